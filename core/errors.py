@@ -1,0 +1,60 @@
+"""Every error a person may meet, under one base.
+
+WhetstoneError
+├── ConfigurationError      a setting is missing or wrong
+├── DatabaseUnavailable     the database cannot be reached or started
+├── MigrationRefused        the schema does not fit this version of the code
+├── UnknownExample          an example id does not exist
+├── UnknownDataset          a dataset name or version does not exist
+├── InvalidFilter           a filter cannot be understood
+├── InvalidTag              a tag has the wrong form
+├── ImportRefused           a file cannot be imported; nothing was changed
+├── DatasetRefused          a dataset version cannot be frozen; nothing was frozen
+└── Conflict                somebody else changed the thing first
+
+A message says what happened, to which thing, and what to do next.
+"""
+
+
+class WhetstoneError(Exception):
+    """Base of all errors whose message is written for the person who reads it."""
+
+
+class ConfigurationError(WhetstoneError):
+    """A setting is missing or wrong."""
+
+
+class DatabaseUnavailable(WhetstoneError):
+    """The database cannot be reached or started."""
+
+
+class MigrationRefused(WhetstoneError):
+    """The schema in the database does not fit this version of the code."""
+
+
+class UnknownExample(WhetstoneError):
+    """An example id does not exist."""
+
+
+class UnknownDataset(WhetstoneError):
+    """A dataset name or version does not exist."""
+
+
+class InvalidFilter(WhetstoneError):
+    """A filter cannot be understood."""
+
+
+class InvalidTag(WhetstoneError):
+    """A tag has the wrong form."""
+
+
+class ImportRefused(WhetstoneError):
+    """A file cannot be imported; nothing was changed."""
+
+
+class DatasetRefused(WhetstoneError):
+    """A dataset version cannot be frozen; nothing was frozen."""
+
+
+class Conflict(WhetstoneError):
+    """Somebody else changed the thing first."""

@@ -1,0 +1,42 @@
+"""Settings from the environment (and a `.env` file beside the app), read once."""
+
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_home() -> Path:
+    """Where data lives unless WHETSTONE_HOME says otherwise; a folder of the system's own custom."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        # PostgreSQL refuses to run as root and is started as another user, who must reach this folder.
+        return Path("/var/lib/whetstone")
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "Whetstone"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Whetstone"
+    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "whetstone"
+
+
+class Settings(BaseSettings):
+    """What the environment decides. Secrets are `SecretStr`, so that no log or page can print them."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    #: Folder for the embedded database, the inbox of large imports, and logs.
+    home: Path = Field(default_factory=default_home, validation_alias="WHETSTONE_HOME")
+    #: PostgreSQL 15 or newer to use instead of the embedded one.
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    #: Folder with PostgreSQL's programs, to use instead of the packaged ones.
+    pg_bin: Path | None = Field(default=None, validation_alias="WHETSTONE_PG_BIN")
+    #: Name written to the audit log when nobody is logged in.
+    actor: str = Field(default="local", validation_alias="WHETSTONE_ACTOR")
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()
