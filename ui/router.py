@@ -1,0 +1,48 @@
+"""The script: opens the core, draws the frame, runs one page."""
+
+import streamlit as st
+from sqlalchemy.exc import OperationalError
+
+from core.errors import DatabaseUnavailable, MigrationRefused, WhetstoneError
+from core.running import RUNNING
+from ui import cached, frame, messages, modals, session
+from ui.formatting import plain
+
+
+def pages(*, empty: bool) -> list[st.Page]:
+    """Every page there is. The first start is offered only while there is nothing to look at."""
+    return [
+        st.Page(
+            "../pages/start.py",
+            title="Start",
+            icon=":material/home:",
+            default=True,
+            visibility="visible" if empty else "hidden",
+        ),
+        st.Page("../pages/data.py", title="Data", icon=":material/table_chart:", url_path="data"),
+        st.Page("../pages/activity.py", title="Activity", icon=":material/history:", url_path="activity"),
+    ]
+
+
+def run() -> None:
+    frame.configure()
+    try:
+        with st.spinner("Opening the database… the first start creates it."):
+            RUNNING.database()
+        session.adopt_from_url()
+        page = st.navigation(pages(empty=cached.is_empty(session.database())))
+        frame.sidebar()
+        frame.workspace_badge()
+        session.note_page(page.url_path)
+        messages.show()
+        page.run()
+        modals.draw()
+    except (DatabaseUnavailable, MigrationRefused) as error:
+        frame.trouble(str(error))
+    except OperationalError:
+        frame.trouble("The database stopped answering.")
+    except WhetstoneError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
+run()
