@@ -4,6 +4,7 @@ WhetstoneError
 ├── ConfigurationError      a setting is missing or wrong
 ├── DatabaseUnavailable     the database cannot be reached or started
 ├── MigrationRefused        the schema does not fit this version of the code
+├── WorkspaceRefused        a workspace cannot be opened, created or dropped
 ├── UnknownExample          an example id does not exist
 ├── UnknownDataset          a dataset name or version does not exist
 ├── InvalidFilter           a filter cannot be understood
@@ -30,6 +31,10 @@ class DatabaseUnavailable(WhetstoneError):
 
 class MigrationRefused(WhetstoneError):
     """The schema in the database does not fit this version of the code."""
+
+
+class WorkspaceRefused(WhetstoneError):
+    """A workspace cannot be opened, created or dropped."""
 
 
 class UnknownExample(WhetstoneError):

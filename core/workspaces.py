@@ -1,0 +1,63 @@
+"""Workspaces: schemas that hold a whole Whetstone each. `public` is the company's; others come and go."""
+
+import re
+
+from psycopg import sql
+
+from core import migrations
+from core.database import PUBLIC, Database
+from core.errors import WorkspaceRefused
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+_RESERVED = ("pg_", "information_schema")
+
+
+def list_workspaces(database: Database) -> list[str]:
+    """The names of all workspaces, in alphabetical order."""
+    with database.dedicated() as connection:
+        rows = connection.execute(
+            "SELECT schemaname FROM pg_tables WHERE tablename = 'schema_migration' ORDER BY schemaname"
+        ).fetchall()
+    return [name for (name,) in rows]
+
+
+def exists(database: Database, name: str) -> bool:
+    """Whether there is a workspace `name`."""
+    return name in list_workspaces(database)
+
+
+def create(database: Database, name: str) -> Database:
+    """Make the workspace `name` and bring it up to date.
+
+    One that exists is brought up to date too, so a creation that was interrupted is finished by the next.
+    Raises `WorkspaceRefused` for a name that cannot be used or a schema that belongs to something else.
+    """
+    if not _NAME.fullmatch(name) or name.startswith(_RESERVED):
+        raise WorkspaceRefused(
+            f"{name!r} cannot be the name of a workspace; use up to 31 small letters, digits and _, a letter first."
+        )
+    with database.dedicated() as connection, migrations.locked(connection, name):
+        holds = connection.execute(
+            "SELECT count(c.oid), count(c.oid) FILTER (WHERE c.relname = 'schema_migration')"
+            " FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm')"
+            " WHERE n.nspname = %s GROUP BY n.oid",
+            [name],
+        ).fetchone()
+        if holds is None:
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+        elif holds[0] and not holds[1]:
+            raise WorkspaceRefused(f"The schema {name!r} exists and holds other tables; choose another name.")
+    workspace = database.in_workspace(name)
+    migrations.migrate(workspace)
+    return workspace
+
+
+def drop(database: Database, name: str) -> None:
+    """Remove the workspace `name` with everything in it. Never the company's own."""
+    if name == PUBLIC:
+        raise WorkspaceRefused("The workspace 'public' holds the company's own data and cannot be dropped.")
+    if not exists(database, name):
+        raise WorkspaceRefused(f"There is no workspace {name!r}.")
+    with database.dedicated() as connection, migrations.locked(connection, name):
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
+    database.forget(name)

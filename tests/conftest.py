@@ -1,0 +1,76 @@
+"""One server for the whole run, and a fresh database for every test that asks for one."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from core import migrations
+from core.database import Database
+from core.embedded import EmbeddedPostgres
+
+#: Tests may lose their data in a power cut. Never for a real server.
+NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def public_folder() -> Iterator[Path]:
+    """A temporary folder that PostgreSQL's user can pass through when the tests run as root; pytest's are 0700."""
+    folder = Path(tempfile.mkdtemp(prefix="whetstone-test-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(public_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """The server of this test run."""
+    pg_bin = os.environ.get("WHETSTONE_PG_BIN")  # to run the tests on another version
+    server = EmbeddedPostgres(public_folder / "home", pg_bin=Path(pg_bin) if pg_bin else None, conf=NOT_DURABLE)
+    server.start()
+    yield server
+    server.stop(only_if_unused=False)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(server: EmbeddedPostgres) -> str:
+    """The name of a database with all migrations, to copy from."""
+    name = "migrated_template"
+    _administer(server, f"CREATE DATABASE {name}")
+    database = Database(server.url(name))
+    migrations.migrate(database)
+    database.close()
+    return name
+
+
+@pytest.fixture
+def database(server: EmbeddedPostgres, migrated_template: str) -> Iterator[Database]:
+    """A migrated database of this test's own."""
+    yield from _temporary_database(server, migrated_template)
+
+
+@pytest.fixture
+def empty_database(server: EmbeddedPostgres) -> Iterator[Database]:
+    """A database of this test's own without any table."""
+    yield from _temporary_database(server, "template1")
+
+
+def _temporary_database(server: EmbeddedPostgres, template: str) -> Iterator[Database]:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    database = Database(server.url(name))
+    yield database
+    database.close()
+    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administer(server: EmbeddedPostgres, statement: str) -> None:
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(statement.encode())
