@@ -38,7 +38,7 @@ def show(value: Any, *, as_json: bool, text: str) -> None:
 
 
 def command(name: str) -> Callable[[Callable[Parameters, None]], Callable[Parameters, None]]:
-    """Register a command whose own errors become one line on stderr and exit code 1; with --json also `{"error": …}`."""
+    """Register a command whose own errors become one line on stderr and exit code 1."""
 
     def register(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
         @app.command(name)
