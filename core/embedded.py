@@ -257,8 +257,11 @@ class EmbeddedPostgres:
 
     def _initialise(self) -> None:
         """Make the data folder beside its final name and move it there when it is whole."""
-        for unfinished in self.home.glob(".new-*"):  # of an initdb that was killed; we hold the lock
-            shutil.rmtree(unfinished)
+        for unfinished in self.home.glob(".new-*"):  # of a first start that was killed; we hold the lock
+            if unfinished.is_dir():
+                shutil.rmtree(unfinished, ignore_errors=True)  # its initdb may still be writing
+            else:
+                unfinished.unlink()
         folder = Path(tempfile.mkdtemp(prefix=".new-", dir=self.home))
         self._give_away(folder)
         password = self._file_for_server(folder.with_suffix(".password"), secrets.token_urlsafe(24))
@@ -267,6 +270,7 @@ class EmbeddedPostgres:
                 "initdb",
                 *("-D", folder, "-U", "postgres", "-E", "UTF8", "--data-checksums"),
                 *self._locale_arguments(),
+                *(["--no-sync"] if self._configuration["fsync"] == "off" else []),
                 f"--auth={'scram-sha-256' if sys.platform == 'win32' else 'trust'}",  # POSIX: a private socket folder
                 f"--pwfile={password}",
             )
@@ -295,9 +299,10 @@ class EmbeddedPostgres:
             if not log_end:
                 self._file_for_server(self._log_file, "")
             try:
-                self._programs.run(
-                    "pg_ctl", "-D", self._data, "-l", self._log_file, "-w", "-t", _START_TIMEOUT_S, "start"
-                )
+                # Relative paths, because pg_ctl hands them to a shell, which reads quotes and dollars in them.
+                log = Path("..", self._log_file.name)
+                arguments = ("-D", ".", "-l", log, "-w", "-t", _START_TIMEOUT_S)
+                self._programs.run("pg_ctl", *arguments, "start", folder=self._data)
             except DatabaseUnavailable as error:
                 reason = self._last_fatal_line(log_end)
                 if "shared memory block" in reason and time.monotonic() < give_up:
