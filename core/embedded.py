@@ -100,7 +100,11 @@ class EmbeddedPostgres:
                 return True
             if only_if_unused and self._connections():
                 return False
+            socket_folder = self._socket_folder()
             self._programs.run("pg_ctl", "-D", self._data, "-m", "fast", "-w", "-t", 120, "stop")
+            if socket_folder.parent != self.home:
+                with suppress(OSError):
+                    socket_folder.rmdir()  # do not litter the temporary folder
             return True
 
     def running(self) -> bool:
@@ -152,7 +156,8 @@ class EmbeddedPostgres:
         if len(lines) > 4 and lines[4].startswith("/"):
             return Path(lines[4])  # another process may have had another TMPDIR
         folder = self.home / "socket"
-        if len(os.fsencode(folder / ".s.PGSQL.5432")) <= _LONGEST_SOCKET_PATH:
+        # libpq reads a comma as the end of a host and knows no way to quote it.
+        if len(os.fsencode(folder / ".s.PGSQL.5432")) <= _LONGEST_SOCKET_PATH and "," not in str(folder):
             return folder
         digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"whetstone-{digest}"
