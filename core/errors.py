@@ -9,6 +9,7 @@ WhetstoneError
 ├── UnknownDataset          a dataset name or version does not exist
 ├── InvalidFilter           a filter cannot be understood
 ├── InvalidTag              a tag has the wrong form
+├── InvalidExample          a field of an example cannot be stored as given
 ├── ImportRefused           a file cannot be imported; nothing was changed
 ├── DatasetRefused          a dataset version cannot be frozen; nothing was frozen
 └── Conflict                somebody else changed the thing first
@@ -51,6 +52,10 @@ class InvalidFilter(WhetstoneError):
 
 class InvalidTag(WhetstoneError):
     """A tag has the wrong form."""
+
+
+class InvalidExample(WhetstoneError):
+    """A field of an example cannot be stored as given."""
 
 
 class ImportRefused(WhetstoneError):

@@ -1,0 +1,232 @@
+"""The one description of a choice of examples: the same in a page, a URL, a dataset and the API."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, cast, func, literal, not_
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from core.errors import InvalidFilter
+from core.examples.tags import Tag
+from core.tables import examples
+
+Score = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+def _sorted_once(values: Any) -> Any:
+    """A choice has no order and no repeats; sorting makes equal filters equal in JSON too."""
+    if isinstance(values, str):
+        values = [values]
+    return tuple(sorted(set(values))) if isinstance(values, list | tuple | set | frozenset) else values
+
+
+def _utc(moment: dt.datetime | None) -> dt.datetime | None:
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_sorted_once)]
+Tags = Annotated[tuple[Tag, ...], BeforeValidator(_sorted_once)]
+Ids = Annotated[tuple[int, ...], BeforeValidator(_sorted_once)]
+
+
+class Filter(BaseModel):
+    """Which examples are meant. The default is everything but what is tagged EXCLUDE; withdrawn rows never match."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: Lowest and highest quality score, both included, 0.0 to 1.0. Unscored examples match only when both are None.
+    quality_min: Score | None = None
+    quality_max: Score | None = None
+    #: Any of these intents; "" means no intent. Empty: all.
+    intents: Words = ()
+    #: True: succeeded, False: failed, None: either, or unknown.
+    success: bool | None = None
+    #: Examples that have all of these.
+    include_tags: Tags = ()
+    #: Examples that have none of these.
+    exclude_tags: Tags = ("EXCLUDE",)
+    #: From this moment on, and before this one. Without a zone: UTC.
+    created_from: dt.datetime | None = None
+    created_to: dt.datetime | None = None
+    #: Every one of these words stands in the request; case does not matter.
+    words: str = Field(default="", max_length=1_000)
+    source_agents: Words = ()
+    source_models: Words = ()
+    #: Only examples that hold something a model could learn.
+    trainable: bool = False
+    #: Only these examples. None: not asked; empty: none at all.
+    ids: Ids | None = None
+
+    @field_validator("created_from", "created_to")
+    @classmethod
+    def _in_utc(cls, moment: dt.datetime | None) -> dt.datetime | None:
+        return _utc(moment)
+
+    @field_validator("words")
+    @classmethod
+    def _without_nul(cls, words: str) -> str:
+        if "\0" in words:
+            raise ValueError("words cannot hold a NUL character")
+        return words.strip()
+
+    @model_validator(mode="after")
+    def _ranges_run_upwards(self) -> Filter:
+        if self.quality_min is not None and self.quality_max is not None and self.quality_min > self.quality_max:
+            raise ValueError(f"the lowest quality {self.quality_min} is above the highest {self.quality_max}")
+        if self.created_from and self.created_to and self.created_from > self.created_to:
+            raise ValueError("the first date is after the last")
+        return self
+
+    def canonical(self) -> dict[str, Any]:
+        """Plain JSON values of what differs from the default, keys sorted: equal filters are equal here."""
+        return dict(sorted(self.model_dump(mode="json", exclude_defaults=True).items()))
+
+    def to_json(self) -> str:
+        return orjson.dumps(self.canonical(), option=orjson.OPT_SORT_KEYS).decode()
+
+
+EVERYTHING = Filter(exclude_tags=())
+
+
+def parse(value: str | bytes | Mapping[str, Any]) -> Filter:
+    """A filter from JSON text or plain values. Raises `InvalidFilter` naming the field."""
+    try:
+        return Filter.model_validate(orjson.loads(value) if isinstance(value, str | bytes) else dict(value))
+    except orjson.JSONDecodeError as error:
+        raise InvalidFilter(f"The filter is not JSON: {error}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "filter"
+        raise InvalidFilter(f"Filter field {where!r}: {first['msg'].removeprefix('Value error, ')}.") from None
+
+
+#: URL parameter of each field. Short, because a link is read by people; distinct from every page's own parameters.
+PARAMETERS = {
+    "quality_min": "q_min",
+    "quality_max": "q_max",
+    "intents": "intent",
+    "success": "success",
+    "include_tags": "tag",
+    "exclude_tags": "without",
+    "created_from": "from",
+    "created_to": "to",
+    "words": "words",
+    "source_agents": "agent",
+    "source_models": "model",
+    "trainable": "trainable",
+    "ids": "id",
+}
+_MANY = {"intents", "include_tags", "exclude_tags", "source_agents", "source_models", "ids"}
+
+
+def to_query(chosen: Filter) -> dict[str, list[str]]:
+    """URL parameters of a filter; defaults are left out. A list chosen empty is one empty value."""
+    query: dict[str, list[str]] = {}
+    for field, value in chosen.canonical().items():
+        if field in _MANY:
+            query[PARAMETERS[field]] = [_shown(str(item)) for item in value] or [""]
+        else:
+            query[PARAMETERS[field]] = [str(value).lower() if isinstance(value, bool) else str(value)]
+    return query
+
+
+def _shown(item: str) -> str:
+    """ "" (no intent) becomes "-", so that it differs from an empty list; a value that is all dashes grows by one."""
+    return item + "-" if not item.strip("-") else item
+
+
+def _hidden(item: str) -> str:
+    return item[1:] if item and not item.strip("-") else item
+
+
+def from_query(query: Mapping[str, Sequence[str]]) -> Filter:
+    """The filter that URL parameters describe; unknown parameters are ignored. Raises `InvalidFilter`."""
+    values: dict[str, Any] = {}
+    for field, name in PARAMETERS.items():
+        given = list(query.get(name, ()))
+        if not given:
+            continue
+        if field in _MANY:
+            values[field] = [] if given == [""] else [_hidden(item) for item in given]
+        else:
+            values[field] = given[-1]
+    return parse(values)
+
+
+def where(chosen: Filter) -> ColumnElement[bool]:
+    """The filter as a condition on `orchestrator_training_data`; withdrawn rows are always left out."""
+    columns = examples.c
+    conditions: list[ColumnElement[bool]] = [columns.withdrawn_at.is_(None)]
+    for low, column in ((chosen.quality_min, columns.quality_score), (chosen.created_from, columns.created_at)):
+        if low is not None:
+            conditions.append(column >= low)
+    if chosen.quality_max is not None:
+        conditions.append(columns.quality_score <= chosen.quality_max)
+    if chosen.created_to is not None:
+        conditions.append(columns.created_at < chosen.created_to)
+    for choice, column in (
+        (chosen.intents, columns.intent),
+        (chosen.source_agents, columns.source_agent),
+        (chosen.source_models, columns.source_model),
+        (chosen.ids, columns.id),
+    ):
+        if choice or (choice is not None and column is columns.id):
+            # = ANY(array): one parameter whatever the number of values, and one plan for all of them.
+            conditions.append(column == any_(bindparam(None, list(choice), type_=ARRAY(column.type))))
+    if chosen.success is not None:
+        conditions.append(columns.success.is_(chosen.success))
+    if chosen.include_tags:
+        conditions.append(columns.tags.contains(_text_array(chosen.include_tags)))
+    if chosen.exclude_tags:
+        conditions.append(not_(columns.tags.overlap(_text_array(chosen.exclude_tags))))
+    if chosen.words:
+        # 'simple' knows no language: no stemming, no stop words, the same in every database. Served by examples_words.
+        document = func.to_tsvector(literal("simple", literal_execute=True), columns.user_request)
+        conditions.append(document.op("@@")(func.plainto_tsquery("simple", chosen.words)))
+    if chosen.trainable:
+        conditions.append(columns.is_trainable)
+    return and_(*conditions)
+
+
+def _text_array(values: Sequence[str]) -> ColumnElement[Sequence[str]]:
+    return cast(list(values), ARRAY(Text))
+
+
+def describe(chosen: Filter) -> str:
+    """The filter in words, one clause after the other; for manifests, audit lines and pages."""
+    parts = []
+    if chosen.quality_min is not None or chosen.quality_max is not None:
+        parts.append(
+            f"quality {chosen.quality_min or 0:g} to {1 if chosen.quality_max is None else chosen.quality_max:g}"
+        )
+    for label, choice in (
+        ("intent", chosen.intents),
+        ("agent", chosen.source_agents),
+        ("model", chosen.source_models),
+    ):
+        if choice:
+            parts.append(f"{label} {' or '.join(item or 'none' for item in choice)}")
+    if chosen.success is not None:
+        parts.append("succeeded" if chosen.success else "failed")
+    if chosen.include_tags:
+        parts.append(f"tagged {' and '.join(chosen.include_tags)}")
+    if chosen.exclude_tags:
+        parts.append(f"not tagged {' or '.join(chosen.exclude_tags)}")
+    if chosen.created_from:
+        parts.append(f"from {chosen.created_from:%Y-%m-%d %H:%M}")
+    if chosen.created_to:
+        parts.append(f"before {chosen.created_to:%Y-%m-%d %H:%M}")
+    if chosen.words:
+        parts.append(f"request with the words “{chosen.words}”")
+    if chosen.trainable:
+        parts.append("only trainable")
+    if chosen.ids is not None:
+        parts.append(f"{len(chosen.ids):,} chosen by hand")
+    return ", ".join(parts) or "all examples"

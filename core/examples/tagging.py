@@ -1,0 +1,208 @@
+"""Tagging many examples at once, each act one statement, with exact undo."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects import postgresql
+
+from core import audit
+from core.database import Database
+from core.errors import Conflict, InvalidTag
+from core.examples.filters import Filter, describe, where
+from core.examples.store import known_or_raise
+from core.examples.tags import canonical
+
+Verb = Literal["add", "remove"]
+
+
+@dataclass(frozen=True)
+class TagChange:
+    """One tagging act: `count` examples really changed. `undo_tags` takes the id."""
+
+    id: int
+    verb: Verb
+    tags: tuple[str, ...]
+    count: int
+
+
+def add_tags(
+    db: Database, chosen: Filter | Sequence[int], tags: Iterable[str], *, actor: str, reason: str
+) -> TagChange:
+    """Add `tags` to the examples; those that have them already are left alone.
+
+    Raises `UnknownExample` naming the first id that does not exist, `InvalidTag`; then nothing changed.
+    """
+    return _change(db, "add", chosen, tags, actor=actor, reason=reason)
+
+
+def remove_tags(
+    db: Database, chosen: Filter | Sequence[int], tags: Iterable[str], *, actor: str, reason: str
+) -> TagChange:
+    """Remove `tags` from the examples; those that have none of them are left alone. Raises as `add_tags`."""
+    return _change(db, "remove", chosen, tags, actor=actor, reason=reason)
+
+
+def tag_created_between(
+    db: Database,
+    start: dt.datetime | None,
+    end: dt.datetime | None,
+    tags: Iterable[str],
+    *,
+    within: Filter | None = None,
+    actor: str,
+    reason: str,
+) -> TagChange:
+    """Tag what was created from `start` on and before `end`, inside the filter `within` (default: everything)."""
+    base = within or Filter(exclude_tags=())
+    starts = [moment for moment in (base.created_from, start) if moment]
+    ends = [moment for moment in (base.created_to, end) if moment]
+    bounds = {"created_from": max(starts, default=None), "created_to": min(ends, default=None)}
+    return add_tags(db, Filter(**{**base.model_dump(), **bounds}), tags, actor=actor, reason=reason)
+
+
+def tag_by_quality(
+    db: Database,
+    lowest: float | None,
+    highest: float | None,
+    tags: Iterable[str],
+    *,
+    within: Filter | None = None,
+    actor: str,
+    reason: str,
+) -> TagChange:
+    """Tag what scored from `lowest` to `highest` (0.0 to 1.0, both included), inside the filter `within`."""
+    base = within or Filter(exclude_tags=())
+    lows = [score for score in (base.quality_min, lowest) if score is not None]
+    highs = [score for score in (base.quality_max, highest) if score is not None]
+    bounds = {"quality_min": max(lows, default=None), "quality_max": min(highs, default=None)}
+    return add_tags(db, Filter(**{**base.model_dump(), **bounds}), tags, actor=actor, reason=reason)
+
+
+# One tag is the usual case: every changed row changed in the same way, so nothing is computed per row for undo.
+# FOR UPDATE in id order: two bulk acts at once wait for each other instead of deadlocking.
+_STATEMENT = """
+WITH chosen AS (
+    SELECT id, {changed} AS changed
+    FROM orchestrator_training_data
+    WHERE {choice} AND {differs}
+    ORDER BY id
+    FOR UPDATE
+), changed AS (
+    UPDATE orchestrator_training_data AS e
+    SET tags = {new}, updated_at = now()
+    FROM chosen
+    WHERE e.id = chosen.id
+    RETURNING e.id, chosen.changed
+), kept AS (
+    INSERT INTO tag_change_rows (change_id, tags, ids)
+    SELECT :change, changed, array_agg(id) FROM changed GROUP BY changed
+    RETURNING cardinality(ids) AS ids
+)
+SELECT coalesce(sum(ids), 0)::bigint FROM kept
+"""
+# What a verb means for the tags of a row, given the tags it names: does it change them, to what, and by which of them.
+_VERBS = {
+    "add": {
+        "differs": "NOT {row} @> {named}",
+        "new": "ARRAY(SELECT DISTINCT t FROM unnest({row} || {named}) AS t ORDER BY t)",
+        "changed": "ARRAY(SELECT t FROM unnest({named}) AS t WHERE t <> ALL ({row}) ORDER BY t)",
+    },
+    "remove": {
+        "differs": "{row} && {named}",
+        "new": "ARRAY(SELECT t FROM unnest({row}) AS t WHERE t <> ALL ({named}) ORDER BY t)",
+        "changed": "ARRAY(SELECT t FROM unnest({named}) AS t WHERE t = ANY ({row}) ORDER BY t)",
+    },
+}
+_GIVEN = "CAST(:tags AS text[])"
+
+
+def _sql(verb: Verb, part: str, *, row: str, named: str) -> str:
+    return _VERBS[verb][part].format(row=row, named=named)
+
+
+def _change(
+    db: Database, verb: Verb, chosen: Filter | Sequence[int], tags: Iterable[str], *, actor: str, reason: str
+) -> TagChange:
+    wanted = canonical(tags)
+    if not wanted:
+        raise InvalidTag("Choose at least one tag.")
+    by_id = not isinstance(chosen, Filter)
+    filter_ = Filter(ids=tuple(chosen), exclude_tags=()) if by_id else chosen
+    with db.begin() as connection:
+        if filter_.ids:
+            known_or_raise(connection, filter_.ids)
+        change = connection.execute(
+            text(
+                "INSERT INTO tag_changes (actor, verb, tags, filter, reason, row_count) "
+                "VALUES (:actor, :verb, :tags, CAST(:filter AS jsonb), :reason, 0) RETURNING id"
+            ),
+            {"actor": actor, "verb": verb, "tags": wanted, "filter": filter_.to_json(), "reason": reason},
+        ).scalar_one()
+        number = _apply(connection, verb, filter_, wanted, change)
+        connection.execute(
+            text("UPDATE tag_changes SET row_count = :number WHERE id = :change"), {"number": number, "change": change}
+        )
+        audit.record(
+            connection,
+            actor=actor,
+            action=f"{verb} tags",
+            subject="examples",
+            subject_id=change,
+            after={"tags": wanted, "chosen": "by hand" if by_id else describe(filter_)},
+            reason=reason,
+            row_count=number,
+        )
+    return TagChange(change, verb, tuple(wanted), number)
+
+
+def _apply(connection: Connection, verb: Verb, chosen: Filter, tags: list[str], change: int) -> int:
+    condition = where(chosen).compile(dialect=postgresql.psycopg.dialect(paramstyle="named"))
+    statement = _STATEMENT.format(
+        choice=str(condition),
+        differs=_sql(verb, "differs", row="tags", named=_GIVEN),
+        new=_sql(verb, "new", row="e.tags", named=_GIVEN),
+        changed=_GIVEN if len(tags) == 1 else _sql(verb, "changed", row="tags", named=_GIVEN),
+    )
+    return connection.execute(text(statement), {**condition.params, "tags": tags, "change": change}).scalar_one()
+
+
+def undo_tags(db: Database, change_id: int, *, actor: str) -> int:
+    """Take one tagging act back, on exactly the rows it changed; returns how many changed back.
+
+    Rows whose tags were changed again since keep that later change. Raises `Conflict` when it was undone before.
+    """
+    with db.begin() as connection:
+        change = connection.execute(
+            text("SELECT verb, tags, undone_at FROM tag_changes WHERE id = :id FOR UPDATE"), {"id": change_id}
+        ).one_or_none()
+        if change is None or change.undone_at is not None:
+            raise Conflict("This change of tags was undone already.")
+        verb: Verb = "remove" if change.verb == "add" else "add"
+        number = connection.execute(
+            text(
+                "UPDATE orchestrator_training_data AS e "
+                f"SET tags = {_sql(verb, 'new', row='e.tags', named='r.tags')}, updated_at = now() "
+                "FROM tag_change_rows AS r, unnest(r.ids) AS changed (id) "
+                f"WHERE r.change_id = :id AND e.id = changed.id "
+                f"AND {_sql(verb, 'differs', row='e.tags', named='r.tags')}"
+            ),
+            {"id": change_id},
+        ).rowcount
+        connection.execute(
+            text("UPDATE tag_changes SET undone_at = now(), undone_by = :actor WHERE id = :id"),
+            {"id": change_id, "actor": actor},
+        )
+        audit.record(
+            connection,
+            actor=actor,
+            action="undo tags",
+            subject="examples",
+            subject_id=change_id,
+            before={"verb": change.verb, "tags": change.tags},
+            reason="undo",
+            row_count=number,
+        )
+    return number

@@ -1,0 +1,277 @@
+"""The tables as SQLAlchemy sees them; tests/test_tables.py checks them against the migrated schema.
+
+None of them names a schema: the connection's search_path decides which workspace is meant.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    Date,
+    DateTime,
+    Double,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData()
+moment = DateTime(timezone=True)
+
+
+def _identity() -> Column[int]:
+    return Column("id", BigInteger, primary_key=True, autoincrement=True)
+
+
+examples = Table(
+    "orchestrator_training_data",
+    metadata,
+    _identity(),
+    Column("execution_id", Text, nullable=False, unique=True),
+    Column("user_request", Text, nullable=False),
+    Column("intent", Text, nullable=False),
+    Column("business_state", JSONB, nullable=False),
+    Column("execution_plan", Text),
+    Column("execution_result", Text),
+    Column("quality_score", Double),
+    Column("success", Boolean),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("created_at", moment, nullable=False),
+    Column("updated_at", moment, nullable=False),
+    Column("source_agent", Text, nullable=False),
+    Column("source_model", Text, nullable=False),
+    Column("execution_time_ms", BigInteger),
+    Column("context", JSONB),
+    Column("revision", Integer, nullable=False),
+    Column("import_id", BigInteger),
+    Column("withdrawn_at", moment),
+    Column("source_digest", Uuid),
+    Column("source_score", Double),
+    Column("has_plan", Boolean, Computed("teaches(execution_plan)"), nullable=False),
+    Column("has_result", Boolean, Computed("teaches(execution_result)"), nullable=False),
+    Column("is_trainable", Boolean, Computed("request_group(user_request) <> md5('')::uuid AND …"), nullable=False),
+    Column("request_key", Uuid, Computed("request_group(user_request)"), nullable=False),
+)
+
+#: What a model would learn from, or see: an edit of any of these makes a new revision.
+CONTENT = ("user_request", "intent", "business_state", "context", "execution_plan", "execution_result")
+
+revisions = Table(
+    "example_revisions",
+    metadata,
+    Column("example_id", BigInteger, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("user_request", Text, nullable=False),
+    Column("intent", Text, nullable=False),
+    Column("business_state", JSONB, nullable=False),
+    Column("context", JSONB),
+    Column("execution_plan", Text),
+    Column("execution_result", Text),
+    Column("replaced_at", moment, nullable=False),
+    Column("replaced_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    _identity(),
+    Column("at", moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("before", JSONB),
+    Column("after", JSONB),
+    Column("reason", Text, nullable=False),
+    Column("row_count", BigInteger),
+)
+
+tag_changes = Table(
+    "tag_changes",
+    metadata,
+    _identity(),
+    Column("at", moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("filter", JSONB),
+    Column("reason", Text, nullable=False),
+    Column("row_count", BigInteger, nullable=False),
+    Column("undone_at", moment),
+    Column("undone_by", Text),
+)
+
+tag_change_rows = Table(
+    "tag_change_rows",
+    metadata,
+    Column("change_id", BigInteger, nullable=False),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("ids", ARRAY(BigInteger), nullable=False),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    _identity(),
+    Column("at", moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("file_sha256", LargeBinary, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("options", JSONB, nullable=False),
+    Column("new_count", BigInteger, nullable=False),
+    Column("changed_count", BigInteger, nullable=False),
+    Column("same_count", BigInteger, nullable=False),
+    Column("undone_at", moment),
+    Column("undone_by", Text),
+)
+
+import_changes = Table(
+    "import_changes",
+    metadata,
+    Column("import_id", BigInteger, primary_key=True),
+    Column("example_id", BigInteger, primary_key=True),
+    Column("revision_before", Integer, nullable=False),
+    Column("revision_after", Integer, nullable=False),
+    Column("before", JSONB, nullable=False),
+    Column("after", JSONB, nullable=False),
+)
+
+saved_filters = Table(
+    "saved_filters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("filter", JSONB, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", moment, nullable=False),
+)
+
+example_changes = Table("example_changes", metadata, _identity(), Column("at", moment, nullable=False))
+
+datasets = Table(
+    "training_datasets",
+    metadata,
+    _identity(),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("version", Integer, nullable=False),
+    Column("filters", JSONB),
+    Column("example_count", BigInteger, nullable=False),
+    Column("avg_quality", Double),
+    Column("quality_distribution", JSONB),
+    Column("file_path", Text),
+    Column("file_size_bytes", BigInteger),
+    Column("file_format", Text),
+    Column("used_for_fine_tuning", Boolean),
+    Column("fine_tune_job_id", Text),
+    Column("created_at", moment),
+    Column("updated_at", moment),
+    Column("created_by", Text),
+    Column("status", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("done_count", BigInteger, nullable=False),
+    Column("recipe", JSONB, nullable=False),
+    Column("split", JSONB, nullable=False),
+    Column("left_out", JSONB, nullable=False),
+    Column("renderer", Integer),
+    Column("manifest", JSONB),
+    Column("root_hash", LargeBinary),
+    Column("error", Text),
+    Column("frozen_at", moment),
+    Column("verified_at", moment),
+    Column("archived_at", moment),
+)
+
+members = Table(
+    "dataset_members",
+    metadata,
+    Column("dataset_id", BigInteger, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("example_id", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("split", SmallInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+)
+
+historical_tasks = Table(
+    "orchestrator_historical_tasks",
+    metadata,
+    _identity(),
+    Column("task_id", Text, nullable=False, unique=True),
+    Column("title", Text),
+    Column("description", Text),
+    Column("topic", Text),
+    Column("completion_rate", Double),
+    Column("quality_score", Double),
+    Column("engagement_score", Double),
+    Column("created_at", moment),
+    Column("completed_at", moment),
+    Column("related_tasks", ARRAY(Text)),
+    Column("metadata", JSONB),
+)
+
+published_posts = Table(
+    "orchestrator_published_posts",
+    metadata,
+    _identity(),
+    Column("post_id", Text, nullable=False, unique=True),
+    Column("title", Text),
+    Column("content", Text),
+    Column("topic", Text),
+    Column("platform", Text),
+    Column("views", BigInteger),
+    Column("engagement", BigInteger),
+    Column("shares", BigInteger),
+    Column("published_at", moment),
+    Column("created_at", moment),
+)
+
+social_analytics = Table(
+    "social_post_analytics",
+    metadata,
+    _identity(),
+    Column("post_id", Text, nullable=False),
+    Column("platform", Text),
+    Column("views", BigInteger),
+    Column("clicks", BigInteger),
+    Column("shares", BigInteger),
+    Column("likes", BigInteger),
+    Column("comments", BigInteger),
+    Column("engagement_rate", Double),
+    Column("tracked_at", moment),
+)
+
+web_analytics = Table(
+    "web_analytics",
+    metadata,
+    _identity(),
+    Column("page_id", Text),
+    Column("sessions", BigInteger),
+    Column("users", BigInteger),
+    Column("page_views", BigInteger),
+    Column("bounce_rate", Double),
+    Column("avg_session_duration", BigInteger),
+    Column("conversion_rate", Double),
+    Column("tracked_date", Date),
+    Column("tracked_at", moment),
+)
+
+financial_metrics = Table(
+    "financial_metrics",
+    metadata,
+    _identity(),
+    Column("metric_type", Text),
+    Column("metric_value", Numeric(18, 4)),
+    Column("currency", Text),
+    Column("period_start", Date),
+    Column("period_end", Date),
+    Column("recorded_at", moment),
+)
