@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, cast, func, literal, not_
+from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, cast, func, literal_column, not_
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from core.errors import InvalidFilter
@@ -200,8 +200,10 @@ def where(chosen: Filter) -> ColumnElement[bool]:
         conditions.append(not_(columns.tags.overlap(_text_array(chosen.exclude_tags))))
     if chosen.words:
         # 'simple' knows no language: no stemming, no stop words, the same in every database. Served by examples_words.
-        document = func.to_tsvector(literal("simple", literal_execute=True), columns.user_request)
-        conditions.append(document.op("@@")(func.plainto_tsquery("simple", chosen.words)))
+        # Written into the statement, not a parameter: the planner must see the index's own expression.
+        simple = literal_column("'simple'::regconfig")
+        document = func.to_tsvector(simple, columns.user_request)
+        conditions.append(document.op("@@")(func.plainto_tsquery(simple, chosen.words)))
     if chosen.trainable:
         conditions.append(columns.is_trainable)
     return and_(*conditions)
