@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from ui import session
+from core.running import RUNNING
+from ui import demo, session
 from ui.cached import is_empty
 
 if not is_empty(session.database()):
@@ -13,17 +14,23 @@ st.caption("Whetstone collects what your AI co-founder did, lets you keep the be
 
 with st.grid(3, min_column_width=240, gap="medium"):
     with st.container(border=True, height="stretch"):
+        st.subheader(":material/science: Load the demo company", anchor=False)
+        st.markdown(
+            "A year of invented executions to play with, in a workspace of its own. One click removes it again."
+        )
+        demo.offer(RUNNING.database())
+    with st.container(border=True, height="stretch"):
         st.subheader(":material/upload_file: Import my executions", anchor=False)
         st.markdown("CSV, JSON, JSONL or Parquet. You see what will happen to every row before anything is written.")
-        if st.button("Import a file", key="go_import", width="stretch", type="primary"):
+        if st.button("Import a file", key="go_import", width="stretch"):
             st.switch_page("../pages/importing.py")
     with st.container(border=True, height="stretch"):
         st.subheader(":material/database: Connect my database", anchor=False)
         st.markdown(
-            "Set `DATABASE_URL` to a PostgreSQL of version 15 or newer, then start again. "
+            "Set `DATABASE_URL` to a PostgreSQL of version 15 or newer, such as the one below, then start again. "
             "The tables of an original system found there move in by themselves."
         )
-        st.code("DATABASE_URL=postgresql://user:password@host:5432/name", language=None, wrap_lines=True)
+        st.code("postgresql://user@host/db", language=None)
 
 st.space("small")
 with st.grid(3, min_column_width=240, gap="medium"):

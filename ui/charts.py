@@ -8,7 +8,7 @@ import calendar
 import datetime as dt
 import html
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -16,7 +16,8 @@ import streamlit as st
 from core.examples.statistics import Group, Month
 
 Clicked = Callable[[int], None]
-Brushed = Callable[[float, float], None]
+#: Both ends on the x axis, as Plotly gives them: numbers, or dates as text.
+Brushed = Callable[[Any, Any], None]
 
 _HEIGHT = 280
 #: One set for light and dark: each has a contrast of 3 or more against both backgrounds. (The theme's own palette is
@@ -114,10 +115,10 @@ def draw(
     key: str,
     alt: str,
     on_click: Clicked | None = None,
-    on_brush: Brushed | Callable[[dt.date, dt.date], None] | None = None,
+    on_brush: Brushed | None = None,
 ) -> None:
     """Draw it. `on_click` gets the position of a bar, `on_brush` both ends of what was dragged over on the x axis."""
-    modes = [mode for mode, wanted in (("points", on_click), ("box", on_brush)) if wanted]
+    modes: list[Literal["points", "box"]] = [*(["points"] if on_click else []), *(["box"] if on_brush else [])]
     # A drag would otherwise zoom; here it chooses, sideways only.
     figure.update_layout(dragmode="select" if on_brush else False, selectdirection="h")
 

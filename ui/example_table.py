@@ -7,6 +7,7 @@ positions become ids at once, and each set of rows gets a grid of its own that s
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -32,6 +33,14 @@ class Place:
 
     of: tuple[str, str, int]
     cursors: list[str | None]
+
+    def back(self) -> None:
+        if len(self.cursors) > 1:
+            self.cursors.pop()
+
+    def forward(self, cursor: str | None) -> None:
+        if cursor is not None:
+            self.cursors.append(cursor)
 
 
 def selected() -> tuple[int, ...]:
@@ -126,7 +135,7 @@ def _frame(rows: Sequence[store.ExampleRow]) -> pd.DataFrame:
     )
 
 
-def _columns(ids: tuple[int, ...]) -> dict[str, object]:
+def _columns(ids: tuple[int, ...]) -> dict[str, Any]:
     config = st.column_config
     return {
         "open": config.ButtonColumn(
@@ -157,7 +166,7 @@ def _ways(place: Place, page: store.Page, total: int, size: int) -> None:
                 icon=":material/chevron_left:",
                 disabled=not back,
                 help=None if back else "This is the first page.",
-                on_click=place.cursors.pop,
+                on_click=place.back,
             )
             st.button(
                 "Next",
@@ -166,5 +175,5 @@ def _ways(place: Place, page: store.Page, total: int, size: int) -> None:
                 icon_position="right",
                 disabled=page.next is None,
                 help=None if page.next else "This is the last page.",
-                on_click=lambda: place.cursors.append(page.next),
+                on_click=lambda: place.forward(page.next),
             )

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.database import PUBLIC
 from core.settings import settings
-from ui import session
+from ui import demo, session
 from ui.formatting import plain
 
 ASSETS = Path(__file__).parent / "assets"
@@ -32,7 +32,7 @@ def sidebar() -> None:
                 on_change=lambda: session.choose(st.session_state["workspace_choice"]),
             )
         if session.workspace() == session.DEMO:
-            st.badge("Demo data", icon=":material/science:", color="orange")
+            demo.dropping()
         where = "your PostgreSQL" if settings().database_url else "embedded, on this computer"
         st.caption(f"Database: {where}")
 

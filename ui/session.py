@@ -30,23 +30,23 @@ def label(name: str) -> str:
     return {PUBLIC: "Company", DEMO: "Demo company"}.get(name, name)
 
 
-@st.cache_data(ttl=10, max_entries=4, show_spinner=False)
-def known_workspaces(url_digest: int) -> list[str]:
-    """Changes rarely, and is asked on every run of every page."""
-    del url_digest
+@st.cache_data(ttl=10, max_entries=16, show_spinner=False)
+def _listed(place: int, switches: int) -> list[str]:
+    """Asked several times a run, and a connection of its own each time, so remembered for a moment."""
+    del place, switches
     return workspaces.list_workspaces(RUNNING.database())
 
 
 def workspace_names() -> list[str]:
     """The company first, then the others."""
-    names = known_workspaces(hash(RUNNING.database().url))
+    names = _listed(hash(RUNNING.database().url), st.session_state.get("workspace_switches", 0))
     return [PUBLIC, *(name for name in names if name != PUBLIC)]
 
 
 def choose(name: str) -> None:
     """Switch to another workspace; what belonged to the former one (selection, open example, place) is let go."""
-    known_workspaces.clear()
     st.session_state["workspace"] = name
+    st.session_state["workspace_switches"] = st.session_state.get("workspace_switches", 0) + 1
     for key in ("selected_ids", "place", "open_example", "modal", "filter"):
         st.session_state.pop(key, None)
     st.query_params.clear()
