@@ -7,18 +7,21 @@ import datetime as dt
 import threading
 from dataclasses import dataclass, replace
 
+import psycopg
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from core import workspaces
 from core.database import Database
 from core.datasets import snapshots
-from core.errors import Conflict, DatabaseUnavailable, WhetstoneError
+from core.errors import Conflict, WhetstoneError
 
 log = structlog.get_logger(__name__)
 
 #: Seconds between two looks, when nobody wakes the thread before.
 PAUSE_S = 1.0
+#: The pause doubles with each look that fails, up to this.
+LONGEST_PAUSE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -76,16 +79,17 @@ class Background:
             return self._state
 
     def _run(self) -> None:
+        faults = 0
         while not self._stopping.is_set():
             try:
                 self._look()
                 self._note(looked_at=dt.datetime.now(dt.UTC), error="")
-            except (OperationalError, InterfaceError, DatabaseUnavailable) as error:
-                # The database is away or restarting; the pool finds it again, and every build can be begun anew.
-                self._fault(f"The database does not answer: {_first_line(error)}")
-            except (SQLAlchemyError, WhetstoneError) as error:
+                faults = 0
+            except (SQLAlchemyError, psycopg.Error, WhetstoneError) as error:
+                # The database is away, restarting or full; connections are found again and a build can be begun anew.
                 self._fault(_first_line(error))
-            self._wake.wait(self._pause_s)
+                faults += 1
+            self._wake.wait(min(self._pause_s * 2**faults, LONGEST_PAUSE_S))
             self._wake.clear()
         self._note(running=False)
 
