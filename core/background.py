@@ -102,9 +102,13 @@ class Background:
                 self._build(db, dataset_id)
 
     def _build(self, db: Database, dataset_id: int) -> None:
-        self._note(building=f"{db.schema} {dataset_id}")
+        def tick(_progress: snapshots.Progress) -> None:
+            if self._stopping.is_set():
+                raise _Stopped
+            self._note(building=f"{db.schema} {dataset_id}")
+
         try:
-            version = snapshots.build(db, dataset_id, self._may_go_on, wait=False)
+            version = snapshots.build(db, dataset_id, tick, wait=False)
         except Conflict:
             return  # another process builds it
         except _Stopped:
@@ -117,13 +121,10 @@ class Background:
             snapshots.fail(db, dataset_id, f"The database refused the build: {_first_line(error)}")
         else:
             log.info("dataset_built", workspace=db.schema, dataset=version.label, status=version.status)
-            self._note(built=self._state.built + (version.status == "frozen"))
+            was_built_here = self._state.building != "" and version.status == "frozen"
+            self._note(built=self._state.built + was_built_here)
         finally:
             self._note(building="")
-
-    def _may_go_on(self, _progress: snapshots.Progress) -> None:
-        if self._stopping.is_set():
-            raise _Stopped
 
     def _fault(self, sentence: str) -> None:
         if sentence != self._state.error:
