@@ -202,7 +202,7 @@ PATTERNS_IN_SQL = {
 
 
 def test_planted_patterns_can_be_seen_and_no_others(database: Database) -> None:
-    load(database, SLICE)
+    load(database, 2 * SLICE)
 
     assert PATTERNS_IN_SQL.keys() == {pattern.name for pattern in PLANTED}
     for pattern in PLANTED:
