@@ -86,8 +86,8 @@ class Programs:
             return int(found[1])
         raise DatabaseUnavailable(f"{self.folder} holds a PostgreSQL that names no version: {text.strip()!r}.")
 
-    def run(self, program: str, *arguments: object, timeout: float | None = None) -> str:
-        """Run one program as the server's user and return what it printed."""
+    def run(self, program: str, *arguments: object, folder: Path | None = None) -> str:
+        """Run one program as the server's user, in `folder`, and return what it printed."""
         # A file and not a pipe: the server inherits its starter's output and would keep a pipe open for ever.
         with tempfile.TemporaryFile() as output:
             try:
@@ -96,16 +96,13 @@ class Programs:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    timeout=timeout,
-                    cwd=self.folder.anchor,  # ours may be a folder that the server's user cannot enter
+                    cwd=folder or self.folder.anchor,  # ours may be one that the server's user cannot enter
                     env=_clean_environment(),
                     check=False,
                     **self.user.popen_arguments(),  # type: ignore[arg-type]
                 )
             except OSError as error:
                 raise DatabaseUnavailable(f"{self.folder / program} cannot be run: {error.strerror}.") from error
-            except subprocess.TimeoutExpired as error:
-                raise DatabaseUnavailable(f"PostgreSQL's {program} did not finish in {timeout:.0f} s.") from error
             output.seek(0)
             text = output.read().decode(errors="replace")
         if done.returncode:

@@ -152,8 +152,8 @@ class Database:
         connection.autocommit = False
 
     def _reason(self, error: psycopg.Error) -> str:
-        """The last line of what libpq says, which is the cause, without the password should it be in there."""
-        text = str(error).strip().splitlines()[-1].strip().rstrip(".")
+        """The cause in what libpq says, without its advice and without the password should it be in there."""
+        text = (str(error).strip() or "no reason given").splitlines()[0].rpartition("failed: ")[2].rstrip(".")
         password = str(self._arguments.get("password") or "")
         return text.replace(password, "***") if password else text
 

@@ -100,7 +100,11 @@ class EmbeddedPostgres:
                 return True
             if only_if_unused and self._connections():
                 return False
+            socket_folder = self._socket_folder()
             self._programs.run("pg_ctl", "-D", self._data, "-m", "fast", "-w", "-t", 120, "stop")
+            if socket_folder.parent != self.home:
+                with suppress(OSError):
+                    socket_folder.rmdir()  # do not litter the temporary folder
             return True
 
     def running(self) -> bool:
@@ -152,7 +156,8 @@ class EmbeddedPostgres:
         if len(lines) > 4 and lines[4].startswith("/"):
             return Path(lines[4])  # another process may have had another TMPDIR
         folder = self.home / "socket"
-        if len(os.fsencode(folder / ".s.PGSQL.5432")) <= _LONGEST_SOCKET_PATH:
+        # libpq reads a comma as the end of a host and knows no way to quote it.
+        if len(os.fsencode(folder / ".s.PGSQL.5432")) <= _LONGEST_SOCKET_PATH and "," not in str(folder):
             return folder
         digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"whetstone-{digest}"
@@ -257,8 +262,11 @@ class EmbeddedPostgres:
 
     def _initialise(self) -> None:
         """Make the data folder beside its final name and move it there when it is whole."""
-        for unfinished in self.home.glob(".new-*"):  # of an initdb that was killed; we hold the lock
-            shutil.rmtree(unfinished)
+        for unfinished in self.home.glob(".new-*"):  # of a first start that was killed; we hold the lock
+            if unfinished.is_dir():
+                shutil.rmtree(unfinished, ignore_errors=True)  # its initdb may still be writing
+            else:
+                unfinished.unlink()
         folder = Path(tempfile.mkdtemp(prefix=".new-", dir=self.home))
         self._give_away(folder)
         password = self._file_for_server(folder.with_suffix(".password"), secrets.token_urlsafe(24))
@@ -267,6 +275,7 @@ class EmbeddedPostgres:
                 "initdb",
                 *("-D", folder, "-U", "postgres", "-E", "UTF8", "--data-checksums"),
                 *self._locale_arguments(),
+                *(["--no-sync"] if self._configuration["fsync"] == "off" else []),
                 f"--auth={'scram-sha-256' if sys.platform == 'win32' else 'trust'}",  # POSIX: a private socket folder
                 f"--pwfile={password}",
             )
@@ -295,9 +304,10 @@ class EmbeddedPostgres:
             if not log_end:
                 self._file_for_server(self._log_file, "")
             try:
-                self._programs.run(
-                    "pg_ctl", "-D", self._data, "-l", self._log_file, "-w", "-t", _START_TIMEOUT_S, "start"
-                )
+                # Relative paths, because pg_ctl hands them to a shell, which reads quotes and dollars in them.
+                log = Path("..", self._log_file.name)
+                arguments = ("-D", ".", "-l", log, "-w", "-t", _START_TIMEOUT_S)
+                self._programs.run("pg_ctl", *arguments, "start", folder=self._data)
             except DatabaseUnavailable as error:
                 reason = self._last_fatal_line(log_end)
                 if "shared memory block" in reason and time.monotonic() < give_up:

@@ -7,8 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
-from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, cast, func, literal, not_
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, cast, func, literal_column, not_
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from core.errors import InvalidFilter
@@ -18,11 +27,14 @@ from core.tables import examples
 Score = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-def _sorted_once(values: Any) -> Any:
+def _listed(values: Any) -> Any:
+    """A single value of a URL or a command line is a list of one; JSON has no sets."""
+    return [values] if isinstance(values, str) else list(values) if isinstance(values, set | frozenset) else values
+
+
+def _sorted_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """A choice has no order and no repeats; sorting makes equal filters equal in JSON too."""
-    if isinstance(values, str):
-        values = [values]
-    return tuple(sorted(set(values))) if isinstance(values, list | tuple | set | frozenset) else values
+    return tuple(sorted(set(values)))
 
 
 def _utc(moment: dt.datetime | None) -> dt.datetime | None:
@@ -31,9 +43,9 @@ def _utc(moment: dt.datetime | None) -> dt.datetime | None:
     return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_sorted_once)]
-Tags = Annotated[tuple[Tag, ...], BeforeValidator(_sorted_once)]
-Ids = Annotated[tuple[int, ...], BeforeValidator(_sorted_once)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
+Tags = Annotated[tuple[Tag, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
+Ids = Annotated[tuple[int, ...], AfterValidator(_sorted_once)]
 
 
 class Filter(BaseModel):
@@ -98,7 +110,7 @@ EVERYTHING = Filter(exclude_tags=())
 def parse(value: str | bytes | Mapping[str, Any]) -> Filter:
     """A filter from JSON text or plain values. Raises `InvalidFilter` naming the field."""
     try:
-        return Filter.model_validate(orjson.loads(value) if isinstance(value, str | bytes) else dict(value))
+        return Filter.model_validate(orjson.loads(value) if isinstance(value, str | bytes) else value)
     except orjson.JSONDecodeError as error:
         raise InvalidFilter(f"The filter is not JSON: {error}.") from None
     except ValidationError as error:
@@ -188,8 +200,10 @@ def where(chosen: Filter) -> ColumnElement[bool]:
         conditions.append(not_(columns.tags.overlap(_text_array(chosen.exclude_tags))))
     if chosen.words:
         # 'simple' knows no language: no stemming, no stop words, the same in every database. Served by examples_words.
-        document = func.to_tsvector(literal("simple", literal_execute=True), columns.user_request)
-        conditions.append(document.op("@@")(func.plainto_tsquery("simple", chosen.words)))
+        # Written into the statement, not a parameter: the planner must see the index's own expression.
+        simple = literal_column("'simple'::regconfig")
+        document = func.to_tsvector(simple, columns.user_request)
+        conditions.append(document.op("@@")(func.plainto_tsquery(simple, chosen.words)))
     if chosen.trainable:
         conditions.append(columns.is_trainable)
     return and_(*conditions)

@@ -98,7 +98,7 @@ WITH chosen AS (
     RETURNING e.id, chosen.changed
 ), kept AS (
     INSERT INTO tag_change_rows (change_id, tags, ids)
-    SELECT :change, changed, array_agg(id) FROM changed GROUP BY changed
+    SELECT %(change)s, changed, array_agg(id) FROM changed GROUP BY changed
     RETURNING cardinality(ids) AS ids
 )
 SELECT coalesce(sum(ids), 0)::bigint FROM kept
@@ -116,7 +116,7 @@ _VERBS = {
         "changed": "ARRAY(SELECT t FROM unnest({named}) AS t WHERE t = ANY ({row}) ORDER BY t)",
     },
 }
-_GIVEN = "CAST(:tags AS text[])"
+_GIVEN = "CAST(%(tags)s AS text[])"
 
 
 def _sql(verb: Verb, part: str, *, row: str, named: str) -> str:
@@ -132,7 +132,7 @@ def _change(
     by_id = not isinstance(chosen, Filter)
     filter_ = Filter(ids=tuple(chosen), exclude_tags=()) if by_id else chosen
     with db.begin() as connection:
-        if filter_.ids:
+        if by_id and filter_.ids:
             known_or_raise(connection, filter_.ids)
         change = connection.execute(
             text(
@@ -159,14 +159,15 @@ def _change(
 
 
 def _apply(connection: Connection, verb: Verb, chosen: Filter, tags: list[str], change: int) -> int:
-    condition = where(chosen).compile(dialect=postgresql.psycopg.dialect(paramstyle="named"))
+    condition = where(chosen).compile(dialect=postgresql.psycopg.dialect())
     statement = _STATEMENT.format(
         choice=str(condition),
         differs=_sql(verb, "differs", row="tags", named=_GIVEN),
         new=_sql(verb, "new", row="e.tags", named=_GIVEN),
         changed=_GIVEN if len(tags) == 1 else _sql(verb, "changed", row="tags", named=_GIVEN),
     )
-    return connection.execute(text(statement), {**condition.params, "tags": tags, "change": change}).scalar_one()
+    values = {**condition.params, "tags": tags, "change": change}
+    return connection.exec_driver_sql(statement, values).scalar_one()
 
 
 def undo_tags(db: Database, change_id: int, *, actor: str) -> int:

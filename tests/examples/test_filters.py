@@ -1,0 +1,78 @@
+"""The filter: one meaning in SQL, Python, JSON and the URL."""
+
+from urllib.parse import parse_qs, urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select, text
+
+from core.database import Database
+from core.errors import InvalidFilter
+from core.examples.filters import Filter, describe, from_query, parse, to_query, where
+from core.tables import examples
+from tests.examples.rows import filters, insert, matches, rows
+
+SHARED = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def emptied(db: Database) -> None:
+    """Hypothesis runs many examples against one database; the trigger that protects rows steps aside for that."""
+    with db.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(delete(examples))
+
+
+@SHARED
+@given(values=st.lists(rows, max_size=25), chosen=st.lists(filters(), min_size=1, max_size=8))
+def test_sql_chooses_what_plain_python_chooses(
+    database: Database, values: list[dict[str, object]], chosen: list[Filter]
+) -> None:
+    emptied(database)
+    whole = insert(database, values)
+    with database.connect() as connection:
+        for one in chosen:
+            found = set(connection.execute(select(examples.c.id).where(where(one))).scalars())
+            assert found == {row["id"] for row in whole if matches(one, row)}, describe(one)
+
+
+@given(filters())
+def test_a_filter_survives_its_json(chosen: Filter) -> None:
+    assert parse(chosen.to_json()) == chosen
+
+
+@given(filters())
+def test_a_filter_survives_its_link(chosen: Filter) -> None:
+    link = urlencode(to_query(chosen), doseq=True)
+    assert from_query(parse_qs(link, keep_blank_values=True)) == chosen
+
+
+def test_equal_choices_have_equal_json() -> None:
+    assert Filter(intents=["b", "a", "a"]).to_json() == Filter(intents=["a", "b"]).to_json() == '{"intents":["a","b"]}'
+    assert Filter().to_json() == "{}"
+
+
+@pytest.mark.parametrize(
+    ("given_json", "field"),
+    [
+        ('{"quality_min": 7.5}', "quality_min"),
+        ('{"quality_min": 0.9, "quality_max": 0.1}', "lowest quality 0.9"),
+        ('{"include_tags": ["not a tag"]}', "include_tags"),
+        ('{"colour": "red"}', "colour"),
+        ('{"created_from": "yesterday"}', "created_from"),
+        ('{"created_from": "2026-02-01", "created_to": "2026-01-01"}', "first date"),
+        ('{"words": "a\\u0000b"}', "NUL"),
+        ("{", "not JSON"),
+        ("[]", "filter"),
+    ],
+)
+def test_a_bad_filter_is_refused_by_name(given_json: str, field: str) -> None:
+    with pytest.raises(InvalidFilter, match=field):
+        parse(given_json)
+
+
+def test_a_filter_reads_as_words() -> None:
+    chosen = Filter(quality_min=0.5, intents=["content"], success=True, words="launch")
+    assert describe(chosen) == (
+        "quality 0.5 to 1, intent content, succeeded, not tagged EXCLUDE, request with the words “launch”"
+    )

@@ -1,0 +1,49 @@
+"""The data page's figures against sums in plain Python."""
+
+import datetime as dt
+from collections import Counter
+from statistics import fmean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.database import Database
+from core.examples import statistics
+from core.examples.filters import Filter
+from tests.examples.rows import START, filters, insert, matches, rows
+from tests.examples.test_filters import SHARED, emptied
+
+
+@SHARED
+@given(values=st.lists(rows, max_size=30), chosen=filters())
+def test_every_figure_equals_a_plain_sum(database: Database, values: list[dict[str, object]], chosen: Filter) -> None:
+    emptied(database)
+    whole = insert(database, values)
+    found = [row for row in whole if matches(chosen, row)]
+    now = START + dt.timedelta(days=8)
+    seen = statistics.overview(database, chosen, now=now)
+
+    scores = [row["quality_score"] for row in found if row["quality_score"] is not None]
+    judged = [row["success"] for row in found if row["success"] is not None]
+    assert seen.total == sum(row["withdrawn_at"] is None for row in whole)
+    assert (seen.filtered, seen.scored) == (len(found), len(scores))
+    assert seen.average_quality == (pytest.approx(fmean(scores)) if scores else None)
+    assert seen.success_rate == (pytest.approx(sum(judged) / len(judged)) if judged else None)
+    bins = Counter(min(int(score * 20), 19) for score in scores)
+    assert seen.histogram == tuple(bins[i] for i in range(20))
+    assert {group.name: group.count for group in seen.by_intent} == Counter(row["intent"] for row in found)
+    assert {group.name: group.count for group in seen.by_model} == Counter(row["source_model"] for row in found)
+    assert {group.name: group.count for group in seen.by_tag} == Counter(t for row in found for t in row["tags"])
+    months = Counter(row["created_at"].date().replace(day=1) for row in found)
+    assert {month.month: month.count for month in seen.by_month} == months
+    assert seen.first == min((row["created_at"] for row in found), default=None)
+    assert seen.last == max((row["created_at"] for row in found), default=None)
+    assert seen.new_this_week == sum(row["created_at"] >= START + dt.timedelta(days=1) for row in found)
+
+
+def test_nothing_scored_has_no_average(database: Database) -> None:
+    insert(database, [{"user_request": "x", "tags": [], "quality_score": None, "success": None}])
+    seen = statistics.overview(database, Filter())
+    assert (seen.filtered, seen.average_quality, seen.success_rate) == (1, None, None)
+    assert seen.by_month[0].unknown == 1

@@ -1,0 +1,103 @@
+"""Bulk tags: one statement, exact counts, exact undo."""
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import audit
+from core.database import Database
+from core.errors import Conflict, InvalidTag, UnknownExample
+from core.examples import tagging
+from core.examples.filters import EVERYTHING, Filter
+from tests.examples.rows import START, TAGS, filters, insert, matches, rows, tags_of
+from tests.examples.test_filters import SHARED, emptied
+from tests.examples.test_store import example
+
+WHO = {"actor": "ada", "reason": "cleaning up"}
+
+
+@SHARED
+@given(
+    values=st.lists(rows, max_size=20),
+    chosen=filters(),
+    named=st.lists(st.sampled_from([*TAGS, "NEW"]), min_size=1, max_size=3),
+    verb=st.sampled_from(["add", "remove"]),
+)
+def test_tags_change_on_the_chosen_rows_and_undo_restores_them(
+    database: Database, values: list[dict[str, object]], chosen: Filter, named: list[str], verb: str
+) -> None:
+    emptied(database)
+    whole = insert(database, values)
+    before = tags_of(database)
+    act = tagging.add_tags if verb == "add" else tagging.remove_tags
+    change = act(database, chosen, named, **WHO)
+    expected = {
+        row["id"]: sorted(set(row["tags"]) | set(named) if verb == "add" else set(row["tags"]) - set(named))
+        if matches(chosen, row)
+        else row["tags"]
+        for row in whole
+    }
+    assert tags_of(database) == expected
+    assert change.count == sum(before[key] != expected[key] for key in expected)
+    assert tagging.undo_tags(database, change.id, actor="ada") == change.count
+    assert tags_of(database) == before
+
+
+def test_undo_leaves_a_tag_that_was_there_before(database: Database) -> None:
+    insert(database, [example(tags=["TEST"]), example(1)])
+    change = tagging.add_tags(database, [1, 2], ["TEST", "DEVELOPMENT"], **WHO)
+    tagging.undo_tags(database, change.id, actor="ada")
+    assert tags_of(database) == {1: ["TEST"], 2: []}
+
+
+def test_an_act_is_undone_once(database: Database) -> None:
+    insert(database, [example()])
+    change = tagging.add_tags(database, [1], ["TEST"], **WHO)
+    tagging.undo_tags(database, change.id, actor="ada")
+    with pytest.raises(Conflict, match="undone already"):
+        tagging.undo_tags(database, change.id, actor="ada")
+
+
+def test_an_unknown_id_is_named_and_nothing_changes(database: Database) -> None:
+    insert(database, [example()])
+    with pytest.raises(UnknownExample, match="example 9;"):
+        tagging.add_tags(database, [1, 9, 12], ["TEST"], **WHO)
+    assert tags_of(database) == {1: []}
+
+
+@pytest.mark.parametrize("tag", ["lower", "WITH SPACE", "", "X" * 65, "A,B"])
+def test_a_tag_has_its_form(database: Database, tag: str) -> None:
+    insert(database, [example()])
+    with pytest.raises(InvalidTag, match="not a tag"):
+        tagging.add_tags(database, [1], [tag], **WHO)
+
+
+def test_no_tag_at_all_is_refused(database: Database) -> None:
+    with pytest.raises(InvalidTag, match="at least one"):
+        tagging.add_tags(database, EVERYTHING, [], **WHO)
+
+
+def test_old_data_is_tagged_by_its_date(database: Database) -> None:
+    insert(database, [example(n) for n in range(4)])
+    cut = START + dt.timedelta(minutes=2)
+    assert tagging.tag_created_between(database, None, cut, ["DEVELOPMENT"], **WHO).count == 2
+    assert tags_of(database) == {1: ["DEVELOPMENT"], 2: ["DEVELOPMENT"], 3: [], 4: []}
+
+
+def test_poor_data_is_tagged_by_its_score_inside_a_filter(database: Database) -> None:
+    insert(database, [example(n, quality_score=n / 10, intent="seo" if n % 2 else "") for n in range(6)])
+    within = Filter(intents=["seo"], quality_min=0.2)
+    assert tagging.tag_by_quality(database, None, 0.3, ["LOW_QUALITY"], within=within, **WHO).count == 1
+    assert [key for key, tags in tags_of(database).items() if tags] == [4]
+
+
+def test_every_act_leaves_a_line_with_count_and_reason(database: Database) -> None:
+    insert(database, [example(), example(1)])
+    change = tagging.add_tags(database, EVERYTHING, ["TEST"], **WHO)
+    tagging.undo_tags(database, change.id, actor="bob")
+    undone, added = audit.entries(database, subject="examples")
+    assert (added.action, added.row_count, added.reason, added.actor) == ("add tags", 2, "cleaning up", "ada")
+    assert added.after == {"tags": ["TEST"], "chosen": "all examples"}
+    assert (undone.action, undone.row_count, undone.actor) == ("undo tags", 2, "bob")
