@@ -345,6 +345,16 @@ def test_two_loads_at_once_are_told_so(database: Database) -> None:
             load(database)
 
 
+def test_a_large_load_ends_with_the_indexes_of_a_small_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = "SELECT indexname, replace(indexdef, schemaname, '') FROM pg_indexes WHERE schemaname = '{}' ORDER BY 1"
+    load(database, 100)
+    monkeypatch.setattr("core.demo.loading._MANY", 50)
+
+    load(database, 100, workspace="large")
+
+    assert rows(database, query.format("large")) == rows(database, query.format("demo"))
+
+
 KILLED_LOAD = """
 import os, signal, sys
 from core import demo
