@@ -56,7 +56,7 @@ examples = Table(
     Column("source_score", Double),
     Column("has_plan", Boolean, Computed("teaches(execution_plan)"), nullable=False),
     Column("has_result", Boolean, Computed("teaches(execution_result)"), nullable=False),
-    Column("is_trainable", Boolean, Computed("request_group(user_request) <> md5('')::uuid AND …"), nullable=False),
+    Column("is_trainable", Boolean, Computed("btrim(user_request, …) <> '' AND …"), nullable=False),
     Column("request_key", Uuid, Computed("request_group(user_request)"), nullable=False),
     Column("month", Date, Computed("date_trunc('month', created_at AT TIME ZONE 'UTC')::date"), nullable=False),
     Column("quality_bin", SmallInteger, Computed("least(width_bucket(quality_score, 0, 1, 20), 20)")),
