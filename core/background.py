@@ -7,18 +7,21 @@ import datetime as dt
 import threading
 from dataclasses import dataclass, replace
 
+import psycopg
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from core import workspaces
 from core.database import Database
 from core.datasets import snapshots
-from core.errors import Conflict, DatabaseUnavailable, WhetstoneError
+from core.errors import Conflict, WhetstoneError
 
 log = structlog.get_logger(__name__)
 
 #: Seconds between two looks, when nobody wakes the thread before.
 PAUSE_S = 1.0
+#: The pause doubles with each look that fails, up to this.
+LONGEST_PAUSE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -76,16 +79,17 @@ class Background:
             return self._state
 
     def _run(self) -> None:
+        faults = 0
         while not self._stopping.is_set():
             try:
                 self._look()
                 self._note(looked_at=dt.datetime.now(dt.UTC), error="")
-            except (OperationalError, InterfaceError, DatabaseUnavailable) as error:
-                # The database is away or restarting; the pool finds it again, and every build can be begun anew.
-                self._fault(f"The database does not answer: {_first_line(error)}")
-            except (SQLAlchemyError, WhetstoneError) as error:
+                faults = 0
+            except (SQLAlchemyError, psycopg.Error, WhetstoneError) as error:
+                # The database is away, restarting or full; connections are found again and a build can be begun anew.
                 self._fault(_first_line(error))
-            self._wake.wait(self._pause_s)
+                faults += 1
+            self._wake.wait(min(self._pause_s * 2**faults, LONGEST_PAUSE_S))
             self._wake.clear()
         self._note(running=False)
 
@@ -98,9 +102,13 @@ class Background:
                 self._build(db, dataset_id)
 
     def _build(self, db: Database, dataset_id: int) -> None:
-        self._note(building=f"{db.schema} {dataset_id}")
+        def tick(_progress: snapshots.Progress) -> None:
+            if self._stopping.is_set():
+                raise _Stopped
+            self._note(building=f"{db.schema} {dataset_id}")
+
         try:
-            version = snapshots.build(db, dataset_id, self._may_go_on, wait=False)
+            version = snapshots.build(db, dataset_id, tick, wait=False)
         except Conflict:
             return  # another process builds it
         except _Stopped:
@@ -113,13 +121,10 @@ class Background:
             snapshots.fail(db, dataset_id, f"The database refused the build: {_first_line(error)}")
         else:
             log.info("dataset_built", workspace=db.schema, dataset=version.label, status=version.status)
-            self._note(built=self._state.built + (version.status == "frozen"))
+            was_built_here = self._state.building != "" and version.status == "frozen"
+            self._note(built=self._state.built + was_built_here)
         finally:
             self._note(building="")
-
-    def _may_go_on(self, _progress: snapshots.Progress) -> None:
-        if self._stopping.is_set():
-            raise _Stopped
 
     def _fault(self, sentence: str) -> None:
         if sentence != self._state.error:

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -95,9 +96,6 @@ def verify(label: Label, workspace: Workspace = "public", as_json: AsJson = Fals
     """Render every record of a frozen version again and compare it with the hash it was frozen with."""
     with closing(database(workspace)) as db:
         found = check(db, label)
-    problems = [
-        {"position": each.position, "example_id": each.example_id, "what": each.what} for each in found.problems
-    ]
     facts = {
         "dataset": found.label,
         "ok": found.ok,
@@ -105,7 +103,7 @@ def verify(label: Label, workspace: Workspace = "public", as_json: AsJson = Fals
         "root_hash": found.root_hash,
         "faults": list(found.faults),
         "wrong": found.wrong,
-        "problems": problems,
+        "problems": [asdict(problem) for problem in found.problems],
     }
     lines = [*found.faults, *(f"Position {each.position}: {each.what}" for each in found.problems)]
     good = f"{found.label} is as it was frozen: {found.rows:,} records, root hash {found.root_hash}."

@@ -58,7 +58,7 @@ class Comparison:
 
 
 def compare(db: Database, left: str | int | DatasetVersion, right: str | int | DatasetVersion) -> Comparison:
-    """Compare two frozen versions, of one name or of two. Drift is read from the manifests: it is of the day of each."""
+    """Compare two frozen versions, of one name or of two. Drift is read from their manifests, as frozen."""
     one, other = frozen(db, left), frozen(db, right)
     with db.connect() as connection:
         run(connection, "SET LOCAL work_mem = '64MB'")
@@ -84,7 +84,7 @@ def compare(db: Database, left: str | int | DatasetVersion, right: str | int | D
 
 
 def _kinds(connection: Connection, left: int, right: int) -> dict[str, Rows]:
-    """A member whose record changed and that moved counts as both: the one is about content, the other about leakage."""
+    """A member that changed and moved counts as both: the one is about content, the other about leakage."""
     rows = run(
         connection,
         f"""WITH pairs AS (
@@ -93,7 +93,7 @@ def _kinds(connection: Connection, left: int, right: int) -> dict[str, Rows]:
                 FULL JOIN (SELECT * FROM dataset_members WHERE dataset_id = {right:d}) AS r USING (example_id)
             ), kinds AS (
                 SELECT example_id, CASE WHEN before IS NULL THEN 'added' WHEN after IS NULL THEN 'removed'
-                                        WHEN before <> after THEN 'changed' WHEN from_split = to_split THEN 'same' END AS kind
+                    WHEN before <> after THEN 'changed' WHEN from_split = to_split THEN 'same' END AS kind
                 FROM pairs
                 UNION ALL SELECT example_id, 'moved' FROM pairs WHERE from_split <> to_split
             )
