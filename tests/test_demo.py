@@ -202,7 +202,7 @@ PATTERNS_IN_SQL = {
 
 
 def test_planted_patterns_can_be_seen_and_no_others(database: Database) -> None:
-    load(database, SLICE)
+    load(database, 2 * SLICE)
 
     assert PATTERNS_IN_SQL.keys() == {pattern.name for pattern in PLANTED}
     for pattern in PLANTED:
@@ -343,6 +343,16 @@ def test_two_loads_at_once_are_told_so(database: Database) -> None:
         connection.execute("SELECT pg_advisory_lock(hashtext('whetstone demo'), hashtext('demo'))")
         with pytest.raises(Conflict, match="right now"):
             load(database)
+
+
+def test_a_large_load_ends_with_the_indexes_of_a_small_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = "SELECT indexname, replace(indexdef, schemaname, '') FROM pg_indexes WHERE schemaname = '{}' ORDER BY 1"
+    load(database, 100)
+    monkeypatch.setattr("core.demo.loading._MANY", 50)
+
+    load(database, 100, workspace="large")
+
+    assert rows(database, query.format("large")) == rows(database, query.format("demo"))
 
 
 KILLED_LOAD = """

@@ -171,10 +171,8 @@ def _alpaca(system: str, prompt: str, target: str) -> list[str]:
 
 def run(connection: Connection, statement: str) -> list[tuple]:
     """Run SQL text without parameters exactly as it stands; a system prompt may hold `%` and `:name`."""
-    raw = connection.connection.driver_connection
-    assert raw is not None, "the connection is open"
-    cursor = raw.execute(statement.encode())
-    return cursor.fetchall() if cursor.description is not None else []
+    result = connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+    return [tuple(row) for row in result] if result.returns_rows else []
 
 
 def pinned(pairs: str, extra: Sequence[str] = ()) -> str:

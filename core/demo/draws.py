@@ -11,7 +11,7 @@ from core.demo.patterns import Traits, expected_quality
 from core.demo.rhythm import DAYS
 
 #: Examples in a slice.
-SLICE = 20_000
+SLICE = 10_000
 
 #: In the order of their bits in `Outcome.tags`.
 TAGS = ("DEVELOPMENT", "EXCLUDE", "LOW_QUALITY", "MANUAL_APPROVED", "PRODUCTION", "TEST")

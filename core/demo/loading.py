@@ -23,6 +23,7 @@ from core.tables import examples as examples_table
 
 WORKSPACE = "demo"
 MOST_EXAMPLES = 10_000_000
+_MANY = 50_000
 _EXAMPLES = "orchestrator_training_data"
 #: The line in the workspace's own audit log that is committed together with its rows.
 _ACTION = "load demo"
@@ -108,7 +109,7 @@ def _fill(
     with demo.begin() as connection:
         raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
         _copy_history(raw, history)
-        with _indexes_put_off(raw):
+        with _indexes_put_off(raw, count):
             _copy_examples(raw, Executions(year, history, count=count, seed=seed), count, progress)
         raw.execute("ANALYZE")
         _record(connection, summary, actor)
@@ -167,8 +168,24 @@ def _copy_examples(
 
 
 @contextmanager
-def _indexes_put_off(connection: psycopg.Connection[Any]) -> Iterator[None]:
+def _indexes_put_off(connection: psycopg.Connection[Any], count: int) -> Iterator[None]:
+    """Make the indexes of many examples at once at the end, in the same transaction: half the time of row by row.
+
+    A small load keeps them: without its indexes the table is locked, and a page that looks at it waits.
+    """
+    indexes: list[tuple[str, str]] = []
+    if count >= _MANY:
+        indexes = connection.execute(
+            "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i"
+            " WHERE i.indrelid = %s::regclass AND NOT EXISTS"
+            " (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid) ORDER BY 1",
+            [_EXAMPLES],
+        ).fetchall()
+    for name, _ in indexes:
+        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
     yield
+    for _, definition in indexes:
+        connection.execute(definition.encode())
 
 
 @contextmanager

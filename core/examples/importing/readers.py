@@ -24,6 +24,7 @@ from core.examples.importing.sources import (
     not_utf8,
     text_lines,
 )
+from core.examples.importing.values import too_deep
 
 #: A row of the file, or why it cannot be read.
 Row = tuple[int, Mapping[str, Any] | RowError]
@@ -55,6 +56,9 @@ class Rows:
         if not self.ahead:
             raise ImportRefused(f"The file {source.path.name!r} has no rows.")
         self.columns = tuple(dict.fromkeys(key for _, row in self.ahead if isinstance(row, Mapping) for key in row))
+        failing = [row for _, row in self.ahead if isinstance(row, RowError)]
+        if failing and not self.columns:
+            raise failing[0].refusal(len(failing))
 
     def __iter__(self) -> Iterator[Row]:
         return chain(self.ahead, self._rows)
@@ -106,7 +110,7 @@ def _json_line(place: Place, line: bytes) -> Mapping[str, Any] | RowError:
             text = line.decode()
         except UnicodeDecodeError as problem:
             raise not_utf8(place, line, problem) from None
-        if "recursion" in error.msg:
+        if too_deep(error):
             return RowError(place.line, "line", shortened(text.strip()), "JSON nested at most 100 levels deep")
         return RowError(place.line, "line", shortened(text.strip()), f"a whole JSON object ({error.msg})")
     if not isinstance(value, dict):

@@ -84,13 +84,17 @@ def json_object(value: Any) -> str | None:
         try:
             value = orjson.loads(value)
         except orjson.JSONDecodeError as error:
-            deep = "recursion" in error.msg
-            raise Unfit(_TOO_DEEP if deep else f"a JSON object ({error.msg})") from None
+            raise Unfit(_TOO_DEEP if too_deep(error) else f"a JSON object ({error.msg})") from None
     if value is None:
         return None
     if not isinstance(value, dict | list):
         raise Unfit("a JSON object")
     return _json_text(value)
+
+
+def too_deep(error: orjson.JSONDecodeError) -> bool:
+    """Whether the parser gave up because of nesting; its versions say it differently."""
+    return "recursion" in error.msg or "depth" in error.msg
 
 
 _TOO_DEEP = f"JSON nested at most {DEPTH_LIMIT} levels deep"

@@ -1,0 +1,74 @@
+"""What the table of examples computes and refuses by itself."""
+
+import hashlib
+import re
+import string
+import uuid
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.database import Database
+
+_SPACE = " \t\n\r\f\v"
+_FOLD = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.text(st.sampled_from(" \t\n\r\f\vaAbÄß.\u00a0 "))
+    | st.text(st.characters(exclude_characters="\0", codec="utf-8"))
+)
+def test_requests_that_differ_in_case_or_white_space_are_one_group(database: Database, request_text: str) -> None:
+    expected = re.sub(f"[{_SPACE}]+", " ", request_text).strip(_SPACE).translate(_FOLD)
+
+    with database.copying() as connection:
+        row = connection.execute("SELECT request_group(%s)", [request_text]).fetchone()
+
+    assert row == (uuid.UUID(hashlib.md5(expected.encode(), usedforsecurity=False).hexdigest()),)
+
+
+@pytest.mark.parametrize(
+    ("user_request", "result", "is_trainable"),
+    [
+        ("Write a post", "Here it is.", True),
+        ("Write a post", "success", False),
+        ("Write a post", None, False),
+        ("", "Here it is.", False),
+        (" \t\n\r\f\v ", "Here it is.", False),
+        ("\u00a0", "Here it is.", True),
+    ],
+)
+def test_what_a_model_could_learn_from(
+    database: Database, user_request: str, result: str | None, is_trainable: bool
+) -> None:
+    with database.copying() as connection:
+        row = connection.execute(
+            "INSERT INTO orchestrator_training_data (execution_id, user_request, execution_result)"
+            " VALUES ('one', %s, %s) RETURNING is_trainable",
+            [user_request, result],
+        ).fetchone()
+    assert row == (is_trainable,)
+
+
+@pytest.mark.parametrize("tags", [[], ["A"], ["A" * 64], ["A", "B_2"], ["A" * 64, "B" * 64, "C" * 64]])
+def test_tags_of_the_right_form_are_taken(database: Database, tags: list[str]) -> None:
+    _insert_with(database, tags)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [["a"], ["A" * 65], ["B", "A" * 65], ["A", ""], ["", "A"], ["A", "", "B"], ["A B"], ["Ä"], ["A\n"], [None], ["-"]],
+)
+def test_tags_of_another_form_are_refused(database: Database, tags: list[str | None]) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match="tags_have_their_form"):
+        _insert_with(database, tags)
+
+
+def _insert_with(database: Database, tags: list[str] | list[str | None]) -> None:
+    with database.copying() as connection:
+        connection.execute(
+            "INSERT INTO orchestrator_training_data (execution_id, user_request, tags) VALUES ('one', 'a', %s)", [tags]
+        )
