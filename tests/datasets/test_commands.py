@@ -98,7 +98,9 @@ def test_a_failed_export_leaves_the_old_file(database: Database, add: Add, comma
     ids = add(20)
     command("dataset", "create", "plans", "--filter", '{"exclude_tags": []}')
     with database.begin() as connection:
-        connection.exec_driver_sql(f"UPDATE orchestrator_training_data SET intent = 'edited' WHERE id = {ids[2]}")
+        connection.exec_driver_sql(
+            f"UPDATE orchestrator_training_data SET intent = 'edited', revision = 2 WHERE id = {ids[2]}"
+        )
         connection.exec_driver_sql("ALTER TABLE example_revisions DISABLE TRIGGER append_only")
         connection.exec_driver_sql("DELETE FROM example_revisions")
     out = tmp_path / "all.jsonl"
