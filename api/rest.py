@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from api import health
+from api import exports, health
 from api.envelope import of_error, refused
 from core.errors import DatabaseUnavailable, WhetstoneError
 
@@ -18,6 +18,7 @@ def application() -> FastAPI:
     # No docs pages: they fetch their scripts from a public host. The description itself is at /api/openapi.json.
     api = FastAPI(title="Whetstone", docs_url=None, redoc_url=None)
     api.include_router(health.router)
+    api.include_router(exports.router)
     api.add_exception_handler(WhetstoneError, _known)
     api.add_exception_handler(OperationalError, _database)
     api.add_exception_handler(RequestValidationError, _parameters)

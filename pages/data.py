@@ -15,14 +15,13 @@ numbers = cached.overview(db, chosen)
 if not numbers.total:
     st.info("No examples yet. This page will show them with their quality, outcome and tags, to filter and to tag.")
     st.page_link("../pages/importing.py", label="Import a file", icon=":material/upload_file:")
-    st.stop()
-
-metric_cards.draw(numbers)
-filter_bar.draw(db, chosen)
-if numbers.filtered:
-    data_charts.draw(numbers, chosen)
-    example_table.draw(db, chosen, numbers.filtered)
-    bulk.draw(db, chosen, numbers.filtered)
 else:
-    st.info("No example matches this filter. Widen it above, or press Reset.")
+    metric_cards.draw(numbers)
+    filter_bar.draw(db, chosen)
+    if numbers.filtered:
+        data_charts.draw(numbers, chosen)
+        example_table.draw(db, chosen, numbers.filtered)
+        bulk.draw(db, chosen, numbers.filtered)
+    else:
+        st.info("No example matches this filter. Widen it above, or press Reset.")
 refresh.watch(db, seen)

@@ -31,8 +31,9 @@ def draw(db: Database, chosen: Filter, total: int) -> None:
             _button(db, "Approve", "MANUAL_APPROVED", ":material/thumb_up:", target, number)
             _button(db, "Exclude", "EXCLUDE", ":material/visibility_off:", target, number)
             _export(target, number)
-            _old_data(db)
-            _by_quality(db, chosen)
+            with st.popover("More", icon=":material/more_horiz:", key="bulk_more"):
+                _old_data(db)
+                _by_quality(db, chosen)
 
 
 def _scope(ids: Sequence[int], total: int) -> bool:
@@ -136,8 +137,8 @@ def _export(target: Filter | Sequence[int], number: int) -> None:
 
 
 def _old_data(db: Database) -> None:
-    with st.popover("Tag old data", icon=":material/history_toggle_off:", key="bulk_old"):
-        st.text("What was made before a date was made while building: mark it as development.")
+    with st.container(key="bulk_old"):
+        st.markdown("**Tag old data as development**")
         day = st.date_input("Created before (UTC)", value=None, key="bulk_old_day", format="YYYY-MM-DD")
         before = Filter(exclude_tags=("DEVELOPMENT",), created_to=_midnight(day)) if day else None
         number = cached.count(db, before) if before else 0
@@ -167,7 +168,8 @@ def _old_data(db: Database) -> None:
 
 
 def _by_quality(db: Database, chosen: Filter) -> None:
-    with st.popover("Tag by quality", icon=":material/grade:", key="bulk_quality"):
+    with st.container(key="bulk_quality"):
+        st.markdown("**Tag by quality, in this filter**")
         low, high = st.slider("Quality from, to", 0.0, 1.0, (0.0, 0.4), step=0.05, key="bulk_quality_range")
         tag = st.selectbox("Tag", list(BUILT_IN), index=list(BUILT_IN).index("LOW_QUALITY"), key="bulk_quality_tag")
         lows = [score for score in (chosen.quality_min, low) if score is not None]

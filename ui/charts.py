@@ -76,7 +76,9 @@ def by_intent(groups: Sequence[Group]) -> go.Figure:
     )
     ticks = {"tickvals": list(range(len(groups))), "ticktext": [label(group.name) for group in groups]}
     x = {"nticks": 4, "tickangle": 0}
-    return _figure([bars], "Intents", "examples", "", xaxis=x, yaxis={**ticks, "autorange": "reversed"})
+    return _figure(
+        [bars], "Intents", "examples", "", xaxis=x, yaxis={**ticks, "range": [max(len(groups), 6) - 0.5, -0.5]}
+    )
 
 
 def timeline(months: Sequence[Month]) -> go.Figure:
@@ -105,7 +107,17 @@ def timeline(months: Sequence[Month]) -> go.Figure:
         barmode="stack",
         showlegend=True,
         margin_t=64,
-        legend={"orientation": "h", "y": 1.0, "x": 0, "xanchor": "left", "yanchor": "bottom", "itemclick": False},
+        # Placed in the whole chart, not in its plot, which is too narrow for one line.
+        legend={
+            "orientation": "h",
+            "xref": "container",
+            "x": 0.02,
+            "y": 1.0,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+            "itemclick": False,
+            "itemdoubleclick": False,
+        },
     )
 
 

@@ -40,9 +40,8 @@ def _quality_between(low: float, high: float) -> None:
     low, high = max(0.0, min(low, 0.95)), min(1.0, max(high, 0.05))
     if high <= low:  # a drag within one bar means that bar
         high = low + 0.05
-    # The bar ends before the next begins; both ends of the filter are included.
-    top = None if high >= 1 and low <= 0 else (1.0 if high >= 1 else round(high - 0.0001, 4))
-    filter_bar.change(quality_min=None if low <= 0 and top is None else round(low, 4), quality_max=top)
+    whole = low <= 0 and high >= 1
+    filter_bar.change(quality_min=None if whole else round(low, 2), quality_max=None if whole else round(high, 2))
 
 
 def _intents(numbers: Statistics, chosen: Filter) -> None:

@@ -20,6 +20,7 @@ _SAID = "drawer_said"
 
 _VIEWS: dict[str, Callable[[Database, store.Example], None]] = {
     "Read": drawer_views.read,
+    "As the model sees it": drawer_views.as_the_model_sees_it,
     "Score": drawer_edit.judge,
     "Edit": drawer_edit.edit,
     "History": drawer_views.history,

@@ -8,8 +8,11 @@ import streamlit as st
 
 from core import audit
 from core.database import Database
+from core.datasets import rendering
+from core.datasets.recipes import Recipe, Target
+from core.datasets.tokens import of_line
 from core.examples import diff, store
-from ui.formatting import exactly
+from ui.formatting import count, exactly
 
 #: More than this of one field is cut in the drawer; an export holds all of it.
 _LONGEST = 20_000
@@ -21,6 +24,10 @@ _NAMES = {
     "execution_plan": "Plan",
     "execution_result": "Result",
 }
+
+
+_TARGETS: dict[Target, str] = {"plan": "the plan", "result": "the result", "both": "both"}
+_ROLES = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 
 def read(_db: Database, example: store.Example) -> None:
@@ -101,6 +108,28 @@ def _step(number: int, step: dict[str, Any]) -> None:
         st.text(f"because {_cut(str(why))}")
     if rest:
         st.json(rest, expanded=False)
+
+
+def as_the_model_sees_it(db: Database, example: store.Example) -> None:
+    """The record that training would get, for the target chosen here."""
+    target: Target = st.segmented_control(  # pyright: ignore[reportAssignmentType]
+        "The model shall answer with",
+        list(_TARGETS),
+        default="plan" if example.has_plan else "result",
+        required=True,
+        key=f"drawer_target_{example.id}",
+        format_func=_TARGETS.__getitem__,
+    )
+    lines = rendering.preview(db, [example.id], Recipe(target=target))
+    if not lines:
+        st.text("This example gives no record.")
+        return
+    tokens = of_line(lines[0])
+    st.text(f"{count(tokens.count, 'token')}" + ("" if tokens.exact else ", an estimate"))
+    for message in orjson.loads(lines[0])["messages"]:
+        st.markdown(f"**{_ROLES.get(message['role'], 'Other')}**")
+        with st.container(border=True):
+            st.text(_cut(str(message["content"])) or "– empty: nothing to learn –")
 
 
 def history(db: Database, example: store.Example) -> None:

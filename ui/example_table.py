@@ -66,18 +66,18 @@ def draw(db: Database, chosen: Filter, total: int) -> None:
 
 
 def _controls() -> tuple[store.Sort, int]:
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.subheader("Examples", anchor=False, width="content")
-        with st.container(horizontal=True, vertical_alignment="bottom", width="content", gap="small"):
-            sort = st.selectbox(
-                "Order",
-                list(_SORTS),
-                key="table_sort",
-                format_func=_SORTS.__getitem__,
-                persist_state="session",
-                width=190,
-            )
-            size = st.selectbox("Rows a page", _SIZES, index=1, key="table_size", persist_state="session", width=110)
+    st.subheader("Examples", anchor=False)
+    # On the left: the grid's own toolbar covers the right end of the line above it.
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        sort = st.selectbox(
+            "Order",
+            list(_SORTS),
+            key="table_sort",
+            format_func=_SORTS.__getitem__,
+            persist_state="session",
+            width=190,
+        )
+        size = st.selectbox("Rows a page", _SIZES, index=1, key="table_size", persist_state="session", width=110)
     return sort, size
 
 

@@ -39,9 +39,6 @@ def sidebar() -> None:
 
 def workspace_badge() -> None:
     """On every page of a workspace that is not the company's: nobody takes invented numbers for real ones."""
-    missing = st.session_state.pop("workspace_missing", None)
-    if missing:
-        st.warning(plain(f"The link asks for the workspace “{missing}”, which does not exist here."))
     if session.workspace() == session.DEMO:
         st.badge("Demo company: invented data, in a workspace of its own", icon=":material/science:", color="orange")
     elif session.workspace() != PUBLIC:
@@ -50,7 +47,6 @@ def workspace_badge() -> None:
 
 def trouble(sentence: str) -> None:
     """The one page shown while the database is away. Trying again is a rerun: nothing remembers the failure."""
-    st.navigation([st.Page(lambda: None, title="Whetstone", url_path="")], position="hidden")
     st.title("The database is not available")
     st.error(plain(sentence), icon=":material/database_off:")
     st.text("Your data is where it was. Whetstone goes on as soon as the database answers.")

@@ -25,6 +25,12 @@ def pages(*, empty: bool) -> list[st.Page]:
     ]
 
 
+def trouble(sentence: str) -> None:
+    """Nothing but the sentence; the pages are still declared, so that the address stays what it was."""
+    st.navigation(pages(empty=False), position="hidden")
+    frame.trouble(sentence)
+
+
 def run() -> None:
     frame.configure()
     try:
@@ -35,13 +41,17 @@ def run() -> None:
         frame.sidebar()
         frame.workspace_badge()
         session.note_page(page.url_path)
-        messages.show()
-        page.run()
+        notice = st.container()
+        try:
+            page.run()
+        finally:  # also when the page stops early; last, so that what the page itself has to say is in it
+            with notice:
+                messages.show()
         modals.draw()
     except (DatabaseUnavailable, MigrationRefused) as error:
-        frame.trouble(str(error))
+        trouble(str(error))
     except OperationalError:
-        frame.trouble("The database stopped answering.")
+        trouble("The database stopped answering.")
     except WhetstoneError as error:
         st.error(plain(str(error)), icon=":material/error:")
 

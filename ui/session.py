@@ -6,6 +6,7 @@ from core import workspaces
 from core.database import PUBLIC, Database
 from core.running import RUNNING
 from core.settings import settings
+from ui import messages
 
 DEMO = "demo"
 _PARAMETER = "workspace"
@@ -59,7 +60,7 @@ def adopt_from_url() -> None:
         if asked in workspace_names():
             st.session_state["workspace"] = asked
         else:
-            st.session_state["workspace_missing"] = asked
+            messages.failed(f"The link asks for the workspace “{asked}”, which does not exist here.")
             del st.query_params[_PARAMETER]
     if workspace() not in workspace_names():
         st.session_state["workspace"] = PUBLIC
