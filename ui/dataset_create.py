@@ -86,7 +86,7 @@ def _review(db: Database, choice: Choice, number: int) -> Review | None:
 
 def _numbers(review: Review) -> None:
     exact = review.tokens.method == "exact"
-    with st.grid(6, min_column_width=120):
+    with st.grid(3, min_column_width=130):
         st.metric("Records", f"{review.kept:,}", border=True, help="Examples of the filter less what is left out.")
         for name in NAMES:
             st.metric(name.capitalize(), f"{review.splits[name]:,}", border=True)

@@ -182,7 +182,7 @@ def _legacy(version: DatasetVersion) -> None:
 def _numbers(version: DatasetVersion) -> None:
     manifest = version.manifest or {}
     tokens = manifest["tokens"]
-    with st.grid(6, min_column_width=120):
+    with st.grid(3, min_column_width=130):
         st.metric("Records", f"{version.example_count:,}", border=True)
         st.metric("Train", f"{manifest['counts']['train']:,}", border=True)
         rest = " / ".join(f"{manifest['counts'][name]:,}" for name in NAMES[1:])

@@ -95,17 +95,18 @@ def _table(versions: list[DatasetVersion]) -> None:
         dataset_place.go_to_version(*places[st.session_state["list_open"].row])
 
     key = f"list_rows_{hash(places) & 0xFFFFFF:x}"  # a grid of its own for each list: a selection is of positions
-    picked = st.dataframe(
-        _frame(versions),
-        key=key,
-        hide_index=True,
-        height="auto" if len(versions) <= 10 else _HIGHEST,
-        on_select="rerun",
-        selection_mode="multi-row",
-        placeholder="–",
-        column_config=_columns(open_row),
-        alt="Dataset versions: name, version, state, records, splits, quality, tokens, size, verified, who, when.",
-    )
+    with st.container(key="versions_grid"):
+        picked = st.dataframe(
+            _frame(versions),
+            key=key,
+            hide_index=True,
+            height="auto" if len(versions) <= 10 else _HIGHEST,
+            on_select="rerun",
+            selection_mode="multi-row",
+            placeholder="–",
+            column_config=_columns(open_row),
+            alt="Dataset versions: name, version, state, records, splits, quality, tokens, size, verified, who, when.",
+        )
     _compare([versions[row] for row in picked.selection.rows if row < len(versions)])
 
 

@@ -13,7 +13,7 @@ from core.examples.filters import PARAMETERS, Filter, from_query, to_query
 
 PAGE = "../pages/datasets.py"
 DATA_PAGE = "../pages/data.py"
-_OWN = ("new", "dataset", "version", "with")
+_OURS = {"new", "dataset", "version", "with", *PARAMETERS.values()}
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,6 @@ def _asked() -> dict[str, list[str]]:
 
 
 def _go(wanted: dict[str, str | list[str]]) -> None:
-    for name in (*_OWN, *PARAMETERS.values()):
-        if name in wanted:
-            st.query_params[name] = wanted[name]
-        elif name in st.query_params:
-            del st.query_params[name]
+    """In one step: each change of the URL is an entry of the browser's history, and Back must not meet half a place."""
+    others = {name: st.query_params.get_all(name) for name in st.query_params if name not in _OURS}
+    st.query_params.from_dict({**others, **wanted})

@@ -1,0 +1,134 @@
+"""From the data page's filter to a frozen version, its file, its check and its comparison, in a real browser."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Download, Page, expect
+
+from core.database import Database
+from core.datasets import snapshots
+from core.datasets.exporting import export
+from core.datasets.recipes import Recipe
+from core.datasets.splits import Split
+from core.examples.filters import Filter
+from tests.browser.conftest import NARROW, WIDE, Visit, fits, pick_row, settled
+from tests.served import add
+
+BOTH = pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+
+
+def some(database: Database) -> None:
+    add(
+        database,
+        *(
+            {
+                "execution_plan": f"plan {number}: naïve “quotes” and \\ and \u2028",
+                "intent": ("content", "finance")[number % 2],
+                "quality_score": 0.5 + number % 5 / 10,
+            }
+            for number in range(120)
+        ),
+    )
+
+
+def downloaded(page: Page, link: str | re.Pattern[str]) -> Download:
+    """Click a link that downloads: in this tab or in one of its own, which closes as the download begins."""
+    downloads: list[Download] = []
+
+    def noted(download: Download) -> None:
+        downloads.append(download)
+
+    def opened(tab: Page) -> None:
+        tab.on("download", noted)
+
+    page.context.on("page", opened)
+    opened(page)
+    page.get_by_role("link", name=link).click()
+    for _ in range(300):
+        if downloads:
+            break
+        page.wait_for_timeout(100)
+    page.context.remove_listener("page", opened)  # the context outlives this test
+    (download,) = downloads
+    return download
+
+
+@BOTH
+def test_a_filter_becomes_a_frozen_version_with_files(
+    visit: Visit, database: Database, viewport: dict[str, int]
+) -> None:
+    some(database)
+    page = visit("/data?intent=finance", viewport)
+
+    page.get_by_role("button", name="Create dataset").click()
+    expect(page.get_by_text("60 examples in the filter")).to_be_visible()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("finance-plans")
+    settled(page)
+    assert fits(page)
+    page.get_by_role("button", name="Freeze version 1 of finance-plans").click()
+
+    expect(page.get_by_role("button", name="Verify")).to_be_visible()
+    assert "dataset=finance-plans" in page.url
+    assert "version=1" in page.url
+    expect(page.locator(".st-key-version_splits .nsewdrag").first).to_be_attached()
+    settled(page)
+    assert fits(page)
+    version = snapshots.get(database, "finance-plans@1")
+    assert (version.status, version.example_count) == ("frozen", 60)
+
+    page.get_by_role("button", name="Export").click()
+    download = downloaded(page, re.compile(r"^Train: \d+ records"))
+    expected = b"".join(export(database, version, "train", "openai"))
+    assert expected.count(b"\n") > 30
+    assert Path(download.path()).read_bytes() == expected
+
+
+def test_a_build_goes_on_when_the_browser_is_closed(visit: Visit, database: Database) -> None:
+    some(database)
+    page = visit("/datasets?new=1")
+    page.get_by_role("button", name="Freeze version 1 of all-plans").click()
+    page.wait_for_url("**dataset=all-plans**")
+    page.close()
+
+    page = visit("/datasets?dataset=all-plans")
+    expect(page.get_by_role("button", name="Verify")).to_be_visible()
+    assert snapshots.get(database, "all-plans").status == "frozen"
+
+
+@BOTH
+def test_two_versions_are_compared_and_one_is_verified(
+    visit: Visit, database: Database, viewport: dict[str, int]
+) -> None:
+    some(database)
+    for chosen in (Filter(), Filter(quality_min=0.6)):
+        snapshots.create(database, "plans", filter=chosen, recipe=Recipe(), split=Split(), actor="ada")
+    page = visit("/datasets", viewport)
+
+    pick_row(page, "versions_grid", 0)
+    pick_row(page, "versions_grid", 1)
+    page.get_by_role("button", name="Compare", exact=True).click()
+
+    expect(page.get_by_text("24 removed")).to_be_visible()
+    expect(page.get_by_text("96 the same, in the same split")).to_be_visible()
+    expect(page.locator(".st-key-compare_quality .nsewdrag").first).to_be_attached()
+    settled(page)
+    assert fits(page)
+    page.get_by_role("button", name="Open", exact=True).last.click()
+
+    page.get_by_role("button", name="Verify").click()
+    expect(page.get_by_text("Verified: all 96 records are what was frozen")).to_be_visible()
+    assert snapshots.get(database, "plans@2").verified_at is not None
+    page.go_back()
+    expect(page.get_by_text("24 removed")).to_be_visible()
+
+
+def test_a_row_of_the_list_opens_its_version(visit: Visit, database: Database) -> None:
+    some(database)
+    snapshots.create(database, "plans", filter=Filter(), recipe=Recipe(), split=Split(), actor="ada")
+    page = visit("/datasets")
+    frame = page.locator(".st-key-versions_grid")
+    frame.locator("canvas").first.wait_for()
+    frame.get_by_test_id("stDataFrame").click(position={"x": 60, "y": 35 + 17})
+    page.wait_for_url("**dataset=plans**")
+    expect(page.get_by_role("button", name="Verify")).to_be_visible()
