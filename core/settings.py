@@ -5,7 +5,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -34,6 +34,13 @@ class Settings(BaseSettings):
     pg_bin: Path | None = Field(default=None, validation_alias="WHETSTONE_PG_BIN")
     #: Name written to the audit log when nobody is logged in.
     actor: str = Field(default="local", validation_alias="WHETSTONE_ACTOR")
+
+
+    @field_validator("database_url", "pg_bin", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        """`DATABASE_URL=` in a shell or a .env file means none."""
+        return None if value == "" else value
 
 
 @lru_cache(maxsize=1)
