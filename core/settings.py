@@ -5,7 +5,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -24,7 +24,12 @@ def default_home() -> Path:
 class Settings(BaseSettings):
     """What the environment decides. Secrets are `SecretStr`, so that no log or page can print them."""
 
-    model_config = SettingsConfigDict(env_file=Path(__file__).parent.parent / ".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=Path(__file__).parent.parent / ".env",
+        env_ignore_empty=True,  # `DATABASE_URL=` in a shell or in .env means none
+        extra="ignore",
+        frozen=True,
+    )
 
     #: Folder for the embedded database, the inbox of large imports, and logs.
     home: Path = Field(default_factory=default_home, validation_alias="WHETSTONE_HOME")
@@ -34,13 +39,6 @@ class Settings(BaseSettings):
     pg_bin: Path | None = Field(default=None, validation_alias="WHETSTONE_PG_BIN")
     #: Name written to the audit log when nobody is logged in.
     actor: str = Field(default="local", validation_alias="WHETSTONE_ACTOR")
-
-
-    @field_validator("database_url", "pg_bin", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        """`DATABASE_URL=` in a shell or a .env file means none."""
-        return None if value == "" else value
 
 
 @lru_cache(maxsize=1)
