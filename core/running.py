@@ -5,7 +5,9 @@ import threading
 from core.background import Background
 from core.database import Database, open_database
 from core.embedded import EmbeddedPostgres
+from core.migrations import migrate
 from core.settings import settings
+from core.workspaces import list_workspaces
 
 
 class Running:
@@ -26,11 +28,18 @@ class Running:
         """The company's workspace; others are reached by `in_workspace`. Raises what `open_database` raises."""
         with self._lock:
             if self._database is None:
-                self._database = open_database(settings())
+                self._database = self._opened()
                 if self._works:
                     self._background = Background(self._database)
                     self._background.start()
             return self._database
+
+    def _opened(self) -> Database:
+        """The database, and every workspace in it brought to the form this version needs."""
+        database = open_database(settings())
+        for name in list_workspaces(database):
+            migrate(database.in_workspace(name))
+        return database
 
     @property
     def is_open(self) -> bool:

@@ -88,8 +88,9 @@ def test_a_selection_is_downloaded(visit: Visit, database: Database) -> None:
     pick_row(page, "examples_grid", 1)
 
     downloads: list[Download] = []  # the link opens a tab of its own, which closes as the download begins
-    page.context.on("page", lambda tab: tab.on("download", downloads.append))
-    page.on("download", downloads.append)
+    # Lambdas, because Playwright cannot wrap a method of a list.
+    page.context.on("page", lambda tab: tab.on("download", lambda download: downloads.append(download)))
+    page.on("download", lambda download: downloads.append(download))
 
     page.get_by_role("button", name="Export").click()
     page.get_by_role("link", name="JSON Lines").click()
