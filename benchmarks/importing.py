@@ -16,8 +16,8 @@ from core.examples import importing
 _ROWS = 100_000
 _WORKSPACE = "bench_import"
 _COLUMNS = (
-    "execution_id, user_request, intent, business_state, execution_plan, execution_result, quality_score, success, tags,"
-    " created_at, updated_at, source_agent, source_model, execution_time_ms"
+    "execution_id, user_request, intent, business_state, execution_plan, execution_result, quality_score,"
+    " success, tags, created_at, updated_at, source_agent, source_model, execution_time_ms"
 )
 
 

@@ -16,8 +16,7 @@ _POSTGRES = (
     f"SELECT intent, {_GROUP} FROM {TABLE} WHERE {{where}} GROUP BY 1",
     f"SELECT tag, {_GROUP} FROM {TABLE}, unnest(tags) AS tag WHERE {{where}} GROUP BY 1",
     f"SELECT source_model, {_GROUP} FROM {TABLE} WHERE {{where}} GROUP BY 1",
-    f"SELECT date_trunc('month', created_at), success, count(*), avg(quality_score)"
-    f" FROM {TABLE} WHERE {{where}} GROUP BY 1, 2",
+    f"SELECT date_trunc('month', created_at), success, {_GROUP} FROM {TABLE} WHERE {{where}} GROUP BY 1, 2",
     f"SELECT count(*) FROM {TABLE} WHERE {{where}} AND created_at >= '{{week}}'",
 )
 _POSTGRES_WHERE = (

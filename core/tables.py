@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 metadata = MetaData()
 moment = DateTime(timezone=True)
@@ -62,7 +62,8 @@ examples = Table(
     Column("quality_bin", SmallInteger, Computed("least(width_bucket(quality_score, 0, 1, 20), 20)")),
 )
 
-#: What a model would learn from, or see: an edit of any of these makes a new revision.
+#: What a model would learn from, or see. Whoever changes any of these sets revision = revision + 1 with it; the
+#: database keeps what was there and refuses the change otherwise.
 CONTENT = ("user_request", "intent", "business_state", "context", "execution_plan", "execution_result")
 
 revisions = Table(
@@ -79,6 +80,13 @@ revisions = Table(
     Column("replaced_at", moment, nullable=False),
     Column("replaced_by", Text, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+example_words = Table(
+    "example_words",
+    metadata,
+    Column("example_id", BigInteger, primary_key=True),
+    Column("words", TSVECTOR, nullable=False),
 )
 
 audit_log = Table(

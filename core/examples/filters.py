@@ -17,11 +17,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, cast, func, literal_column, not_
+from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, cast, func, not_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from core.errors import InvalidFilter
 from core.examples.tags import Tag
+from core.tables import example_words as words
 from core.tables import examples
 
 Score = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -200,10 +201,9 @@ def where(chosen: Filter) -> ColumnElement[bool]:
         conditions.append(not_(columns.tags.overlap(_text_array(chosen.exclude_tags))))
     if chosen.words:
         # 'simple' knows no language: no stemming, no stop words, the same in every database. Served by examples_words.
-        # Written into the statement, not a parameter: the planner must see the index's own expression.
-        simple = literal_column("'simple'::regconfig")
-        document = func.to_tsvector(simple, columns.user_request)
-        conditions.append(document.op("@@")(func.plainto_tsquery(simple, chosen.words)))
+        # 'simple' knows no language: no stemming, no stop words, the same in every database.
+        wanted = func.plainto_tsquery("simple", chosen.words)
+        conditions.append(columns.id.in_(select(words.c.example_id).where(words.c.words.op("@@")(wanted))))
     if chosen.trainable:
         conditions.append(columns.is_trainable)
     return and_(*conditions)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection, Row, Select, any_, func, select, tuple_, update
+from sqlalchemy import Connection, Select, any_, func, select, tuple_, update
 
 from core import audit
 from core.database import Database
@@ -123,13 +123,17 @@ def count(db: Database, chosen: Filter) -> int:
 
 
 def page(db: Database, chosen: Filter, *, sort: Sort = "newest", after: str | None = None, limit: int = 50) -> Page:
-    """One page of the table. `after` is the `next` of the page before; any depth costs the same."""
+    """One page of the table. `after` is the `next` of the page before; any depth costs the same.
+
+    The ids come first, from the dashboard index alone: a filter that few rows pass never reads the wide rows it skips.
+    """
     with db.connect() as connection:
         if sort in ("newest", "oldest"):
-            found = connection.execute(_by_time(chosen, sort, after, limit + 1)).all()
+            ids = connection.execute(_by_time(chosen, sort, after, limit + 1)).scalars().all()
         else:
-            found = _by_quality(connection, chosen, sort, after, limit + 1)
-    rows = [ExampleRow(*row) for row in found]
+            ids = _by_quality(connection, chosen, sort, after, limit + 1)
+        found = {row.id: row for row in connection.execute(_columns().where(examples.c.id == any_(list(ids))))}
+    rows = [ExampleRow(*found[key]) for key in ids if key in found]
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(rows, _cursor(rows[-1], sort) if more else None)
@@ -160,7 +164,7 @@ def _parsed(after: str) -> tuple[int, str]:
 def _by_time(chosen: Filter, sort: Sort, after: str | None, limit: int) -> Select[Any]:
     newest = sort == "newest"
     order = (examples.c.created_at, examples.c.id)
-    query = _columns().order_by(*(column.desc() if newest else column for column in order)).limit(limit)
+    query = select(examples.c.id).order_by(*(column.desc() if newest else column for column in order)).limit(limit)
     if after is None:
         return query.where(where(chosen))
     example_id, key = _parsed(after)
@@ -173,26 +177,24 @@ def _by_time(chosen: Filter, sort: Sort, after: str | None, limit: int) -> Selec
     return query.where(where(rest), tuple_(*order) < mark if newest else tuple_(*order) > mark)
 
 
-def _by_quality(
-    connection: Connection, chosen: Filter, sort: Sort, after: str | None, limit: int
-) -> Sequence[Row[Any]]:
+def _by_quality(connection: Connection, chosen: Filter, sort: Sort, after: str | None, limit: int) -> list[int]:
     """Scored rows first, then the unscored ones: two index scans instead of an order no index has."""
     best = sort == "best"
     score, key = examples.c.quality_score, examples.c.id
     example_id, mark = _parsed(after) if after else (0, "")
-    found: list[Row[Any]] = []
+    found: list[int] = []
     if not after or mark:
-        query = _columns().where(where(chosen), score.is_not(None)).limit(limit)
+        query = select(key).where(where(chosen), score.is_not(None)).limit(limit)
         query = query.order_by(score.desc(), key.desc()) if best else query.order_by(score, key)
         if after:
             seen = tuple_(_score(mark, after), example_id)
             query = query.where(tuple_(score, key) < seen if best else tuple_(score, key) > seen)
-        found += connection.execute(query).all()
+        found += connection.execute(query).scalars()
     if len(found) < limit and chosen.quality_min is None and chosen.quality_max is None:
-        query = _columns().where(where(chosen), score.is_(None)).order_by(key.desc() if best else key)
+        query = select(key).where(where(chosen), score.is_(None)).order_by(key.desc() if best else key)
         if after and not mark:
             query = query.where(key < example_id if best else key > example_id)
-        found += connection.execute(query.limit(limit - len(found))).all()
+        found += connection.execute(query.limit(limit - len(found))).scalars()
     return found
 
 
@@ -254,7 +256,11 @@ def edit(
         changed = {field: value for field, value in values.items() if getattr(before, field) != value}
         if not changed:
             return before
-        connection.execute(update(examples).where(examples.c.id == example_id).values(**changed))
+        connection.execute(
+            update(examples)
+            .where(examples.c.id == example_id)
+            .values(**changed, revision=before.revision + 1, updated_at=func.now())
+        )
         after = _get(connection, example_id)
         audit.record(
             connection,
