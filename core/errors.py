@@ -59,7 +59,19 @@ class InvalidExample(WhetstoneError):
 
 
 class ImportRefused(WhetstoneError):
-    """A file cannot be imported; nothing was changed."""
+    """A file cannot be imported; nothing was changed.
+
+    Where one row is to blame, `row`, `field`, `value` (shortened) and `expected` say which, and what would do.
+    """
+
+    def __init__(
+        self, message: str, *, row: int | None = None, field: str = "", value: str = "", expected: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.row = row
+        self.field = field
+        self.value = value
+        self.expected = expected
 
 
 class DatasetRefused(WhetstoneError):

@@ -1,0 +1,153 @@
+"""Staged rows into the examples: three statements, whatever the number of rows."""
+
+from typing import Any
+
+import psycopg
+
+from core.errors import Conflict
+from core.examples.importing import scale as scales
+from core.examples.importing.models import ImportOptions, Outcome, Scale
+from core.examples.importing.staging import execute
+from core.tables import CONTENT
+
+#: What an import may change in an example that was there. Tags are never among them.
+CHANGEABLE = (
+    *CONTENT,
+    "quality_score",
+    "source_score",
+    "success",
+    "created_at",
+    "source_agent",
+    "source_model",
+    "execution_time_ms",
+    "source_digest",
+)
+#: Those of an example `t`, as one JSON object: what is kept for undo, and compared to see whether somebody changed it.
+SNAPSHOT = "jsonb_build_object(" + ", ".join(f"'{name}', t.{name}" for name in CHANGEABLE) + ")"
+
+
+def _values(scale: Scale) -> dict[str, str]:
+    """What a staged row `s`, decided as `d`, puts into each column."""
+    score = scales.divided(scale, "s.quality_score")
+    return {
+        "user_request": "s.user_request",
+        "intent": "s.intent",
+        "business_state": "coalesce(s.business_state, '{}')::jsonb",
+        "context": "s.context::jsonb",
+        "execution_plan": "s.execution_plan",
+        "execution_result": "s.execution_result",
+        "quality_score": score,
+        "source_score": f"CASE WHEN s.quality_score <> {score} THEN s.quality_score END",
+        "success": "s.success",
+        "created_at": "coalesce(s.created_at::timestamptz, s.updated_at::timestamptz, now())",
+        "source_agent": "s.source_agent",
+        "source_model": "s.source_model",
+        "execution_time_ms": "s.execution_time_ms",
+        "source_digest": "d.digest",
+    }
+
+
+def merge(
+    raw: psycopg.Connection[Any], import_id: int, counts: dict[Outcome, int], options: ImportOptions, scale: Scale
+) -> None:
+    """Write what was decided. A statement without rows is not run: triggers count statements as changes."""
+    if counts["new"]:
+        _expect(_insert(raw, import_id, options, scale), counts["new"])
+    if counts["changed"] + counts["returned"]:
+        _update(raw, import_id, scale)
+    if counts["returned"]:
+        _bring_back(raw, import_id, options)
+
+
+def _insert(raw: psycopg.Connection[Any], import_id: int, options: ImportOptions, scale: Scale) -> int:
+    values = {
+        "execution_id": "s.execution_id",
+        **_values(scale),
+        "updated_at": "coalesce(s.updated_at::timestamptz, s.created_at::timestamptz, now())",
+        "tags": _TAGS,
+        "import_id": "%(import_id)s",
+    }
+    # In the order of the file, so that ids follow it. ON CONFLICT: somebody may have saved one of them meanwhile.
+    return execute(
+        raw,
+        f"""
+        INSERT INTO orchestrator_training_data ({", ".join(values)})
+        SELECT {", ".join(values.values())}
+        FROM staged s JOIN decided d USING (row)
+        WHERE d.outcome = 'new'
+        ORDER BY s.row
+        ON CONFLICT (execution_id) DO NOTHING""",
+        {"import_id": import_id, "tags": list(options.tags)},
+    ).rowcount
+
+
+#: The file's tags and those of the options, sorted and once each.
+_TAGS = """CASE WHEN s.tags IS NULL THEN %(tags)s::text[]
+    ELSE ARRAY(SELECT DISTINCT tag FROM unnest(s.tags::text[] || %(tags)s::text[]) AS tag ORDER BY tag) END"""
+
+
+def _update(raw: psycopg.Connection[Any], import_id: int, scale: Scale) -> None:
+    """Changed rows, and of the returning ones those that come back different. What they were is kept for undo."""
+    is_different = """d.outcome = 'changed'
+        OR d.outcome = 'returned' AND d.digest IS DISTINCT FROM t.source_digest"""
+    execute(
+        raw,
+        f"""
+        INSERT INTO import_changes (import_id, example_id, revision_before, revision_after, before, after)
+        SELECT %(import_id)s, t.id, t.revision, t.revision, {SNAPSHOT}, '{{}}'
+        FROM decided d JOIN orchestrator_training_data t ON t.id = d.example_id
+        WHERE {is_different}
+        FOR UPDATE OF t""",
+        {"import_id": import_id},
+    )
+    values = _values(scale) | {
+        # A row without a moment of its own keeps the one it has.
+        "created_at": "coalesce(s.created_at::timestamptz, s.updated_at::timestamptz, t.created_at)",
+        "updated_at": "now()",
+    }
+    execute(
+        raw,
+        f"""
+        UPDATE orchestrator_training_data t SET {", ".join(f"{name} = {value}" for name, value in values.items())}
+        FROM staged s JOIN decided d USING (row)
+        WHERE t.id = d.example_id
+          AND t.id IN (SELECT example_id FROM import_changes WHERE import_id = %(import_id)s)""",
+        {"import_id": import_id},
+    )
+    keep_after(raw, import_id)
+
+
+def keep_after(raw: psycopg.Connection[Any], import_id: int) -> None:
+    """Note how the import left its changed rows."""
+    execute(
+        raw,
+        f"""
+        UPDATE import_changes c SET revision_after = t.revision, after = {SNAPSHOT}
+        FROM orchestrator_training_data t
+        WHERE c.import_id = %s AND t.id = c.example_id""",
+        (import_id,),
+    )
+
+
+def _bring_back(raw: psycopg.Connection[Any], import_id: int, options: ImportOptions) -> None:
+    """Rows of an undone import that come again are this import's now; what they were tagged with stays."""
+    execute(
+        raw,
+        """
+        UPDATE orchestrator_training_data t
+        SET withdrawn_at = NULL, import_id = %(import_id)s,
+            tags = ARRAY(
+                SELECT DISTINCT tag FROM unnest(t.tags || s.tags::text[] || %(tags)s::text[]) AS tag ORDER BY tag
+            )
+        FROM staged s JOIN decided d USING (row)
+        WHERE d.outcome = 'returned' AND t.id = d.example_id""",
+        {"import_id": import_id, "tags": list(options.tags)},
+    )
+
+
+def _expect(written: int, expected: int) -> None:
+    if written != expected:
+        raise Conflict(
+            f"{expected - written:,} rows of the file were saved by somebody else meanwhile; nothing was changed. "
+            "Import the file again."
+        )

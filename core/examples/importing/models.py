@@ -1,0 +1,217 @@
+"""What is asked of an import, and what it answers."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from core.errors import ImportRefused
+from core.examples.tags import Tag, canonical
+
+Format = Literal["csv", "json", "jsonl", "parquet"]
+Scale = Literal["1", "10", "100", "mixed"]
+Outcome = Literal["new", "returned", "changed", "same"]
+
+#: Called with the bytes read so far, the size of the file and the rows read so far.
+Progress = Callable[[int, int, int], None]
+
+#: A field longer than this many characters is refused: it is a file pasted into a cell, not an execution.
+FIELD_LIMIT = 1 << 20
+#: JSON nested deeper than this is refused.
+DEPTH_LIMIT = 100
+#: How many failing rows are described; the rest are counted.
+ERRORS_SHOWN = 100
+
+#: The fields of an example that a file can fill, and what each expects.
+FIELDS = {
+    "execution_id": "the key of the execution, at most 255 characters; without one it is made from the content",
+    "user_request": "what was asked; required",
+    "intent": "the kind of request, at most 200 characters",
+    "business_state": "a JSON object with what was known",
+    "context": "a JSON object with what the model saw before the request: system prompt and earlier turns",
+    "execution_plan": "the plan, as text or JSON",
+    "execution_result": "the result, as text or JSON",
+    "quality_score": "a number; its scale is detected or chosen",
+    "success": "t, f, true, false, 1, 0, yes or no",
+    "tags": "{a,b}, a JSON list, or names separated by commas",
+    "created_at": "a date and time such as 2026-01-14 19:30:47-05; without a zone it is UTC",
+    "updated_at": "a date and time such as 2026-01-14 19:30:47-05; without a zone it is UTC",
+    "source_agent": "the agent that did it, at most 200 characters",
+    "source_model": "the model that did it, at most 200 characters",
+    "execution_time_ms": "a whole number of milliseconds",
+}
+
+Tags = Annotated[tuple[Tag, ...], AfterValidator(lambda tags: tuple(canonical(tags)))]
+
+
+class ImportOptions(BaseModel):
+    """How a file is read. The defaults detect everything and refuse whatever is in doubt."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: The format of the file; auto: by its content, then by the ending of its name.
+    format: Literal["auto", "csv", "json", "jsonl", "parquet"] = "auto"
+    #: Which column fills a field. Stands above what the shape of the file suggests.
+    mapping: Mapping[str, str] = Field(default_factory=dict)
+    #: What the scores of the file mean: 0-1, 0-10, 0-100, or each by its own size (mixed).
+    quality_scale: Literal["auto", "1", "10", "100", "mixed"] = "auto"
+    #: Added to every new example, beside the tags in the file.
+    tags: Tags = ()
+    #: A value for a field of every row that has none.
+    constants: Mapping[str, str] = Field(default_factory=dict)
+    #: Leave failing rows out instead of refusing the file.
+    skip_invalid: bool = False
+    #: What to do with cells of a CSV file that a spreadsheet would run.
+    formulas: Literal["refuse", "text"] = "refuse"
+
+
+class RowError(NamedTuple):
+    """Why one row cannot be imported. Rows are counted from 1, without the header; of JSONL, lines are."""
+
+    row: int
+    field: str
+    #: The value as Python writes it, shortened.
+    value: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"Row {self.row}, field {self.field}: {self.value} is not {self.expected}."
+
+    def refusal(self, total: int = 1) -> ImportRefused:
+        """The error that refuses a file because of this row, the first of `total`."""
+        more = f" {total - 1:,} more rows fail too." if total > 1 else ""
+        return ImportRefused(
+            f"{self}{more} Nothing was changed.",
+            row=self.row,
+            field=self.field,
+            value=self.value,
+            expected=self.expected,
+        )
+
+
+def shortened(value: object, limit: int = 60) -> str:
+    """A value for an error message: as Python writes it, on one line, never long."""
+    if isinstance(value, str | bytes):
+        return repr(value) if len(value) <= limit else f"{value[:limit]!r}… ({len(value):,} long)"
+    text = repr(value) if isinstance(value, int | float | bool | None) else type(value).__name__
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+@dataclass(frozen=True)
+class ScaleEffect:
+    """What reading the scores of a file on one scale would do."""
+
+    scale: Scale
+    #: Rows whose score becomes another number, and rows that do not fit and fail.
+    changed: int
+    rejected: int
+    #: Of the scores as they would be stored; None without any.
+    minimum: float | None
+    mean: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True)
+class ScaleFinding:
+    """What the scores of a file look like."""
+
+    #: None: they can be read in more than one way, and somebody has to choose.
+    scale: Scale | None
+    explanation: str
+    scored: int
+    minimum: float | None
+    maximum: float | None
+    effects: tuple[ScaleEffect, ...]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What the beginning of a file says about it."""
+
+    format: Format
+    #: Which kind of records it holds, such as executions or messages; "" if none is recognised.
+    shape: str
+    columns: tuple[str, ...]
+    #: The first rows as they stand in the file.
+    rows: tuple[Mapping[str, Any], ...]
+    #: The column of each field: what the options say, what the shape says, and what names suggest.
+    mapping: Mapping[str, str]
+    #: Every field that can be filled, and what it expects.
+    fields: Mapping[str, str]
+    #: The same first rows as the records they would become; a failing row is in `errors`.
+    records: tuple[Mapping[str, Any], ...]
+    errors: tuple[RowError, ...]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an import would do. Nothing was written."""
+
+    format: Format
+    shape: str
+    #: Rows in the file.
+    rows: int
+    new: int
+    changed: int
+    same: int
+    #: Rows that repeat an earlier row of the same file.
+    duplicates: int
+    #: The first failing rows, and how many fail in all.
+    errors: tuple[RowError, ...]
+    failing: int
+    scale: ScaleFinding
+    #: The scale that would be used; None: one has to be chosen first.
+    scale_used: Scale | None
+    #: Rows that hold nothing a model could learn.
+    nothing_to_learn: int
+    sample: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What an import did. `import_id` is None if there was nothing to do."""
+
+    import_id: int | None
+    format: Format
+    shape: str
+    rows: int
+    new: int
+    changed: int
+    same: int
+    duplicates: int
+    skipped: int
+    errors: tuple[RowError, ...]
+    scale_used: Scale
+
+
+@dataclass(frozen=True)
+class UndoResult:
+    """What undoing or redoing an import did."""
+
+    import_id: int
+    #: New rows of the import that were withdrawn, or brought back.
+    rows: int
+    #: Changed rows that got their former, or their imported, content back.
+    restored: int
+    #: Changed rows that somebody changed since; they were left as they are.
+    left: int
+
+
+@dataclass(frozen=True)
+class ImportRecord:
+    """One import of the past."""
+
+    id: int
+    at: dt.datetime
+    actor: str
+    file_name: str
+    file_sha256: bytes
+    format: str
+    options: Mapping[str, Any]
+    new: int
+    changed: int
+    same: int
+    undone_at: dt.datetime | None
+    undone_by: str | None

@@ -1,0 +1,210 @@
+"""Look at a file, preview its import, import it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from core import audit
+from core.database import Database
+from core.errors import ImportRefused
+from core.examples.importing import scale as scales
+from core.examples.importing import shapes, staging
+from core.examples.importing.merging import merge
+from core.examples.importing.models import (
+    FIELDS,
+    ImportOptions,
+    ImportResult,
+    Inspection,
+    Preview,
+    Progress,
+    RowError,
+    Scale,
+)
+from core.examples.importing.readers import Rows
+from core.examples.importing.sources import opened
+from core.examples.importing.values import PARSERS
+from core.tables import imports
+
+_SHOWN_ROWS = 20
+_SAMPLE = 5
+DEFAULTS = ImportOptions()
+
+
+def inspect(path: str | Path, options: ImportOptions = DEFAULTS) -> Inspection:
+    """What the first rows of a file are, and would become with `options`. Reads no further than it needs to."""
+    with opened(Path(path)) as source:
+        rows = Rows(source, format=options.format, formulas=options.formulas)
+    shapes.checked_options(options)
+    shape = shapes.recognised(rows.columns)
+    mapping = shapes.suggested(shape, rows.columns, options)
+    first = rows.ahead[:_SHOWN_ROWS]
+    converted = list(_converted(rows, options, mapping, first))
+    return Inspection(
+        format=rows.format,
+        shape=shape.name,
+        columns=rows.columns,
+        rows=tuple(row for _, row in first if not isinstance(row, RowError)),
+        mapping=mapping,
+        fields=FIELDS,
+        records=tuple(record for record in converted if not isinstance(record, RowError)),
+        errors=tuple(record for record in converted if isinstance(record, RowError)),
+    )
+
+
+def _converted(
+    rows: Rows, options: ImportOptions, mapping: Mapping[str, str], first: list[Any]
+) -> Iterator[Mapping[str, Any] | RowError]:
+    """The first rows as records; none while nothing says what the request is."""
+    try:
+        converter = shapes.Converter(rows.columns, options)
+    except ImportRefused:
+        if "user_request" not in mapping:
+            return
+        converter = shapes.Converter(rows.columns, options.model_copy(update={"mapping": dict(mapping)}))
+    for number, row in first:
+        record = row if isinstance(row, RowError) else converter.record(number, row)
+        yield record if isinstance(record, RowError) else dict(zip(PARSERS, record, strict=True))
+
+
+def preview(
+    db: Database, path: str | Path, options: ImportOptions = DEFAULTS, *, progress: Progress | None = None
+) -> Preview:
+    """What importing the whole file would do. Reads every row the way the import does, and writes nothing."""
+    with opened(Path(path)) as source, _refusing(), db.connect() as connection:  # never committed
+        raw = staging.driver(connection)
+        staged = staging.stage(raw, source, options, progress=progress)
+        finding = scales.found(staged.scores)
+        scale_used: Scale | None = None
+        with suppress(ImportRefused):  # the preview is where it is chosen
+            scale_used = scales.chosen(finding, options.quality_scale)
+        shown: Scale = scale_used or "mixed"
+        duplicates = staging.compare(raw, staged, shown)
+        counts = staging.counts(raw)
+        return Preview(
+            format=staged.format,  # pyright: ignore[reportArgumentType]
+            shape=staged.shape,
+            rows=staged.rows,
+            new=counts["new"] + counts["returned"],
+            changed=counts["changed"],
+            same=counts["same"],
+            duplicates=duplicates,
+            errors=tuple(sorted(staged.errors.first)),
+            failing=staged.errors.total,
+            scale=finding,
+            scale_used=scale_used,
+            nothing_to_learn=_nothing_to_learn(raw),
+            sample=_sample(raw, shown, options),
+        )
+
+
+def _nothing_to_learn(raw: psycopg.Connection[Any]) -> int:
+    row = staging.execute(
+        raw,
+        """
+        SELECT count(*) FROM staged JOIN decided USING (row)
+        WHERE NOT (request_group(user_request) <> md5('')::uuid
+                   AND (teaches(execution_plan) OR teaches(execution_result)))""",
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def _sample(raw: psycopg.Connection[Any], scale: Scale, options: ImportOptions) -> tuple[Mapping[str, Any], ...]:
+    """The first rows as they would be stored."""
+    cursor = staging.execute(
+        raw,
+        f"""
+        SELECT s.row, d.outcome, s.execution_id, s.user_request, s.intent,
+               coalesce(s.business_state, '{{}}')::jsonb AS business_state, s.context::jsonb AS context,
+               s.execution_plan, s.execution_result, {scales.divided(scale, "s.quality_score")} AS quality_score,
+               s.quality_score AS source_score, s.success, coalesce(s.tags::text[], '{{}}') || %s::text[] AS tags,
+               s.created_at::timestamptz AS created_at, s.source_agent, s.source_model, s.execution_time_ms
+        FROM staged s JOIN decided d USING (row) ORDER BY s.row LIMIT {_SAMPLE}""",
+        (list(options.tags),),
+    )
+    names = [column.name for column in cursor.description or ()]
+    return tuple(dict(zip(names, row, strict=True)) for row in islice(cursor, _SAMPLE))
+
+
+def run(
+    db: Database,
+    path: str | Path,
+    options: ImportOptions = DEFAULTS,
+    *,
+    actor: str,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> ImportResult:
+    """Import a file in one transaction: all of it, or nothing and `ImportRefused`.
+
+    The same file again changes nothing, and then records no import.
+    """
+    path = Path(path)
+    with opened(path) as source, _refusing(), db.begin() as connection:
+        raw = staging.driver(connection)
+        staged = staging.stage(raw, source, options, progress=progress, cancelled=cancelled)
+        if not options.skip_invalid:
+            staged.errors.refuse()
+        scale = scales.chosen(scales.found(staged.scores), options.quality_scale)
+        # Two imports at once would both take the same rows for new. Readers, and single writers, are not held up.
+        staging.execute(raw, "LOCK TABLE imports IN SHARE ROW EXCLUSIVE MODE")
+        duplicates = staging.compare(raw, staged, scale)
+        if not options.skip_invalid:
+            staged.errors.refuse()
+        counts = staging.counts(raw)
+        new, changed = counts["new"] + counts["returned"], counts["changed"]
+        import_id = None
+        if new + changed:
+            told = {**options.model_dump(mode="json", exclude_defaults=True), "scale": scale, "shape": staged.shape}
+            import_id = connection.execute(
+                imports.insert()
+                .values(
+                    actor=actor,
+                    file_name=path.name,
+                    file_sha256=staged.sha256,
+                    format=staged.format,
+                    options=told,
+                    new_count=new,
+                    changed_count=changed,
+                    same_count=counts["same"],
+                )
+                .returning(imports.c.id)
+            ).scalar_one()
+            audit.acting(connection, actor=actor, reason=f"import {import_id}: {path.name}")
+            merge(raw, import_id, counts, options, scale)
+            audit.record(
+                connection,
+                actor=actor,
+                action="import",
+                subject="import",
+                subject_id=import_id,
+                after={"file": path.name, "new": new, "changed": changed, "same": counts["same"], **told},
+                row_count=new + changed,
+            )
+    return ImportResult(
+        import_id=import_id,
+        format=staged.format,  # pyright: ignore[reportArgumentType]
+        shape=staged.shape,
+        rows=staged.rows,
+        new=new,
+        changed=changed,
+        same=counts["same"],
+        duplicates=duplicates,
+        skipped=staged.errors.total,
+        errors=tuple(sorted(staged.errors.first)),
+        scale_used=scale,
+    )
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What the file system or PostgreSQL refuses about a file is a refusal of the file; a lost server is not."""
+    try:
+        yield
+    except OSError as error:
+        raise ImportRefused(f"The file cannot be read to its end: {error}. Nothing was changed.") from None
+    except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
+        raise ImportRefused(f"PostgreSQL cannot store a value of the file: {error}. Nothing was changed.") from None

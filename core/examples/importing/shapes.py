@@ -1,0 +1,294 @@
+"""What kind of records a file holds, and how each becomes the fields of an example."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from core.errors import ImportRefused
+from core.examples.importing.models import FIELDS, ImportOptions, RowError, shortened
+from core.examples.importing.values import PARSERS, Unfit
+
+Raw = Mapping[str, Any]
+#: Role and text of each message.
+Messages = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One kind of record: which columns show it, which column is which field, and what has to be taken apart."""
+
+    name: str
+    #: Every one of these columns has to be there.
+    signs: tuple[str, ...]
+    mapping: Mapping[str, str]
+    #: Makes fields out of columns that hold several; its columns are the first of `signs`.
+    converted: Callable[[Raw], Raw] | None = None
+
+
+_ROLES = {
+    "human": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "developer": "system",
+    "function_call": "assistant",
+    "function": "tool",
+    "function_response": "tool",
+    "observation": "tool",
+    "tool_response": "tool",
+}
+_KNOWN = {"system", "user", "assistant", "tool"}
+
+
+def _loaded(value: Any) -> Any:
+    """Tables hold lists of messages as JSON text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise Unfit(f"a list of messages as JSON ({error.msg})") from None
+
+
+def _content(value: Any) -> str:
+    """The text of a message: a string, or parts that hold text."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        raise Unfit("messages whose content is text")
+    texts = []
+    for part in value:
+        is_text = isinstance(part, dict) and part.get("type", "text") in ("text", "input_text", "output_text")
+        if isinstance(part, str) or (is_text and isinstance(part.get("text"), str)):
+            texts.append(part if isinstance(part, str) else part["text"])
+        else:
+            raise Unfit("messages whose content is text; other parts, such as images, cannot be imported")
+    return "".join(texts)
+
+
+def _message(message: Any, role_key: str, content_key: str) -> tuple[str, str]:
+    if not isinstance(message, dict):
+        raise Unfit("a list of messages, each an object")
+    said = str(message.get(role_key, ""))
+    role = _ROLES.get(said, said)
+    if role not in _KNOWN:
+        raise Unfit(f"messages of system, developer, user, assistant or tool, not of {shortened(said)}")
+    content = _content(message.get(content_key))
+    calls = message.get("tool_calls") or message.get("function_call")
+    if calls:
+        content = orjson.dumps({**({"content": content} if content else {}), "tool_calls": calls}).decode()
+    return role, content
+
+
+def _messages(value: Any, role_key: str = "role", content_key: str = "content") -> Messages:
+    value = _loaded(value)
+    if not isinstance(value, list) or not value:
+        raise Unfit("a list of messages")
+    return [_message(message, role_key, content_key) for message in value]
+
+
+def _conversation(messages: Messages, system: str = "") -> Raw:
+    """Request and result of a conversation, and as context what came before them.
+
+    Messages between the request and the result (calls of tools and their answers) are the context's `steps`.
+    """
+    if messages[-1][0] != "assistant":
+        raise Unfit("a conversation that ends with the assistant's answer")
+    last = len(messages) - 1
+    asked = next((place for place in range(last, -1, -1) if messages[place][0] == "user"), None)
+    if asked is None:
+        raise Unfit("a conversation with a message of the user before the answer")
+    before = messages[:asked]
+    leading = next((place for place, message in enumerate(before) if message[0] != "system"), len(before))
+    prompts = [system, *(content for _, content in before[:leading])]
+    context: dict[str, Any] = {}
+    if prompt := "\n\n".join(part for part in prompts if part):
+        context["system"] = prompt
+    for name, part in (("turns", before[leading:]), ("steps", messages[asked + 1 : last])):
+        if part:
+            context[name] = [{"role": role, "content": content} for role, content in part]
+    return {
+        "user_request": messages[asked][1],
+        "execution_result": messages[last][1],
+        "context": context or None,
+    }
+
+
+def _from_messages(row: Raw) -> Raw:
+    return _conversation(_messages(row.get("messages")), _content(row.get("system")))
+
+
+def _from_sharegpt(row: Raw) -> Raw:
+    messages = _loaded(row.get("conversations"))
+    has_roles = isinstance(messages, list) and messages and isinstance(messages[0], dict) and "role" in messages[0]
+    keys = ("role", "content") if has_roles else ("from", "value")
+    return _conversation(_messages(messages, *keys), _content(row.get("system")))
+
+
+def _from_gemini(row: Raw) -> Raw:
+    instruction = _loaded_object(row.get("systemInstruction") or row.get("system_instruction"))
+    return _conversation(_messages(row.get("contents"), "role", "parts"), instruction)
+
+
+def _loaded_object(value: Any) -> str:
+    if isinstance(value, dict):
+        return _content(value.get("parts"))
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        loaded = _loaded(value)
+        return _content(loaded.get("parts"))
+    return _content(value)
+
+
+def _from_alpaca(row: Raw) -> Raw:
+    """The input goes behind the instruction after an empty line, which is where an export parts them again."""
+    for column in ("instruction", "input", "system"):
+        if not isinstance(row.get(column) or "", str):
+            raise Unfit(f"text in {column}")
+    instruction, given = row.get("instruction") or "", row.get("input") or ""
+    return {
+        "user_request": f"{instruction}\n\n{given}" if given else instruction,
+        "execution_result": row.get("output"),
+        "context": {"system": row["system"]} if row.get("system") else None,
+    }
+
+
+#: In the order in which they are tried.
+SHAPES = (
+    Shape("messages", ("messages",), {}, _from_messages),
+    Shape("sharegpt", ("conversations",), {}, _from_sharegpt),
+    Shape("gemini", ("contents",), {}, _from_gemini),
+    Shape("executions", ("user_request",), {}),
+    Shape("alpaca", ("instruction", "output"), {}, _from_alpaca),
+    Shape("question/answer", ("question", "answer"), {"user_request": "question", "execution_result": "answer"}),
+    Shape("prompt/completion", ("prompt", "completion"), {"user_request": "prompt", "execution_result": "completion"}),
+    Shape("prompt/response", ("prompt", "response"), {"user_request": "prompt", "execution_result": "response"}),
+)
+UNKNOWN = Shape("", (), {})
+#: Names under which fields are often found, for suggestions.
+_ALIASES = {
+    "execution_id": ("execution_id", "run_id", "trace_id", "request_id", "uuid"),
+    "user_request": ("request", "query", "input", "prompt", "question", "instruction", "user_input", "user_message"),
+    "intent": ("category", "task", "label", "kind"),
+    "business_state": ("state", "metadata", "business_context"),
+    "context": ("history",),
+    "execution_plan": ("plan", "steps"),
+    "execution_result": ("result", "output", "response", "answer", "completion", "reply", "assistant"),
+    "quality_score": ("score", "quality", "rating", "grade"),
+    "success": ("succeeded", "is_success", "ok", "passed"),
+    "tags": ("labels",),
+    "created_at": ("created", "timestamp", "time", "date", "started_at"),
+    "updated_at": ("updated", "modified_at"),
+    "source_agent": ("agent", "agent_name", "source"),
+    "source_model": ("model", "model_name", "llm"),
+    "execution_time_ms": ("duration_ms", "latency_ms", "elapsed_ms"),
+}
+
+
+def recognised(columns: Sequence[str]) -> Shape:
+    """The shape that the columns show, or `UNKNOWN`."""
+    present = set(columns)
+    return next((shape for shape in SHAPES if present.issuperset(shape.signs)), UNKNOWN)
+
+
+def checked_options(options: ImportOptions) -> None:
+    """Raises `ImportRefused` for a field that does not exist or a constant that does not fit."""
+    for kind, given in (("mapping", options.mapping), ("constants", options.constants)):
+        for field in given:
+            if field not in FIELDS:
+                raise ImportRefused(f"{field!r} in the {kind} is not a field; fields are {', '.join(FIELDS)}.")
+    for field, value in options.constants.items():
+        try:
+            PARSERS[field](value)
+        except Unfit as error:
+            raise ImportRefused(f"The constant for {field}, {shortened(value)}, is not {error}.") from None
+
+
+def mapping(shape: Shape, columns: Sequence[str], options: ImportOptions) -> dict[str, str]:
+    """The column of each field: columns of the field's own name, then the shape's, then what the options say."""
+    chosen = {field: field for field in FIELDS if field in columns}
+    chosen.update(shape.mapping)
+    for field, column in options.mapping.items():
+        if column not in columns:
+            raise ImportRefused(f"There is no column {column!r} for {field}; columns are {', '.join(columns)}.")
+        chosen[field] = column
+    return chosen
+
+
+def suggested(shape: Shape, columns: Sequence[str], options: ImportOptions) -> dict[str, str]:
+    """The mapping, and for fields still without a column one whose name sounds like it."""
+    chosen = mapping(shape, columns, options)
+    if shape.converted:
+        return chosen
+    by_name = {column.lower().replace(" ", "_").replace("-", "_"): column for column in reversed(columns)}
+    taken = set(chosen.values())
+    for field, aliases in _ALIASES.items():
+        column = next((by_name[alias] for alias in aliases if alias in by_name), None)
+        if field not in chosen and column and column not in taken:
+            chosen[field] = column
+            taken.add(column)
+    return chosen
+
+
+class Converter:
+    """Turns rows of one file into records for staging, field by field in the order of `PARSERS`."""
+
+    def __init__(self, columns: Sequence[str], options: ImportOptions) -> None:
+        checked_options(options)
+        self.shape = recognised(columns)
+        self.mapping = mapping(self.shape, columns, options)
+        self._explicit = frozenset(options.mapping)
+        self._convert = self.shape.converted
+        if self._convert and "user_request" in options.mapping:
+            self._convert = None  # the file is read by the mapping alone
+        if not self._convert and "user_request" not in self.mapping and "user_request" not in options.constants:
+            raise ImportRefused(
+                f"Nothing says which of the columns {', '.join(columns) or '(none)'} is the request. Map it, for "
+                f"example --map user_request={columns[0] if columns else 'COLUMN'}.",
+                field="user_request",
+                expected="a column for user_request",
+            )
+        constants = {field: PARSERS[field](value) for field, value in options.constants.items()}
+        self._steps = tuple(
+            (field, self.mapping.get(field, ""), parser, constants.get(field)) for field, parser in PARSERS.items()
+        )
+
+    def record(self, number: int, row: Raw) -> list[Any] | RowError:
+        """The values of one row, or why it cannot be one."""
+        made: Raw = {}
+        if self._convert:
+            column = self.shape.signs[0]
+            try:
+                made = self._convert(row)
+            except (Unfit, orjson.JSONEncodeError) as error:
+                return RowError(number, column, shortened(row.get(column)), str(error))
+        values = []
+        field, value = "", None
+        try:
+            for field, column, parse, constant in self._steps:
+                value = row.get(column) if column else None
+                if field in made and field not in self._explicit:
+                    value = made[field]
+                if constant is not None and (value is None or value == ""):
+                    values.append(constant)
+                else:
+                    values.append(parse(value))
+        except Unfit as error:
+            column = self.mapping.get(field)
+            where = field if column in (None, field) else f"{field} (column {column})"
+            return RowError(number, where, shortened(value), str(error))
+        if values[0] is None:
+            values[0] = _made_key(values)
+        return values
+
+
+def _made_key(values: list[Any]) -> str:
+    """An execution id from what happened: the same record has the same one in every file and every database."""
+    _, request, _, _, context, plan, result, _, _, _, created_at, *_ = values
+    told = orjson.dumps([request, context, plan, result, created_at])
+    return f"sha256:{hashlib.sha256(told).hexdigest()}"

@@ -1,0 +1,138 @@
+"""Imports of the past, and taking one back as one act: nothing is deleted, and it can be redone."""
+
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, func, select
+
+from core import audit
+from core.database import Database
+from core.errors import Conflict, ImportRefused
+from core.examples.importing.merging import CHANGEABLE, SNAPSHOT
+from core.examples.importing.models import ImportRecord, UndoResult
+from core.examples.importing.staging import driver, execute
+from core.tables import imports as table
+
+
+def imports(db: Database) -> list[ImportRecord]:
+    """All imports, the newest first."""
+    columns = table.c
+    query = select(
+        columns.id,
+        columns.at,
+        columns.actor,
+        columns.file_name,
+        columns.file_sha256,
+        columns.format,
+        columns.options,
+        columns.new_count,
+        columns.changed_count,
+        columns.same_count,
+        columns.undone_at,
+        columns.undone_by,
+    ).order_by(columns.id.desc())
+    with db.connect() as connection:
+        return [ImportRecord(*row) for row in connection.execute(query)]
+
+
+def undo(db: Database, import_id: int, *, actor: str, reason: str = "") -> UndoResult:
+    """Withdraw the rows an import brought, and give the rows it changed their former content back.
+
+    A row that somebody changed since is left as it is, and counted. Raises `Conflict` if it is undone already.
+    """
+    with db.begin() as connection:
+        _locked(connection, import_id, is_undone=False)
+        audit.acting(connection, actor=actor, reason=reason or f"undo of import {import_id}")
+        raw = driver(connection)
+        rows = execute(
+            raw,
+            "UPDATE orchestrator_training_data SET withdrawn_at = now() WHERE import_id = %s AND withdrawn_at IS NULL",
+            (import_id,),
+        ).rowcount
+        restored, left = _restore(raw, import_id, seen="after", wanted="before", revision="revision_after")
+        _mark(connection, import_id, undone_by=actor)
+        result = UndoResult(import_id, rows, restored, left)
+        _record(connection, "undo import", result, actor, reason)
+    return result
+
+
+def redo(db: Database, import_id: int, *, actor: str, reason: str = "") -> UndoResult:
+    """Bring back what `undo` took away. Raises `Conflict` if the import is not undone."""
+    with db.begin() as connection:
+        _locked(connection, import_id, is_undone=True)
+        audit.acting(connection, actor=actor, reason=reason or f"redo of import {import_id}")
+        raw = driver(connection)
+        rows = execute(
+            raw,
+            "UPDATE orchestrator_training_data SET withdrawn_at = NULL"
+            " WHERE import_id = %s AND withdrawn_at IS NOT NULL",
+            (import_id,),
+        ).rowcount
+        restored, left = _restore(raw, import_id, seen="before", wanted="after", revision="revision_before")
+        _mark(connection, import_id, undone_by=None)
+        result = UndoResult(import_id, rows, restored, left)
+        _record(connection, "redo import", result, actor, reason)
+    return result
+
+
+def _locked(connection: Connection, import_id: int, *, is_undone: bool) -> None:
+    query = select(table.c.undone_at, table.c.undone_by).where(table.c.id == import_id).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise ImportRefused(f"There is no import {import_id}.")
+    if is_undone and row.undone_at is None:
+        raise Conflict(f"Import {import_id} is not undone; there is nothing to redo.")
+    if not is_undone and row.undone_at is not None:
+        raise Conflict(
+            f"Import {import_id} was undone already by {row.undone_by} at {row.undone_at:%Y-%m-%d %H:%M}; "
+            "redo it to bring its rows back."
+        )
+
+
+def _restore(raw: psycopg.Connection[Any], import_id: int, *, seen: str, wanted: str, revision: str) -> tuple[int, int]:
+    """Put changed rows from one of their two states into the other, where they are still as they were left.
+
+    Both the revision and the values are compared: a score set by hand makes no revision.
+    """
+    total = execute(raw, "SELECT count(*) FROM import_changes WHERE import_id = %s", (import_id,)).fetchone()
+    changed = total[0] if total else 0
+    if not changed:
+        return 0, 0
+    restored = execute(
+        raw,
+        f"""
+        UPDATE orchestrator_training_data t
+        SET {", ".join(f"{name} = kept.{name}" for name in CHANGEABLE)}, updated_at = now()
+        FROM import_changes c, LATERAL jsonb_populate_record(NULL::orchestrator_training_data, c.{wanted}) AS kept
+        WHERE c.import_id = %s AND t.id = c.example_id AND t.revision = c.{revision} AND {SNAPSHOT} = c.{seen}""",
+        (import_id,),
+    ).rowcount
+    other = "revision_before" if revision == "revision_after" else "revision_after"
+    # The trigger made a new revision; the way back starts from it.
+    execute(
+        raw,
+        f"""
+        UPDATE import_changes c SET {other} = t.revision
+        FROM orchestrator_training_data t
+        WHERE c.import_id = %s AND t.id = c.example_id AND {SNAPSHOT} = c.{wanted}""",
+        (import_id,),
+    )
+    return restored, changed - restored
+
+
+def _mark(connection: Connection, import_id: int, *, undone_by: str | None) -> None:
+    at = func.now() if undone_by else None
+    connection.execute(table.update().where(table.c.id == import_id).values(undone_at=at, undone_by=undone_by))
+
+
+def _record(connection: Connection, action: str, result: UndoResult, actor: str, reason: str) -> None:
+    audit.record(
+        connection,
+        actor=actor,
+        action=action,
+        subject="import",
+        subject_id=result.import_id,
+        after={"rows": result.rows, "restored": result.restored, "left": result.left},
+        reason=reason,
+        row_count=result.rows + result.restored,
+    )

@@ -1,0 +1,94 @@
+"""`python -m core import` and `undo-import`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from core.cli import app, importing
+from core.database import Database
+from tests.examples.importing.files import execution, fingerprint, only, stored, written
+
+
+@pytest.fixture(autouse=True)
+def _this_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "database", lambda workspace="public": database)
+
+
+def called(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def answer(*arguments: object) -> dict[str, Any]:
+    result = called(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_a_file_is_imported_and_taken_back(database: Database, tmp_path: Path) -> None:
+    path = written(tmp_path, "runs.csv", [execution(1), execution(2, quality_score="7.5")])
+    done = answer("import", path, "--tag", "TEST", "--tag", "FIRST")
+    assert (done["new"], done["scale_used"], done["errors"]) == (2, "mixed", [])
+    assert stored(database)[0]["tags"] == ["FIRST", "PRODUCTION", "TEST"]
+    said = called("undo-import", done["import_id"])
+    assert said.stdout == f"Import {done['import_id']}: 2 rows withdrawn, 0 changed rows restored, " + (
+        "0 left because they were changed since.\n"
+    )
+    assert stored(database) == []
+    assert answer("undo-import", done["import_id"], "--redo")["rows"] == 2
+
+
+def test_a_dry_run_says_what_would_happen_and_writes_nothing(database: Database, tmp_path: Path) -> None:
+    path = written(tmp_path, "runs.csv", [execution(1), execution(2, quality_score="7.5")])
+    before = fingerprint(database)
+    said = called("import", path, "--dry-run")
+    assert said.exit_code == 0
+    assert "2 rows (csv, executions): 2 new, 0 changed, 0 already there" in said.stdout
+    assert "Two scales are mixed" in said.stdout
+    seen = answer("import", path, "--dry-run", "--quality-scale", "10")
+    assert {effect["scale"]: effect["changed"] for effect in seen["scale"]["effects"]}["mixed"] == 1
+    assert fingerprint(database) == before
+
+
+def test_columns_are_mapped(database: Database, tmp_path: Path) -> None:
+    path = written(tmp_path, "rows.csv", [{"Frage": "1+2?", "Antwort": "3"}])
+    answer("import", path, "--map", "user_request=Frage", "--map", "execution_result=Antwort")
+    assert only(database)["execution_result"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--map", "Frage"], "'Frage' is not a mapping; write FIELD=COLUMN"),
+        (["--map", "wish=intent"], "'wish' in the mapping is not a field"),
+        (["--quality-scale", "7"], "'7' is not a quality scale; use auto, 1, 10, 100, mixed"),
+        (["--tag", "bad tag"], "'bad tag' is not a tag"),
+        ([], "Row 2, field success: 'perhaps' is not t, f, true"),
+        (["--dry-run"], "Row 2, field success: 'perhaps' is not t, f, true"),
+    ],
+)
+def test_an_error_is_one_line_and_exit_code_1(
+    database: Database, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    path = written(tmp_path, "runs.csv", [execution(1), execution(2, success="perhaps")])
+    before = fingerprint(database)
+    result = called("import", path, *arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert fingerprint(database) == before
+
+
+def test_failing_rows_can_be_left_out(tmp_path: Path) -> None:
+    path = written(tmp_path, "runs.csv", [execution(1), execution(2, success="perhaps")])
+    said = called("import", path, "--skip-invalid")
+    assert said.exit_code == 0
+    assert "1 failing rows were left out:\n  Row 2, field success" in said.stdout
+
+
+def test_an_import_that_does_not_exist_cannot_be_undone() -> None:
+    result = called("undo-import", 7)
+    assert (result.exit_code, result.stderr) == (1, "There is no import 7.\n")
