@@ -37,11 +37,13 @@ def show(value: Any, *, as_json: bool, text: str) -> None:
         sys.stdout.write(text + "\n")
 
 
-def command(name: str) -> Callable[[Callable[Parameters, None]], Callable[Parameters, None]]:
+def command(
+    name: str, *, group: typer.Typer = app
+) -> Callable[[Callable[Parameters, None]], Callable[Parameters, None]]:
     """Register a command whose own errors become one line on stderr and exit code 1."""
 
     def register(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
-        @app.command(name)
+        @group.command(name)
         @wraps(function)
         def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
             try:

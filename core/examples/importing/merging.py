@@ -1,5 +1,6 @@
 """Staged rows into the examples: three statements, whatever the number of rows."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -45,6 +46,12 @@ def _values(scale: Scale) -> dict[str, str]:
         "execution_time_ms": "s.execution_time_ms",
         "source_digest": "d.digest",
     }
+
+
+def next_revision(values: Mapping[str, str]) -> str:
+    """The revision of an example `t` that gets these contents: one more, if they differ from what it has."""
+    old, new = ", ".join(f"t.{name}" for name in CONTENT), ", ".join(values[name] for name in CONTENT)
+    return f"t.revision + (({old}) IS DISTINCT FROM ({new}))::int"
 
 
 def merge(
@@ -104,6 +111,7 @@ def _update(raw: psycopg.Connection[Any], import_id: int, scale: Scale) -> None:
         # A row without a moment of its own keeps the one it has.
         "created_at": "coalesce(s.created_at::timestamptz, s.updated_at::timestamptz, t.created_at)",
         "updated_at": "now()",
+        "revision": next_revision(_values(scale)),
     }
     execute(
         raw,

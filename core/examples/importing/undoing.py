@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 from core import audit
 from core.database import Database
 from core.errors import Conflict, ImportRefused
-from core.examples.importing.merging import CHANGEABLE, SNAPSHOT
+from core.examples.importing.merging import CHANGEABLE, SNAPSHOT, next_revision
 from core.examples.importing.models import ImportRecord, UndoResult
 from core.examples.importing.staging import driver, execute
 from core.tables import imports as table
@@ -98,17 +98,19 @@ def _restore(raw: psycopg.Connection[Any], import_id: int, *, seen: str, wanted:
     changed = total[0] if total else 0
     if not changed:
         return 0, 0
+    kept = {name: f"kept.{name}" for name in CHANGEABLE}
     restored = execute(
         raw,
         f"""
         UPDATE orchestrator_training_data t
-        SET {", ".join(f"{name} = kept.{name}" for name in CHANGEABLE)}, updated_at = now()
+        SET {", ".join(f"{name} = {value}" for name, value in kept.items())}, updated_at = now(),
+            revision = {next_revision(kept)}
         FROM import_changes c, LATERAL jsonb_populate_record(NULL::orchestrator_training_data, c.{wanted}) AS kept
         WHERE c.import_id = %s AND t.id = c.example_id AND t.revision = c.{revision} AND {SNAPSHOT} = c.{seen}""",
         (import_id,),
     ).rowcount
     other = "revision_before" if revision == "revision_after" else "revision_after"
-    # The trigger made a new revision; the way back starts from it.
+    # New content is a new revision; the way back starts from it.
     execute(
         raw,
         f"""

@@ -1,0 +1,208 @@
+"""`dataset create`, `dataset list`, `dataset export` and `verify`."""
+
+import os
+import tempfile
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.cli import AsJson, Workspace, app, command, database, show
+from core.datasets import snapshots, splits
+from core.datasets.exporting import PARTS, Part, export
+from core.datasets.recipes import TARGETS, Recipe, Target
+from core.datasets.rendering import FORMATS, Format
+from core.datasets.snapshots import Progress
+from core.datasets.splits import GROUPS, Group
+from core.datasets.verification import verify as check
+from core.datasets.versions import DatasetVersion
+from core.errors import DatasetRefused
+from core.examples import filters
+from core.settings import settings
+
+group = typer.Typer(help="Freeze examples into dataset versions, list and export them.", no_args_is_help=True)
+app.add_typer(group, name="dataset")
+
+Label = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Without version: the newest frozen one.")]
+
+
+@command("create", group=group)
+def create(
+    name: str,
+    filter_json: Annotated[str, typer.Option("--filter", help="Which examples, as JSON.")] = "{}",
+    target: Annotated[str, typer.Option(help=f"What the model shall answer: {', '.join(TARGETS)}.")] = "plan",
+    system_prompt: Annotated[str, typer.Option(help="Stands before every conversation.")] = "",
+    split: Annotated[str, typer.Option(help="Train, validation and test in percent.")] = "80/10/10",
+    seed: Annotated[int, typer.Option(help="Another seed deals the groups anew.")] = 0,
+    split_by: Annotated[str, typer.Option(help=f"What stays together: {', '.join(GROUPS)}.")] = "request",
+    description: str = "",
+    keep_duplicates: Annotated[bool, typer.Option("--keep-duplicates")] = False,
+    workspace: Workspace = "public",
+    as_json: AsJson = False,
+) -> None:
+    """Freeze the examples of a filter into the next version of NAME."""
+    recipe = Recipe(target=_target(target), system_prompt=system_prompt)
+    shares = splits.parse(split, seed=seed, group=_group(split_by))
+    with closing(database(workspace)) as db:
+        version = snapshots.create(
+            db,
+            name,
+            filter=filters.parse(filter_json),
+            recipe=recipe,
+            split=shares,
+            description=description,
+            drop_duplicates=not keep_duplicates,
+            actor=settings().actor,
+            progress=None if as_json else _tell,
+        )
+    show(_facts(version), as_json=as_json, text=_in_words(version))
+
+
+@command("list", group=group)
+def list_versions(
+    archived: Annotated[bool, typer.Option("--archived", help="Archived versions too.")] = False,
+    workspace: Workspace = "public",
+    as_json: AsJson = False,
+) -> None:
+    """All versions, the newest first."""
+    with closing(database(workspace)) as db:
+        found = snapshots.versions(db, archived=archived)
+    lines = [_in_words(version) for version in found] or ["There is no dataset yet."]
+    show([_facts(version) for version in found], as_json=as_json, text="\n".join(lines))
+
+
+@command("export", group=group)
+def export_split(
+    label: Label,
+    out: Annotated[Path, typer.Option("--out", help="The file to write; replaced only when all is written.")],
+    format_: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}.")] = "openai",
+    split: Annotated[str, typer.Option("--split", help=f"{', '.join(PARTS)}.")] = "all",
+    workspace: Workspace = "public",
+    as_json: AsJson = False,
+) -> None:
+    """Write one split, or all, of a frozen version to a file."""
+    part, chosen = _part(split), _format(format_)
+    with closing(database(workspace)) as db:
+        version = snapshots.get(db, label)
+        size = _write(out, export(db, version, part, chosen))
+    facts = {"dataset": version.label, "split": part, "format": chosen, "file": str(out), "bytes": size}
+    show(facts, as_json=as_json, text=f"{version.label} {part} written to {out} ({size:,} bytes).")
+
+
+@command("verify")
+def verify(label: Label, workspace: Workspace = "public", as_json: AsJson = False) -> None:
+    """Render every record of a frozen version again and compare it with the hash it was frozen with."""
+    with closing(database(workspace)) as db:
+        found = check(db, label)
+    facts = {
+        "dataset": found.label,
+        "ok": found.ok,
+        "rows": found.rows,
+        "root_hash": found.root_hash,
+        "faults": list(found.faults),
+        "wrong": found.wrong,
+        "problems": [asdict(problem) for problem in found.problems],
+    }
+    lines = [*found.faults, *(f"Position {each.position}: {each.what}" for each in found.problems)]
+    good = f"{found.label} is as it was frozen: {found.rows:,} records, root hash {found.root_hash}."
+    bad = f"{found.label} is not as it was frozen: {found.wrong:,} of {found.rows:,} records differ."
+    show(facts, as_json=as_json, text=good if found.ok else "\n".join([bad, *lines]))
+    if not found.ok:
+        typer.echo(bad, err=True)
+        raise typer.Exit(1)
+
+
+def _tell(progress: Progress) -> None:
+    typer.echo(f"{progress.phase} {progress.done:,}", err=True)
+
+
+def _write(path: Path, pieces: Any) -> int:
+    """Beside the file and then in its place: whoever reads it sees the old one or the new one, whole."""
+    try:
+        number, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise DatasetRefused(f"{path} cannot be written: {error.strerror}. Choose another file for --out.") from None
+    try:
+        with os.fdopen(number, "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            size = file.tell()
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).chmod(0o666 & ~_umask())
+        Path(beside).replace(path)
+    except OSError as error:
+        raise DatasetRefused(f"{path} cannot be written: {error.strerror}. Choose another file for --out.") from None
+    finally:
+        Path(beside).unlink(missing_ok=True)
+    return size
+
+
+def _umask() -> int:
+    """The mode an ordinary new file would have; a temporary one is readable to its owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _target(word: str) -> Target:
+    for target in TARGETS:
+        if word == target:
+            return target
+    raise _unknown("--target", word, TARGETS)
+
+
+def _group(word: str) -> Group:
+    for each in GROUPS:
+        if word == each:
+            return each
+    raise _unknown("--split-by", word, GROUPS)
+
+
+def _part(word: str) -> Part:
+    for part in PARTS:
+        if word == part:
+            return part
+    raise _unknown("--split", word, PARTS)
+
+
+def _format(word: str) -> Format:
+    for each in FORMATS:
+        if word == each:
+            return each
+    raise _unknown("--format", word, FORMATS)
+
+
+def _unknown(option: str, word: str, known: tuple[str, ...]) -> DatasetRefused:
+    return DatasetRefused(f"{option} {word!r} is not known; choose one of {', '.join(known)}.")
+
+
+def _facts(version: DatasetVersion) -> dict[str, Any]:
+    manifest = version.manifest or {}
+    return {
+        "id": version.id,
+        "dataset": version.label,
+        "status": version.status,
+        "description": version.description,
+        "examples": version.example_count,
+        "splits": {name: manifest.get("counts", {}).get(name, 0) for name in splits.NAMES},
+        "left_out": dict(version.left_out),
+        "average_quality": version.avg_quality,
+        "tokens": manifest.get("tokens"),
+        "bytes": version.size_bytes,
+        "root_hash": version.root_hash,
+        "warnings": manifest.get("warnings", []),
+        "error": version.error,
+        "created_by": version.created_by,
+        "created_at": version.created_at and version.created_at.isoformat(),
+    }
+
+
+def _in_words(version: DatasetVersion) -> str:
+    if version.status != "frozen":
+        return f"{version.label}  {version.status}  {version.error or ''}".rstrip()
+    counts = (version.manifest or {})["counts"]
+    parts = ", ".join(f"{name} {counts[name]:,}" for name in splits.NAMES)
+    return f"{version.label}  {version.example_count:,} records ({parts})  root hash {(version.root_hash or '')[:12]}…"

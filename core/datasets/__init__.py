@@ -1,0 +1,1 @@
+"""Dataset versions: chosen examples, rendered by one recipe, split, frozen, exported and verified."""

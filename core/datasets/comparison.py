@@ -1,0 +1,131 @@
+"""Comparing two versions: which examples came, went, changed or moved, and how the whole drifted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from core.database import Database
+from core.datasets.rendering import run
+from core.datasets.versions import DatasetVersion, frozen
+
+#: Ids given of each kind.
+FIRST = 50
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How many examples, and the ids of the first."""
+
+    count: int
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A value's share of the records on each side, 0.0 to 1.0."""
+
+    name: str
+    left: float
+    right: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The right version, seen from the left one. Members are the same when they are of the same example."""
+
+    left: DatasetVersion
+    right: DatasetVersion
+    added: Rows
+    removed: Rows
+    #: In both, but rendered to another record: the example was edited, or the recipes differ.
+    changed: Rows
+    #: In both, in another split.
+    moved_split: Rows
+    #: In both, with the same record in the same split.
+    same: int
+    #: What of the recipe, filter and split differs, by name.
+    settings_changed: tuple[str, ...]
+    intents: tuple[Share, ...]
+    tags: tuple[Share, ...]
+    #: Share of records in each twentieth of quality.
+    quality: tuple[Share, ...]
+    #: Characters of request and target at each quantile.
+    request_length: tuple[Share, ...]
+    target_length: tuple[Share, ...]
+    tokens: tuple[int, int]
+
+
+def compare(db: Database, left: str | int | DatasetVersion, right: str | int | DatasetVersion) -> Comparison:
+    """Compare two frozen versions, of one name or of two. Drift is read from their manifests, as frozen."""
+    one, other = frozen(db, left), frozen(db, right)
+    with db.connect() as connection:
+        run(connection, "SET LOCAL work_mem = '64MB'")
+        kinds = _kinds(connection, one.id, other.id)
+    before, after = one.manifest or {}, other.manifest or {}
+    nothing = Rows(0, ())
+    return Comparison(
+        left=one,
+        right=other,
+        added=kinds.get("added", nothing),
+        removed=kinds.get("removed", nothing),
+        changed=kinds.get("changed", nothing),
+        moved_split=kinds.get("moved", nothing),
+        same=kinds.get("same", nothing).count,
+        settings_changed=tuple(name for name in ("filter", "recipe", "split") if before.get(name) != after.get(name)),
+        intents=_shares(before, after, "intents"),
+        tags=_shares(before, after, "tags"),
+        quality=_bins(before, after),
+        request_length=_lengths(before, after, "request"),
+        target_length=_lengths(before, after, "target"),
+        tokens=(before["tokens"]["all"], after["tokens"]["all"]),
+    )
+
+
+def _kinds(connection: Connection, left: int, right: int) -> dict[str, Rows]:
+    """A member that changed and moved counts as both: the one is about content, the other about leakage."""
+    rows = run(
+        connection,
+        f"""WITH pairs AS (
+                SELECT example_id, l.sha256 AS before, r.sha256 AS after, l.split AS from_split, r.split AS to_split
+                FROM (SELECT * FROM dataset_members WHERE dataset_id = {left:d}) AS l
+                FULL JOIN (SELECT * FROM dataset_members WHERE dataset_id = {right:d}) AS r USING (example_id)
+            ), kinds AS (
+                SELECT example_id, CASE WHEN before IS NULL THEN 'added' WHEN after IS NULL THEN 'removed'
+                    WHEN before <> after THEN 'changed' WHEN from_split = to_split THEN 'same' END AS kind
+                FROM pairs
+                UNION ALL SELECT example_id, 'moved' FROM pairs WHERE from_split <> to_split
+            )
+            SELECT kind, count(*), (array_agg(example_id ORDER BY example_id) FILTER (WHERE kind <> 'same'))[:{FIRST}]
+            FROM kinds WHERE kind IS NOT NULL GROUP BY kind""",
+    )
+    return {kind: Rows(count, tuple(ids or ())) for kind, count, ids in rows}
+
+
+def _shares(before: Mapping[str, Any], after: Mapping[str, Any], what: str) -> tuple[Share, ...]:
+    """The largest differences first."""
+    left, right = before.get(what, {}), after.get(what, {})
+    shares = [
+        Share(name, _part(left.get(name, 0), before), _part(right.get(name, 0), after))
+        for name in sorted(left.keys() | right.keys())
+    ]
+    return tuple(sorted(shares, key=lambda share: -abs(share.right - share.left)))
+
+
+def _bins(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Share, ...]:
+    pairs = zip(before["quality"]["histogram"], after["quality"]["histogram"], strict=True)
+    return tuple(
+        Share(f"{number / 20:.2f}", _part(left, before), _part(right, after))
+        for number, (left, right) in enumerate(pairs)
+    )
+
+
+def _lengths(before: Mapping[str, Any], after: Mapping[str, Any], what: str) -> tuple[Share, ...]:
+    quantiles = before["lengths"]["quantiles"]
+    pairs = zip(quantiles, before["lengths"][what], after["lengths"][what], strict=True)
+    return tuple(Share(f"{quantile:.0%}", left, right) for quantile, left, right in pairs)
+
+
+def _part(count: int, manifest: Mapping[str, Any]) -> float:
+    return count / manifest["counts"]["all"]

@@ -1,0 +1,171 @@
+"""Exporting: the records of a frozen version as a stream of bytes, the same bytes every time."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import orjson
+import psycopg
+from psycopg.abc import Buffer
+from sqlalchemy import func, select
+
+from core.database import Database
+from core.datasets.recipes import Recipe
+from core.datasets.rendering import CANONICAL, IN_ORDER, Format, frozen_content, line_sql
+from core.datasets.splits import NAMES, SplitName
+from core.datasets.versions import DatasetVersion, frozen
+from core.errors import DatasetRefused
+from core.tables import members
+
+Part = Literal["train", "validation", "test", "all"]
+PARTS: tuple[Part, ...] = (*NAMES, "all")
+
+#: Bytes given at once; one small piece per record would cost more than making it.
+CHUNK = 1 << 20
+#: Records of one row group of a Parquet file: what is held in memory.
+ROW_GROUP = 10_000
+
+
+def export(db: Database, dataset: str | int | DatasetVersion, split: Part, format: Format) -> Iterator[bytes]:  # noqa: A002
+    """The records of one split, or all, in order. Nothing is read before the first piece is asked for.
+
+    Raises `DatasetRefused` for a version that is not frozen, at once, and for content that is missing, on the way.
+    """
+    version = frozen(db, dataset)
+    if format == "parquet":
+        return _parquet(db, version, split)
+    return _lines(db, version, split, format)
+
+
+def row_count(db: Database, dataset: str | int | DatasetVersion, split: Part) -> int:
+    """How many records an export of this split holds."""
+    version = frozen(db, dataset)
+    query = select(func.count()).select_from(members).where(members.c.dataset_id == version.id)
+    if split != "all":
+        query = query.where(members.c.split == NAMES.index(split))
+    with db.connect() as connection:
+        return connection.execute(query).scalar_one()
+
+
+def file_name(version: DatasetVersion, split: Part, format: Format) -> str:  # noqa: A002
+    """A name for the file, safe on every file system."""
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", version.name).strip("-")
+    ending = "parquet" if format == "parquet" else "json.jsonl" if format == "alpaca" else "jsonl"
+    return f"{stem or 'dataset'}-v{version.version}-{split}-{format}.{ending}"
+
+
+def _lines(db: Database, version: DatasetVersion, split: Part, format: Format) -> Iterator[bytes]:  # noqa: A002
+    """JSON holds no raw control character, so with these as quote and delimiter CSV leaves it as it is; the text
+    format of COPY would double every backslash."""
+    query = f"COPY ({_query(version, split, line_sql(_recipe(version), format))}) TO STDOUT"
+    with db.copying() as connection:
+        connection.execute(IN_ORDER.encode())
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f"{query} (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')".encode()) as copy,
+        ):
+            yield from _in_chunks(version, copy)
+
+
+def _in_chunks(version: DatasetVersion, copy: psycopg.Copy) -> Iterator[bytes]:
+    pieces: list[Buffer] = []
+    size = 0
+    for piece in copy:
+        if len(piece) <= 1:  # NULL: the line break alone
+            raise _missing(version)
+        pieces.append(piece)
+        size += len(piece)
+        if size >= CHUNK:
+            yield b"".join(pieces)
+            pieces.clear()
+            size = 0
+    if pieces:
+        yield b"".join(pieces)
+
+
+class _Sink:
+    """What a Parquet writer writes into, and what has come together there is taken out of."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, piece: Any) -> int:
+        self._pieces.append(bytes(piece))
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def taken(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+
+def _parquet(db: Database, version: DatasetVersion, split: Part) -> Iterator[bytes]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    message = pa.struct([("role", pa.string()), ("content", pa.string())])
+    schema = pa.schema(
+        [
+            ("execution_id", pa.string()),
+            ("split", pa.string()),
+            ("system", pa.string()),
+            ("messages", pa.list_(message)),
+            ("prompt", pa.string()),
+            ("completion", pa.string()),
+        ]
+    )
+    sink = _Sink()
+    with parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression="zstd") as writer:
+        for group in _row_groups(db, version, split):
+            writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=ROW_GROUP)
+            yield sink.taken()
+    yield sink.taken()
+
+
+def _row_groups(db: Database, version: DatasetVersion, split: Part) -> Iterator[list[dict[str, Any]]]:
+    line = line_sql(_recipe(version), CANONICAL)
+    with db.copying() as connection:
+        connection.execute(IN_ORDER.encode())
+        with connection.cursor(name="export") as cursor:
+            cursor.execute(_query(version, split, f"execution_id, split, {line}").encode())
+            while rows := cursor.fetchmany(ROW_GROUP):
+                yield [_row(version, *row) for row in rows]
+
+
+def _row(version: DatasetVersion, execution_id: str, split: int, line: str | None) -> dict[str, Any]:
+    if line is None:
+        raise _missing(version)
+    messages = orjson.loads(line)["messages"]
+    name: SplitName = NAMES[split]
+    return {
+        "execution_id": execution_id,
+        "split": name,
+        "system": messages[0]["content"] if messages[0]["role"] == "system" else None,
+        "messages": messages,
+        "prompt": messages[-2]["content"],
+        "completion": messages[-1]["content"],
+    }
+
+
+def _query(version: DatasetVersion, split: Part, columns: str) -> str:
+    condition = "true" if split == "all" else f"split = {NAMES.index(split)}"
+    return f"SELECT {columns} FROM ({frozen_content(version.id, condition)}) AS c ORDER BY position"
+
+
+def _recipe(version: DatasetVersion) -> Recipe:
+    assert version.choice is not None, "only a legacy version has none, and it is not frozen"
+    return version.choice.recipe
+
+
+def _missing(version: DatasetVersion) -> DatasetRefused:
+    return DatasetRefused(
+        f"{version.label} cannot be exported: the content of a record is missing. "
+        f"Run `python -m core verify {version.label}` to see which."
+    )
