@@ -68,11 +68,20 @@ def facts(db: Database) -> str:
     )
 
 
+#: VmHWM and not getrusage: on Linux a child's ru_maxrss begins with the memory of the parent that forked it.
+_REPORT = """
+import pathlib, resource
+status = pathlib.Path('/proc/self/status')
+lines = status.read_text().splitlines() if status.exists() else []
+peaks = [int(line.split()[1]) for line in lines if line.startswith('VmHWM')]
+print('peak', peaks[0] if peaks else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
 def peak_megabytes(program: str, *arguments: str) -> float:
     """The most memory that a process of its own needs to run `program`, its imports included."""
-    code = f"{program}\nimport resource; print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=_ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program + _REPORT, *arguments], cwd=_ROOT, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"A measured process failed: {done.stderr.strip()[-2_000:]}")
