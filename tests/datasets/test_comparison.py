@@ -19,7 +19,11 @@ def test_what_came_went_and_changed_is_listed(database: Database, add: Add) -> N
     new = add([example(number) for number in range(100, 105)])
     with database.begin() as connection:
         connection.execute(update(examples).where(examples.c.id.in_(ids[:3])).values(tags=["EXCLUDE"]))
-        connection.execute(update(examples).where(examples.c.id == ids[7]).values(execution_plan="A better plan"))
+        connection.execute(
+            update(examples)
+            .where(examples.c.id == ids[7])
+            .values(execution_plan="A better plan", revision=examples.c.revision + 1)
+        )
     create(database, filter=Filter())
     found = compare(database, "plans@1", "plans@2")
     assert (found.added.ids, found.added.count) == (tuple(new), 5)

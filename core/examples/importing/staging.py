@@ -110,7 +110,11 @@ _RECORD = """md5(ROW({r}.user_request, {r}.intent, {state}, {context}, nullif({r
     nullif({r}.execution_result, ''), float8send({score}), {r}.success, extract(epoch FROM {created_at}),
     {r}.source_agent, {r}.source_model, {r}.execution_time_ms)::text)::uuid"""
 _CURRENT = _RECORD.format(
-    r="t", state="t.business_state", context="t.context", score="t.quality_score", created_at="t.created_at"
+    r="t",
+    state="t.business_state",
+    context="nullif(t.context, 'null')",
+    score="t.quality_score",
+    created_at="t.created_at",
 )
 
 
@@ -119,14 +123,8 @@ def compare(raw: psycopg.Connection[Any], staged: Staged, scale: Scale) -> int:
 
     Adds the errors that only show in the whole file, and returns how many rows repeat an earlier one.
     """
-    for statement, expected, parameters in (
-        (_TOO_HIGH, f"at most {scales.highest(scale)} on the chosen scale", {"highest": scales.highest(scale)}),
-        (_LONG, "", {}),
-    ):
-        if expected:
-            _drop_failing(raw, staged, statement, parameters, expected)
-        else:
-            _drop_unindexable(raw, staged, statement)
+    _drop_too_high(raw, staged, scales.highest(scale))
+    _drop_unindexable(raw, staged)
     digest = _RECORD.format(
         r="s",
         state="coalesce(s.business_state, '{}')::jsonb",
@@ -151,25 +149,19 @@ def compare(raw: psycopg.Connection[Any], staged: Staged, scale: Scale) -> int:
     return _collapse_repeats(raw, staged)
 
 
-_TOO_HIGH = (
-    "SELECT row, 'quality_score', quality_score::text FROM staged WHERE quality_score > %(highest)s ORDER BY row"
-)
-_LONG = "SELECT row FROM staged WHERE length(user_request) > %(limit)s ORDER BY row"
+def _drop_too_high(raw: psycopg.Connection[Any], staged: Staged, highest: int) -> None:
+    """Scores that do not fit the scale."""
+    query = "SELECT row, quality_score FROM staged WHERE quality_score > %s ORDER BY row"
+    failing = execute(raw, query, (highest,)).fetchall()
+    for row, score in failing:
+        staged.errors.add(RowError(row, "quality_score", repr(score), f"at most {highest} on the chosen scale"))
+    _drop(raw, "staged", [row for row, _ in failing])
 
 
-def _drop_failing(
-    raw: psycopg.Connection[Any], staged: Staged, statement: str, parameters: dict[str, Any], expected: str
-) -> None:
-    failing = []
-    for row, name, value in execute(raw, statement, parameters):
-        failing.append(row)
-        staged.errors.add(RowError(row, name, value, expected))
-    _drop(raw, "staged", failing)
-
-
-def _drop_unindexable(raw: psycopg.Connection[Any], staged: Staged, statement: str) -> None:
+def _drop_unindexable(raw: psycopg.Connection[Any], staged: Staged) -> None:
     """Requests that are too rich in different words for the full-text index. Only long ones have to be tried."""
-    for (row,) in execute(raw, statement, {"limit": INDEXABLE_LIMIT}).fetchall():
+    query = "SELECT row FROM staged WHERE length(user_request) > %s ORDER BY row"
+    for (row,) in execute(raw, query, (INDEXABLE_LIMIT,)).fetchall():
         try:
             with raw.transaction():
                 execute(raw, "SELECT to_tsvector('simple', user_request) FROM staged WHERE row = %s", (row,))

@@ -75,7 +75,7 @@ def test_scores_are_brought_to_one_scale_and_kept_as_they_were(
 def test_a_scale_that_cannot_be_told_has_to_be_chosen(database: Database, tmp_path: Path) -> None:
     path = written(tmp_path, "runs.csv", [execution(1, quality_score="0.5"), execution(2, quality_score="85")])
     before = fingerprint(database)
-    with pytest.raises(ImportRefused, match="scale of the scores is not clear.*Choose 100"):
+    with pytest.raises(ImportRefused, match=r"scale of the scores is not clear.*Choose 100"):
         imported(database, path)
     assert fingerprint(database) == before
     preview = importing.preview(database, path)
@@ -84,7 +84,7 @@ def test_a_scale_that_cannot_be_told_has_to_be_chosen(database: Database, tmp_pa
 
 def test_a_score_above_the_chosen_scale_fails_its_row(database: Database, tmp_path: Path) -> None:
     path = written(tmp_path, "runs.csv", [execution(1), execution(2, quality_score="7.5")])
-    with pytest.raises(ImportRefused, match="Row 2, field quality_score: 7.5 is not at most 1"):
+    with pytest.raises(ImportRefused, match=r"Row 2, field quality_score: 7.5 is not at most 1"):
         imported(database, path, quality_scale="1")
     preview = importing.preview(database, path, ImportOptions(quality_scale="1"))
     assert (preview.failing, preview.errors[0].row) == (1, 2)

@@ -201,7 +201,7 @@ def test_the_format_is_found_by_content_before_the_name(tmp_path: Path, content:
 def test_a_mapping_reads_any_other_file(database: Database, tmp_path: Path) -> None:
     rows = [{"Frage": "1+2?", "Antwort": "3", "Note": "9"}]
     path = written(tmp_path, "rows.csv", rows)
-    with pytest.raises(ImportRefused, match="Frage, Antwort, Note is the request.*--map user_request=Frage"):
+    with pytest.raises(ImportRefused, match=r"Frage, Antwort, Note is the request.*--map user_request=Frage"):
         imported(database, path)
     mapping = {"user_request": "Frage", "execution_result": "Antwort", "quality_score": "Note"}
     imported(database, path, mapping=mapping, constants={"intent": "sums"}, tags=("TEST",))

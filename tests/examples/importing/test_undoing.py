@@ -9,7 +9,7 @@ from sqlalchemy import select
 from core import audit
 from core.database import Database
 from core.errors import Conflict, ImportRefused
-from core.examples import importing, store
+from core.examples import importing, store, tagging
 from core.tables import CONTENT, examples
 from tests.examples.importing.files import execution, imported, stored, written
 
@@ -69,7 +69,7 @@ def test_rows_that_somebody_changed_since_are_left_and_counted(database: Databas
 
 
 def test_tags_given_since_are_kept(database: Database, second_import: int) -> None:
-    store.add_tags(database, [stored(database)[0]["id"]], {"MINE"}, actor="ana", reason="mine")
+    tagging.add_tags(database, [stored(database)[0]["id"]], {"MINE"}, actor="ana", reason="mine")
     assert importing.undo(database, second_import, actor="bo").restored == 2
     assert stored(database)[0]["tags"] == ["MINE", "PRODUCTION"]
 

@@ -1,0 +1,46 @@
+"""Whether this process can work: for a person, a script, or whatever restarts it."""
+
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from starlette.responses import JSONResponse
+
+from api.envelope import answer, refused
+from core import workspaces
+from core.errors import WhetstoneError
+from core.running import RUNNING
+
+router = APIRouter()
+
+
+def app_version() -> str:
+    """Installed, or run from its folder: the version stands in pyproject.toml either way."""
+    try:
+        return version("whetstone")
+    except PackageNotFoundError:
+        with (Path(__file__).parent.parent / "pyproject.toml").open("rb") as file:
+            return tomllib.load(file)["project"]["version"]
+
+
+VERSION = app_version()
+
+
+@router.get("/health")
+def health() -> JSONResponse:
+    """200 when the database answers, else 503 with the reason."""
+    state: dict[str, Any] = {"version": VERSION, "database": "unavailable", "workspaces": []}
+    try:
+        database = RUNNING.database()
+        with database.connect() as connection:
+            state["postgresql"] = connection.execute(text("SHOW server_version")).scalar_one()
+        state |= {"database": "ok", "workspaces": workspaces.list_workspaces(database)}
+    except WhetstoneError as error:
+        return refused(503, str(error), error=type(error).__name__, data=state)
+    except OperationalError:
+        return refused(503, "The database does not answer.", error="DatabaseUnavailable", data=state)
+    return answer(state)

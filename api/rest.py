@@ -1,0 +1,53 @@
+"""The REST application under /api: routes, and one envelope for whatever goes wrong."""
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from api import exports, health
+from api.envelope import of_error, refused
+from core.errors import DatabaseUnavailable, WhetstoneError
+
+log = structlog.get_logger()
+
+
+def application() -> FastAPI:
+    # No docs pages: they fetch their scripts from a public host. The description itself is at /api/openapi.json.
+    api = FastAPI(title="Whetstone", docs_url=None, redoc_url=None)
+    api.include_router(health.router)
+    api.include_router(exports.router)
+    api.add_exception_handler(WhetstoneError, _known)
+    api.add_exception_handler(OperationalError, _database)
+    api.add_exception_handler(RequestValidationError, _parameters)
+    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(Exception, _unexpected)
+    return api
+
+
+async def _known(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, WhetstoneError)
+    return of_error(error)
+
+
+async def _database(_request: Request, error: Exception) -> JSONResponse:
+    log.error("the database did not answer", reason=str(error).splitlines()[0])
+    return of_error(DatabaseUnavailable("The database does not answer at the moment; try again shortly."))
+
+
+async def _parameters(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    return refused(422, f"Parameter {'.'.join(str(part) for part in first['loc'][1:])!r}: {first['msg']}.")
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return refused(error.status_code, str(error.detail), error={404: "NotFound"}.get(error.status_code, "BadRequest"))
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected error", path=request.url.path, exc_info=error)
+    return refused(500, "Something went wrong here; the log of the server says what.", error="InternalError")

@@ -1,0 +1,39 @@
+"""Import: what would this file bring? Nothing is written before the last button."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import WhetstoneError
+from core.examples import importing
+from ui import import_choices, import_list, import_run, import_source, session
+from ui.formatting import plain
+
+st.title("Import")
+st.caption("What would this file bring? You see it for every row before anything is written.")
+
+db = session.database()
+
+
+def work_on(path: Path) -> None:
+    """From the file to its import, as far as the choices made allow."""
+    found = importing.inspect(path)
+    mapping = import_choices.columns(found)
+    chosen = import_choices.settings(found)
+    options = import_choices.options(mapping, chosen)
+    import_choices.first_rows(importing.inspect(path, options))
+    checked = import_run.check(db, path, options)
+    if checked is None:
+        return
+    import_choices.scale(checked.scale)
+    import_choices.summary(checked)
+    import_run.offer(db, path, options, checked)
+
+
+path = import_source.choose()
+if path is not None:
+    try:
+        work_on(path)
+    except WhetstoneError as error:
+        st.error(plain(str(error)), icon=":material/block:")
+import_list.draw(db)

@@ -1,0 +1,50 @@
+"""The app in a test: always from its router, as a visitor gets it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.database import Database
+from tests.served import serving
+
+ROUTER = Path(__file__).parents[2] / "ui" / "router.py"
+
+Visit = Callable[..., AppTest]
+
+
+@pytest.fixture
+def visit(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Visit]:
+    """Open a page of the app on this test's database; parameters stand in the URL."""
+
+    def open_page(page: str = "", **parameters: str | list[str]) -> AppTest:
+        app = AppTest.from_file(ROUTER, default_timeout=60)
+        for name, value in parameters.items():
+            app.query_params[name] = value
+        app.run()
+        if page:
+            for name, value in parameters.items():
+                app.query_params[name] = value
+            app.switch_page(f"../pages/{page}.py").run()
+        assert not app.exception
+        return app
+
+    with serving(database, monkeypatch, WHETSTONE_HOME=str(tmp_path)):
+        yield open_page
+
+
+def text(app: AppTest) -> str:
+    """Everything a visitor reads, without the escapes that keep captured text from being Markdown."""
+    parts = [
+        app.title,
+        app.subheader,
+        app.caption,
+        app.markdown,
+        app.text,
+        app.info,
+        app.success,
+        app.error,
+        app.warning,
+    ]
+    return "\n".join(str(part.value) for kind in parts for part in kind).replace("\\", "")

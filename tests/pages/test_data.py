@@ -1,0 +1,405 @@
+"""The data page: filter, table, acts on many, and the drawer."""
+
+import datetime as dt
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import audit, workspaces
+from core.database import Database
+from core.examples import saved, store
+from core.examples.filters import Filter
+from tests.pages.conftest import Visit, text
+from tests.served import START, add
+from ui import drawer
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def parameter(app: AppTest, name: str) -> str:
+    """A parameter of the URL; AppTest gives a list for what a link set, and text for what the app set."""
+    value = app.query_params[name]
+    return value if isinstance(value, str) else value[-1]
+
+
+def rows(app: AppTest) -> list[str]:
+    return list(app.dataframe[0].value["request"])
+
+
+def opened(visit: Visit, example_id: int, **state: object) -> AppTest:
+    """The page with the drawer of one example open."""
+    app = visit("data")
+    app.session_state["open_example"] = example_id
+    app.session_state["modal"] = drawer._open
+    for key, value in state.items():
+        app.session_state[key] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_the_cards_show_what_there_is(visit: Visit, database: Database) -> None:
+    add(
+        database,
+        {},
+        {"quality_score": 0.4, "success": False},
+        {"tags": ["EXCLUDE"]},
+        {"quality_score": None, "success": None},
+    )
+
+    app = visit("data")
+
+    assert metrics(app) == {
+        "Examples": "4",
+        "In this filter": "3",
+        "Quality, 0 to 1": "0.60",
+        "Success rate": "50 %",
+        "New this week": "0",
+    }
+    assert len(app.get("plotly_chart")) == 3
+
+
+def test_an_empty_workspace_says_what_will_be_here(visit: Visit) -> None:
+    app = visit("data")
+
+    assert "No examples yet" in text(app)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"q_min": "0.5"}, ["Draft post 0"]),
+        ({"intent": ["content"]}, ["Draft post 0"]),
+        ({"intent": ["-"]}, ["Draft post 1"]),
+        ({"success": "false"}, ["Draft post 1"]),
+        ({"words": "post 1"}, ["Draft post 1"]),
+        ({"from": "2026-01-02"}, ["Draft post 1"]),
+        ({"to": "2026-01-02"}, ["Draft post 0"]),
+        ({"tag": ["TEST"]}, ["Draft post 1"]),
+        ({"without": ["TEST"]}, ["Draft post 2", "Draft post 0"]),
+        ({"without": [""]}, ["Draft post 2", "Draft post 1", "Draft post 0"]),
+    ],
+)
+def test_a_link_holds_the_filter(
+    visit: Visit, database: Database, parameters: dict[str, str | list[str]], expected: list[str]
+) -> None:
+    add(database, {}, {"quality_score": 0.2, "intent": "", "success": False, "tags": ["TEST"]}, {"tags": ["EXCLUDE"]} if
+        "without" in parameters else {"tags": ["EXCLUDE"], "withdrawn_at": START})  # fmt: skip
+
+    app = visit("data", **parameters)
+
+    assert rows(app) == expected
+
+
+@pytest.mark.parametrize("parameters", [{"q_min": "much"}, {"from": "soon"}, {"q_min": "0.9", "q_max": "0.1"}])
+def test_a_broken_link_is_said_and_shows_everything(
+    visit: Visit, database: Database, parameters: dict[str, str]
+) -> None:
+    add(database, {})
+
+    app = visit("data", **parameters)
+
+    assert "The link holds a filter that cannot be used" in text(app)
+    assert rows(app) == ["Draft post 0"]
+    assert not any(name in app.query_params for name in parameters)
+
+
+def test_widgets_change_the_filter_and_the_url(visit: Visit, database: Database) -> None:
+    add(database, {}, {"quality_score": 0.2, "intent": "finance", "success": False})
+    app = visit("data")
+
+    app.slider(key="f_quality").set_range(0.0, 0.5).run()
+    app.multiselect(key="f_intents").select("finance").run()
+    app.selectbox(key="f_success").select("Failed").run()
+    app.date_input(key="f_to").set_value(dt.date(2026, 1, 2)).run()
+
+    assert rows(app) == ["Draft post 1"]
+    assert parameter(app, "q_max") == "0.5"
+    assert parameter(app, "intent") == "finance"
+    assert parameter(app, "to") == "2026-01-03T00:00:00Z"
+    app.button(key="filter_reset").click().run()
+    assert len(rows(app)) == 2
+    assert "q_max" not in app.query_params
+
+
+def test_the_filter_survives_a_visit_to_another_page(visit: Visit, database: Database) -> None:
+    add(database, {}, {"quality_score": 0.2})
+    app = visit("data", q_max="0.5")
+
+    app.query_params.clear()  # as the browser does on a change of pages
+    app.switch_page("../pages/importing.py").run()
+    app.switch_page("../pages/data.py").run()
+
+    assert rows(app) == ["Draft post 1"]
+    assert parameter(app, "q_max") == "0.5"
+
+
+def test_a_first_date_after_the_last_is_said_and_changes_nothing(visit: Visit, database: Database) -> None:
+    add(database, {})
+    app = visit("data", to="2026-01-05")
+
+    app.date_input(key="f_from").set_value(dt.date(2026, 2, 1)).run()
+
+    assert "first date is after the last" in text(app)
+    assert rows(app) == ["Draft post 0"]
+
+
+def test_filters_are_saved_used_and_deleted(visit: Visit, database: Database) -> None:
+    add(database, {}, {"quality_score": 0.2})
+    app = visit("data", q_max="0.5")
+
+    app.text_input(key="saved_new").set_value("the poor ones").run()
+    app.button(key="saved_save").click().run()
+    assert [kept.filter for kept in saved.list_filters(database)] == [Filter(quality_max=0.5)]
+    app.button(key="filter_reset").click().run()
+    app.button(key="saved_use").click().run()
+    assert rows(app) == ["Draft post 1"]
+    app.button(key="saved_delete").click().run()
+    assert saved.list_filters(database) == []
+    app.button(key="notice_undo").click().run()
+    assert [kept.name for kept in saved.list_filters(database)] == ["the poor ones"]
+
+
+def test_pages_of_the_table_go_forth_and_back(visit: Visit, database: Database) -> None:
+    add(database, *({} for _ in range(30)))
+    app = visit("data")
+
+    app.selectbox(key="table_size").select(25).run()
+    app.button(key="table_next").click().run()
+    assert rows(app) == [f"Draft post {number}" for number in (4, 3, 2, 1, 0)]
+    assert app.button(key="table_next").disabled
+    app.button(key="table_previous").click().run()
+    assert rows(app)[0] == "Draft post 29"
+    app.selectbox(key="table_sort").select("oldest").run()
+    assert rows(app)[0] == "Draft post 0"
+
+
+def test_selected_examples_are_tagged_at_once_and_undone(visit: Visit, database: Database) -> None:
+    ids = add(database, {}, {}, {})
+    app = visit("data")
+    app.session_state["selected_ids"] = {ids[0], ids[2]}
+    app.run()
+
+    app.button(key="bulk_approve").click().run()
+
+    assert "2 examples now have MANUAL_APPROVED" in text(app)
+    assert [store.get(database, number).tags for number in ids] == [["MANUAL_APPROVED"], [], ["MANUAL_APPROVED"]]
+    app.button(key="notice_undo").click().run()
+    assert "Undone: 2 examples as before" in text(app)
+    assert all(store.get(database, number).tags == [] for number in ids)
+
+
+def test_a_whole_filter_is_tagged_only_after_a_question_with_the_exact_count(visit: Visit, database: Database) -> None:
+    ids = add(database, {}, {}, {"quality_score": 0.1})
+    app = visit("data", q_min="0.5")
+
+    app.multiselect(key="bulk_add_names").select("TEST").run()
+    app.button(key="bulk_add_go").click().run()
+    assert "all 2 examples in the filter" in text(app)
+    assert store.get(database, ids[0]).tags == []
+    app.button(key="modal_yes").click().run()
+
+    assert not app.exception
+    assert [store.get(database, number).tags for number in ids] == [["TEST"], ["TEST"], []]
+    assert audit.entries(database)[0].actor == "local"
+
+
+def test_a_refused_question_changes_nothing(visit: Visit, database: Database) -> None:
+    (example,) = add(database, {})
+    app = visit("data")
+
+    app.button(key="bulk_exclude").click().run()
+    app.button(key="modal_no").click().run()
+
+    assert store.get(database, example).tags == []
+    assert not [button for button in app.button if button.key == "modal_yes"]
+
+
+def test_a_tag_of_the_wrong_form_is_refused_in_words(visit: Visit, database: Database) -> None:
+    (example,) = add(database, {})
+    app = visit("data")
+    app.session_state["selected_ids"] = {example}
+    app.run()
+
+    app.session_state["bulk_add_names"] = ["not a tag"]
+    app.run()
+    app.button(key="bulk_add_go").click().run()
+
+    assert "is not a tag" in text(app)
+    assert store.get(database, example).tags == []
+
+
+def test_old_data_is_tagged_as_development_by_date(visit: Visit, database: Database) -> None:
+    ids = add(
+        database, {}, {}, {"tags": ["DEVELOPMENT"], "created_at": START}, {"tags": ["EXCLUDE"], "created_at": START}
+    )
+    app = visit("data")
+
+    app.date_input(key="bulk_old_day").set_value(dt.date(2026, 1, 2)).run()
+    assert "2 examples from before 2026-01-02" in text(app)
+    app.button(key="bulk_old_go").click().run()
+    app.button(key="modal_yes").click().run()
+
+    assert "2 examples now have DEVELOPMENT" in text(app)
+    assert [store.get(database, number).tags for number in ids] == [
+        ["DEVELOPMENT"], [], ["DEVELOPMENT"], ["DEVELOPMENT", "EXCLUDE"],
+    ]  # fmt: skip
+
+
+def test_poor_examples_are_tagged_by_quality_within_the_filter(visit: Visit, database: Database) -> None:
+    ids = add(database, {"quality_score": 0.3}, {"quality_score": 0.3, "intent": "finance"}, {})
+    app = visit("data", intent=["content"])
+
+    app.button(key="bulk_quality_go").click().run()
+    app.button(key="modal_yes").click().run()
+
+    assert [store.get(database, number).tags for number in ids] == [["LOW_QUALITY"], [], []]
+
+
+def test_the_export_links_hold_the_filter_or_the_selection(visit: Visit, database: Database) -> None:
+    ids = add(database, {}, {})
+    app = visit("data", q_min="0.5")
+    assert {link.proto.url for link in app.get("link_button")} == {
+        "/api/examples/export?format=jsonl&q_min=0.5",
+        "/api/examples/export?format=csv&q_min=0.5",
+    }
+
+    app.session_state["selected_ids"] = {ids[1]}
+    app.run()
+
+    assert f"/api/examples/export?format=csv&without=&id={ids[1]}" in {
+        link.proto.url for link in app.get("link_button")
+    }
+
+
+def test_captured_text_is_never_read_as_markdown(visit: Visit, database: Database) -> None:
+    bad = "![x](http://evil.example/x.png) <b>bold</b> :red[no] $x$"
+    (example,) = add(database, {"user_request": bad, "intent": bad, "execution_result": bad, "execution_plan": bad,
+                                "source_agent": bad, "source_model": bad, "business_state": {bad: bad}})  # fmt: skip
+
+    pages = [visit("data", intent=[bad]), opened(visit, example)]
+    pages += [opened(visit, example, drawer_view=view) for view in ("As the model sees it", "Score", "Edit", "History")]
+
+    for app in pages:
+        assert not app.exception
+        read = [*app.markdown, *app.caption, *app.error, *app.success, *app.info, *app.warning, *app.title]
+        assert not [part.value for part in read if "](http" in part.value or "<b>" in part.value]
+
+
+def test_the_drawer_shows_the_whole_example_and_its_plan_as_steps(visit: Visit, database: Database) -> None:
+    (example,) = add(
+        database, {"context": {"system": "Be brief.", "turns": [{"role": "user", "content": "Hello there"}]}}
+    )
+
+    seen = text(opened(visit, example))
+
+    for part in (
+        "Draft post 0",
+        "1. content · draft",
+        "because it was asked",
+        "A post about lamp 0.",
+        "Be brief.",
+        "user: Hello there",
+    ):
+        assert part in seen
+
+
+def test_the_drawer_shows_what_a_model_would_see_with_its_tokens(visit: Visit, database: Database) -> None:
+    (example,) = add(database, {"execution_plan": None})
+
+    seen = text(opened(visit, example, drawer_view="As the model sees it"))
+
+    assert "User" in seen
+    assert "A post about lamp 0." in seen
+    assert "tokens" in seen
+
+
+def test_an_edit_needs_a_reason_keeps_the_former_content_and_shows_it_as_a_diff(
+    visit: Visit, database: Database
+) -> None:
+    (example,) = add(database, {})
+    app = opened(visit, example, drawer_view="Edit")
+
+    app.text_area(key=f"edit_result_{example}_1").set_value("A better post.")
+    app.button(key="edit_save").click().run()
+    assert "Say in a few words why" in text(app)
+    app.text_input(key=f"edit_reason_{example}_1").set_value("it was dull")
+    app.button(key="edit_save").click().run()
+
+    assert not app.exception
+    assert store.get(database, example).execution_result == "A better post."
+    app = opened(visit, example, drawer_view="History")
+    assert "it was dull" in text(app)
+    assert any("-A post about lamp 0." in code.value and "+A better post." in code.value for code in app.code)
+
+
+def test_an_edit_of_what_somebody_else_edited_meanwhile_is_refused_and_keeps_the_typed_text(
+    visit: Visit, database: Database
+) -> None:
+    (example,) = add(database, {})
+    app = opened(visit, example, drawer_view="Edit")
+    store.edit(
+        database, example, {"execution_result": "Theirs."}, expected_revision=1, actor="ada", reason="mine first"
+    )
+
+    app.text_area(key=f"edit_result_{example}_1").set_value("Mine.")
+    app.text_input(key=f"edit_reason_{example}_1").set_value("better")
+    app.button(key="edit_save").click().run()
+
+    assert "edited by somebody else" in text(app)
+    assert app.text_area(key=f"edit_result_{example}_1").value == "Mine."
+    assert store.get(database, example).execution_result == "Theirs."
+    app.button(key="edit_reload").click().run()
+    assert app.text_area(key=f"edit_result_{example}_2").value == "Theirs."
+
+
+def test_a_score_is_overruled_with_a_reason(visit: Visit, database: Database) -> None:
+    (example,) = add(database, {})
+    app = opened(visit, example, drawer_view="Score")
+
+    app.slider(key=f"score_value_{example}").set_value(0.25)
+    app.text_input(key=f"score_reason_{example}").set_value("it missed the point")
+    app.button(key="score_save").click().run()
+
+    assert store.get(database, example).quality_score == 0.25
+    app = opened(visit, example, drawer_view="History")
+    assert "it missed the point" in text(app)
+    assert "from 0.80, succeeded to 0.25, succeeded" in text(app)
+
+
+def test_the_drawer_approves_and_takes_it_back(visit: Visit, database: Database) -> None:
+    (example,) = add(database, {})
+    app = opened(visit, example)
+
+    app.button(key="drawer_approve").click().run()
+    assert store.get(database, example).tags == ["MANUAL_APPROVED"]
+    app.button(key="drawer_approve").click().run()
+    assert store.get(database, example).tags == []
+
+
+def test_next_and_previous_walk_the_rows_of_the_page(visit: Visit, database: Database) -> None:
+    oldest, _, newest = add(database, {}, {}, {})
+    app = opened(visit, newest)
+
+    app.button(key="drawer_next").click().run()
+    app.button(key="drawer_next").click().run()
+    assert f"Number {oldest} · 3 of 3" in text(app)
+    assert app.button(key="drawer_next").disabled
+    app.button(key="drawer_previous").click().run()
+    assert "2 of 3" in text(app)
+
+
+def test_acts_in_one_workspace_leave_the_other_alone(visit: Visit, database: Database) -> None:
+    demo = workspaces.create(database, "demo")
+    (company,) = add(database, {})
+    (invented,) = add(demo, {})
+    app = visit("data", workspace="demo")
+    app.session_state["selected_ids"] = {invented}
+    app.run()
+
+    app.button(key="bulk_exclude").click().run()
+
+    assert store.get(demo, invented).tags == ["EXCLUDE"]
+    assert store.get(database, company).tags == []

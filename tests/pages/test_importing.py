@@ -1,0 +1,128 @@
+"""The import page: everything is seen before anything is written."""
+
+from streamlit.testing.v1 import AppTest
+
+from core.database import Database
+from core.examples import importing, store
+from core.examples.filters import EVERYTHING
+from core.settings import settings
+from tests.pages.conftest import Visit, text
+
+CSV = (
+    b"execution_id,user_request,intent,execution_result,quality_score,success\n"
+    b"a,Draft a post,content,Here it is.,8,t\n"
+    b"b,Compare the figures,finance,They grew.,0.9,t\n"
+    b"c,Check it,compliance,success,7,f\n"
+)
+
+
+def uploaded(visit: Visit, content: bytes, name: str = "runs.csv") -> AppTest:
+    app = visit("importing")
+    app.file_uploader(key="import_file_0").upload(name, content).run()
+    assert not app.exception
+    return app
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def test_a_file_is_counted_imported_and_undone(visit: Visit, database: Database) -> None:
+    app = uploaded(visit, CSV)
+    assert metrics(app) == {
+        "Rows in the file": "3", "New": "3", "Changed": "0", "Already there": "0", "Failing": "0",
+        "Nothing to learn": "1",
+    }  # fmt: skip
+    assert store.count(database, EVERYTHING) == 0
+
+    app.button(key="import_go").click().run()
+
+    assert not app.exception
+    assert "Imported runs.csv: 3 new, 0 changed, 0 already there" in text(app)
+    assert store.count(database, EVERYTHING) == 3
+    app.button(key="notice_undo").click().run()
+    assert "Import undone: 3 rows withdrawn" in text(app)
+    assert store.count(database, EVERYTHING) == 0
+    (record,) = importing.imports(database)
+    app.button(key=f"import_redo_{record.id}").click().run()
+    assert store.count(database, EVERYTHING) == 3
+
+
+def test_scores_that_can_be_read_in_two_ways_must_be_decided(visit: Visit) -> None:
+    app = uploaded(visit, CSV.replace(b",7,f", b",70,f"))
+
+    assert "Choose above what the scores mean" in text(app)
+    assert app.button(key="import_go").disabled
+    app.radio(key="import_scale").set_value("100").run()
+    assert not app.button(key="import_go").disabled
+
+
+def test_failing_rows_are_shown_with_their_reason_and_can_be_left_out(visit: Visit, database: Database) -> None:
+    app = uploaded(visit, b"user_request,execution_result,quality_score\nGood,Yes it is,0.5\nBad,No it is not,much\n")
+    assert "1 row would fail" in text(app)
+    assert app.button(key="import_go").disabled
+    assert any("much" in str(frame.value) for frame in app.dataframe)
+
+    app.toggle(key="import_skip").set_value(True).run()
+    app.button(key="import_go").click().run()
+
+    assert store.count(database, EVERYTHING) == 1
+    assert "1 row left out" in text(app)
+
+
+def test_columns_are_mapped_with_a_live_preview(visit: Visit, database: Database) -> None:
+    app = uploaded(visit, b"Frage,Antwort\nWas ist das?,Eine Lampe.\n")
+    assert "Choose the column that holds the request" in text(app)
+    boxes = {box.label: box for box in app.selectbox}
+
+    boxes["User request"].select("Frage").run()
+    {box.label: box for box in app.selectbox}["Execution result"].select("Antwort").run()
+    app.button(key="import_go").click().run()
+
+    assert not app.exception
+    (row,) = store.page(database, EVERYTHING).rows
+    example = store.get(database, row.id)
+    assert (example.user_request, example.execution_result) == ("Was ist das?", "Eine Lampe.")
+
+
+def test_a_broken_file_is_refused_in_one_sentence(visit: Visit, database: Database) -> None:
+    app = uploaded(visit, b"user_request\n\xff\xfe broken")
+
+    assert len(app.error) == 1
+    assert not [button for button in app.button if button.key == "import_go"]
+    assert store.count(database, EVERYTHING) == 0
+
+
+def test_the_same_file_again_has_nothing_to_do(visit: Visit) -> None:
+    content = b'{"user_request": "Draft", "execution_result": "Done well."}\n'
+    app = uploaded(visit, content, "runs.jsonl")
+    app.button(key="import_go").click().run()
+
+    app.file_uploader(key="import_file_1").upload("runs.jsonl", content).run()
+
+    assert "Nothing to do" in text(app)
+    assert app.button(key="import_go").disabled
+
+
+def test_big_files_come_from_the_inbox(visit: Visit, database: Database) -> None:
+    app = visit("importing")
+    inbox = settings().home / "inbox"
+    app.segmented_control(key="import_source").set_value("From the inbox folder").run()
+    assert str(inbox) in [code.value for code in app.code]
+    inbox.mkdir()
+    (inbox / "runs.jsonl").write_bytes(b'{"user_request": "Draft", "execution_result": "Well done."}\n')
+
+    app.button(key="import_look_again").click().run()
+    app.button(key="import_go").click().run()
+
+    assert not app.exception
+    assert store.count(database, EVERYTHING) == 1
+
+
+def test_tags_are_added_to_every_new_row(visit: Visit, database: Database) -> None:
+    app = uploaded(visit, b'{"user_request": "Draft", "execution_result": "Well done."}\n', "runs.jsonl")
+
+    app.multiselect(key="import_tags").select("TEST").run()
+    app.button(key="import_go").click().run()
+
+    assert store.page(database, EVERYTHING).rows[0].tags == ["TEST"]

@@ -1,0 +1,203 @@
+"""The bar of acts on many examples: the selected ones, or all in the filter.
+
+Tagging can be undone, so on a selection it happens at once; on a whole filter it is asked first, with the exact count.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from core.database import PUBLIC, Database
+from core.examples import tagging
+from core.examples.filters import Filter, to_query
+from core.examples.tags import BUILT_IN
+from ui import cached, example_table, messages, modals, session
+from ui.formatting import count
+
+REASON = "on the data page"
+
+
+def draw(db: Database, chosen: Filter, total: int) -> None:
+    ids = example_table.selected()
+    with st.container(border=True, key="bulk_bar"):
+        whole = _scope(ids, total)
+        target: Filter | tuple[int, ...] = chosen if whole else ids
+        number = total if whole else len(ids)
+        with st.container(horizontal=True, gap="small"):
+            _tag(db, "add", target, number)
+            _tag(db, "remove", target, number)
+            _button(db, "Approve", "MANUAL_APPROVED", ":material/thumb_up:", target, number)
+            _button(db, "Exclude", "EXCLUDE", ":material/visibility_off:", target, number)
+            _export(target, number)
+            with st.popover("More", icon=":material/more_horiz:", key="bulk_more"):
+                _old_data(db)
+                _by_quality(db, chosen)
+
+
+def _scope(ids: Sequence[int], total: int) -> bool:
+    """Whether the acts are about the whole filter. Without a selection there is nothing else to be about."""
+    if not ids:
+        st.text(f"Nothing selected: these act on all {count(total, 'example')} in the filter.")
+        return True
+    with st.container(horizontal=True, vertical_alignment="center"):
+        scope = st.segmented_control(
+            "Act on",
+            ["selected", "filter"],
+            default="selected",
+            required=True,
+            key="bulk_scope",
+            label_visibility="collapsed",
+            format_func=lambda name: f"{len(ids):,} selected" if name == "selected" else f"all {total:,} in filter",
+        )
+        st.button("Clear selection", key="bulk_clear", type="tertiary", on_click=example_table.clear_selection)
+    return scope == "filter"
+
+
+def change_tags(
+    db: Database, verb: tagging.Verb, target: Filter | Sequence[int], tags: Sequence[str], *, reason: str = REASON
+) -> None:
+    """Tag, say how many really changed, and offer undo."""
+    act = tagging.add_tags if verb == "add" else tagging.remove_tags
+    _said(db, act(db, target, tags, actor=session.actor(), reason=reason))
+
+
+def _said(db: Database, change: tagging.TagChange) -> None:
+    names = ", ".join(change.tags)
+    how = f"now have {names}" if change.verb == "add" else f"no longer have {names}"
+    if not change.count:
+        messages.done(f"Nothing to change: {names} was already {'there' if change.verb == 'add' else 'absent'}.")
+        return
+    said = f"{count(change.count, 'example')} {how if change.count != 1 else how.replace('have', 'has', 1)}."
+    messages.done(said, undo=lambda: _undo(db, change))
+
+
+def _undo(db: Database, change: tagging.TagChange) -> str:
+    number = tagging.undo_tags(db, change.id, actor=session.actor())
+    return f"Undone: {count(number, 'example')} as before."
+
+
+def _begin(target: Filter | Sequence[int], number: int, doing: str, act: Callable[[], None]) -> None:
+    """At once for a selection; asked first for a filter, which may hold far more than one sees."""
+    if isinstance(target, Filter):
+        modals.ask(f"{doing}?", f"This is about all {count(number, 'example')} in the filter. It can be undone.",
+                   yes=f"{doing}: {count(number, 'example')}", act=act)  # fmt: skip
+    else:
+        messages.attempt(act)
+
+
+def _tag(db: Database, verb: tagging.Verb, target: Filter | Sequence[int], number: int) -> None:
+    word = "Add tags" if verb == "add" else "Remove tags"
+    with st.popover(word, icon=":material/new_label:" if verb == "add" else ":material/label_off:", key=f"bulk_{verb}"):
+        names = st.multiselect(
+            word,
+            list(dict.fromkeys([*BUILT_IN, *cached.choices(db).tags])),
+            key=f"bulk_{verb}_names",
+            accept_new_options=verb == "add",
+            placeholder="choose, or type A-Z, 0-9, _" if verb == "add" else "choose",
+        )
+        for name in names:
+            if name in BUILT_IN:
+                st.caption(f"{name.replace('_', ' ')}: {BUILT_IN[name]}")
+        st.button(
+            f"{word}: {count(number, 'example')}",
+            key=f"bulk_{verb}_go",
+            type="primary",
+            disabled=not names,
+            help=None if names else "Choose at least one tag first.",
+            on_click=lambda: _begin(target, number, word, lambda: change_tags(db, verb, target, names)),
+        )
+
+
+def _button(db: Database, word: str, tag: str, icon: str, target: Filter | Sequence[int], number: int) -> None:
+    st.button(
+        word,
+        key=f"bulk_{word.lower()}",
+        icon=icon,
+        help=f"Adds the tag {tag.replace('_', ' ')}: {BUILT_IN[tag]}.",
+        on_click=lambda: _begin(target, number, word, lambda: change_tags(db, "add", target, [tag])),
+    )
+
+
+def export_path(target: Filter | Sequence[int], kind: str) -> str:
+    """The address of the streaming route; a selection is a filter by ids."""
+    chosen = target if isinstance(target, Filter) else Filter(ids=tuple(target), exclude_tags=())
+    query: dict[str, object] = {"format": kind, **to_query(chosen)}
+    if session.workspace() != PUBLIC:
+        query["workspace"] = session.workspace()
+    return f"/api/examples/export?{urlencode(query, doseq=True)}"
+
+
+def _export(target: Filter | Sequence[int], number: int) -> None:
+    with st.popover("Export", icon=":material/download:", key="bulk_export"):
+        st.text(f"{count(number, 'example')}, streamed: any size works.")
+        for kind, label in (("jsonl", "JSON Lines"), ("csv", "CSV")):
+            st.link_button(label, export_path(target, kind), key=f"bulk_export_{kind}", icon=":material/download:")
+
+
+def _old_data(db: Database) -> None:
+    with st.container(key="bulk_old"):
+        st.markdown("**Tag old data as development**")
+        day = st.date_input("Created before (UTC)", value=None, key="bulk_old_day", format="YYYY-MM-DD")
+        before = Filter(exclude_tags=("DEVELOPMENT",), created_to=_midnight(day)) if day else None
+        number = cached.count(db, before) if before else 0
+        if day:
+            st.text(f"{count(number, 'example')} from before {day} without DEVELOPMENT.")
+
+        def act() -> None:
+            change = tagging.tag_created_between(
+                db, None, _midnight(day) if day else None, ["DEVELOPMENT"],
+                actor=session.actor(), reason=f"old data: created before {day}",
+            )  # fmt: skip
+            _said(db, change)
+
+        st.button(
+            "Tag as DEVELOPMENT",
+            key="bulk_old_go",
+            type="primary",
+            disabled=not number,
+            help=None if number else "Choose a date that has examples before it.",
+            on_click=lambda: modals.ask(
+                "Tag old data as development?",
+                f"{count(number, 'example')} created before {day} will get the tag DEVELOPMENT. It can be undone.",
+                yes=f"Tag {count(number, 'example')}",
+                act=act,
+            ),
+        )
+
+
+def _by_quality(db: Database, chosen: Filter) -> None:
+    with st.container(key="bulk_quality"):
+        st.markdown("**Tag by quality, in this filter**")
+        low, high = st.slider("Quality from, to", 0.0, 1.0, (0.0, 0.4), step=0.05, key="bulk_quality_range")
+        tag = st.selectbox("Tag", list(BUILT_IN), index=list(BUILT_IN).index("LOW_QUALITY"), key="bulk_quality_tag")
+        lows = [score for score in (chosen.quality_min, low) if score is not None]
+        highs = [score for score in (chosen.quality_max, high) if score is not None]
+        empty = max(lows) > min(highs)
+        within = None if empty else chosen.model_copy(update={"quality_min": max(lows), "quality_max": min(highs)})
+        number = cached.count(db, within) if within else 0
+        st.text(f"{count(number, 'example')} of the filter scored {low:.2f} to {high:.2f}.")
+
+        def act() -> None:
+            _said(db, tagging.tag_by_quality(
+                db, low, high, [tag], within=chosen, actor=session.actor(), reason=f"quality {low:.2f} to {high:.2f}"
+            ))  # fmt: skip
+
+        st.button(
+            "Tag them",
+            key="bulk_quality_go",
+            type="primary",
+            disabled=not number,
+            help=None if number else "No example of the filter scored in this range.",
+            on_click=lambda: modals.ask(
+                "Tag by quality?",
+                f"{count(number, 'example')} will get the tag {tag}. It can be undone.",
+                yes=f"Tag {count(number, 'example')}",
+                act=act,
+            ),
+        )
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), dt.UTC)

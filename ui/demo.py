@@ -1,0 +1,65 @@
+"""Load the demo company, look at it, and drop it whole."""
+
+import streamlit as st
+
+from core import demo
+from core.database import Database
+from core.errors import WhetstoneError
+from core.running import RUNNING
+from ui import messages, modals, session
+from ui.formatting import count, plain
+
+_EXAMPLES = 2_000
+
+
+def offer(company: Database) -> None:
+    """The button of the first start; with the demo there already, the way to it."""
+    if demo.WORKSPACE in session.workspace_names():
+        if st.button("Open the demo company", key="demo_open", type="primary", width="stretch"):
+            session.choose(demo.WORKSPACE)
+            st.rerun()
+        return
+    if st.button(f"Load {_EXAMPLES:,} examples", key="demo_load", type="primary", width="stretch"):
+        _load(company)
+
+
+def _load(company: Database) -> None:
+    bar = st.progress(0.0, "Inventing a company…")
+
+    def show(done: int, whole: int) -> None:
+        bar.progress(done / whole, f"{done:,} of {count(whole, 'example')}")
+
+    try:
+        made = demo.load(company, actor=session.actor(), examples=_EXAMPLES, progress=show)
+    except WhetstoneError as error:
+        st.error(plain(str(error)))
+        return
+    session.choose(made.workspace)
+    messages.done(
+        f"The demo company is here: {count(made.examples, 'example')} from {made.first_day} to {made.last_day}. "
+        "Switch between it and your company on the left."
+    )
+    st.switch_page("../pages/data.py", query_params={"workspace": made.workspace})
+
+
+def dropping() -> None:
+    """Remove it with everything in it: the one act here that cannot be undone, so it is asked first."""
+    st.button(
+        "Remove the demo company",
+        key="demo_drop",
+        type="tertiary",
+        icon=":material/delete:",
+        on_click=lambda: modals.ask(
+            "Remove the demo company?",
+            "Its workspace is dropped with everything in it, your own tags and datasets in it included. "
+            "Your company's data is not touched.",
+            yes="Remove it",
+            act=_drop,
+        ),
+    )
+
+
+def _drop() -> None:
+    demo.drop(RUNNING.database(), actor=session.actor())
+    session.choose("public")
+    messages.done("The demo company was removed.")

@@ -1,0 +1,170 @@
+"""What the analyst decides about a file, and what each decision does, before anything is written."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.examples import importing
+from core.examples.importing import ImportOptions, Inspection, Preview, RowError, ScaleFinding
+from core.examples.tags import BUILT_IN
+from ui.formatting import count, plain, shortened
+
+_NO_COLUMN = "(no column)"
+_SCALES = {
+    "auto": "As detected",
+    "1": "They run from 0 to 1: keep them",
+    "10": "They run from 0 to 10: divide by 10",
+    "100": "They run from 0 to 100: divide by 100",
+    "mixed": "Mixed: divide each by the scale its own size speaks for",
+}
+_FORMULAS = {"refuse": "Refuse the row", "text": "Keep it as text"}
+
+
+def columns(found: Inspection) -> dict[str, str]:
+    """Which column fills which field. What was recognised stands there already."""
+    required = "user_request" in found.mapping
+    title = "Columns" if required else "Columns: choose the one that holds the request"
+    chosen = {}
+    with st.expander(title, expanded=not found.shape or not required, key="import_columns"):
+        st.caption("Each field of an example, and the column of the file that fills it.")
+        with st.grid(3, min_column_width=220):
+            for field, expects in found.fields.items():
+                chosen[field] = _column(field, expects, found)
+    suggested = found.mapping
+    return {field: column for field, column in chosen.items() if column and column != suggested.get(field)} | {
+        field: column for field, column in suggested.items() if chosen.get(field) == column and not found.shape
+    }
+
+
+def _column(field: str, expects: str, found: Inspection) -> str:
+    options = ["", *found.columns]
+    suggested = found.mapping.get(field, "")
+    return st.selectbox(
+        field.replace("_", " ").capitalize(),
+        options,
+        index=options.index(suggested) if suggested in options else 0,
+        key=f"import_map_{field}_{hash(found.columns)}",
+        format_func=lambda name: shortened(name, 60) or _NO_COLUMN,
+        help=plain(expects),
+    )
+
+
+def settings(found: Inspection) -> dict[str, Any]:
+    """Tags for every new row, what to do with failing rows, and with cells that a spreadsheet would run."""
+    with st.grid(3, min_column_width=220, vertical_alignment="bottom"):
+        tags = st.multiselect(
+            "Tags for every new row",
+            list(BUILT_IN),
+            key="import_tags",
+            accept_new_options=True,
+            placeholder="none",
+        )
+        formulas = "refuse"
+        if found.format == "csv":
+            formulas = st.selectbox(
+                "Cells that a spreadsheet would run, such as =cmd()",
+                list(_FORMULAS),
+                key="import_formulas",
+                format_func=_FORMULAS.__getitem__,
+            )
+        skip = st.toggle(
+            "Leave failing rows out", key="import_skip", help="Otherwise one failing row stops the import."
+        )
+    return {"tags": tuple(tags), "formulas": formulas, "skip_invalid": skip}
+
+
+def first_rows(found: Inspection) -> None:
+    """The live preview: the first rows as the examples they would become."""
+    what = (
+        f"{found.shape} in {found.format.upper()}"
+        if found.shape
+        else f"{found.format.upper()}, its kind not recognised"
+    )
+    st.markdown(f"**First rows, as they would become** :gray[({plain(what)})]")
+    if found.records:
+        frame = records(found.records)
+        st.dataframe(frame, key="import_first_rows", hide_index=True, height=min(38 + 35 * len(frame), 250))
+    else:
+        st.text("Nothing to show until the column with the request is chosen.")
+    failing(found.errors, total=len(found.errors), key="import_first_errors")
+
+
+def records(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as text; fields that none of them has are left out."""
+    frame = pd.DataFrame([{name: _cell(value) for name, value in row.items()} for row in rows])
+    return frame.loc[:, (frame != "").any()]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return shortened(", ".join(map(str, value)) if isinstance(value, list) else str(value), 300)
+
+
+def scale(finding: ScaleFinding) -> None:
+    """What the scores mean. The choice stands in the session, and is read before the file is checked."""
+    if not finding.scored:
+        st.text("The file holds no scores, so its rows come in unscored.")
+        return
+    effects = {effect.scale: effect for effect in finding.effects}
+    captions = [finding.explanation]
+    for name in list(_SCALES)[1:]:
+        effect = effects.get(name)  # type: ignore[call-overload]
+        captions.append("" if effect is None else _effect(effect))
+    st.radio(
+        f"What the {count(finding.scored, 'score')} mean, from {finding.minimum:g} to {finding.maximum:g}",
+        list(_SCALES),
+        key="import_scale",
+        format_func=_SCALES.__getitem__,
+        captions=[plain(caption) for caption in captions],
+    )
+
+
+def _effect(effect: importing.ScaleEffect) -> str:
+    stored = (
+        ""
+        if effect.mean is None
+        else f"; stored then from {effect.minimum:.2f} to {effect.maximum:.2f}, on average {effect.mean:.2f}"
+    )
+    fails = f"{count(effect.rejected, 'row')} would not fit and fail" if effect.rejected else "every row fits"
+    return f"{count(effect.changed, 'score')} would change, {fails}{stored}"
+
+
+def wanted_scale() -> str:
+    return st.session_state.get("import_scale", "auto")
+
+
+def options(mapping: dict[str, str], chosen: dict[str, Any]) -> ImportOptions:
+    return ImportOptions(mapping=mapping, quality_scale=wanted_scale(), **chosen)  # type: ignore[arg-type]
+
+
+def summary(found: Preview) -> None:
+    """What the import would do to every row of the file."""
+    with st.grid(6, min_column_width=130):
+        st.metric("Rows in the file", f"{found.rows:,}", border=True)
+        st.metric("New", f"{found.new:,}", border=True)
+        st.metric(
+            "Changed", f"{found.changed:,}", border=True, help="Known rows whose record differs: kept as a revision."
+        )
+        st.metric("Already there", f"{found.same:,}", border=True)
+        st.metric("Failing", f"{found.failing:,}", border=True)
+        st.metric(
+            "Nothing to learn",
+            f"{found.nothing_to_learn:,}",
+            border=True,
+            help="Come in, but marked: no plan, and a result such as “success”.",
+        )
+    if found.duplicates:
+        st.text(f"{count(found.duplicates, 'row')} of the file repeat an earlier row and are taken once.")
+    failing(found.errors, total=found.failing, key="import_errors")
+
+
+def failing(errors: tuple[RowError, ...], *, total: int, key: str) -> None:
+    if not errors:
+        return
+    more = "" if total <= len(errors) else f" The first {len(errors):,} are shown."
+    st.markdown(f":material/error: **{count(total, 'row')} cannot be imported.**{more}")
+    frame = pd.DataFrame(errors, columns=["Row", "Field", "Value", "Expected"])
+    st.dataframe(frame, key=key, hide_index=True, height=min(38 + 35 * len(frame), 250))

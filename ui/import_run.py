@@ -1,0 +1,98 @@
+"""Checking a whole file, and importing it, each with its progress."""
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.database import Database
+from core.errors import WhetstoneError
+from core.examples import importing
+from core.examples.importing import ImportOptions, ImportResult, Preview
+from core.examples.importing.models import Progress
+from ui import cached, import_list, import_source, messages, session
+from ui.formatting import count, plain, size
+
+#: Above this, a file is checked when asked, not with every change of an option.
+_AT_ONCE_BYTES = 20_000_000
+_CHECKED = "import_checked"
+
+
+def check(db: Database, path: Path, options: ImportOptions) -> Preview | None:
+    """What the import would do; remembered until the file, an option or the data changes."""
+    if "user_request" not in importing.inspect(path, options).mapping:
+        st.info("Choose the column that holds the request: it is the one field that every example needs.")
+        return None
+    stat = path.stat()
+    key = (str(path), stat.st_size, stat.st_mtime_ns, options.model_dump_json(), db.schema, cached.version(db))
+    known = st.session_state.get(_CHECKED)
+    if known is not None and known[0] == key:
+        return known[1]
+    if stat.st_size > _AT_ONCE_BYTES and not st.button(
+        f"Check all rows ({size(stat.st_size)})", key="import_check", type="primary"
+    ):
+        st.text("The file is large, so it is read when you say so. Nothing is written by it.")
+        return None
+    bar = st.progress(0.0, "Reading the file…")
+    found = importing.preview(db, path, options, progress=_progress(bar, "read"))
+    bar.empty()
+    st.session_state[_CHECKED] = (key, found)
+    return found
+
+
+def offer(db: Database, path: Path, options: ImportOptions, found: Preview) -> None:
+    """The button with its exact numbers, or the reason why there is nothing to press."""
+    hindrance = _hindrance(options, found)
+    label = f"Import {count(found.new, 'new row')}" + (f" and change {found.changed:,}" if found.changed else "")
+    pressed = st.button(
+        label, key="import_go", type="primary", icon=":material/download_done:", disabled=hindrance is not None
+    )
+    if hindrance is not None:
+        st.text(hindrance)
+    elif pressed:
+        _import(db, path, options)
+
+
+def _hindrance(options: ImportOptions, found: Preview) -> str | None:
+    if found.scale_used is None:
+        return "Choose above what the scores mean: they can be read in more than one way."
+    if found.failing and not options.skip_invalid:
+        return f"{count(found.failing, 'row')} would fail. Mend the file, or choose “Leave failing rows out”."
+    if not found.new and not found.changed:
+        return "Nothing to do: every row of the file is there already."
+    return None
+
+
+def _import(db: Database, path: Path, options: ImportOptions) -> None:
+    bar = st.progress(0.0, "Importing…")
+    try:
+        result = importing.run(db, path, options, actor=session.actor(), progress=_progress(bar, "imported"))
+    except WhetstoneError as error:
+        bar.empty()
+        st.error(plain(str(error)), icon=":material/block:")
+        return
+    _done(db, path, result)
+    import_source.let_go()
+    st.rerun()
+
+
+def _done(db: Database, path: Path, result: ImportResult) -> None:
+    import_id = result.import_id
+    if import_id is None:
+        messages.done(f"Nothing to do: all {count(result.rows, 'row')} of {path.name} were there already.")
+        return
+    left_out = f", {count(result.skipped, 'row')} left out" if result.skipped else ""
+    numbers = f"{result.new:,} new, {result.changed:,} changed, {result.same:,} already there{left_out}"
+    messages.done(
+        f"Imported {path.name}: {numbers}.",
+        undo=lambda: import_list.undone(db, import_id),
+    )
+
+
+def _progress(bar: DeltaGenerator, word: str) -> Progress:
+    def show(done: int, whole: int, rows: int) -> None:
+        bar.progress(
+            min(done / whole, 1.0) if whole else 1.0, f"{count(rows, 'row')} {word}, {size(done)} of {size(whole)}"
+        )
+
+    return show

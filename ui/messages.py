@@ -1,0 +1,66 @@
+"""What just happened, at the top of the page, with Undo where the act can be undone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.errors import WhetstoneError
+from ui.formatting import plain
+
+_KEY = "notice"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One sentence. `undo` undoes the act and returns the sentence that says so."""
+
+    text: str
+    failed: bool = False
+    undo: Callable[[], str] | None = None
+
+
+def done(text: str, *, undo: Callable[[], str] | None = None) -> None:
+    """Say it on the next run; it stays until it is dismissed or something else is done."""
+    st.session_state[_KEY] = Notice(text, undo=undo)
+
+
+def failed(error: WhetstoneError | str) -> None:
+    st.session_state[_KEY] = Notice(str(error), failed=True)
+
+
+def attempt(act: Callable[[], None]) -> bool:
+    """Run an act of the core. Its own errors become the notice; anything else is a bug and rises."""
+    try:
+        act()
+    except WhetstoneError as error:
+        failed(error)
+        return False
+    return True
+
+
+def show() -> None:
+    """Draw the notice, if there is one. Called by the router, above every page."""
+    notice: Notice | None = st.session_state.get(_KEY)
+    if notice is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="notice_bar"):
+        box = st.error if notice.failed else st.success
+        box(
+            plain(notice.text), icon=":material/error:" if notice.failed else ":material/check_circle:", width="stretch"
+        )
+        if notice.undo is not None:
+            st.button("Undo", key="notice_undo", icon=":material/undo:", on_click=_undo)
+        st.button("Dismiss", key="notice_dismiss", icon=":material/close:", type="tertiary", on_click=_dismiss)
+
+
+def _dismiss() -> None:
+    st.session_state.pop(_KEY, None)
+
+
+def _undo() -> None:
+    notice: Notice | None = st.session_state.pop(_KEY, None)
+    if notice is None or notice.undo is None:
+        return
+    undo = notice.undo
+    attempt(lambda: done(undo()))

@@ -1,0 +1,59 @@
+"""The numbers on top of the data page, each with its course over the months."""
+
+import streamlit as st
+
+from core.examples.statistics import Statistics
+from ui.formatting import percent, score
+
+_MONTHS = 12
+
+
+def draw(numbers: Statistics) -> None:
+    months = numbers.by_month[-_MONTHS:]
+    totals = [month.succeeded + month.failed + month.unknown for month in months]
+    judged = [month for month in months if month.succeeded + month.failed]
+    with st.grid(5, min_column_width=150):
+        st.metric(
+            "Examples",
+            f"{numbers.total:,}",
+            border=True,
+            height="stretch",
+            help="Everything in this workspace that is not withdrawn, whatever its tags.",
+        )
+        st.metric(
+            "In this filter",
+            f"{numbers.filtered:,}",
+            border=True,
+            height="stretch",
+            chart_data=totals if len(totals) > 1 else None,
+            chart_type="bar",
+            help="Bars: examples a month, the last twelve months.",
+        )
+        st.metric(
+            "Quality, 0 to 1",
+            score(numbers.average_quality),
+            border=True,
+            height="stretch",
+            chart_data=_course([month.average_quality for month in months]),
+            help=f"Average over the {numbers.scored:,} that have a score. Line: by month.",
+        )
+        st.metric(
+            "Success rate",
+            percent(numbers.success_rate),
+            border=True,
+            height="stretch",
+            chart_data=_course([month.succeeded / (month.succeeded + month.failed) for month in judged]),
+            help="Of those whose outcome is known. Line: by month.",
+        )
+        st.metric(
+            "New this week",
+            f"{numbers.new_this_week:,}",
+            border=True,
+            height="stretch",
+            help="In this filter, created in the last seven days.",
+        )
+
+
+def _course(values: list[float | None]) -> list[float] | None:
+    known = [value for value in values if value is not None]
+    return known if len(known) > 1 else None

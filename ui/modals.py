@@ -1,0 +1,67 @@
+"""At most one window over the page: a question that needs an answer, or a drawer.
+
+Which one is open stands in the session, so that a refresh of the page never closes it, and tests can drive it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from ui.formatting import plain
+from ui.messages import attempt
+
+_KEY = "modal"
+
+
+@dataclass(frozen=True)
+class Question:
+    """`act` runs when the answer is yes. `sentence` names the thing and its exact count."""
+
+    title: str
+    sentence: str
+    yes: str
+    act: Callable[[], None]
+
+
+def show(draw: Callable[[], None]) -> None:
+    """Open a window on this run's end. `draw` is a function under `st.dialog` that passes `close` as `on_dismiss`."""
+    st.session_state[_KEY] = draw
+
+
+def ask(title: str, sentence: str, *, yes: str, act: Callable[[], None]) -> None:
+    """Ask before an act that touches many rows or cannot be undone."""
+    question = Question(title, sentence, yes, act)
+    show(lambda: _ask(question))
+
+
+def close() -> None:
+    st.session_state.pop(_KEY, None)
+
+
+def is_open() -> bool:
+    return _KEY in st.session_state
+
+
+def draw() -> None:
+    """Called by the router after the page."""
+    window: Callable[[], None] | None = st.session_state.get(_KEY)
+    if window is not None:
+        window()
+
+
+def _ask(question: Question) -> None:
+    st.dialog(question.title, on_dismiss=close)(_question)(question)
+
+
+def _question(question: Question) -> None:
+    st.markdown(plain(question.sentence))
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        refused = st.button("Cancel", key="modal_no")
+        agreed = st.button(question.yes, key="modal_yes", type="primary")
+    if agreed:
+        close()
+        attempt(question.act)
+    if agreed or refused:
+        close()
+        st.rerun()
