@@ -65,6 +65,8 @@ def run(setting: Setting) -> None:
     def hugging_face() -> None:
         import datasets
 
+        datasets.disable_progress_bars()
+
         shutil.rmtree(cache, ignore_errors=True)
         loaded = datasets.load_dataset("csv", data_files=str(path), cache_dir=str(cache), split="train")
         assert len(loaded) == rows
