@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 
 from api.envelope import answer, refused
 from core import workspaces
+from core.background import State
 from core.errors import WhetstoneError
 from core.running import RUNNING
 
@@ -43,4 +44,11 @@ def health() -> JSONResponse:
         return refused(503, str(error), error=type(error).__name__, data=state)
     except OperationalError:
         return refused(503, "The database does not answer.", error="DatabaseUnavailable", data=state)
+    background = RUNNING.background
+    state["background"] = None if background is None else _shown(background.snapshot())
     return answer(state)
+
+
+def _shown(state: State) -> dict[str, Any]:
+    looked_at = state.looked_at.isoformat() if state.looked_at else None
+    return {"running": state.running, "building": state.building, "looked_at": looked_at, "error": state.error}

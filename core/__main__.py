@@ -5,7 +5,7 @@ from core.cli import app
 
 def main() -> None:
     """Register every group of commands, then run the one that was asked for."""
-    from core.cli import database, datasets, demo, examples, importing  # noqa: F401  (registering is their import)
+    from core.cli import datasets, demo, examples, importing, migrating  # noqa: F401  (registering is their import)
 
     app()
 

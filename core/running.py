@@ -1,44 +1,68 @@
-"""What one process of the app shares: its database and the threads that work on it. Pages and API ask here."""
+"""What one process of the app shares: its database and the thread that works on it. Pages and API ask here."""
 
 import threading
 
+from core.background import Background
 from core.database import Database, open_database
 from core.embedded import EmbeddedPostgres
+from core.migrations import migrate
 from core.settings import settings
+from core.workspaces import list_workspaces
 
 
 class Running:
-    """Opens on first use. A failed opening is remembered by nobody: the next caller tries again."""
+    """Opens on first use. Nothing remembers a failed opening: the next caller tries again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._database: Database | None = None
+        self._background: Background | None = None
+        self._works = False
 
     def start(self) -> None:
-        """Open the database now."""
+        """Open the database now, and work in the background from its opening on, whoever opens it."""
+        self._works = True
         self.database()
 
     def database(self) -> Database:
         """The company's workspace; others are reached by `in_workspace`. Raises what `open_database` raises."""
         with self._lock:
             if self._database is None:
-                self._database = open_database(settings())
+                self._database = self._opened()
+                if self._works:
+                    self._background = Background(self._database)
+                    self._background.start()
             return self._database
+
+    def _opened(self) -> Database:
+        """The database, and every workspace in it brought to the form this version needs."""
+        database = open_database(settings())
+        for name in list_workspaces(database):
+            migrate(database.in_workspace(name))
+        return database
 
     @property
     def is_open(self) -> bool:
         return self._database is not None
 
+    @property
+    def background(self) -> Background | None:
+        """The thread, for who wants to wake it or to know its state; None while this process only looks."""
+        return self._background
+
     def close(self) -> None:
-        """Let go of every connection. The next call opens again, with the settings of that moment."""
+        """Stop working and let go of every connection. The next call opens again, with the settings of that moment."""
         with self._lock:
+            if self._background is not None:
+                self._background.stop()
             if self._database is not None:
                 self._database.close()
-            self._database = None
+            self._background = self._database = None
 
     def stop(self) -> None:
-        """Close, and stop the embedded server unless another program uses it."""
+        """Close for good, and stop the embedded server unless another program uses it."""
         was_open = self.is_open
+        self._works = False
         self.close()
         if was_open and settings().database_url is None:
             EmbeddedPostgres(settings().home, pg_bin=settings().pg_bin).stop(only_if_unused=True)

@@ -24,7 +24,12 @@ def default_home() -> Path:
 class Settings(BaseSettings):
     """What the environment decides. Secrets are `SecretStr`, so that no log or page can print them."""
 
-    model_config = SettingsConfigDict(env_file=Path(__file__).parent.parent / ".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=Path(__file__).parent.parent / ".env",
+        env_ignore_empty=True,  # `DATABASE_URL=` in a shell or in .env means none
+        extra="ignore",
+        frozen=True,
+    )
 
     #: Folder for the embedded database, the inbox of large imports, and logs.
     home: Path = Field(default_factory=default_home, validation_alias="WHETSTONE_HOME")

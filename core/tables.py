@@ -23,6 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 metadata = MetaData()
+#: None is SQL's NULL. Without this SQLAlchemy writes the JSON value null, which is something else to every query.
+JSON = JSONB(none_as_null=True)
 moment = DateTime(timezone=True)
 
 
@@ -37,7 +39,7 @@ examples = Table(
     Column("execution_id", Text, nullable=False, unique=True),
     Column("user_request", Text, nullable=False),
     Column("intent", Text, nullable=False),
-    Column("business_state", JSONB, nullable=False),
+    Column("business_state", JSON, nullable=False),
     Column("execution_plan", Text),
     Column("execution_result", Text),
     Column("quality_score", Double),
@@ -48,7 +50,7 @@ examples = Table(
     Column("source_agent", Text, nullable=False),
     Column("source_model", Text, nullable=False),
     Column("execution_time_ms", BigInteger),
-    Column("context", JSONB),
+    Column("context", JSON),
     Column("revision", Integer, nullable=False),
     Column("import_id", BigInteger),
     Column("withdrawn_at", moment),
@@ -73,8 +75,8 @@ revisions = Table(
     Column("revision", Integer, primary_key=True),
     Column("user_request", Text, nullable=False),
     Column("intent", Text, nullable=False),
-    Column("business_state", JSONB, nullable=False),
-    Column("context", JSONB),
+    Column("business_state", JSON, nullable=False),
+    Column("context", JSON),
     Column("execution_plan", Text),
     Column("execution_result", Text),
     Column("replaced_at", moment, nullable=False),
@@ -98,8 +100,8 @@ audit_log = Table(
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("subject_id", Text, nullable=False),
-    Column("before", JSONB),
-    Column("after", JSONB),
+    Column("before", JSON),
+    Column("after", JSON),
     Column("reason", Text, nullable=False),
     Column("row_count", BigInteger),
 )
@@ -112,7 +114,7 @@ tag_changes = Table(
     Column("actor", Text, nullable=False),
     Column("verb", Text, nullable=False),
     Column("tags", ARRAY(Text), nullable=False),
-    Column("filter", JSONB),
+    Column("filter", JSON),
     Column("reason", Text, nullable=False),
     Column("row_count", BigInteger, nullable=False),
     Column("undone_at", moment),
@@ -136,7 +138,7 @@ imports = Table(
     Column("file_name", Text, nullable=False),
     Column("file_sha256", LargeBinary, nullable=False),
     Column("format", Text, nullable=False),
-    Column("options", JSONB, nullable=False),
+    Column("options", JSON, nullable=False),
     Column("new_count", BigInteger, nullable=False),
     Column("changed_count", BigInteger, nullable=False),
     Column("same_count", BigInteger, nullable=False),
@@ -151,15 +153,15 @@ import_changes = Table(
     Column("example_id", BigInteger, primary_key=True),
     Column("revision_before", Integer, nullable=False),
     Column("revision_after", Integer, nullable=False),
-    Column("before", JSONB, nullable=False),
-    Column("after", JSONB, nullable=False),
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
 )
 
 saved_filters = Table(
     "saved_filters",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("filter", JSONB, nullable=False),
+    Column("filter", JSON, nullable=False),
     Column("actor", Text, nullable=False),
     Column("at", moment, nullable=False),
 )
@@ -173,10 +175,10 @@ datasets = Table(
     Column("name", Text, nullable=False),
     Column("description", Text),
     Column("version", Integer, nullable=False),
-    Column("filters", JSONB),
+    Column("filters", JSON),
     Column("example_count", BigInteger, nullable=False),
     Column("avg_quality", Double),
-    Column("quality_distribution", JSONB),
+    Column("quality_distribution", JSON),
     Column("file_path", Text),
     Column("file_size_bytes", BigInteger),
     Column("file_format", Text),
@@ -188,11 +190,11 @@ datasets = Table(
     Column("status", Text, nullable=False),
     Column("phase", Text, nullable=False),
     Column("done_count", BigInteger, nullable=False),
-    Column("recipe", JSONB, nullable=False),
-    Column("split", JSONB, nullable=False),
-    Column("left_out", JSONB, nullable=False),
+    Column("recipe", JSON, nullable=False),
+    Column("split", JSON, nullable=False),
+    Column("left_out", JSON, nullable=False),
     Column("renderer", Integer),
-    Column("manifest", JSONB),
+    Column("manifest", JSON),
     Column("root_hash", LargeBinary),
     Column("error", Text),
     Column("frozen_at", moment),
@@ -225,7 +227,7 @@ historical_tasks = Table(
     Column("created_at", moment),
     Column("completed_at", moment),
     Column("related_tasks", ARRAY(Text)),
-    Column("metadata", JSONB),
+    Column("metadata", JSON),
 )
 
 published_posts = Table(

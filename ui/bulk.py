@@ -13,7 +13,7 @@ from core.database import PUBLIC, Database
 from core.examples import tagging
 from core.examples.filters import Filter, to_query
 from core.examples.tags import BUILT_IN
-from ui import cached, example_table, messages, modals, session
+from ui import cached, dataset_place, example_table, messages, modals, session
 from ui.formatting import count
 
 REASON = "on the data page"
@@ -31,6 +31,7 @@ def draw(db: Database, chosen: Filter, total: int) -> None:
             _button(db, "Approve", "MANUAL_APPROVED", ":material/thumb_up:", target, number)
             _button(db, "Exclude", "EXCLUDE", ":material/visibility_off:", target, number)
             _export(target, number)
+            _dataset(target, number)
             with st.popover("More", icon=":material/more_horiz:", key="bulk_more"):
                 _old_data(db)
                 _by_quality(db, chosen)
@@ -134,6 +135,17 @@ def _export(target: Filter | Sequence[int], number: int) -> None:
         st.text(f"{count(number, 'example')}, streamed: any size works.")
         for kind, label in (("jsonl", "JSON Lines"), ("csv", "CSV")):
             st.link_button(label, export_path(target, kind), key=f"bulk_export_{kind}", icon=":material/download:")
+
+
+def _dataset(target: Filter | Sequence[int], number: int) -> None:
+    chosen = target if isinstance(target, Filter) else Filter(ids=tuple(target), exclude_tags=())
+    if st.button(
+        "Create dataset",
+        key="bulk_dataset",
+        icon=":material/dataset:",
+        help=f"From {count(number, 'example')}. You see what it would hold before it is frozen.",
+    ):
+        st.switch_page(dataset_place.PAGE, query_params=dataset_place.creating(chosen))
 
 
 def _old_data(db: Database) -> None:

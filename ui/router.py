@@ -20,6 +20,7 @@ def pages(*, empty: bool) -> list[st.Page]:
             visibility="visible" if empty else "hidden",
         ),
         st.Page("../pages/data.py", title="Data", icon=":material/table_chart:", url_path="data"),
+        st.Page("../pages/datasets.py", title="Datasets", icon=":material/dataset:", url_path="datasets"),
         st.Page("../pages/importing.py", title="Import", icon=":material/upload_file:", url_path="import"),
         st.Page("../pages/activity.py", title="Activity", icon=":material/history:", url_path="activity"),
     ]

@@ -6,9 +6,12 @@ from functools import wraps
 from typing import Annotated, Any, ParamSpec
 
 import orjson
+import psycopg
 import typer
+from sqlalchemy.exc import OperationalError
 
 from core.database import Database, open_database
+from core.embedded import EmbeddedPostgres
 from core.errors import WhetstoneError
 from core.settings import settings
 
@@ -24,9 +27,21 @@ Workspace = Annotated[str, typer.Option("--workspace", help="The workspace (sche
 Parameters = ParamSpec("Parameters")
 
 
-def database(workspace: str = "public") -> Database:
-    """The database the settings name, migrated."""
-    return open_database(settings(), workspace=workspace)
+_opened: list[Database] = []
+
+
+def database(workspace: str = "public", *, migrate: bool = True) -> Database:
+    """The database the settings name; migrated, unless the command does that itself. Closed when the command ends."""
+    _opened.append(open_database(settings(), workspace=workspace, migrate=migrate))
+    return _opened[-1]
+
+
+def _let_go() -> None:
+    """Close what the command opened, and stop the embedded server unless another program uses it."""
+    while _opened:
+        _opened.pop().close()
+        if settings().database_url is None:
+            EmbeddedPostgres(settings().home, pg_bin=settings().pg_bin).stop(only_if_unused=True)
 
 
 def show(value: Any, *, as_json: bool, text: str) -> None:
@@ -35,6 +50,14 @@ def show(value: Any, *, as_json: bool, text: str) -> None:
         sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
     else:
         sys.stdout.write(text + "\n")
+
+
+def _failed(sentence: str, kind: str, *, as_json: bool) -> typer.Exit:
+    line = " ".join(sentence.split())
+    if as_json:
+        sys.stdout.write(orjson.dumps({"error": line, "kind": kind}).decode() + "\n")
+    sys.stderr.write(f"{line}\n")
+    return typer.Exit(1)
 
 
 def command(
@@ -49,11 +72,12 @@ def command(
             try:
                 function(*args, **kwargs)
             except WhetstoneError as error:
-                line = " ".join(str(error).split())
-                if kwargs.get("as_json"):
-                    sys.stdout.write(orjson.dumps({"error": line, "kind": type(error).__name__}).decode() + "\n")
-                sys.stderr.write(f"{line}\n")
-                raise typer.Exit(1) from None
+                raise _failed(str(error), type(error).__name__, as_json=bool(kwargs.get("as_json"))) from None
+            except (OperationalError, psycopg.OperationalError):
+                sentence = "The database stopped answering; what was not finished was rolled back. Try again."
+                raise _failed(sentence, "DatabaseUnavailable", as_json=bool(kwargs.get("as_json"))) from None
+            finally:
+                _let_go()
 
         return run
 

@@ -188,8 +188,9 @@ def pinned(pairs: str, extra: Sequence[str] = ()) -> str:
     return (
         f"SELECT p.example_id, p.revision, {more}e.execution_id, {content} FROM {pairs} AS p"
         " LEFT JOIN orchestrator_training_data AS e ON e.id = p.example_id"
-        " LEFT JOIN example_revisions AS r"
-        " ON r.example_id = p.example_id AND r.revision = p.revision AND p.revision <> e.revision"
+        # OFFSET 0 keeps the comparison in front of the index: of what was never edited no revision is looked for.
+        " LEFT JOIN LATERAL (SELECT * FROM example_revisions WHERE example_id = p.example_id"
+        " AND revision = p.revision AND p.revision <> e.revision OFFSET 0) AS r ON true"
     )
 
 

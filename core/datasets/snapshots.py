@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core import audit
 from core.database import Database
@@ -61,6 +61,9 @@ def request(
     with db.begin() as connection:
         # Two that ask at once get two numbers, one after the other.
         connection.execute(select(func.pg_advisory_xact_lock(_key(db, f"name {name}"))))
+        # An attempt that came to nothing gives its number back; that it was made stays in the audit log.
+        came_to_nothing = datasets.c.status.in_(("failed", "cancelled"))
+        connection.execute(delete(datasets).where(datasets.c.name == name, came_to_nothing))
         number = connection.scalar(
             select(func.coalesce(func.max(datasets.c.version), 0) + 1).where(datasets.c.name == name)
         )

@@ -59,6 +59,9 @@ class Statistics:
     new_this_week: int
 
 
+_Row = Row[*tuple[Any, ...]]
+
+
 @dataclass
 class _Sum:
     """Counts that add up; every share and average is taken once, at the end."""
@@ -69,12 +72,12 @@ class _Sum:
     succeeded: int = 0
     failed: int = 0
 
-    def add(self, row: Row[Any]) -> None:
-        self.count += row.count
+    def add(self, row: _Row) -> None:
+        self.count += row.number
         self.scored += row.scored
         self.quality += row.quality or 0.0
-        self.succeeded += row.count if row.success is True else 0
-        self.failed += row.count if row.success is False else 0
+        self.succeeded += row.number if row.success is True else 0
+        self.failed += row.number if row.success is False else 0
 
     @property
     def average_quality(self) -> float | None:
@@ -97,7 +100,7 @@ def overview(db: Database, chosen: Filter, *, total: int | None = None, now: dt.
     c = examples.c
     groups = (c.intent, c.source_model, c.success, c.month, c.quality_bin, c.tags)
     query = (
-        select(*groups, func.count().label("count"), func.count(c.quality_score).label("scored"),
+        select(*groups, func.count().label("number"), func.count(c.quality_score).label("scored"),
                func.sum(c.quality_score).label("quality"), func.min(c.created_at).label("first"),
                func.max(c.created_at).label("last"))
         .where(where(chosen))
@@ -118,12 +121,12 @@ def overview(db: Database, chosen: Filter, *, total: int | None = None, now: dt.
     return _summed(rows, total=total, new_this_week=new)
 
 
-def _summed(rows: Iterable[Row[Any]], *, total: int, new_this_week: int) -> Statistics:
+def _summed(rows: Iterable[_Row], *, total: int, new_this_week: int) -> Statistics:
     rows = list(rows)
     histogram = [0] * BINS
     for row in rows:
         if row.quality_bin is not None:
-            histogram[row.quality_bin - 1] += row.count
+            histogram[row.quality_bin - 1] += row.number
     everything = _by(rows, lambda row: ("",)).get("", _Sum())
     return Statistics(
         total=total,
@@ -148,7 +151,7 @@ def _summed(rows: Iterable[Row[Any]], *, total: int, new_this_week: int) -> Stat
 Key = TypeVar("Key", bound=Hashable)
 
 
-def _by(rows: Iterable[Row[Any]], keys: Callable[[Row[Any]], Iterable[Key]]) -> dict[Key, _Sum]:
+def _by(rows: Iterable[_Row], keys: Callable[[_Row], Iterable[Key]]) -> dict[Key, _Sum]:
     sums: dict[Key, _Sum] = {}
     for row in rows:
         for key in keys(row):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection, Select, any_, func, select, tuple_, update
+from sqlalchemy import BigInteger, Connection, Select, any_, bindparam, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from core import audit
 from core.database import Database
@@ -132,14 +133,14 @@ def page(db: Database, chosen: Filter, *, sort: Sort = "newest", after: str | No
             ids = connection.execute(_by_time(chosen, sort, after, limit + 1)).scalars().all()
         else:
             ids = _by_quality(connection, chosen, sort, after, limit + 1)
-        found = {row.id: row for row in connection.execute(_columns().where(examples.c.id == any_(list(ids))))}
+        found = {row.id: row for row in connection.execute(_columns().where(examples.c.id.in_(ids)))}
     rows = [ExampleRow(*found[key]) for key in ids if key in found]
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(rows, _cursor(rows[-1], sort) if more else None)
 
 
-def _columns() -> Select[Any]:
+def _columns() -> Select[*tuple[Any, ...]]:
     c = examples.c
     request = func.left(c.user_request, 200)
     return select(
@@ -161,7 +162,7 @@ def _parsed(after: str) -> tuple[int, str]:
         raise InvalidFilter(f"{after!r} is not the mark of a page; start again at the first page.") from None
 
 
-def _by_time(chosen: Filter, sort: Sort, after: str | None, limit: int) -> Select[Any]:
+def _by_time(chosen: Filter, sort: Sort, after: str | None, limit: int) -> Select[int]:
     newest = sort == "newest"
     order = (examples.c.created_at, examples.c.id)
     query = select(examples.c.id).order_by(*(column.desc() if newest else column for column in order)).limit(limit)
@@ -209,11 +210,11 @@ def choices(db: Database) -> Choices:
     """What the visible examples hold in all; one scan of the dashboard index, to be cached by `version`."""
     c = examples.c
     groups = (c.intent, c.source_agent, c.source_model, c.tags)
-    query = select(*groups, func.count().label("count")).where(c.withdrawn_at.is_(None)).group_by(*groups)
+    query = select(*groups, func.count().label("number")).where(c.withdrawn_at.is_(None)).group_by(*groups)
     with db.connect() as connection:
         rows = connection.execute(query).all()
     return Choices(
-        sum(row.count for row in rows),
+        sum(row.number for row in rows),
         sorted({row.intent for row in rows}),
         sorted({tag for row in rows for tag in row.tags}),
         sorted({row.source_agent for row in rows}),
@@ -330,7 +331,8 @@ def set_score(
 def known_or_raise(connection: Connection, ids: Sequence[int]) -> None:
     """Raise `UnknownExample` naming the first of `ids` that does not exist."""
     asked = select(func.unnest(list(ids)).label("id")).subquery()
-    known = select(examples.c.id).where(examples.c.id == any_(list(ids)))
+    # One parameter however many ids: a list of them would end at PostgreSQL's 65,535.
+    known = select(examples.c.id).where(examples.c.id == any_(bindparam(None, list(ids), type_=ARRAY(BigInteger))))
     missing = connection.execute(
         select(asked.c.id).where(asked.c.id.not_in(known)).order_by(asked.c.id).limit(1)
     ).scalar_one_or_none()

@@ -65,11 +65,10 @@ def test_edits_tags_and_withdrawal_leave_every_byte_as_it_was(database: Database
     before = everything(database)
     with database.begin() as connection:
         change = update(examples).where(examples.c.id.in_(ids[::2]))
-        more = {"revision": examples.c.revision + 1}
         connection.execute(
-            change.values(execution_plan="Another plan", intent="edited", business_state={"n": 1}, **more)
+            change.values(revision=2, execution_plan="Another plan", intent="edited", business_state={"new": 1})
         )
-        connection.execute(change.values(user_request="Edited twice", context={"system": "new"}, **more))
+        connection.execute(change.values(revision=3, user_request="Edited twice", context={"system": "new"}))
         connection.execute(change.values(tags=["EXCLUDE"], quality_score=0.0, success=False))
         connection.exec_driver_sql("UPDATE orchestrator_training_data SET withdrawn_at = now() WHERE mod(id, 3) = 0")
     assert everything(database) == before
@@ -83,9 +82,7 @@ def test_a_dump_and_restore_leave_every_byte_as_it_was(
     version = create(database)
     with database.begin() as connection:
         connection.execute(
-            update(examples)
-            .where(examples.c.id.in_(ids[:9]))
-            .values(execution_plan="Edited", revision=examples.c.revision + 1)
+            update(examples).where(examples.c.id.in_(ids[:9])).values(execution_plan="Edited", revision=2)
         )
     before = everything(database)
     name, folder = f"restored_{version.root_hash[:8]}", public_folder / "dumps"  # type: ignore[index]
@@ -153,11 +150,7 @@ def test_content_that_is_missing_is_an_error_and_no_gap(database: Database, add:
     ids = add(20)
     create(database)
     with database.begin() as connection:
-        connection.execute(
-            update(examples)
-            .where(examples.c.id == ids[4])
-            .values(execution_plan="Edited", revision=examples.c.revision + 1)
-        )
+        connection.execute(update(examples).where(examples.c.id == ids[4]).values(execution_plan="Edited", revision=2))
         connection.exec_driver_sql("ALTER TABLE example_revisions DISABLE TRIGGER append_only")
         connection.exec_driver_sql("DELETE FROM example_revisions")
     for each in ("openai", "parquet"):

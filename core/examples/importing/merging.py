@@ -59,14 +59,15 @@ def merge(
 ) -> None:
     """Write what was decided. A statement without rows is not run: triggers count statements as changes."""
     if counts["new"]:
-        _expect(_insert(raw, import_id, options, scale), counts["new"])
+        _expect(insert(raw, import_id, options, scale), counts["new"])
     if counts["changed"] + counts["returned"]:
         _update(raw, import_id, scale)
     if counts["returned"]:
         _bring_back(raw, import_id, options)
 
 
-def _insert(raw: psycopg.Connection[Any], import_id: int, options: ImportOptions, scale: Scale) -> int:
+def insert(raw: psycopg.Connection[Any], import_id: int | None, options: ImportOptions, scale: Scale) -> int:
+    """Write the new rows; returns how many."""
     values = {
         "execution_id": "s.execution_id",
         **_values(scale),
@@ -107,6 +108,12 @@ def _update(raw: psycopg.Connection[Any], import_id: int, scale: Scale) -> None:
         FOR UPDATE OF t""",
         {"import_id": import_id},
     )
+    overwrite(raw, scale, "t.id IN (SELECT example_id FROM import_changes WHERE import_id = %s)", (import_id,))
+    keep_after(raw, import_id)
+
+
+def overwrite(raw: psycopg.Connection[Any], scale: Scale, choice: str, parameters: tuple[Any, ...] = ()) -> None:
+    """Give the examples `t` that `choice` names what was staged for them."""
     values = _values(scale) | {
         # A row without a moment of its own keeps the one it has.
         "created_at": "coalesce(s.created_at::timestamptz, s.updated_at::timestamptz, t.created_at)",
@@ -118,11 +125,9 @@ def _update(raw: psycopg.Connection[Any], import_id: int, scale: Scale) -> None:
         f"""
         UPDATE orchestrator_training_data t SET {", ".join(f"{name} = {value}" for name, value in values.items())}
         FROM staged s JOIN decided d USING (row)
-        WHERE t.id = d.example_id
-          AND t.id IN (SELECT example_id FROM import_changes WHERE import_id = %(import_id)s)""",
-        {"import_id": import_id},
+        WHERE t.id = d.example_id AND {choice}""",
+        parameters,
     )
-    keep_after(raw, import_id)
 
 
 def keep_after(raw: psycopg.Connection[Any], import_id: int) -> None:

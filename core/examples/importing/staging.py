@@ -1,6 +1,6 @@
 """The rows of a file in a temporary table: checked, scaled, and compared with what is there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,10 +74,7 @@ def stage(
     """Read the whole file into the temporary table `staged`; rows that cannot be read are errors, not rows."""
     rows = Rows(source, format=options.format, formulas=options.formulas)
     converter = Converter(rows.columns, options)
-    execute(
-        raw,
-        f"CREATE TEMP TABLE staged ({', '.join(f'{name} {kind}' for name, kind in _COLUMNS.items())}) ON COMMIT DROP",
-    )
+    _create(raw)
     errors, scores, count = Errors(), scales.Scores(), 0
     score_at = list(PARSERS).index("quality_score")
     with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
@@ -95,6 +92,22 @@ def stage(
             copy.write_row((number, *record))
     _report(source, count, progress, cancelled)
     return Staged(rows.format, converter.shape.name, count, scores, errors, source.sha256.digest())
+
+
+def stage_record(raw: psycopg.Connection[Any], record: Mapping[str, Any], options: ImportOptions) -> Staged:
+    """One record at hand instead of a file. Raises `ImportRefused` naming the field that cannot be stored."""
+    values = Converter(list(record), options).record(1, dict(record))
+    if isinstance(values, RowError):
+        raise values.refusal(1)
+    _create(raw)
+    places = ", ".join(f"%s::{kind}" for kind in _COLUMNS.values())
+    execute(raw, f"INSERT INTO staged ({', '.join(_COLUMNS)}) VALUES ({places})", (1, *values))
+    return Staged("record", "execution", 1, scales.Scores(), Errors(), b"")
+
+
+def _create(raw: psycopg.Connection[Any]) -> None:
+    columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
+    execute(raw, f"CREATE TEMP TABLE staged ({columns}) ON COMMIT DROP")
 
 
 def _report(source: Source, rows: int, progress: Progress | None, cancelled: Callable[[], bool] | None) -> None:

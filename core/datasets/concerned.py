@@ -1,0 +1,24 @@
+"""Every example that a finding is about. A finding names the first of them; mending it needs them all."""
+
+from core.database import Database
+from core.datasets import candidates
+from core.datasets.candidates import Choice
+from core.datasets.rendering import run
+
+_LEFT_OUT = ("excluded", "empty_request", "no_plan", "no_result")
+_QUERIES = {
+    "duplicate": "SELECT example_id FROM chosen WHERE reason IS NULL EXCEPT SELECT example_id FROM candidates",
+    "role_order": "SELECT example_id FROM candidates WHERE NOT turns_alternate",
+    **{reason: f"SELECT example_id FROM chosen WHERE reason = '{reason}'" for reason in _LEFT_OUT},
+}
+#: Findings whose examples can be had; the others concern no single example, or show their first ones only.
+CODES = frozenset(_QUERIES)
+#: Of these the examples are in the version unless something is done; the others are left out already.
+KEPT = frozenset({"role_order"})
+
+
+def ids(db: Database, choice: Choice, code: str) -> tuple[int, ...]:
+    """The ids of the examples that the finding `code` of this choice is about, in order. Changes nothing."""
+    with db.connect() as connection:  # rolled back: the temporary tables go with it
+        candidates.gather(connection, choice)
+        return tuple(sorted(example_id for (example_id,) in run(connection, _QUERIES[code])))

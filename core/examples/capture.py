@@ -1,0 +1,69 @@
+"""Executions become examples as they happen: the same execution again changes nothing."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from core import audit
+from core.database import Database
+from core.errors import ImportRefused, InvalidExample
+from core.examples.importing import staging
+from core.examples.importing.merging import insert, overwrite
+from core.examples.importing.models import ImportOptions
+
+_OPTIONS = ImportOptions(quality_scale="1")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The example an execution became. `same`: it was there already, and nothing was written."""
+
+    id: int
+    outcome: Literal["new", "changed", "same"]
+
+
+def save(db: Database, record: Mapping[str, Any], *, actor: str) -> Saved:
+    """Save one execution under its `execution_id`, with the fields of `importing.FIELDS`.
+
+    Compared with what this execution last said, so that an edit or a score by hand outlives a repeat. Scores are 0 to
+    1. Raises `InvalidExample` naming the field that cannot be stored; then nothing was written.
+    """
+    given = {name: value.isoformat() if isinstance(value, dt.datetime) else value for name, value in record.items()}
+    try:
+        return _save(db, given, actor)
+    except ImportRefused as refusal:
+        raise InvalidExample(str(refusal)) from None
+
+
+def _save(db: Database, record: Mapping[str, Any], actor: str) -> Saved:
+    reason = "captured execution"
+    with db.begin() as connection:
+        raw = staging.driver(connection)
+        staged = staging.stage_record(raw, record, _OPTIONS)
+        # Two captures of one execution at once would both take it for new.
+        staging.execute(raw, "SELECT pg_advisory_xact_lock(hashtextextended(execution_id, 1)) FROM staged")
+        staging.compare(raw, staged, "1")
+        staged.errors.refuse()
+        counts = staging.counts(raw)
+        if counts["new"]:
+            insert(raw, None, _OPTIONS, "1")
+        elif not counts["same"]:
+            audit.acting(connection, actor=actor, reason=reason)
+            overwrite(raw, "1", "true")
+            staging.execute(
+                raw,
+                "UPDATE orchestrator_training_data t SET withdrawn_at = NULL FROM decided d "
+                "WHERE t.id = d.example_id AND t.withdrawn_at IS NOT NULL",
+            )
+        row = staging.execute(
+            raw, "SELECT t.id FROM orchestrator_training_data t JOIN staged s USING (execution_id)"
+        ).fetchone()
+        assert row
+        outcome: Literal["new", "changed", "same"] = "new" if counts["new"] else "same" if counts["same"] else "changed"
+        if outcome != "same":
+            audit.record(
+                connection, actor=actor, action="capture", subject="example", subject_id=row[0],
+                after={"outcome": outcome}, reason=reason, row_count=1,
+            )  # fmt: skip
+    return Saved(row[0], outcome)

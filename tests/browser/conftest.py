@@ -1,0 +1,144 @@
+"""A live server and a Chromium. Each journey has a server and a database of its own."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
+
+from core.database import Database
+
+ROOT = Path(__file__).parents[2]
+WIDE, NARROW = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
+
+Visit = Callable[..., Page]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def app_url(database: Database, tmp_path: Path) -> Iterator[str]:
+    """The app as a newcomer starts it, on this test's database."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    environment = {**os.environ, "DATABASE_URL": database.url, "WHETSTONE_HOME": str(tmp_path)}
+    log = (tmp_path / "server.log").open("wb")
+    server = subprocess.Popen(
+        [*command, "--server.headless", "true"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        answers(url, server)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
+
+
+def answers(url: str, server: "subprocess.Popen[bytes]") -> None:
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=5).close()
+        except OSError:
+            assert server.poll() is None, "the server stopped while starting"
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("the server does not answer")
+
+
+@pytest.fixture(scope="session")
+def browser_context() -> Iterator[BrowserContext]:
+    """One for all tests: it keeps Streamlit's scripts in its cache."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("there is no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        context = browser.new_context(viewport=WIDE, accept_downloads=True)
+        context.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
+        yield context
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser_context: BrowserContext, app_url: str) -> Iterator[Visit]:
+    """Open a path of the app in a tab of its own. No request may leave the machine, and no script may fail."""
+    pages: list[Page] = []
+    foreign: list[str] = []
+    errors: list[str] = []
+
+    def noted(address: str) -> None:
+        if not address.startswith((app_url, app_url.replace("http", "ws"), "data:", "blob:")):
+            foreign.append(address)
+
+    def open_page(path: str, viewport: dict[str, int] = WIDE) -> Page:
+        page = browser_context.new_page()
+        pages.append(page)
+        page.set_viewport_size(viewport)  # pyright: ignore[reportArgumentType]
+        page.on("request", lambda request: noted(request.url))
+        page.on("websocket", lambda socket: noted(socket.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{app_url}{path}")
+        settled(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert foreign == []
+    assert errors == []
+
+
+def settled(page: Page) -> None:
+    """Wait until no script runs: the app's root says so."""
+    page.wait_for_timeout(300)  # a click takes a moment to start one
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def grid(page: Page, key: str) -> Locator:
+    """The clickable frame of a drawn grid: its canvas lies under a scroller and takes no clicks."""
+    frame = page.locator(f".st-key-{key}")
+    frame.locator("canvas").first.wait_for()
+    return frame.get_by_test_id("stDataFrame")
+
+
+def pick_row(page: Page, key: str, row: int) -> None:
+    """Tick the box of a row."""
+    frame = grid(page, key)
+    frame.scroll_into_view_if_needed()
+    frame.click(position={"x": 15, "y": 35 * (row + 1) + 17})
+    settled(page)
+
+
+def brush(page: Page, key: str, start: float, end: float) -> None:
+    """Drag over a chart, from one share of its width to another."""
+    plot = page.locator(f".st-key-{key} .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box
+    height = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * start, height)
+    page.wait_for_timeout(300)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * end, height + 10, steps=10)
+    page.mouse.up()
+    settled(page)
+
+
+def fits(page: Page) -> bool:
+    """Whether nothing sticks out on the right."""
+    return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

@@ -1,0 +1,80 @@
+"""The command line as a program: exit codes, one line an error, JSON."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.database import Database
+from tests.examples.rows import insert, tags_of
+from tests.examples.test_store import example
+
+PROJECT = Path(__file__).parents[2]
+
+
+def core(db: Database | None, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`python -m core …` against a database of the test."""
+    environment = {**os.environ, **({"DATABASE_URL": db.url} if db else {}), **variables}
+    command = [sys.executable, "-m", "core", *arguments]
+    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_every_command_of_the_automation_is_there(database: Database) -> None:
+    done = core(database, "--help")
+    for name in ("migrate", "import", "undo-import", "stats", "tag", "undo-tag", "dataset", "verify", "demo"):
+        assert f" {name} " in done.stdout, name
+
+
+def test_migrate_makes_an_empty_database_whole_and_then_does_nothing(empty_database: Database) -> None:
+    first = json.loads(core(empty_database, "migrate", "--json").stdout)
+    assert first["applied"][0].startswith("0001_")
+    assert json.loads(core(empty_database, "migrate", "--json").stdout) == {"applied": []}
+
+
+def test_stats_and_tag_answer_in_json(database: Database) -> None:
+    insert(database, [example(), example(1, quality_score=0.9)])
+    chosen = '{"quality_min": 0.8}'
+    change = json.loads(core(database, "tag", "ADD", "BEST", "--filter", chosen, "--json").stdout)
+    assert (change["count"], tags_of(database)) == (1, {1: [], 2: ["BEST"]})
+    seen = json.loads(core(database, "stats", "--filter", '{"include_tags": ["BEST"]}', "--json").stdout)
+    assert (seen["total"], seen["filtered"], seen["average_quality"]) == (2, 1, 0.9)
+    undone = json.loads(core(database, "undo-tag", str(change["id"]), "--json").stdout)
+    assert (undone, tags_of(database)) == ({"count": 1}, {1: [], 2: []})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["stats", "--filter", "{"], "not JSON"),
+        (["stats", "--filter", '{"colour": 1}'], "colour"),
+        (["stats", "--workspace", "nowhere"], "nowhere"),
+        (["tag", "ADD", "lower", "--filter", "{}"], "not a tag"),
+        (["tag", "MAYBE", "A", "--filter", "{}"], "ADD or REMOVE"),
+        (["import", "no-such-file.csv"], "no-such-file.csv"),
+        (["verify", "nothing"], "nothing"),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(database: Database, arguments: list[str], says: str) -> None:
+    done = core(database, *arguments)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "error" in json.loads(core(database, *arguments, "--json").stdout)
+
+
+def test_a_database_that_is_not_there_is_said_in_one_line_without_its_password() -> None:
+    done = core(None, "stats", DATABASE_URL="postgresql://me:geheim@127.0.0.1:1/none")
+    assert done.returncode == 1
+    assert "127.0.0.1" in done.stderr
+    assert "geheim" not in done.stderr + done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_embedded_server_stops_with_the_command_that_started_it(public_folder: Path) -> None:
+    home = public_folder / "command line home"
+    done = core(None, "stats", "--json", WHETSTONE_HOME=str(home), DATABASE_URL="")
+    assert json.loads(done.stdout)["total"] == 0
+    assert not list(home.glob("pg*/postmaster.pid"))

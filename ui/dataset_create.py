@@ -1,0 +1,185 @@
+"""Making a version: what it would hold, what stands against it, freeze; below, everything that can be adjusted."""
+
+import streamlit as st
+
+from core.database import Database
+from core.datasets import snapshots
+from core.datasets.candidates import Choice
+from core.datasets.checks import Review
+from core.datasets.splits import NAMES
+from core.datasets.versions import DatasetVersion
+from core.errors import InvalidFilter
+from core.examples.filters import describe
+from core.running import RUNNING
+from ui import (
+    cached,
+    dataset_draft,
+    dataset_findings,
+    dataset_place,
+    dataset_reads,
+    dataset_recipe,
+    dataset_records,
+    session,
+)
+from ui.dataset_draft import Draft
+from ui.formatting import count, plain, size
+from ui.messages import attempt
+
+#: A review of more examples than this takes seconds, so it runs when it is asked for and not after every change.
+AT_ONCE = 50_000
+
+
+def draw(db: Database, known: list[DatasetVersion]) -> None:
+    st.button("All datasets", key="new_back", icon=":material/arrow_back:", type="tertiary",
+              on_click=dataset_place.go_to_list)  # fmt: skip
+    try:
+        chosen = dataset_place.asked_filter()
+    except InvalidFilter as error:
+        st.error(plain(f"The link holds a filter that cannot be used. {error}"))
+        return
+    st.subheader("New dataset version", anchor=False)
+    draft = dataset_draft.read(chosen)
+    number = cached.count(db, chosen)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{count(number, 'example')}** in the filter: {plain(describe(chosen))}", width="content")
+        st.page_link(
+            dataset_place.DATA_PAGE,
+            label="Change the filter",
+            icon=":material/filter_alt:",
+            query_params=dataset_place.shown(chosen),
+        )
+    with st.container(border=True, key="new_review"):
+        _names(draft)
+        review = _review(db, draft.choice, number)
+        if review is not None:
+            _numbers(review)
+        _freeze(db, draft, review, _next_number(draft.name, known))
+        if review is not None:
+            dataset_findings.draw(db, draft.choice, review)
+    _adjust(db, draft)
+
+
+def _names(draft: Draft) -> None:
+    with st.grid(2, min_column_width=240):
+        st.text_input("Name", key="new_name", max_chars=100, persist_state="session")
+        st.text_input("Description", key="new_description", max_chars=500, placeholder="what it is for, optional",
+                      persist_state="session")  # fmt: skip
+    del draft
+
+
+def _next_number(name: str, known: list[DatasetVersion]) -> int:
+    return max((version.version for version in known if version.name == name), default=0) + 1
+
+
+def _review(db: Database, choice: Choice, number: int) -> Review | None:
+    """At once where that is quick. None while it waits to be asked for."""
+    asked = repr(choice)
+    if number > AT_ONCE and st.session_state.get("new_checked") != asked:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.text(f"Checking {count(number, 'example')} takes a little while.", width="content")
+            if not st.button("Check now", key="new_check", icon=":material/fact_check:"):
+                return None
+        st.session_state["new_checked"] = asked
+    with st.spinner(f"Checking {count(number, 'example')}…"):
+        return dataset_reads.review(db, choice)
+
+
+def _numbers(review: Review) -> None:
+    exact = review.tokens.method == "exact"
+    with st.grid(6, min_column_width=120):
+        st.metric("Records", f"{review.kept:,}", border=True, help="Examples of the filter less what is left out.")
+        for name in NAMES:
+            st.metric(name.capitalize(), f"{review.splits[name]:,}", border=True)
+        st.metric(
+            "Tokens" if exact else "Tokens, est.",
+            short_number(review.tokens.count),
+            border=True,
+            help=tokens_in_words(review.tokens.count, review.tokens.method),
+        )
+        st.metric("Size", size(review.size), border=True, help="Of all records as JSON lines.")
+
+
+def tokens_in_words(number: int, method: str) -> str:
+    """How sure the number is."""
+    how = {
+        "exact": "counted record by record with the tokenizer o200k_base",
+        "estimate (sample)": "an estimate: a sample was counted with the tokenizer o200k_base",
+        "estimate (bytes)": "an estimate: four bytes taken for a token",
+    }
+    return f"{number:,} tokens, {how.get(method, method)}."
+
+
+def short_number(number: int) -> str:
+    """`1.9 M`, `12.3 k`, `870`."""
+    for least, unit in ((1_000_000_000, " G"), (1_000_000, " M"), (10_000, " k")):
+        if number >= least:
+            return f"{number / (least if unit != ' k' else 1_000):.1f}{unit}"
+    return f"{number:,}"
+
+
+def _freeze(db: Database, draft: Draft, review: Review | None, number: int) -> None:
+    reason = _why_not(draft, review)
+    label = f"Freeze version {number} of {plain(draft.name)}" if draft.name else "Freeze"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            label,
+            key="new_freeze",
+            type="primary",
+            icon=":material/ac_unit:",
+            disabled=reason is not None,
+            on_click=lambda: _request(db, draft),
+        )
+        if reason is not None:
+            st.markdown(f":red[:material/block:] {plain(reason)}", width="content")
+        else:
+            kind = "A new dataset." if number == 1 else f"Versions 1 to {number - 1} stay as they are."
+            st.caption(f"{kind} A frozen version never changes.", width="content")
+
+
+def _why_not(draft: Draft, review: Review | None) -> str | None:
+    """Why freezing is not possible now, in one sentence."""
+    if not draft.name:
+        return "Give it a name first."
+    if review is None:
+        return "Check it first."
+    if review.errors:
+        return " ".join(error.sentence for error in review.errors)
+    return None
+
+
+def _request(db: Database, draft: Draft) -> None:
+    """Ask for the version and go where its progress is shown."""
+    choice = draft.choice
+
+    def act() -> None:
+        version = snapshots.request(
+            db,
+            draft.name,
+            filter=choice.filter,
+            recipe=choice.recipe,
+            split=choice.split,
+            description=draft.description,
+            drop_duplicates=choice.drop_duplicates,
+            excluded_ids=choice.excluded_ids,
+            actor=session.actor(),
+        )
+        if RUNNING.background is not None:
+            RUNNING.background.wake()
+        dataset_draft.forget()
+        dataset_place.go_to_version(version.name, version.version)
+
+    attempt(act)
+
+
+def _adjust(db: Database, draft: Draft) -> None:
+    settings, shown = st.columns([2, 3], gap="medium")
+    with settings:
+        st.markdown("#### Adjust")
+        dataset_recipe.draw()
+    with shown:
+        st.markdown("#### As the model would see it")
+        lines = dataset_reads.preview(db, draft.choice.filter, draft.choice.recipe)
+        if lines:
+            dataset_records.draw(lines, key="new_preview")
+        else:
+            st.info("No example of this filter has something to learn for what the model shall answer.")

@@ -1,0 +1,94 @@
+"""Versions that are being built: how far they are, and a way to stop them. Building itself happens elsewhere.
+
+The parts that poll read one row or a short list; they stop with the browser, and the build goes on without them.
+"""
+
+import streamlit as st
+from sqlalchemy.exc import OperationalError
+
+from core.database import Database
+from core.datasets import snapshots
+from core.datasets.versions import DatasetVersion
+from core.errors import WhetstoneError
+from ui import cached, messages, modals, session
+from ui.formatting import count, plain
+from ui.messages import attempt
+
+EVERY_S = 1
+LOOK_AGAIN_S = 10
+
+#: In the order in which they happen; the share of the work that is done when each begins.
+_PHASES = {
+    "waiting": (0.0, "Waiting for a free worker"),
+    "choosing": (0.02, "Choosing the examples"),
+    "rendering": (0.1, "Rendering"),
+    "checking": (0.75, "Checking"),
+    "freezing": (0.85, "Freezing"),
+}
+
+
+def signature(versions: list[DatasetVersion]) -> tuple[tuple[object, ...], ...]:
+    """Changes when the list has to be drawn anew."""
+    return tuple(
+        (version.id, version.status, version.verified_at is not None, version.archived_at is not None)
+        for version in versions
+    )
+
+
+def watch(db: Database, seen: list[DatasetVersion]) -> None:
+    """Draw the page anew when a version came, was finished, or went."""
+    every = EVERY_S if any(version.is_open for version in seen) else LOOK_AGAIN_S
+    st.fragment(run_every=every)(_look_again)(db, signature(seen))
+
+
+def _look_again(db: Database, seen: tuple[tuple[object, ...], ...]) -> None:
+    try:
+        changed = signature(snapshots.versions(db, archived=True)) != seen
+    except (OperationalError, WhetstoneError):
+        changed = True  # the router knows what to show
+    if changed and not modals.is_open():
+        st.rerun()
+
+
+def draw(db: Database, version: DatasetVersion) -> None:
+    """The bar of one version, and Stop. Drawn live while it is open."""
+    with st.container(border=True, key=f"build_{version.id}"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"**Building {plain(version.label)}**", width="content")
+            st.button(
+                "Stop",
+                key=f"build_stop_{version.id}",
+                icon=":material/stop_circle:",
+                on_click=lambda: _stop(db, version),
+            )
+        _live(db, version.id)
+        st.caption("You may close the browser: building goes on, and you find the version here.")
+
+
+@st.fragment(run_every=EVERY_S)
+def _live(db: Database, dataset_id: int) -> None:
+    version = snapshots.get(db, dataset_id)
+    if not version.is_open:
+        st.rerun()
+    st.progress(*_share(db, version))
+
+
+def _share(db: Database, version: DatasetVersion) -> tuple[float, str]:
+    begins, words = _PHASES.get(version.phase, (0.0, version.phase.capitalize()))
+    if version.phase != "rendering" or version.choice is None:
+        return begins, f"{words}…"
+    whole = max(cached.count(db, version.choice.filter), version.done_count, 1)
+    ends = _PHASES["checking"][0]
+    return begins + (
+        ends - begins
+    ) * version.done_count / whole, f"{words}: {count(version.done_count, 'record')} done…"
+
+
+def _stop(db: Database, version: DatasetVersion) -> None:
+    """Nothing is lost by stopping: the choice is kept and can be asked for again."""
+
+    def act() -> None:
+        snapshots.cancel(db, version.id, actor=session.actor(), reason="stopped on the page")
+        messages.done(f"Stopped {version.label}. Nothing of it was frozen.")
+
+    attempt(act)

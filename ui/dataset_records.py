@@ -1,0 +1,40 @@
+"""Records as the model would see them. All of it is captured text."""
+
+from collections.abc import Sequence
+
+import orjson
+import streamlit as st
+
+#: More than this of one message is cut on the page; the export holds all of it.
+_LONGEST = 1_500
+_ROLES = {"system": "System", "user": "User", "assistant": "Assistant: what the model learns to answer"}
+
+
+def draw(lines: Sequence[str], *, key: str) -> None:
+    """Canonical records, one below the other; as messages, or as the line of the file."""
+    form = st.segmented_control(
+        "Show as",
+        ["Messages", "Line of the file"],
+        default="Messages",
+        required=True,
+        key=f"{key}_form",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    for number, line in enumerate(lines, 1):
+        with st.container(border=True, key=f"{key}_{number}", gap="xsmall"):
+            if form == "Messages":
+                _messages(line)
+            else:
+                st.code(_cut(line), language="json", wrap_lines=True)
+
+
+def _messages(line: str) -> None:
+    for message in orjson.loads(line)["messages"]:
+        st.caption(_ROLES.get(message["role"], "Message"))
+        st.code(_cut(message["content"]), language=None, wrap_lines=True)
+
+
+def _cut(text: str) -> str:
+    more = len(text) - _LONGEST
+    return text if more <= 0 else f"{text[:_LONGEST]}\n… {more:,} more characters; an export holds them all."
