@@ -179,6 +179,9 @@ SHOTS = {
     "data-narrow": Shot(DATA, nothing, width=390, height=844),
     "drawer": Shot(f"{DATA}&q_min=0.8", open_first),
     "import": Shot("/import?workspace=demo", upload, height=1000),
+    "dataset-new": Shot(f"{DATASETS}&new=1&q_min=0.8", nothing, height=1180),
+    "dataset": Shot(f"{DATASETS}&dataset={DATASET}&version=2", nothing, height=1000),
+    "dataset-compare": Shot(f"{DATASETS}&dataset={DATASET}&version=1&with={DATASET}@2", nothing, height=1000),
 }
 
 
