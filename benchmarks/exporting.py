@@ -5,14 +5,13 @@ Against a bare COPY of the same columns, against DuckDB's COPY TO json and Huggi
 
 from collections.abc import Callable, Iterable
 
+from benchmarks.measuring import OURS, in_turns, show
+from benchmarks.setting import TABLE, Setting
 from core.datasets import exporting as datasets_exporting
 from core.datasets import snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
-
-from benchmarks.measuring import OURS, in_turns, show
-from benchmarks.setting import TABLE, Setting
 from core.examples import exporting
 
 _NAME = "bench export"

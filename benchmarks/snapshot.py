@@ -10,12 +10,11 @@ import json
 import shutil
 from typing import Any
 
+from benchmarks.measuring import OURS, in_turns, show
+from benchmarks.setting import TABLE, Setting
 from core.datasets import snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
-
-from benchmarks.measuring import OURS, in_turns, show
-from benchmarks.setting import TABLE, Setting
 from core.examples.filters import Filter
 
 _BARE = f"""

@@ -154,8 +154,11 @@ def _old_data(db: Database) -> None:
         day = st.date_input("Created before (UTC)", value=None, key="bulk_old_day", format="YYYY-MM-DD")
         before = Filter(exclude_tags=("DEVELOPMENT",), created_to=_midnight(day)) if day else None
         number = cached.count(db, before) if before else 0
-        if day:
-            st.text(f"{count(number, 'example')} from before {day} without DEVELOPMENT.")
+        st.text(
+            f"{count(number, 'example')} from before {day} without DEVELOPMENT."
+            if day
+            else "Choose the day your real work began; what is older is counted here first."
+        )
 
         def act() -> None:
             change = tagging.tag_created_between(

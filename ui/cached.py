@@ -23,7 +23,7 @@ def is_empty(db: Database) -> bool:
 
 
 def overview(db: Database, chosen: Filter) -> statistics.Statistics:
-    return _overview(_place(db), chosen.to_json(), version(db), _db=db)
+    return _overview(_place(db), chosen.to_json(), version(db), choices(db).total, _db=db)
 
 
 def choices(db: Database) -> store.Choices:
@@ -39,9 +39,9 @@ def _place(db: Database) -> str:
 
 
 @st.cache_data(ttl="10min", max_entries=64, show_spinner=False)
-def _overview(place: str, chosen: str, version: str, *, _db: Database) -> Any:
+def _overview(place: str, chosen: str, version: str, total: int, *, _db: Database) -> Any:
     del place, version
-    return statistics.overview(_db, parse(chosen))
+    return statistics.overview(_db, parse(chosen), total=total)
 
 
 @st.cache_data(ttl="10min", max_entries=16, show_spinner=False)

@@ -106,12 +106,12 @@ def timeline(months: Sequence[Month]) -> go.Figure:
     return figure.update_layout(
         barmode="stack",
         showlegend=True,
-        margin_t=64,
-        # Placed in the whole chart, not in its plot, which is too narrow for one line.
+        # A narrow card breaks the legend into two lines; there is room for both between title and plot.
+        margin_t=84,
+        height=_HEIGHT + 20,
         legend={
             "orientation": "h",
-            "xref": "container",
-            "x": 0.02,
+            "x": 0,
             "y": 1.0,
             "yanchor": "bottom",
             "traceorder": "normal",

@@ -64,9 +64,10 @@ def settings(found: Inspection) -> dict[str, Any]:
         formulas = "refuse"
         if found.format == "csv":
             formulas = st.selectbox(
-                "Cells that a spreadsheet would run, such as =cmd()",
+                "Cells with a formula",
                 list(_FORMULAS),
                 key="import_formulas",
+                help="A spreadsheet that opens a later export would run them, for example `=cmd()`.",
                 format_func=_FORMULAS.__getitem__,
             )
         skip = st.toggle(
@@ -142,7 +143,7 @@ def options(mapping: dict[str, str], chosen: dict[str, Any]) -> ImportOptions:
 
 def summary(found: Preview) -> None:
     """What the import would do to every row of the file."""
-    with st.grid(6, min_column_width=130):
+    with st.grid(6, min_column_width=120):
         st.metric("Rows in the file", f"{found.rows:,}", border=True)
         st.metric("New", f"{found.new:,}", border=True)
         st.metric(
