@@ -49,6 +49,7 @@ class _Clock:
 def run(setting: Setting) -> None:
     os.environ["DATABASE_URL"] = setting.company.url
     os.environ["WHETSTONE_HOME"] = str(setting.home)
+    os.environ["STREAMLIT_LOGGER_LEVEL"] = "error"
     import streamlit as st
     from streamlit.testing.v1 import AppTest
 
