@@ -158,11 +158,13 @@ def upload(page: Page) -> None:
     """A file with scores on two scales, as real exports have them."""
     text = io.StringIO()
     rows = csv.writer(text)
-    rows.writerow(["user_request", "intent", "execution_result", "quality_score", "success", "created_at"])
+    columns = ("execution_id", "user_request", "intent", "execution_result", "quality_score", "success", "created_at")
+    rows.writerow(columns)
     for number in range(1, 61):
         score = f"0.{number % 9 + 1}" if number % 3 else f"{number % 9 + 1}.5"
         result = "success" if number % 10 == 0 else f"Meet lamp {number}: it dims itself at ten, so that you sleep."
-        rows.writerow([f"Write a post about lamp {number}", "social_post", result, score, "true", "2026-01-14 09:30"])
+        said = (f"run-{number}", f"Write a post about lamp {number}", "social_post", result)
+        rows.writerow([*said, score, "true", "2026-01-14 09:30"])
     file = {"name": "runs.csv", "mimeType": "text/csv", "buffer": text.getvalue().encode()}
     page.locator("input[type=file]").set_input_files(file)  # pyright: ignore[reportArgumentType]
     page.get_by_text("First rows, as they would become").wait_for()
