@@ -167,9 +167,9 @@ def upload(page: Page) -> None:
         rows.writerow([*said, score, "true", "2026-01-14 09:30"])
     file = {"name": "runs.csv", "mimeType": "text/csv", "buffer": text.getvalue().encode()}
     page.locator("input[type=file]").set_input_files(file)  # pyright: ignore[reportArgumentType]
-    page.get_by_text("First rows, as they would become").wait_for()
+    page.get_by_text("First rows, by field").wait_for()
     settle(page)
-    page.get_by_text("First rows, as they would become").scroll_into_view_if_needed()
+    page.get_by_text("First rows, by field").scroll_into_view_if_needed()
 
 
 DATA = "/data?workspace=demo"
