@@ -1,13 +1,19 @@
 """`python -m core`: the command line."""
 
+import typer
+
 from core.cli import app
 
 
-def main() -> None:
-    """Register every group of commands, then run the one that was asked for."""
-    from core.cli import datasets, demo, examples, importing, migrating  # noqa: F401  (registering is their import)
+def registered() -> typer.Typer:
+    """The command line with every group of commands; to import a module of them is to register it."""
+    from core.cli import datasets, demo, examples, importing, migrating  # noqa: F401
 
-    app()
+    return app
+
+
+def main() -> None:
+    registered()()
 
 
 if __name__ == "__main__":

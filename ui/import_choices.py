@@ -77,13 +77,13 @@ def settings(found: Inspection) -> dict[str, Any]:
 
 
 def first_rows(found: Inspection) -> None:
-    """The live preview: the first rows as the examples they would become."""
+    """The live preview: the first rows by field, with the scores as the file has them; the scale is chosen below."""
     what = (
         f"{found.shape} in {found.format.upper()}"
         if found.shape
         else f"{found.format.upper()}, its kind not recognised"
     )
-    st.markdown(f"**First rows, as they would become** :gray[({plain(what)})]")
+    st.markdown(f"**First rows, by field** :gray[({plain(what)}; scores as in the file)]")
     if found.records:
         frame = records(found.records)
         st.dataframe(frame, key="import_first_rows", hide_index=True, height=min(38 + 35 * len(frame), 250))
@@ -95,7 +95,9 @@ def first_rows(found: Inspection) -> None:
 def records(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows as text; fields that none of them has are left out."""
     frame = pd.DataFrame([{name: _cell(value) for name, value in row.items()} for row in rows])
-    return frame.loc[:, (frame != "").any()]
+    frame = frame.loc[:, (frame != "").any()]
+    # The id last: a made one is long, and says least.
+    return frame[[*(name for name in frame if name != "execution_id"), *frame.columns.intersection(["execution_id"])]]
 
 
 def _cell(value: Any) -> str:

@@ -109,7 +109,7 @@ def _preview_text(preview: Preview) -> str:
     return "\n".join(
         (
             counted,
-            f"{preview.nothing_to_learn:,} rows hold nothing a model could learn.",
+            f"Rows that hold nothing a model could learn: {preview.nothing_to_learn:,}.",
             f"{preview.scale.explanation} Each choice would do this:",
             *effects,
             *_error_lines(preview.errors),

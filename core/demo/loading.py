@@ -25,6 +25,8 @@ WORKSPACE = "demo"
 MOST_EXAMPLES = 10_000_000
 _MANY = 50_000
 _EXAMPLES = "orchestrator_training_data"
+#: Grow with the number of examples.
+_LARGE = (_EXAMPLES, "example_words")
 #: The line in the workspace's own audit log that is committed together with its rows.
 _ACTION = "load demo"
 
@@ -117,7 +119,7 @@ def _fill(
         connection.execute(select(func.set_config("search_path", func.quote_ident(db.schema), True)))
         _record(connection, summary, actor)
     with demo.dedicated() as connection:  # marks pages as visible to all, without which no query reads an index alone
-        connection.execute(sql.SQL("VACUUM {}").format(sql.Identifier(_EXAMPLES)))
+        connection.execute(sql.SQL("VACUUM {}").format(sql.SQL(", ").join(map(sql.Identifier, _LARGE))))
     return summary
 
 
@@ -149,19 +151,17 @@ def _copy_statement(table: str, columns: Sequence[str]) -> sql.Composed:
 def _copy_examples(
     connection: psycopg.Connection[Any], rows: Executions, count: int, progress: Progress | None
 ) -> None:
-    """The next slice is made while the server takes in the last one."""
+    """One COPY a slice: its trigger keeps all rows of a statement. The next slice is made while this one is copied."""
     statement = _copy_statement(_EXAMPLES, executions.COLUMNS) + sql.SQL(
         " (FORMAT csv, QUOTE {}, DELIMITER {})"
     ).format(executions.QUOTE, executions.DELIMITER)
     done, slices = 0, rows.slices()
-    with (
-        ThreadPoolExecutor(1) as thread,
-        connection.cursor().copy(statement) as copy,
-    ):
+    with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, slices, None)
         while (part := coming.result()) is not None:
             coming = thread.submit(next, slices, None)
-            copy.write(part[1])
+            with connection.cursor().copy(statement) as copy:
+                copy.write(part[1])
             done += part[0]
             if progress:
                 progress(done, count)
@@ -177,9 +177,9 @@ def _indexes_put_off(connection: psycopg.Connection[Any], count: int) -> Iterato
     if count >= _MANY:
         indexes = connection.execute(
             "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i"
-            " WHERE i.indrelid = %s::regclass AND NOT EXISTS"
+            " WHERE i.indrelid = ANY (%s::regclass[]) AND NOT EXISTS"
             " (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid) ORDER BY 1",
-            [_EXAMPLES],
+            [list(_LARGE)],
         ).fetchall()
     for name, _ in indexes:
         connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))

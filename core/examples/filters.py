@@ -117,7 +117,10 @@ def parse(value: str | bytes | Mapping[str, Any]) -> Filter:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "filter"
-        raise InvalidFilter(f"Filter field {where!r}: {first['msg'].removeprefix('Value error, ')}.") from None
+        what = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            what = f"there is no such field; there are {', '.join(Filter.model_fields)}"
+        raise InvalidFilter(f"Filter field {where!r}: {what}.") from None
 
 
 #: URL parameter of each field. Short, because a link is read by people; distinct from every page's own parameters.

@@ -1,11 +1,27 @@
 """What is true of the examples a filter chooses: totals, shares, distributions; each a set operation in Postgres."""
 
 import datetime as dt
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    CompoundSelect,
+    Label,
+    Row,
+    Subquery,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
+    union_all,
+)
 
 from core.database import Database
 from core.examples.filters import Filter, where
@@ -94,40 +110,78 @@ def overview(db: Database, chosen: Filter, *, total: int | None = None, now: dt.
 
     `total` is `store.choices(db).total` where the caller has it at hand; otherwise it is counted.
 
-    One GROUP BY over everything the page shows, then sums of its few thousand groups here: GROUPING SETS would keep
-    PostgreSQL from scanning in parallel, and one query a chart would scan six times.
+    First one GROUP BY over everything the page shows, which PostgreSQL scans in parallel; then its few thousand groups
+    are summed up once for each chart. GROUPING SETS over the examples would not be parallel, and one query a chart
+    would scan six times.
     """
-    c = examples.c
-    groups = (c.intent, c.source_model, c.success, c.month, c.quality_bin, c.tags)
-    query = (
-        select(*groups, func.count().label("number"), func.count(c.quality_score).label("scored"),
-               func.sum(c.quality_score).label("quality"), func.min(c.created_at).label("first"),
-               func.max(c.created_at).label("last"))
-        .where(where(chosen))
-        .group_by(*groups)
-    )  # fmt: skip
     week_ago = (now or dt.datetime.now(dt.UTC)) - dt.timedelta(days=7)
+    query = _sums_of(_groups_of(chosen, week_ago))
     with db.connect() as connection:
-        # Many small groups come back: without these the planner overrates what handing rows to the leader costs.
+        # Many small groups go to the leader: without these the planner overrates what that costs.
         connection.execute(text("SET LOCAL parallel_tuple_cost = 0.001"))
         connection.execute(text("SET LOCAL parallel_setup_cost = 100"))
         rows = connection.execute(query).all()
         if total is None:
-            visible = c.withdrawn_at.is_(None)
+            visible = examples.c.withdrawn_at.is_(None)
             total = connection.execute(select(func.count()).select_from(examples).where(visible)).scalar_one()
-        new = connection.execute(
-            select(func.count()).select_from(examples).where(where(chosen), c.created_at >= week_ago)
-        ).scalar_one()
-    return _summed(rows, total=total, new_this_week=new)
+    return _statistics(rows, total)
 
 
-def _summed(rows: Iterable[_Row], *, total: int, new_this_week: int) -> Statistics:
-    rows = list(rows)
+def _groups_of(chosen: Filter, week_ago: dt.datetime) -> CTE:
+    """The finest groups that the page shows anything of."""
+    c = examples.c
+    keys = (c.intent, c.source_model, c.success, c.month, c.quality_bin, c.tags)
+    sums = (
+        func.count().label("number"),
+        func.count(c.quality_score).label("scored"),
+        func.sum(c.quality_score).label("quality"),
+        func.count().filter(c.created_at >= week_ago).label("recent"),
+        func.min(c.created_at).label("first"),
+        func.max(c.created_at).label("last"),
+    )
+    return select(*keys, *sums).where(where(chosen)).group_by(*keys).cte("groups")
+
+
+def _sums_of(groups: CTE) -> CompoundSelect[*tuple[Any, ...]]:
+    """One row for each outcome of each intent, model, month and bin, and of each tag; `part` says which it is."""
+    g = groups.c
+    parts = (g.intent, g.source_model, g.month, g.quality_bin)
+    # GROUPING has a bit for each part, the first one highest, which is 0 in the rows that are grouped by it.
+    part = case(
+        {(1 << len(parts)) - 1 - (1 << (len(parts) - 1 - place)): column.name for place, column in enumerate(parts)},
+        value=func.grouping(*parts),
+    )
+    name = func.coalesce(*(cast(column, Text) for column in parts))
+    grouped_by_one = func.grouping_sets(*(tuple_(column, g.success) for column in parts))
+    tagged = select(func.unnest(g.tags).label("tag"), groups).subquery("tagged")
+    return union_all(
+        select(part.label("part"), name.label("name"), g.success, *_summed(groups)).group_by(grouped_by_one),
+        select(literal("tag"), tagged.c.tag, tagged.c.success, *_summed(tagged)).group_by(
+            tagged.c.tag, tagged.c.success
+        ),
+    )
+
+
+def _summed(groups: CTE | Subquery) -> list[Label[Any]]:
+    counts = [cast(func.sum(groups.c[name]), BigInteger).label(name) for name in ("number", "scored", "recent")]
+    return [
+        *counts,
+        func.sum(groups.c.quality).label("quality"),
+        func.min(groups.c.first).label("first"),
+        func.max(groups.c.last).label("last"),
+    ]
+
+
+def _statistics(rows: Sequence[_Row], total: int) -> Statistics:
     histogram = [0] * BINS
     for row in rows:
-        if row.quality_bin is not None:
-            histogram[row.quality_bin - 1] += row.number
-    everything = _by(rows, lambda row: ("",)).get("", _Sum())
+        if row.part == "quality_bin" and row.name is not None:
+            histogram[int(row.name) - 1] += row.number
+    months = _by_name(rows, "month")
+    everything = _Sum()
+    whole = [row for row in rows if row.part == "intent"]  # every example has exactly one
+    for row in whole:
+        everything.add(row)
     return Statistics(
         total=total,
         filtered=everything.count,
@@ -135,27 +189,26 @@ def _summed(rows: Iterable[_Row], *, total: int, new_this_week: int) -> Statisti
         average_quality=everything.average_quality,
         success_rate=everything.success_rate,
         histogram=tuple(histogram),
-        by_intent=_groups(_by(rows, lambda row: (row.intent,))),
-        by_tag=_groups(_by(rows, lambda row: row.tags)),
-        by_model=_groups(_by(rows, lambda row: (row.source_model,))),
+        by_intent=_groups(_by_name(rows, "intent")),
+        by_tag=_groups(_by_name(rows, "tag")),
+        by_model=_groups(_by_name(rows, "source_model")),
         by_month=tuple(
-            Month(month, s.succeeded, s.failed, s.count - s.succeeded - s.failed, s.average_quality)
-            for month, s in sorted(_by(rows, lambda row: (row.month,)).items())
+            Month(
+                dt.date.fromisoformat(name), s.succeeded, s.failed, s.count - s.succeeded - s.failed, s.average_quality
+            )
+            for name, s in sorted(months.items())
         ),
-        first=min((row.first for row in rows), default=None),
-        last=max((row.last for row in rows), default=None),
-        new_this_week=new_this_week,
+        first=min((row.first for row in whole), default=None),
+        last=max((row.last for row in whole), default=None),
+        new_this_week=sum(row.recent for row in whole),
     )
 
 
-Key = TypeVar("Key", bound=Hashable)
-
-
-def _by(rows: Iterable[_Row], keys: Callable[[_Row], Iterable[Key]]) -> dict[Key, _Sum]:
-    sums: dict[Key, _Sum] = {}
+def _by_name(rows: Iterable[_Row], part: str) -> dict[str, _Sum]:
+    sums: dict[str, _Sum] = {}
     for row in rows:
-        for key in keys(row):
-            sums.setdefault(key, _Sum()).add(row)
+        if row.part == part:
+            sums.setdefault(row.name, _Sum()).add(row)
     return sums
 
 

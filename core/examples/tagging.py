@@ -179,7 +179,9 @@ def undo_tags(db: Database, change_id: int, *, actor: str) -> int:
         change = connection.execute(
             text("SELECT verb, tags, undone_at FROM tag_changes WHERE id = :id FOR UPDATE"), {"id": change_id}
         ).one_or_none()
-        if change is None or change.undone_at is not None:
+        if change is None:
+            raise Conflict(f"There is no change of tags {change_id}; the activity page and the audit log name them.")
+        if change.undone_at is not None:
             raise Conflict("This change of tags was undone already.")
         verb: Verb = "remove" if change.verb == "add" else "add"
         number = connection.execute(

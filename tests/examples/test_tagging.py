@@ -60,6 +60,11 @@ def test_an_act_is_undone_once(database: Database) -> None:
         tagging.undo_tags(database, change.id, actor="ada")
 
 
+def test_an_act_that_never_was_cannot_be_undone(database: Database) -> None:
+    with pytest.raises(Conflict, match="no change of tags 99"):
+        tagging.undo_tags(database, 99, actor="ada")
+
+
 def test_an_unknown_id_is_named_and_nothing_changes(database: Database) -> None:
     insert(database, [example()])
     with pytest.raises(UnknownExample, match="example 9;"):
