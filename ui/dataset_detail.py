@@ -1,10 +1,13 @@
 """One version: what it is, what it holds, where it came from, and what can be done with it."""
 
+from collections.abc import Callable
+from typing import Literal, cast
+
 import streamlit as st
 
 from core.database import Database
 from core.datasets import excerpts, lineage, snapshots
-from core.datasets.splits import NAMES
+from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
 from core.examples.filters import describe
 from ui import (
@@ -84,8 +87,11 @@ def _head(version: DatasetVersion, known: list[DatasetVersion]) -> None:
         st.text(version.description)
 
 
+Colour = Literal["blue", "red", "gray", "orange"]
+
+
 def _badges(version: DatasetVersion) -> None:
-    kinds = {
+    kinds: dict[str, tuple[str, str, Colour]] = {
         "frozen": ("Frozen", ":material/ac_unit:", "blue"),
         "failed": ("Failed", ":material/error:", "red"),
         "cancelled": ("Stopped", ":material/block:", "gray"),
@@ -150,16 +156,26 @@ def _go_compare(version: DatasetVersion, other: DatasetVersion) -> None:
 
 def _archive(db: Database, version: DatasetVersion) -> None:
     if version.archived_at:
-        st.button("Take out of the archive", key="version_unarchive", icon=":material/unarchive:",
-                  on_click=lambda: attempt(lambda: messages.done(_unarchived(db, version))))  # fmt: skip
+        st.button(
+            "Take out of the archive",
+            key="version_unarchive",
+            icon=":material/unarchive:",
+            on_click=_try,
+            args=(lambda: messages.done(_unarchived(db, version)),),
+        )
     else:
         st.button(
             "Archive",
             key="version_archive",
             icon=":material/archive:",
             help="Takes it out of the list. It stays whole, and can be taken back.",
-            on_click=lambda: attempt(lambda: _archived(db, version)),
+            on_click=_try,
+            args=(lambda: _archived(db, version),),
         )
+
+
+def _try(act: Callable[[], None]) -> None:
+    attempt(act)
 
 
 def _archived(db: Database, version: DatasetVersion) -> None:
@@ -218,7 +234,7 @@ def _views(db: Database, version: DatasetVersion) -> None:
 
 def _records(db: Database, version: DatasetVersion) -> None:
     counts = (version.manifest or {})["counts"]
-    filled = [name for name in NAMES if counts[name]]
+    filled: list[SplitName] = [name for name in NAMES if counts[name]]
     split = st.segmented_control(
         "Split",
         filled,
@@ -227,7 +243,7 @@ def _records(db: Database, version: DatasetVersion) -> None:
         key="version_split",
         format_func=lambda name: f"{name.capitalize()}: {counts[name]:,}",
     )
-    lines = excerpts.first(db, version, split)
+    lines = excerpts.first(db, version, cast(SplitName, split))
     st.caption(f"The first {len(lines)} of {count(counts[split], 'record')}, as the model would see them.")
     dataset_records.draw(lines, key="version_records")
 

@@ -1,6 +1,7 @@
 """All versions, the newest first, and the way to one of them, to two compared, and to a new one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -169,7 +170,7 @@ def tokens(version: DatasetVersion) -> str | None:
     return f"{'' if counted['method'] == 'exact' else 'about '}{counted['all']:,}"
 
 
-def _columns(open_row: object) -> dict[str, object]:
+def _columns(open_row: Callable[[], None]) -> dict[str, Any]:
     config = st.column_config
     return {
         "open": config.ButtonColumn("", width=64, type="tertiary", key="list_open", on_click=open_row),
