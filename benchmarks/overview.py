@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from benchmarks.measuring import OURS, in_turns, show
 from benchmarks.setting import TABLE, Setting
-from core.examples import statistics
+from core.examples import cube, statistics
 from core.examples.filters import Filter
 
 _GROUP = "count(*), avg(quality_score), avg(success::int)"
@@ -36,6 +36,7 @@ def run(setting: Setting) -> None:
     moments = {
         "first": dt.datetime.combine(first, dt.time(), dt.UTC),
         "last": dt.datetime.combine(last, dt.time(), dt.UTC),
+        "month": dt.datetime(first.year, first.month, 1, tzinfo=dt.UTC),
     }
     chosen = Filter(
         quality_min=0.5, created_from=moments["first"], created_to=moments["last"], exclude_tags=("EXCLUDE", "TEST")
@@ -52,6 +53,8 @@ def run(setting: Setting) -> None:
     ):
         assert answers()[1][1] == ours.filtered, "the contestants do not choose the same rows"
 
+    cube.refresh(setting.db)
+    whole_months = chosen.model_copy(update={"created_from": moments["month"], "created_to": None})
     show(
         f"overview: all statistics of the data page, {ours.filtered:,} of {setting.examples:,} rows chosen",
         in_turns(
@@ -59,6 +62,9 @@ def run(setting: Setting) -> None:
                 OURS: lambda: statistics.overview(setting.db, chosen),
                 "Whetstone, total known from the cache": lambda: statistics.overview(
                     setting.db, chosen, total=ours.total
+                ),
+                "Whetstone, whole months, from the cube": lambda: statistics.overview(
+                    setting.db, whole_months, total=ours.total
                 ),
                 "bare SQL, a query for each question": _postgres(setting, bare),
                 "DuckDB table, the same queries": _duckdb(setting, columnar, "examples"),

@@ -15,6 +15,7 @@ from core import workspaces
 from core.database import Database
 from core.datasets import snapshots
 from core.errors import Conflict, WhetstoneError
+from core.examples import cube
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +97,7 @@ class Background:
     def _look(self) -> None:
         for workspace in workspaces.list_workspaces(self._db):
             db = self._db.in_workspace(workspace)
+            cube.refresh_if_due(db)
             for dataset_id in snapshots.pending(db):
                 if self._stopping.is_set():
                     return

@@ -12,6 +12,7 @@ from sqlalchemy import (
     DateTime,
     Double,
     Integer,
+    Interval,
     LargeBinary,
     MetaData,
     Numeric,
@@ -167,6 +168,38 @@ saved_filters = Table(
 )
 
 example_changes = Table("example_changes", metadata, _identity(), Column("at", moment, nullable=False))
+
+cube = Table(
+    "example_cube",
+    metadata,
+    Column("intent", Text, nullable=False),
+    Column("source_agent", Text, nullable=False),
+    Column("source_model", Text, nullable=False),
+    Column("success", Boolean),
+    Column("month", Date, nullable=False),
+    Column("cell", SmallInteger),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("is_trainable", Boolean, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("scored", BigInteger, nullable=False),
+    Column("quality", Double),
+    Column("first", moment, nullable=False),
+    Column("last", moment, nullable=False),
+)
+
+cube_version = Table(
+    "example_cube_version",
+    metadata,
+    Column("only_one", Boolean, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("built_at", moment, nullable=False),
+    Column("took", Interval, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("intents", ARRAY(Text), nullable=False),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("source_agents", ARRAY(Text), nullable=False),
+    Column("source_models", ARRAY(Text), nullable=False),
+)
 
 datasets = Table(
     "training_datasets",

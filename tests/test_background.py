@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from core import audit, workspaces
 from core.background import Background
@@ -13,6 +14,7 @@ from core.datasets import snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.embedded import EmbeddedPostgres
+from core.examples import cube
 from core.examples.filters import EVERYTHING
 from core.tables import examples
 from tests.datasets.conftest import example
@@ -53,6 +55,20 @@ def test_versions_of_every_workspace_are_built(database: Database, background: B
     until(lambda: background.snapshot().building == "")
     state = background.snapshot()
     assert (state.running, state.built, state.error) == (True, 2, "")
+
+
+def test_the_cube_of_many_examples_follows_them(database: Database, background: Background) -> None:
+    ask(database)
+    with database.begin() as connection:
+        connection.execute(text("UPDATE pg_class SET reltuples = 1e6 WHERE relname = 'orchestrator_training_data'"))
+
+    def is_fresh() -> bool:
+        with database.connect() as connection:
+            return cube.is_fresh(connection)
+
+    background.start()
+    until(is_fresh)
+    assert background.snapshot().error == ""
 
 
 def test_two_processes_do_not_build_twice(database: Database, background: Background) -> None:

@@ -199,11 +199,10 @@ def where(chosen: Filter) -> ColumnElement[bool]:
     if chosen.success is not None:
         conditions.append(columns.success.is_(chosen.success))
     if chosen.include_tags:
-        conditions.append(columns.tags.contains(_text_array(chosen.include_tags)))
+        conditions.append(columns.tags.contains(text_array(chosen.include_tags)))
     if chosen.exclude_tags:
-        conditions.append(not_(columns.tags.overlap(_text_array(chosen.exclude_tags))))
+        conditions.append(not_(columns.tags.overlap(text_array(chosen.exclude_tags))))
     if chosen.words:
-        # 'simple' knows no language: no stemming, no stop words, the same in every database. Served by examples_words.
         # 'simple' knows no language: no stemming, no stop words, the same in every database.
         wanted = func.plainto_tsquery("simple", chosen.words)
         conditions.append(columns.id.in_(select(words.c.example_id).where(words.c.words.op("@@")(wanted))))
@@ -212,7 +211,8 @@ def where(chosen: Filter) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def _text_array(values: Sequence[str]) -> ColumnElement[Sequence[str]]:
+def text_array(values: Sequence[str]) -> ColumnElement[Sequence[str]]:
+    """The values as one parameter of the type text[]."""
     return cast(list(values), ARRAY(Text))
 
 

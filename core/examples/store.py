@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import BigInteger, Connection, Select, any_, bindparam, func, select, tuple_, update
+from sqlalchemy import BigInteger, Connection, Select, any_, bindparam, cast, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from core import audit
 from core.database import Database
 from core.errors import Conflict, InvalidExample, InvalidFilter, UnknownExample
+from core.examples import cube
 from core.examples.filters import Filter, where
-from core.tables import CONTENT, example_changes, examples, revisions
+from core.tables import CONTENT, cube_version, examples, revisions
+from core.tables import cube as sums
 
 Sort = Literal["newest", "oldest", "best", "worst"]
 SORTS: tuple[Sort, ...] = ("newest", "oldest", "best", "worst")
@@ -120,7 +122,12 @@ def _get(connection: Connection, example_id: int, *, lock: bool = False) -> Exam
 def count(db: Database, chosen: Filter) -> int:
     """How many examples the filter chooses."""
     with db.connect() as connection:
-        return connection.execute(select(func.count()).select_from(examples).where(where(chosen))).scalar_one()
+        in_cube = cube.usable(connection, chosen)
+        if in_cube is not None:
+            query = select(func.coalesce(cast(func.sum(sums.c.number), BigInteger), 0)).where(in_cube)
+        else:
+            query = select(func.count()).select_from(examples).where(where(chosen))
+        return connection.execute(query).scalar_one()
 
 
 def page(db: Database, chosen: Filter, *, sort: Sort = "newest", after: str | None = None, limit: int = 50) -> Page:
@@ -207,11 +214,16 @@ def _score(mark: str, after: str) -> float:
 
 
 def choices(db: Database) -> Choices:
-    """What the visible examples hold in all; one scan of the dashboard index, to be cached by `version`."""
+    """What the visible examples hold in all, from the cube or in one scan; to be cached by `version`."""
     c = examples.c
     groups = (c.intent, c.source_agent, c.source_model, c.tags)
     query = select(*groups, func.count().label("number")).where(c.withdrawn_at.is_(None)).group_by(*groups)
     with db.connect() as connection:
+        if cube.is_fresh(connection):
+            known = connection.execute(select(cube_version)).one()
+            return Choices(
+                known.total, *map(sorted, (known.intents, known.tags, known.source_agents, known.source_models))
+            )
         rows = connection.execute(query).all()
     return Choices(
         sum(row.number for row in rows),
@@ -224,10 +236,8 @@ def choices(db: Database) -> Choices:
 
 def version(db: Database) -> str:
     """Changes with every committed change of examples, so that a page can cache by it."""
-    changes = example_changes.c.id
     with db.connect() as connection:
-        newest, number = connection.execute(select(func.coalesce(func.max(changes), 0), func.count(changes))).one()
-    return f"{newest}.{number}"
+        return connection.execute(text(cube.CURRENT_VERSION)).scalar_one()
 
 
 def history(db: Database, example_id: int) -> list[Revision]:

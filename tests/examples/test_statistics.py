@@ -9,17 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.database import Database
-from core.examples import statistics
+from core.examples import cube, statistics
 from core.examples.filters import Filter
 from tests.examples.rows import START, filters, insert, matches, rows
 from tests.examples.test_filters import SHARED, emptied
 
 
 @SHARED
-@given(values=st.lists(rows, max_size=30), chosen=filters())
-def test_every_figure_equals_a_plain_sum(database: Database, values: list[dict[str, object]], chosen: Filter) -> None:
+@given(values=st.lists(rows, max_size=30), chosen=filters(), from_cube=st.booleans())
+def test_every_figure_equals_a_plain_sum(
+    database: Database, values: list[dict[str, object]], chosen: Filter, from_cube: bool
+) -> None:
     emptied(database)
     whole = insert(database, values)
+    if from_cube:
+        assert cube.refresh(database)
     found = [row for row in whole if matches(chosen, row)]
     now = START + dt.timedelta(days=8)
     seen = statistics.overview(database, chosen, now=now)
