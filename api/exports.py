@@ -35,7 +35,7 @@ def examples(
     return stream(exporting.export(db, from_query(query), format), name=f"examples-{workspace}", ending=format)
 
 
-@router.get("/datasets/{name}/{version}/export")
+@router.get("/datasets/{name:path}/{version}/export")  # a name may hold a slash
 def dataset(
     name: str,
     version: int,

@@ -1,5 +1,6 @@
 """The REST application under /api: routes, and one envelope for whatever goes wrong."""
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +22,7 @@ def application() -> FastAPI:
     api.include_router(exports.router)
     api.add_exception_handler(WhetstoneError, _known)
     api.add_exception_handler(OperationalError, _database)
+    api.add_exception_handler(psycopg.OperationalError, _database)  # streams go past SQLAlchemy
     api.add_exception_handler(RequestValidationError, _parameters)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(Exception, _unexpected)

@@ -1,8 +1,11 @@
 """`python -m core`: the command line."""
 
-import typer
+import sys
 
-from core.cli import app
+import typer
+from typer.exceptions import TyperException
+
+from core.cli import app, failed
 
 
 def registered() -> typer.Typer:
@@ -13,7 +16,20 @@ def registered() -> typer.Typer:
 
 
 def main() -> None:
-    registered()()
+    """Run one command. A wrong option is one line too, where typer would draw a box around it."""
+    as_json = "--json" in sys.argv
+    try:
+        code = registered()(standalone_mode=False)
+    except TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            raise SystemExit(error.exit_code) from None
+        code = failed(
+            f"{error.format_message().rstrip('.')}; see --help.", "WrongOption", as_json=as_json, code=2
+        ).exit_code
+    except typer.Abort:
+        code = failed("Stopped; what was not finished was rolled back.", "Stopped", as_json=as_json, code=130).exit_code
+    sys.exit(code)
 
 
 if __name__ == "__main__":

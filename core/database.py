@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -32,13 +32,15 @@ class Database:
     """One workspace of one PostgreSQL database, with a small pool of connections.
 
     Every connection sees this workspace's schema and nothing else, so SQL names its tables without a schema.
+    `revive` is called when the server is not there: it starts it again, and returns the URL, whose port may be new.
     """
 
-    def __init__(self, url: str, schema: str = PUBLIC) -> None:
+    def __init__(self, url: str, schema: str = PUBLIC, *, revive: Callable[[], str] | None = None) -> None:
         #: libpq's form, `postgresql://...`. Holds the password: never print it.
         self.url: str = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url.strip())
         self.schema = schema
         self._arguments = _parsed(self.url)
+        self._revive = revive
         self._workspaces: dict[str, Database] = {schema: self}
         self._workspaces_lock = threading.Lock()
         self.engine = sqlalchemy.create_engine(
@@ -50,6 +52,7 @@ class Database:
             json_serializer=_json_text,
             json_deserializer=orjson.loads,
         )
+        event.listen(self.engine, "do_connect", lambda *_: self._connected())
         event.listen(self.engine, "connect", lambda connection, _record: self._prepare(connection))
 
     def __repr__(self) -> str:
@@ -87,7 +90,7 @@ class Database:
         """The workspace `name` of the same database. Does not check that it exists."""
         with self._workspaces_lock:
             if name not in self._workspaces:
-                other = Database(self.url, name)
+                other = Database(self.url, name, revive=self._revive)
                 other._workspaces, other._workspaces_lock = self._workspaces, self._workspaces_lock
                 self._workspaces[name] = other
             return self._workspaces[name]
@@ -126,7 +129,7 @@ class Database:
         deadline = time.monotonic() + _STARTING_TIMEOUT_S
         while True:
             try:
-                connection = psycopg.connect(**self._arguments)
+                connection = self._connected()
             except psycopg.OperationalError as error:
                 if any(text in str(error) for text in _PASSING) and time.monotonic() < deadline:
                     time.sleep(0.2)
@@ -141,6 +144,16 @@ class Database:
                 connection.close()
                 raise
             return connection
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        """A new connection. A server of ours that was killed is started again; one that is busy starting is not."""
+        try:
+            return psycopg.connect(**self._arguments)
+        except psycopg.OperationalError as error:
+            if self._revive is None or any(text in str(error) for text in _PASSING):
+                raise
+        self._arguments = _parsed(self._revive())
+        return psycopg.connect(**self._arguments)
 
     def _prepare(self, connection: Any) -> None:
         """Point a new connection at this workspace. Outside a transaction, so that no rollback undoes it."""
@@ -165,7 +178,11 @@ def open_database(settings: Settings | None = None, *, workspace: str = PUBLIC, 
     """
     settings = settings or settings_of_process()
     url = settings.database_url.get_secret_value().strip() if settings.database_url else ""
-    database = Database(url or EmbeddedPostgres(settings.home, pg_bin=settings.pg_bin).start(), workspace)
+    if url:
+        database = Database(url, workspace)
+    else:
+        server = EmbeddedPostgres(settings.home, pg_bin=settings.pg_bin)
+        database = Database(server.start(), workspace, revive=server.revive)
     database.check()
     if migrate:
         from core import migrations  # it imports this module

@@ -87,6 +87,16 @@ class EmbeddedPostgres:
                 time.sleep(0.05)
         return self.url()
 
+    def revive(self) -> str:
+        """Start the server again if it was killed or stopped, and return the URL of the database.
+
+        Never makes a new one where the data is gone: that would look like an empty company.
+        """
+        if not self._majors_on_disk():
+            raise DatabaseUnavailable(f"The data in {self.home} is gone; put it back, or start Whetstone again.")
+        # One that listens and still refuses is full, not dead; waiting for it is the caller's choice.
+        return self.url() if self._is_listening() else self.start()
+
     def stop(self, only_if_unused: bool = True) -> bool:
         """Stop the server; True when it is down afterwards.
 

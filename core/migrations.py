@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from core.database import Database
 from core.errors import MigrationRefused, WorkspaceRefused
@@ -61,7 +62,7 @@ class Status:
 def migrate(database: Database, folder: Path = FOLDER) -> list[str]:
     """Apply the files that are new and return their names. Safe when several processes start at once."""
     files = read(folder)
-    with database.dedicated() as connection:
+    with database.dedicated() as connection, _allowed(connection, database):
         _require_schema(connection, database.schema)
         with locked(connection, database.schema):
             # Asked first: IF NOT EXISTS wants the right to create even where nothing is to be created.
@@ -73,6 +74,21 @@ def migrate(database: Database, folder: Path = FOLDER) -> list[str]:
             for file in pending:
                 _apply(connection, file)
     return [file.name for file in pending]
+
+
+@contextmanager
+def _allowed(connection: psycopg.Connection[Any], database: Database) -> Iterator[None]:
+    """Say what to grant where a right is missing: since PostgreSQL 15 only its owner may use a database's `public`."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        reason, user = str(error).splitlines()[0], sql.Identifier(connection.info.user).as_string()
+        grant = f"GRANT USAGE, CREATE ON SCHEMA {sql.Identifier(database.schema).as_string()} TO {user}"
+        raise MigrationRefused(
+            f"The database {database.where} does not let its user {connection.info.user} make Whetstone's tables "
+            f"({reason}); as the owner of the schema, and of tables that are there already, run: {grant}, or connect "
+            "as that owner."
+        ) from None
 
 
 def status(database: Database, folder: Path = FOLDER) -> Status:
@@ -165,6 +181,8 @@ def _apply(connection: psycopg.Connection[Any], file: Migration) -> None:
                 _run(connection, file)
         else:
             _run(connection, file)
+    except psycopg.errors.InsufficientPrivilege:
+        raise
     except psycopg.Error as error:
         undone = "was rolled back" if file.in_transaction else "did not finish"
         raise MigrationRefused(f"The migration {file.name} failed and {undone}: {error}") from error

@@ -1,7 +1,9 @@
 """Workspaces: schemas that hold a whole Whetstone each. `public` is the company's; others come and go."""
 
 import re
+from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from core import migrations
@@ -44,12 +46,23 @@ def create(database: Database, name: str) -> Database:
             [name],
         ).fetchone()
         if holds is None:
-            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+            _create_schema(connection, database, name)
         elif holds[0] and not holds[1]:
             raise WorkspaceRefused(f"The schema {name!r} exists and holds other tables; choose another name.")
     workspace = database.in_workspace(name)
     migrations.migrate(workspace)
     return workspace
+
+
+def _create_schema(connection: psycopg.Connection[Any], database: Database, name: str) -> None:
+    try:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+    except psycopg.errors.InsufficientPrivilege:
+        where, user = (sql.Identifier(each).as_string() for each in (connection.info.dbname, connection.info.user))
+        raise WorkspaceRefused(
+            f"The database {database.where} does not let its user {connection.info.user} make the schema {name!r}; as "
+            f"the owner of the database, run: GRANT CREATE ON DATABASE {where} TO {user}."
+        ) from None
 
 
 def drop(database: Database, name: str) -> None:

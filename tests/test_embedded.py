@@ -14,10 +14,14 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from core import carriers
+from core.database import open_database
 from core.embedded import EmbeddedPostgres
 from core.errors import DatabaseUnavailable
+from core.settings import Settings
+from core.workspaces import create
 from tests.conftest import NOT_DURABLE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and Unix sockets")
@@ -147,6 +151,30 @@ def test_data_survives_a_killed_server(home: Path) -> None:
     with closing(psycopg.connect(url)):
         kill_server(home)
         assert query(server.start(), "SELECT count(*) FROM t") == 10000
+
+
+def test_an_open_database_brings_a_killed_server_back(home: Path) -> None:
+    database = open_database(Settings.model_validate({"WHETSTONE_HOME": home, "DATABASE_URL": ""}))
+    side = create(database, "side")
+    with closing(database):
+        for each in (database, side):
+            with each.begin() as connection:
+                connection.execute(text("CREATE TABLE t AS SELECT 1 AS n"))
+            kill_server(home)
+            with each.connect() as connection:  # the pool's own connection is dead: pre-ping finds out
+                assert connection.execute(text("SELECT n FROM t")).scalar_one() == 1
+            assert embedded(home).stop(only_if_unused=False)
+            with each.dedicated() as connection:
+                assert connection.execute("SELECT n FROM t").fetchone() == (1,)
+
+
+def test_an_open_database_makes_no_new_one_where_the_data_is_gone(home: Path) -> None:
+    database = open_database(Settings.model_validate({"WHETSTONE_HOME": home, "DATABASE_URL": ""}), migrate=False)
+    kill_server(home)
+    home.rename(home.with_name("elsewhere"))
+    with closing(database), pytest.raises(DatabaseUnavailable, match="is gone; put it back"), database.connect():
+        pass
+    assert not home.exists()
 
 
 def test_a_stale_pid_file_does_not_harm_the_program_that_has_the_pid_now(home: Path) -> None:

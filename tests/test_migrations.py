@@ -1,5 +1,7 @@
 """Applying SQL files: once, in order, whole or not at all."""
 
+import os
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,8 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from core import migrations
+from core import migrations, workspaces
 from core.database import Database
+from core.embedded import EmbeddedPostgres
 from core.errors import MigrationRefused, WorkspaceRefused
 
 
@@ -182,3 +185,25 @@ def _locks(connection: psycopg.Connection[tuple[int]]) -> int:
     ).fetchone()
     assert row is not None
     return row[0]
+
+
+def test_a_user_without_rights_is_told_what_to_grant(server: EmbeddedPostgres, empty_database: Database) -> None:
+    role = f"guest_{os.getpid()}"
+    with empty_database.dedicated() as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN".encode())
+    try:
+        guest = Database(empty_database.url.replace("user=postgres", f"user={role}"))
+        with pytest.raises(MigrationRefused, match=f"GRANT USAGE, CREATE ON SCHEMA .public. TO .{role}.") as refused:
+            migrations.migrate(guest)
+        with empty_database.dedicated() as connection:
+            connection.execute(re.findall("GRANT [^,]*, CREATE[^,]*", str(refused.value))[0].encode())
+        assert migrations.migrate(guest)[0].startswith("0001_")
+        with pytest.raises(WorkspaceRefused, match="GRANT CREATE ON DATABASE") as refused:
+            workspaces.create(guest, "side")
+        with empty_database.dedicated() as connection:
+            connection.execute(re.findall("GRANT [^.]*", str(refused.value))[0].encode())
+        assert workspaces.exists(workspaces.create(guest, "side"), "side")
+        guest.close()
+    finally:
+        with empty_database.dedicated() as connection:
+            connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())

@@ -52,7 +52,7 @@ def run() -> None:
     except (DatabaseUnavailable, MigrationRefused) as error:
         trouble(str(error))
     except OperationalError:
-        trouble("The database stopped answering.")
+        trouble("The database stopped answering; try again in a moment.")
     except WhetstoneError as error:
         st.error(plain(str(error)), icon=":material/error:")
 

@@ -8,11 +8,12 @@ from typing import Annotated, Any, ParamSpec
 import orjson
 import psycopg
 import typer
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from core.database import Database, open_database
 from core.embedded import EmbeddedPostgres
 from core.errors import WhetstoneError
+from core.examples.importing.models import shortened
 from core.settings import settings
 
 app = typer.Typer(
@@ -49,15 +50,21 @@ def show(value: Any, *, as_json: bool, text: str) -> None:
     if as_json:
         sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
     else:
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(printable(text) + "\n")
 
 
-def _failed(sentence: str, kind: str, *, as_json: bool) -> typer.Exit:
-    line = " ".join(sentence.split())
+def printable(text: str) -> str:
+    """A file's name may hold bytes that are no UTF-8, which no terminal and no JSON takes."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def failed(sentence: str, kind: str, *, as_json: bool, code: int = 1) -> typer.Exit:
+    """Say on one line why a command ends, and with which exit code."""
+    line = printable(" ".join(sentence.split()))
     if as_json:
         sys.stdout.write(orjson.dumps({"error": line, "kind": kind}).decode() + "\n")
     sys.stderr.write(f"{line}\n")
-    return typer.Exit(1)
+    return typer.Exit(code)
 
 
 def command(
@@ -69,13 +76,21 @@ def command(
         @group.command(name)
         @wraps(function)
         def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+            as_json = bool(kwargs.get("as_json"))
             try:
                 function(*args, **kwargs)
             except WhetstoneError as error:
-                raise _failed(str(error), type(error).__name__, as_json=bool(kwargs.get("as_json"))) from None
+                raise failed(str(error), type(error).__name__, as_json=as_json) from None
             except (OperationalError, psycopg.OperationalError):
                 sentence = "The database stopped answering; what was not finished was rolled back. Try again."
-                raise _failed(sentence, "DatabaseUnavailable", as_json=bool(kwargs.get("as_json"))) from None
+                raise failed(sentence, "DatabaseUnavailable", as_json=as_json) from None
+            except (SQLAlchemyError, psycopg.Error) as error:
+                reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+                sentence = f"The database refused this, and nothing was changed: {reason}."
+                raise failed(sentence, "DatabaseRefused", as_json=as_json) from None
+            except UnicodeEncodeError as error:
+                sentence = f"{shortened(error.object)} is not UTF-8; say it in UTF-8. Nothing was changed."
+                raise failed(sentence, "NotUtf8", as_json=as_json) from None
             finally:
                 _let_go()
 

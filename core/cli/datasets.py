@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli import AsJson, Workspace, app, command, database, show
-from core.datasets import snapshots, splits
+from core.cli import AsJson, Workspace, app, command, database, printable, show
+from core.datasets import recipes, snapshots, splits
 from core.datasets.exporting import PARTS, Part, export
-from core.datasets.recipes import TARGETS, Recipe, Target
+from core.datasets.recipes import TARGETS, Target
 from core.datasets.rendering import FORMATS, Format
 from core.datasets.snapshots import Progress
 from core.datasets.splits import GROUPS, Group
@@ -43,7 +43,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Freeze the examples of a filter into the next version of NAME."""
-    recipe = Recipe(target=_target(target), system_prompt=system_prompt)
+    recipe = recipes.parse({"target": _target(target), "system_prompt": system_prompt})
     shares = splits.parse(split, seed=seed, group=_group(split_by))
     with closing(database(workspace)) as db:
         version = snapshots.create(
@@ -87,7 +87,7 @@ def export_split(
     with closing(database(workspace)) as db:
         version = snapshots.get(db, label)
         size = _write(out, export(db, version, part, chosen))
-    facts = {"dataset": version.label, "split": part, "format": chosen, "file": str(out), "bytes": size}
+    facts = {"dataset": version.label, "split": part, "format": chosen, "file": printable(str(out)), "bytes": size}
     show(facts, as_json=as_json, text=f"{version.label} {part} written to {out} ({size:,} bytes).")
 
 
@@ -120,6 +120,8 @@ def _tell(progress: Progress) -> None:
 
 def _write(path: Path, pieces: Any) -> int:
     """Beside the file and then in its place: whoever reads it sees the old one or the new one, whole."""
+    if path.exists() and not path.is_file():
+        raise DatasetRefused(f"{path} is not an ordinary file, and would be replaced by one; choose another for --out.")
     try:
         number, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli import AsJson, Workspace, command, database, show
+from core.cli import AsJson, Workspace, command, database, failed, show
 from core.errors import ImportRefused
 from core.examples import importing
 from core.examples.importing import ImportOptions, ImportResult, Preview, RowError
@@ -46,7 +46,8 @@ def import_file(
         foreseen = importing.preview(db, file, options)
         show(_plain(foreseen), as_json=as_json, text=_preview_text(foreseen))
         if foreseen.failing and not skip_invalid:
-            raise min(foreseen.errors).refusal(foreseen.failing)
+            # The one JSON object is the preview, which names these rows too.
+            raise failed(str(min(foreseen.errors).refusal(foreseen.failing)), "ImportRefused", as_json=False)
     else:
         result = importing.run(db, file, options, actor=settings().actor)
         show(_plain(result), as_json=as_json, text=_result_text(result))

@@ -50,10 +50,12 @@ def _save(db: Database, record: Mapping[str, Any], actor: str) -> Saved:
             insert(raw, None, _OPTIONS, "1")
         elif not counts["same"]:
             audit.acting(connection, actor=actor, reason=reason)
-            overwrite(raw, "1", "true")
+            # One that only comes back, after its import was undone, keeps what people did to it.
+            overwrite(raw, "1", "d.digest IS DISTINCT FROM t.source_digest")
+            # It is no longer that import's: undoing that again must not hide what was captured.
             staging.execute(
                 raw,
-                "UPDATE orchestrator_training_data t SET withdrawn_at = NULL FROM decided d "
+                "UPDATE orchestrator_training_data t SET withdrawn_at = NULL, import_id = NULL FROM decided d "
                 "WHERE t.id = d.example_id AND t.withdrawn_at IS NOT NULL",
             )
         row = staging.execute(

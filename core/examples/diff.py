@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from core.examples.store import Example, Revision
+from core.examples.store import Example, Revision, differ
 from core.tables import CONTENT
 
 
@@ -52,7 +52,7 @@ def edits(example: Example, history: list[Revision]) -> list[Edit]:
 def _changes(before: Revision, after: Example | Revision) -> Iterator[FieldChange]:
     for field in CONTENT:
         old, new = getattr(before, field), getattr(after, field)
-        if old != new:
+        if differ(old, new):
             lines = difflib.unified_diff(_lines(old), _lines(new), lineterm="", n=2)
             yield FieldChange(field, tuple(lines)[2:])
 

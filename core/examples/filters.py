@@ -41,12 +41,24 @@ def _sorted_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
 def _utc(moment: dt.datetime | None) -> dt.datetime | None:
     if moment is None:
         return None
-    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+    try:
+        return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+    except OverflowError:
+        raise ValueError("in UTC this moment lies outside the years 1 to 9999") from None
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("text cannot hold a NUL character")
+    text.encode()  # half of a surrogate pair is a UnicodeEncodeError, which is a ValueError
+    return text
+
+
+Line = Annotated[str, AfterValidator(_storable)]
+Words = Annotated[tuple[Line, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
 Tags = Annotated[tuple[Tag, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
-Ids = Annotated[tuple[int, ...], AfterValidator(_sorted_once)]
+#: Ids are PostgreSQL's bigint; what no id can be is told and not asked for.
+Ids = Annotated[tuple[Annotated[int, Field(ge=-(2**63), lt=2**63)], ...], AfterValidator(_sorted_once)]
 
 
 class Filter(BaseModel):
@@ -69,7 +81,7 @@ class Filter(BaseModel):
     created_from: dt.datetime | None = None
     created_to: dt.datetime | None = None
     #: Every one of these words stands in the request; case does not matter.
-    words: str = Field(default="", max_length=1_000)
+    words: Line = Field(default="", max_length=1_000)
     source_agents: Words = ()
     source_models: Words = ()
     #: Only examples that hold something a model could learn.
@@ -84,9 +96,7 @@ class Filter(BaseModel):
 
     @field_validator("words")
     @classmethod
-    def _without_nul(cls, words: str) -> str:
-        if "\0" in words:
-            raise ValueError("words cannot hold a NUL character")
+    def _without_margins(cls, words: str) -> str:
         return words.strip()
 
     @model_validator(mode="after")
@@ -120,7 +130,7 @@ def parse(value: str | bytes | Mapping[str, Any]) -> Filter:
         what = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             what = f"there is no such field; there are {', '.join(Filter.model_fields)}"
-        raise InvalidFilter(f"Filter field {where!r}: {what}.") from None
+        raise InvalidFilter(f"Filter field {where!r}: {what.rstrip('.')}.") from None
 
 
 #: URL parameter of each field. Short, because a link is read by people; distinct from every page's own parameters.
@@ -203,7 +213,7 @@ def where(chosen: Filter) -> ColumnElement[bool]:
     if chosen.exclude_tags:
         conditions.append(not_(columns.tags.overlap(text_array(chosen.exclude_tags))))
     if chosen.words:
-        # 'simple' knows no language: no stemming, no stop words, the same in every database.
+        # 'simple' knows no language: no stemming, no stop words, the same in every database. Served by example_words.
         wanted = func.plainto_tsquery("simple", chosen.words)
         conditions.append(columns.id.in_(select(words.c.example_id).where(words.c.words.op("@@")(wanted))))
     if chosen.trainable:
@@ -220,9 +230,8 @@ def describe(chosen: Filter) -> str:
     """The filter in words, one clause after the other; for manifests, audit lines and pages."""
     parts = []
     if chosen.quality_min is not None or chosen.quality_max is not None:
-        parts.append(
-            f"quality {chosen.quality_min or 0:g} to {1 if chosen.quality_max is None else chosen.quality_max:g}"
-        )
+        highest = 1 if chosen.quality_max is None else chosen.quality_max
+        parts.append(f"quality {chosen.quality_min or 0:.15g} to {highest:.15g}")
     for label, choice in (
         ("intent", chosen.intents),
         ("agent", chosen.source_agents),
@@ -237,9 +246,9 @@ def describe(chosen: Filter) -> str:
     if chosen.exclude_tags:
         parts.append(f"not tagged {' or '.join(chosen.exclude_tags)}")
     if chosen.created_from:
-        parts.append(f"from {chosen.created_from:%Y-%m-%d %H:%M}")
+        parts.append(f"from {_told(chosen.created_from)}")
     if chosen.created_to:
-        parts.append(f"before {chosen.created_to:%Y-%m-%d %H:%M}")
+        parts.append(f"before {_told(chosen.created_to)}")
     if chosen.words:
         parts.append(f"request with the words “{chosen.words}”")
     if chosen.trainable:
@@ -247,3 +256,9 @@ def describe(chosen: Filter) -> str:
     if chosen.ids is not None:
         parts.append(f"{len(chosen.ids):,} chosen by hand")
     return ", ".join(parts) or "all examples"
+
+
+def _told(moment: dt.datetime) -> str:
+    """To the minute where that is all of it: words that say less than the filter would name other examples."""
+    whole = moment.replace(tzinfo=None)
+    return whole.isoformat(" ", "minutes" if not (moment.second or moment.microsecond) else "auto")

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
+import psycopg
 from sqlalchemy import BigInteger, Connection, Select, any_, bindparam, cast, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import OperationalError
 
 from core import audit
 from core.database import Database
@@ -113,7 +115,8 @@ def get(db: Database, example_id: int) -> Example:
 
 def _get(connection: Connection, example_id: int, *, lock: bool = False) -> Example:
     query = select(*(examples.c[field] for field in Example.__dataclass_fields__)).where(examples.c.id == example_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    is_possible = abs(example_id) < 2**63
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none() if is_possible else None
     if row is None:
         raise UnknownExample(f"There is no example {example_id}.")
     return Example(**row._asdict())
@@ -264,14 +267,10 @@ def edit(
                 f"Example {example_id} was edited by somebody else (revision {before.revision}, you started from "
                 f"{expected_revision}). Look at the new content, then edit again."
             )
-        changed = {field: value for field, value in values.items() if getattr(before, field) != value}
+        changed = {field: value for field, value in values.items() if differ(getattr(before, field), value)}
         if not changed:
             return before
-        connection.execute(
-            update(examples)
-            .where(examples.c.id == example_id)
-            .values(**changed, revision=before.revision + 1, updated_at=func.now())
-        )
+        _write(connection, before, changed)
         after = _get(connection, example_id)
         audit.record(
             connection,
@@ -287,25 +286,43 @@ def edit(
         return after
 
 
+def _write(connection: Connection, before: Example, changed: Mapping[str, Any]) -> None:
+    try:
+        connection.execute(
+            update(examples)
+            .where(examples.c.id == before.id)
+            .values(**changed, revision=before.revision + 1, updated_at=func.now())
+        )
+    except OperationalError as error:
+        if isinstance(error.orig, psycopg.errors.ProgramLimitExceeded):
+            raise InvalidExample("The request holds too many different words for the search; shorten it.") from None
+        raise
+
+
+def differ(one: Any, other: Any) -> bool:
+    """Whether two contents differ as text or JSON. To Python, 1, 1.0 and true are equal; to a model they are not."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) != orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
+    return one != other
+
+
 def _storable(field: str, value: Any) -> Any:
+    from core.examples.importing.values import PARSERS, Unfit  # not above: the importers load libraries of their own
+
     if field not in CONTENT:
         raise InvalidExample(f"{field!r} is not content that can be edited; choose from {', '.join(CONTENT)}.")
     if field == "user_request" and not str(value or "").strip():
         raise InvalidExample("The request cannot be empty: there would be nothing to answer.")
+    is_text = isinstance(value, str) or (value is None and field in ("execution_plan", "execution_result"))
     if field in ("business_state", "context"):
         if not isinstance(value, dict) and not (field == "context" and value is None):
             raise InvalidExample(f'{field} must be a JSON object, for example {{"topic": "launch"}}.')
-        if b"\\u0000" in orjson.dumps(value):
-            raise InvalidExample(f"{field} holds a NUL character, which cannot be stored.")
-        return value
-    if value is None and field in ("execution_plan", "execution_result"):
-        return None
-    if not isinstance(value, str):
+    elif not is_text:
         raise InvalidExample(f"{field} must be text.")
-    if "\0" in value:
-        raise InvalidExample(f"{field} holds a NUL character, which cannot be stored.")
-    if field == "intent" and len(value) > 200:
-        raise InvalidExample("The intent is longer than 200 characters.")
+    try:
+        PARSERS[field](value)  # the limits of an import are those of an edit
+    except Unfit as error:
+        raise InvalidExample(f"{field} is not {error}.") from None
     return value
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 from core import audit
 from core.database import Database
 from core.errors import Conflict, InvalidTag
-from core.examples.filters import Filter, describe, where
+from core.examples.filters import Filter, describe, parse, where
 from core.examples.store import known_or_raise
 from core.examples.tags import canonical
 
@@ -55,12 +55,15 @@ def tag_created_between(
     actor: str,
     reason: str,
 ) -> TagChange:
-    """Tag what was created from `start` on and before `end`, inside the filter `within` (default: everything)."""
-    base = within or Filter(exclude_tags=())
-    starts = [moment for moment in (base.created_from, start) if moment]
-    ends = [moment for moment in (base.created_to, end) if moment]
+    """Tag what was created from `start` on and before `end`, inside the filter `within` (default: everything).
+
+    Raises `InvalidFilter` when these leave no time in between.
+    """
+    base, given = within or Filter(exclude_tags=()), parse({"created_from": start, "created_to": end})
+    starts = [moment for moment in (base.created_from, given.created_from) if moment]
+    ends = [moment for moment in (base.created_to, given.created_to) if moment]
     bounds = {"created_from": max(starts, default=None), "created_to": min(ends, default=None)}
-    return add_tags(db, Filter(**{**base.model_dump(), **bounds}), tags, actor=actor, reason=reason)
+    return add_tags(db, parse({**base.model_dump(), **bounds}), tags, actor=actor, reason=reason)
 
 
 def tag_by_quality(
@@ -78,7 +81,7 @@ def tag_by_quality(
     lows = [score for score in (base.quality_min, lowest) if score is not None]
     highs = [score for score in (base.quality_max, highest) if score is not None]
     bounds = {"quality_min": max(lows, default=None), "quality_max": min(highs, default=None)}
-    return add_tags(db, Filter(**{**base.model_dump(), **bounds}), tags, actor=actor, reason=reason)
+    return add_tags(db, parse({**base.model_dump(), **bounds}), tags, actor=actor, reason=reason)
 
 
 # One tag is the usual case: every changed row changed in the same way, so nothing is computed per row for undo.
@@ -170,6 +173,29 @@ def _apply(connection: Connection, verb: Verb, chosen: Filter, tags: list[str], 
     return connection.exec_driver_sql(statement, values).scalar_one()
 
 
+# A tag that a later act gave or took again on a row is that act's now, and stays. In id order, as in _STATEMENT.
+_UNDO = """
+WITH later AS (
+    SELECT ids.id, array_agg(DISTINCT tag) AS tags
+    FROM tag_changes AS c JOIN tag_change_rows AS r ON r.change_id = c.id,
+         unnest(r.ids) AS ids (id), unnest(r.tags) AS tag
+    WHERE c.id > :id AND c.undone_at IS NULL AND c.tags && (SELECT tags FROM tag_changes WHERE id = :id)
+    GROUP BY ids.id
+), mine AS (
+    SELECT ids.id, CASE WHEN later.tags IS NULL THEN r.tags
+                    ELSE ARRAY(SELECT unnest(r.tags) EXCEPT SELECT unnest(later.tags)) END AS tags
+    FROM tag_change_rows AS r CROSS JOIN unnest(r.ids) AS ids (id) LEFT JOIN later USING (id)
+    WHERE r.change_id = :id
+), locked AS (
+    SELECT e.id FROM orchestrator_training_data AS e JOIN mine USING (id) ORDER BY e.id FOR UPDATE OF e
+)
+UPDATE orchestrator_training_data AS e
+SET tags = {new}, updated_at = now()
+FROM mine JOIN locked USING (id)
+WHERE e.id = mine.id AND {differs}
+"""
+
+
 def undo_tags(db: Database, change_id: int, *, actor: str) -> int:
     """Take one tagging act back, on exactly the rows it changed; returns how many changed back.
 
@@ -184,16 +210,11 @@ def undo_tags(db: Database, change_id: int, *, actor: str) -> int:
         if change.undone_at is not None:
             raise Conflict("This change of tags was undone already.")
         verb: Verb = "remove" if change.verb == "add" else "add"
-        number = connection.execute(
-            text(
-                "UPDATE orchestrator_training_data AS e "
-                f"SET tags = {_sql(verb, 'new', row='e.tags', named='r.tags')}, updated_at = now() "
-                "FROM tag_change_rows AS r, unnest(r.ids) AS changed (id) "
-                f"WHERE r.change_id = :id AND e.id = changed.id "
-                f"AND {_sql(verb, 'differs', row='e.tags', named='r.tags')}"
-            ),
-            {"id": change_id},
-        ).rowcount
+        statement = _UNDO.format(
+            new=_sql(verb, "new", row="e.tags", named="mine.tags"),
+            differs=_sql(verb, "differs", row="e.tags", named="mine.tags"),
+        )
+        number = connection.execute(text(statement), {"id": change_id}).rowcount
         connection.execute(
             text("UPDATE tag_changes SET undone_at = now(), undone_by = :actor WHERE id = :id"),
             {"id": change_id, "actor": actor},

@@ -13,6 +13,7 @@ from core.database import Database
 from core.datasets import exporting, snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.examples.exporting import CHUNK, export
 from core.examples.filters import Filter
 from tests.served import add
 
@@ -67,6 +68,11 @@ def test_each_workspace_has_its_own(client: TestClient, database: Database) -> N
         ("tag=bad%20tag", 400, "InvalidFilter"),
         ("workspace=nowhere", 404, "WorkspaceRefused"),
         ("format=xml", 422, "BadRequest"),
+        ("workspace=%00", 404, "WorkspaceRefused"),
+        ("intent=%00", 400, "InvalidFilter"),
+        ("words=%00", 400, "InvalidFilter"),
+        ("id=9223372036854775808", 400, "InvalidFilter"),
+        ("from=0001-01-01T00:00:00%2B14:00", 400, "InvalidFilter"),
     ],
 )
 def test_what_cannot_be_exported_is_said_with_its_status(
@@ -90,6 +96,23 @@ def test_a_split_of_a_dataset_is_what_the_core_exports(client: TestClient, datab
     ending = "parquet" if form == "parquet" else "jsonl"
     assert answer.headers["content-disposition"] == (f'attachment; filename="support-plans-v1-train-{form}.{ending}"')
     assert answer.content == b"".join(exporting.export(database, "support plans@1", "train", form))
+
+
+def test_a_name_with_a_slash_is_reached(client: TestClient, database: Database) -> None:
+    add(database, *({} for _ in range(40)))
+    snapshots.create(database, "q3/plans", filter=Filter(), recipe=Recipe(), split=Split(), actor="ada")
+
+    answer = client.get("/api/datasets/q3%2Fplans/1/export")
+
+    assert answer.status_code == 200
+    assert len(answer.content.splitlines()) == 40
+
+
+def test_an_export_comes_in_large_blocks(database: Database) -> None:
+    add(database, *({"execution_result": "x" * 100_000} for _ in range(25)))
+    blocks = [len(block) for block in export(database, Filter())]
+    assert len(blocks) == 3
+    assert min(blocks[:-1]) >= CHUNK
 
 
 def test_an_unknown_dataset_is_404(client: TestClient) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core import audit
 from core.database import Database
 from tests.examples.rows import insert, tags_of
 from tests.examples.test_store import example
@@ -78,3 +79,46 @@ def test_the_embedded_server_stops_with_the_command_that_started_it(public_folde
     done = core(None, "stats", "--json", WHETSTONE_HOME=str(home), DATABASE_URL="")
     assert json.loads(done.stdout)["total"] == 0
     assert not list(home.glob("pg*/postmaster.pid"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["stats", "--colour"], "No such option: --colour"),
+        (["undo-tag", "first"], "'change'"),
+        (["import"], "Missing argument"),
+        (["nothing"], "No such command 'nothing'"),
+    ],
+)
+def test_a_wrong_option_is_one_line_too(database: Database, arguments: list[str], says: str) -> None:
+    done = core(database, *arguments, "--json")
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert json.loads(done.stdout) == {"error": done.stderr.strip(), "kind": "WrongOption"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["undo-import", "99999999999999999999"],
+        ["undo-tag", "99999999999999999999"],
+        ["dataset", "create", "x", "--system-prompt", "\udcff"],
+        ["dataset", "create", "x", "--description", "\udcff"],
+        ["tag", "ADD", "X", "--filter", "{}", "--reason", "\udcff"],
+        ["dataset", "export", "\udcff", "--out", "\udcff"],
+        ["import", "\udcff.csv"],
+    ],
+)
+def test_what_no_database_holds_is_one_line_too(database: Database, arguments: list[str]) -> None:
+    insert(database, [example()])
+    done = core(database, *arguments, "--json")
+    assert done.returncode == 1, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "error" in json.loads(done.stdout)
+
+
+def test_the_demo_company_is_loaded_in_the_name_of_who_asks(database: Database) -> None:
+    core(database, "demo", "--examples", "20", "--workspace", "toy", WHETSTONE_ACTOR="kim")
+    core(database, "demo", "--drop", "--workspace", "toy", WHETSTONE_ACTOR="kim")
+    assert [entry.actor for entry in audit.entries(database)] == ["kim", "kim"]

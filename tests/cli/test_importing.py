@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from core.cli import app, importing
 from core.database import Database
+from core.examples.importing import imports, run
 from tests.examples.importing.files import execution, fingerprint, only, stored, written
 
 
@@ -49,6 +49,20 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(database: Database,
     seen = answer("import", path, "--dry-run", "--quality-scale", "10")
     assert {effect["scale"]: effect["changed"] for effect in seen["scale"]["effects"]}["mixed"] == 1
     assert fingerprint(database) == before
+
+
+def test_a_dry_run_that_fails_still_prints_one_json_object(tmp_path: Path) -> None:
+    path = written(tmp_path, "runs.csv", [execution(1), execution(2, success="perhaps")])
+    result = called("import", path, "--dry-run", "--json")
+    assert result.exit_code == 1
+    assert [error["row"] for error in json.loads(result.stdout)["errors"]] == [2]
+
+
+def test_a_file_whose_name_is_no_text_is_imported(database: Database, tmp_path: Path) -> None:
+    path = tmp_path / "l\udce4ufe.csv"
+    written(tmp_path, "runs.csv", [execution(1)]).rename(path)
+    run(database, path, actor="me")
+    assert [each.file_name for each in imports(database)] == ["l\\udce4ufe.csv"]
 
 
 def test_columns_are_mapped(database: Database, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The dataset commands, as a script would use them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,15 @@ def test_a_dataset_is_created_listed_exported_and_verified(
     assert written["bytes"] == out.stat().st_size
     assert list(tmp_path.iterdir()) == [out], "nothing is left beside it"
     assert command("verify", "plans")["ok"] is True
+
+
+def test_an_export_never_takes_the_place_of_a_device(add: Add, command: Command, tmp_path: Path) -> None:
+    add(20)
+    command("dataset", "create", "plans", "--filter", '{"exclude_tags": []}', "--target", "result")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert "not an ordinary file" in command("dataset", "export", "plans", "--out", str(pipe), fails=True)["error"]
+    assert pipe.is_fifo()
 
 
 def test_verify_fails_for_what_is_not_as_it_was(database: Database, add: Add, command: Command) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from core.errors import InvalidExample
 from core.examples import store, tagging
 from core.examples.capture import save
 from core.examples.filters import EVERYTHING
+from core.examples.importing import redo, run, undo
+from tests.examples.importing.files import written
 
 RUN = {
     "execution_id": "run-1",
@@ -53,6 +56,22 @@ def test_what_people_did_outlives_a_repeat(database: Database) -> None:
     assert save(database, RUN, actor="orchestrator").outcome == "same"
     example = store.get(database, saved.id)
     assert (example.quality_score, example.execution_result, example.tags) == (0.1, "Mended", [])
+
+
+def test_a_run_whose_import_was_undone_comes_back_as_people_left_it(database: Database, tmp_path: Path) -> None:
+    path = written(tmp_path, "runs.jsonl", [RUN | {"created_at": "2026-05-01T00:00:00Z"}])
+    imported = run(database, path, actor="ada")
+    assert imported.import_id
+    example_id = save(database, RUN, actor="orchestrator").id
+    store.set_score(database, example_id, score=0.1, success=False, actor="ada", reason="it was wrong")
+    undo(database, imported.import_id, actor="ada")
+    assert save(database, RUN, actor="orchestrator").outcome == "changed"
+    back = store.get(database, example_id)
+    assert (back.withdrawn_at, back.quality_score, back.success) == (None, 0.1, False)
+    redo(database, imported.import_id, actor="ada")
+    assert undo(database, imported.import_id, actor="ada").rows == 0, (
+        "it was captured since, and is that import's no more"
+    )
 
 
 def test_a_finished_run_completes_the_example_of_its_plan(database: Database) -> None:

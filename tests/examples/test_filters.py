@@ -63,7 +63,12 @@ def test_equal_choices_have_equal_json() -> None:
         ('{"colour": "red"}', "colour.*there are quality_min, "),
         ('{"created_from": "yesterday"}', "created_from"),
         ('{"created_from": "2026-02-01", "created_to": "2026-01-01"}', "first date"),
-        ('{"words": "a\\u0000b"}', "NUL"),
+        ('{"words": "a\\u0000b"}', "words.*NUL"),
+        ('{"intents": ["a\\u0000b"]}', "intents.*NUL"),
+        ('{"source_models": ["a\\u0000b"]}', "source_models.*NUL"),
+        ('{"ids": [9223372036854775808]}', "ids"),
+        ('{"created_from": "0001-01-01T00:00:00+14:00"}', "created_from.*outside"),
+        ('{"created_to": "9999-12-31T23:59:59-14:00"}', "created_to.*outside"),
         ("{", "not JSON"),
         ("[]", "filter"),
     ],
@@ -77,4 +82,11 @@ def test_a_filter_reads_as_words() -> None:
     chosen = Filter(quality_min=0.5, intents=["content"], success=True, words="launch")
     assert describe(chosen) == (
         "quality 0.5 to 1, intent content, succeeded, not tagged EXCLUDE, request with the words “launch”"
+    )
+
+
+def test_the_words_say_no_less_than_the_filter() -> None:
+    chosen = Filter(quality_min=0.12345678, created_from="2026-01-01T00:00:30Z", created_to="2026-02-01T00:00:00Z")  # pyright: ignore[reportArgumentType]
+    assert describe(chosen) == (
+        "quality 0.12345678 to 1, not tagged EXCLUDE, from 2026-01-01 00:00:30, before 2026-02-01 00:00"
     )

@@ -13,6 +13,7 @@ from core import audit
 from core.database import Database
 from core.errors import Conflict, InvalidExample, InvalidFilter, UnknownExample
 from core.examples import store
+from core.examples.diff import edits
 from core.examples.filters import EVERYTHING, Filter
 from tests.examples.rows import START, filters, insert, matches, rows
 from tests.examples.test_filters import SHARED, emptied
@@ -70,6 +71,8 @@ def test_a_mark_that_no_page_gave_is_refused(database: Database, mark: str) -> N
 
 
 def test_an_unknown_example_is_named(database: Database) -> None:
+    with pytest.raises(UnknownExample, match="no example 9223372036854775808"):
+        store.get(database, 2**63)
     with pytest.raises(UnknownExample, match="example 7"):
         store.get(database, 7)
 
@@ -97,6 +100,20 @@ def test_an_edit_that_changes_nothing_makes_no_revision(database: Database) -> N
     assert audit.entries(database) == []
 
 
+def test_an_edit_from_one_to_true_is_an_edit(database: Database) -> None:
+    insert(database, [example(business_state={"paid": 1})])
+    after = store.edit(database, 1, {"business_state": {"paid": True}}, expected_revision=1, actor="ada", reason="so")
+    assert (after.revision, after.business_state["paid"]) == (2, True)
+    (edit,) = edits(after, store.history(database, 1))
+    assert [line.strip() for line in edit.changes[0].lines[2:4]] == ['-  "paid": 1', '+  "paid": true']
+
+
+def test_text_about_a_nul_is_not_one(database: Database) -> None:
+    insert(database, [example()])
+    after = store.edit(database, 1, {"context": {"a": "\\u0000"}}, expected_revision=1, actor="ada", reason="so")
+    assert after.context == {"a": "\\u0000"}
+
+
 def test_an_edit_from_an_old_revision_is_a_conflict(database: Database) -> None:
     insert(database, [example()])
     store.edit(database, 1, {"intent": "seo"}, expected_revision=1, actor="ada", reason="")
@@ -115,6 +132,11 @@ def test_an_edit_from_an_old_revision_is_a_conflict(database: Database) -> None:
         ("business_state", {"a": "b\0"}, "NUL"),
         ("intent", "x" * 201, "200"),
         ("tags", ["A"], "cannot be edited|not content"),
+        ("execution_plan", "a\ud800", "surrogate"),
+        ("business_state", {"a": 2**70}, "JSON that can be stored"),
+        ("context", {"a": "b\ud800"}, "JSON that can be stored"),
+        ("execution_plan", "x" * (2**20 + 1), "at most 1,048,576"),
+        ("user_request", " ".join(f"word{n}" for n in range(90_000)), "too many different words"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_by_name(database: Database, field: str, value: object, says: str) -> None:

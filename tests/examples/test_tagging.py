@@ -1,6 +1,7 @@
 """Bulk tags: one statement, exact counts, exact undo."""
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from core import audit
 from core.database import Database
-from core.errors import Conflict, InvalidTag, UnknownExample
+from core.errors import Conflict, InvalidFilter, InvalidTag, UnknownExample
 from core.examples import tagging
 from core.examples.filters import EVERYTHING, Filter
 from tests.examples.rows import START, TAGS, filters, insert, matches, rows, tags_of
@@ -52,6 +53,34 @@ def test_undo_leaves_a_tag_that_was_there_before(database: Database) -> None:
     assert tags_of(database) == {1: ["TEST"], 2: []}
 
 
+def test_undo_keeps_what_a_later_act_gave_or_took(database: Database) -> None:
+    insert(database, [example(), example(1), example(2)])
+    first = tagging.add_tags(database, [1, 2, 3], ["GOOD", "SEEN"], **WHO)
+    tagging.remove_tags(database, [1, 2], ["GOOD"], **WHO)
+    tagging.add_tags(database, [1], ["GOOD"], **WHO)
+    assert tagging.undo_tags(database, first.id, actor="ada") == 3
+    assert tags_of(database) == {1: ["GOOD"], 2: [], 3: []}
+
+
+def test_undo_passes_over_later_acts_that_were_undone(database: Database) -> None:
+    insert(database, [example(), example(1)])
+    first = tagging.add_tags(database, [1, 2], ["GOOD"], **WHO)
+    second = tagging.remove_tags(database, [1], ["GOOD"], **WHO)
+    tagging.undo_tags(database, second.id, actor="ada")
+    assert tagging.undo_tags(database, first.id, actor="ada") == 2
+    assert tags_of(database) == {1: [], 2: []}
+
+
+def test_acts_and_undos_at_once_wait_for_each_other(database: Database) -> None:
+    insert(database, [example(n) for n in range(3_000)])
+    changes = [tagging.add_tags(database, EVERYTHING, [f"T{n}"], **WHO) for n in range(3)]
+    acts = [lambda change=change: tagging.undo_tags(database, change.id, actor="ada") for change in changes]
+    acts += [lambda: tagging.add_tags(database, EVERYTHING, ["X"], **WHO).count]
+    with ThreadPoolExecutor(len(acts)) as pool:
+        assert [each.result() for each in [pool.submit(act) for act in acts]] == [3_000] * 4
+    assert {tuple(tags) for tags in tags_of(database).values()} == {("X",)}
+
+
 def test_an_act_is_undone_once(database: Database) -> None:
     insert(database, [example()])
     change = tagging.add_tags(database, [1], ["TEST"], **WHO)
@@ -89,6 +118,22 @@ def test_old_data_is_tagged_by_its_date(database: Database) -> None:
     cut = START + dt.timedelta(minutes=2)
     assert tagging.tag_created_between(database, None, cut, ["DEVELOPMENT"], **WHO).count == 2
     assert tags_of(database) == {1: ["DEVELOPMENT"], 2: ["DEVELOPMENT"], 3: [], 4: []}
+
+
+def test_dates_and_scores_that_leave_nothing_between_are_refused(database: Database) -> None:
+    insert(database, [example()])
+    late = Filter(created_from=START + dt.timedelta(days=9), quality_min=0.9)
+    with pytest.raises(InvalidFilter, match="first date is after the last"):
+        tagging.tag_created_between(database, None, START, ["DEVELOPMENT"], within=late, **WHO)
+    with pytest.raises(InvalidFilter, match=r"lowest quality 0\.9 is above the highest 0.3"):
+        tagging.tag_by_quality(database, None, 0.3, ["LOW_QUALITY"], within=late, **WHO)
+
+
+def test_a_date_without_a_zone_is_utc(database: Database) -> None:
+    insert(database, [example(n) for n in range(4)])
+    cut = (START + dt.timedelta(minutes=2)).replace(tzinfo=None)
+    within = Filter(created_to=START + dt.timedelta(days=1))
+    assert tagging.tag_created_between(database, None, cut, ["DEVELOPMENT"], within=within, **WHO).count == 2
 
 
 def test_poor_data_is_tagged_by_its_score_inside_a_filter(database: Database) -> None:

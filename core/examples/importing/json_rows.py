@@ -46,8 +46,11 @@ def rows(source: BinaryStream, path: Path) -> Iterator[Row]:
         yield from _rows(bounded)
     except ijson.JSONError as error:
         problem = encoding_problem(path) or _first_words(error)
+        if "overflow" in problem:
+            problem += ", which is a number too large to keep; write it as text, in quotes"
         raise ImportRefused(
-            f"The JSON cannot be read at row {bounded.row + 1}: {problem}. Is the file cut?",
+            f"The JSON cannot be read at row {bounded.row + 1}: {problem}."
+            + (" Is the file cut?" if "EOF" in problem or "early" in problem else ""),
             row=bounded.row + 1,
             expected="JSON",
         ) from None

@@ -105,6 +105,7 @@ def _update(raw: psycopg.Connection[Any], import_id: int, scale: Scale) -> None:
         SELECT %(import_id)s, t.id, t.revision, t.revision, {SNAPSHOT}, '{{}}'
         FROM decided d JOIN orchestrator_training_data t ON t.id = d.example_id
         WHERE {is_different}
+        ORDER BY t.id  -- as every act on many examples locks them, so that two never wait for each other
         FOR UPDATE OF t""",
         {"import_id": import_id},
     )

@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 
 from core.errors import ImportRefused
+from core.examples.exporting import COLUMNS as EXPORTED
+from core.examples.exporting import FORMULA as QUOTED
 from core.examples.importing import json_rows, parquet_rows
 from core.examples.importing.models import FIELD_LIMIT, Format, RowError, shortened
 from core.examples.importing.sources import (
@@ -33,6 +35,8 @@ DELIMITERS = ",;\t|"
 #: What a spreadsheet would run: =1+1, =cmd|' /C calc'!A0, @SUM(…), +cmd(…); not "=> so", "- a list" or "@name said".
 _FORMULA = re.compile(r"\s*(=[^\s=>]|[+\-@][A-Za-z_][\w.]*\s*[(|!])")
 _FORMULA_STARTS = frozenset("=+-@ \t\r\n")
+#: What an export of ours put a ' in front of.
+_QUOTED = re.compile(f"'{QUOTED}")
 
 # The limit belongs to the whole process and is 128 KiB by default; ours are checked here, with the name of the field.
 csv.field_size_limit(max(csv.field_size_limit(), ROW_LIMIT))
@@ -80,7 +84,7 @@ def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True) -> Iterator[
     delimiter = _delimiter(source.peek(1 << 16)[: 1 << 18])
     reader = csv.reader(text_lines(source, place), delimiter=delimiter, strict=True)
     header = _header(_record(reader, place) or [])
-    width = len(header)
+    width, is_ours = len(header), tuple(header) == EXPORTED
     while (cells := _record(reader, place)) is not None:
         if not cells:
             continue  # an empty line
@@ -90,6 +94,8 @@ def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True) -> Iterator[
         elif error := _unfit_cell(place.row, header, cells, refuse_formulas=refuse_formulas):
             yield place.row, error
         else:
+            if is_ours:
+                cells = [cell[1:] if cell[:1] == "'" and _QUOTED.match(cell) else cell for cell in cells]
             yield place.row, dict(zip(header, cells, strict=True))
 
 

@@ -143,6 +143,8 @@ def run(
     The same file again changes nothing, and then records no import.
     """
     path = Path(path)
+    # A name may hold bytes that are no text; the file is imported all the same.
+    name = path.name.encode(errors="backslashreplace").decode()
     with opened(path) as source, _refusing(), db.begin() as connection:
         raw = staging.driver(connection)
         staged = staging.stage(raw, source, options, progress=progress, cancelled=cancelled)
@@ -163,7 +165,7 @@ def run(
                 imports.insert()
                 .values(
                     actor=actor,
-                    file_name=path.name,
+                    file_name=name,
                     file_sha256=staged.sha256,
                     format=staged.format,
                     options=told,
@@ -173,7 +175,7 @@ def run(
                 )
                 .returning(imports.c.id)
             ).scalar_one()
-            audit.acting(connection, actor=actor, reason=f"import {import_id}: {path.name}")
+            audit.acting(connection, actor=actor, reason=f"import {import_id}: {name}")
             merge(raw, import_id, counts, options, scale)
             audit.record(
                 connection,
@@ -181,7 +183,7 @@ def run(
                 action="import",
                 subject="import",
                 subject_id=import_id,
-                after={"file": path.name, "new": new, "changed": changed, "same": counts["same"], **told},
+                after={"file": name, "new": new, "changed": changed, "same": counts["same"], **told},
                 row_count=new + changed,
             )
     return ImportResult(

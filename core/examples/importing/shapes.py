@@ -9,7 +9,7 @@ import orjson
 
 from core.errors import ImportRefused
 from core.examples.importing.models import FIELDS, ImportOptions, RowError, shortened
-from core.examples.importing.values import PARSERS, Unfit
+from core.examples.importing.values import PARSERS, Unfit, text
 
 Raw = Mapping[str, Any]
 #: Role and text of each message.
@@ -82,7 +82,7 @@ def _message(message: Any, role_key: str, content_key: str) -> tuple[str, str]:
     content = _content(message.get(content_key))
     calls = message.get("tool_calls") or message.get("function_call")
     if calls:
-        content = orjson.dumps({**({"content": content} if content else {}), "tool_calls": calls}).decode()
+        content = str(text({**({"content": content} if content else {}), "tool_calls": calls}))
     return role, content
 
 
@@ -209,9 +209,14 @@ def checked_options(options: ImportOptions) -> None:
             raise ImportRefused(f"The constant for {field}, {shortened(value)}, is not {error}.") from None
 
 
-def mapping(shape: Shape, columns: Sequence[str], options: ImportOptions) -> dict[str, str]:
-    """The column of each field: columns of the field's own name, then the shape's, then what the options say."""
-    chosen = {field: field for field in FIELDS if field in columns}
+def mapping(
+    shape: Shape, columns: Sequence[str], options: ImportOptions, *, more_may_come: bool = False
+) -> dict[str, str]:
+    """The column of each field: columns of the field's own name, then the shape's, then what the options say.
+
+    Of JSON only the first rows were seen: with `more_may_come`, a field under its own name counts wherever it begins.
+    """
+    chosen = {field: field for field in FIELDS if field in columns or (more_may_come and field != "user_request")}
     chosen.update(shape.mapping)
     for field, column in options.mapping.items():
         if column not in columns:
@@ -238,10 +243,10 @@ def suggested(shape: Shape, columns: Sequence[str], options: ImportOptions) -> d
 class Converter:
     """Turns rows of one file into records for staging, field by field in the order of `PARSERS`."""
 
-    def __init__(self, columns: Sequence[str], options: ImportOptions) -> None:
+    def __init__(self, columns: Sequence[str], options: ImportOptions, *, more_may_come: bool = False) -> None:
         checked_options(options)
         self.shape = recognised(columns)
-        self.mapping = mapping(self.shape, columns, options)
+        self.mapping = mapping(self.shape, columns, options, more_may_come=more_may_come)
         self._explicit = frozenset(options.mapping)
         self._convert = self.shape.converted
         if self._convert and "user_request" in options.mapping:
@@ -287,8 +292,12 @@ class Converter:
         return values
 
 
+#: How an execution id begins that was made here, because the file has none.
+MADE = "sha256:"
+
+
 def _made_key(values: list[Any]) -> str:
     """An execution id from what happened: the same record has the same one in every file and every database."""
     _, request, _, _, context, plan, result, _, _, _, created_at, *_ = values
     told = orjson.dumps([request, context, plan, result, created_at])
-    return f"sha256:{hashlib.sha256(told).hexdigest()}"
+    return f"{MADE}{hashlib.sha256(told).hexdigest()}"

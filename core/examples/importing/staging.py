@@ -11,7 +11,7 @@ from core.errors import ImportRefused
 from core.examples.importing import scale as scales
 from core.examples.importing.models import ERRORS_SHOWN, ImportOptions, Outcome, Progress, RowError, Scale
 from core.examples.importing.readers import Rows
-from core.examples.importing.shapes import Converter
+from core.examples.importing.shapes import MADE, Converter
 from core.examples.importing.sources import Source
 from core.examples.importing.values import INDEXABLE_LIMIT, PARSERS
 
@@ -73,7 +73,7 @@ def stage(
 ) -> Staged:
     """Read the whole file into the temporary table `staged`; rows that cannot be read are errors, not rows."""
     rows = Rows(source, format=options.format, formulas=options.formulas)
-    converter = Converter(rows.columns, options)
+    converter = Converter(rows.columns, options, more_may_come=rows.format in ("json", "jsonl"))
     _create(raw)
     errors, scores, count = Errors(), scales.Scores(), 0
     score_at = list(PARSERS).index("quality_score")
@@ -205,6 +205,11 @@ def _collapse_repeats(raw: psycopg.Connection[Any], staged: Staged) -> int:
     for row, execution_id, first_row, is_equal in found:
         if not is_equal:
             expected = f"an id of its own: row {first_row} has the same one with other content"
+            if execution_id.startswith(MADE):  # the file has no ids, so this one means nothing to anybody
+                expected = (
+                    f"consistent: row {first_row} has the same request and answer with another score, intent, model "
+                    "or other field; keep one of the two, or give each row an execution_id"
+                )
             staged.errors.add(RowError(row, "execution_id", repr(execution_id), expected))
     _drop(raw, "decided", [row for row, *_ in found])
     return sum(is_equal for *_, is_equal in found)

@@ -77,7 +77,7 @@ def redo(db: Database, import_id: int, *, actor: str, reason: str = "") -> UndoR
 
 def _locked(connection: Connection, import_id: int, *, is_undone: bool) -> None:
     query = select(table.c.undone_at, table.c.undone_by).where(table.c.id == import_id).with_for_update()
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query).one_or_none() if abs(import_id) < 2**63 else None
     if row is None:
         raise ImportRefused(f"There is no import {import_id}.")
     if is_undone and row.undone_at is None:

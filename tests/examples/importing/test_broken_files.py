@@ -92,6 +92,11 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("more.json", b'[{"question": "a", "answer": "b"}] x', "JSON cannot be read at row 2: .*trailing garbage"),
     ("object.json", b'{"question": "a",\n "answer": "b"}', "no list of rows: expected .* data, examples, rows"),
     ("number.json", b"17", "no list of rows|JSON"),
+    (
+        "huge.json",
+        b'[{"question": "a", "answer": {"b": 18446744073709551616}}]',
+        "row 1: .* too large to keep; write it",
+    ),
     ("words.json", b"hello", "JSON cannot be read at row 1"),
     ("mixed.json", b'[{"question": "a", "answer": "b"}, 17]', "Row 2, field row: 17 is not a JSON object"),
     ("lists.json", b'[{"question": "a", "answer": "b"}, [{"a": 1}]]', "Row 2, field row: a list is not"),
@@ -130,6 +135,11 @@ BROKEN: list[tuple[str, bytes, str]] = [
         "Row 2, .*True is not a number",
     ),
     ("success.csv", csv_with(success="perhaps"), "Row 2, field success: 'perhaps' is not t, f, true"),
+    (
+        "differing.jsonl",
+        QA.encode() + QA.replace("}", ', "quality_score": 0.2}').encode(),
+        "Row 2, .*row 1 has the same request and answer with another score",
+    ),
     ("tags.csv", csv_with(tags="{bad tag}"), "Row 2, field tags: '{bad tag}' is not tags such as"),
     ("tags2.csv", csv_with(tags='{"a,b}'), "Row 2, field tags"),
     ("tags3.csv", csv_with(tags="x" * 65), "Row 2, field tags"),

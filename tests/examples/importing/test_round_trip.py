@@ -1,6 +1,8 @@
 """What is exported and imported again changes nothing, here or elsewhere."""
 
+import csv
 import datetime as dt
+import io
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from core.examples.filters import EVERYTHING, Filter
 from core.tables import CONTENT, examples
 from tests.examples.importing.files import execution, fingerprint, imported, stored, written
 
-words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12) | st.text(
+    "=+-@' \t\r\nab(1)|!", max_size=6
+)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | words,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
@@ -65,11 +69,36 @@ def test_an_export_is_the_same_here_and_becomes_the_same_elsewhere(
         connection.execute(examples.insert(), [{"execution_id": f"run-{n}", **row} for n, row in enumerate(values)])
     path = written(tmp_path, f"export.{form}", b"".join(export(database, EVERYTHING, form)))
     before = fingerprint(database)
-    assert imported(database, path, formulas="text").same == len(values)
+    assert imported(database, path).same == len(values)
     assert fingerprint(database) == before
-    assert imported(elsewhere, path, formulas="text").new == len(values)
+    assert imported(elsewhere, path).new == len(values)
     assert comparable(elsewhere) == comparable(database)
     assert b"".join(export(elsewhere, EVERYTHING, form)).count(b"\n") == path.read_bytes().count(b"\n")
+
+
+def test_no_cell_of_a_csv_export_runs_in_a_spreadsheet(database: Database, tmp_path: Path) -> None:
+    hostile = [
+        "=cmd|' /C calc'!A0",
+        "+1+cmd|' /C calc'!A0",
+        "-2+3",
+        "@SUM(1)",
+        "\t=1",
+        " =1",
+        "'=1",
+        "\r\n=1",
+        "- a list",
+    ]
+    rows = [execution(number, user_request=f"Say {text}", execution_plan=text) for number, text in enumerate(hostile)]
+    imported(database, written(tmp_path, "runs.jsonl", rows))
+    exported = b"".join(export(database, EVERYTHING, "csv")).decode()
+    cells = [row["execution_plan"] for row in csv.DictReader(io.StringIO(exported, newline=""))]
+    assert cells == [f"'{text}" for text in hostile]
+    assert imported(database, written(tmp_path, "export.csv", exported.encode())).same == len(hostile)
+
+
+def test_a_quote_in_front_of_a_sign_stays_in_the_files_of_others(database: Database, tmp_path: Path) -> None:
+    imported(database, written(tmp_path, "runs.csv", [execution(execution_plan="'-5 degrees', she said")]))
+    assert stored(database)[0]["execution_plan"] == "'-5 degrees', she said"
 
 
 def empty(db: Database) -> None:

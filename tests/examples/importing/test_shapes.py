@@ -1,6 +1,7 @@
 """Each kind of file becomes the examples it means."""
 
 import datetime as dt
+import json
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,19 @@ def test_rows_without_an_id_get_one_from_their_content(database: Database, tmp_p
     imported(database, written(tmp_path, "one.jsonl", [first]))
     result = imported(database, written(tmp_path, "two.jsonl", [first, {"question": "a", "answer": "c"}]))
     assert (result.new, result.same) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["late.jsonl", "late.json"])
+def test_a_field_that_begins_late_in_the_file_is_not_lost(database: Database, tmp_path: Path, name: str) -> None:
+    early = [{"question": f"What is {n}?", "answer": f"It is {n}."} for n in range(300)]
+    late = {"question": "Why?", "answer": "So.", "quality_score": 0.5, "tags": ["LATE"], "intent": "reason"}
+    imported(database, written(tmp_path, name, [*early, late]))
+    row = stored(database)[-1]
+    assert (row["quality_score"], row["tags"], row["intent"]) == (0.5, ["LATE"], "reason")
+
+
+def test_calls_of_tools_that_are_nested_too_deep_are_refused_by_name(database: Database, tmp_path: Path) -> None:
+    deep = json.loads("[" * 200 + "]" * 200)
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "", "tool_calls": deep}]
+    with pytest.raises(ImportRefused, match=r"field messages: .* JSON nested at most 100 levels deep"):
+        imported(database, written(tmp_path, "runs.jsonl", [{"messages": messages}]))
