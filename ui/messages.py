@@ -1,4 +1,4 @@
-"""What just happened, at the top of the page, with Undo where the act can be undone."""
+"""What just happened, with Undo where the act can be undone; at the foot of the window, where it is always seen."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,15 +40,15 @@ def attempt(act: Callable[[], None]) -> bool:
 
 
 def show() -> None:
-    """Draw the notice, if there is one. Called by the router, above every page."""
+    """Draw the notice, if there is one, over whatever part of the page is in view. Called by the router."""
     notice: Notice | None = st.session_state.get(_KEY)
     if notice is None:
         return
-    with st.container(horizontal=True, vertical_alignment="center", key="notice_bar"):
-        box = st.error if notice.failed else st.success
-        box(
-            plain(notice.text), icon=":material/error:" if notice.failed else ":material/check_circle:", width="stretch"
-        )
+    with st.bottom, st.container(horizontal=True, vertical_alignment="center", key="notice_bar"):
+        # Narrower than its text, so that the buttons stay beside a long sentence and it is the sentence that wraps.
+        with st.container(width="stretch"):
+            box = st.error if notice.failed else st.success
+            box(plain(notice.text), icon=":material/error:" if notice.failed else ":material/check_circle:")
         if notice.undo is not None:
             st.button("Undo", key="notice_undo", icon=":material/undo:", on_click=_undo)
         st.button("Dismiss", key="notice_dismiss", icon=":material/close:", type="tertiary", on_click=_dismiss)
