@@ -38,8 +38,9 @@ def run() -> None:
         with st.spinner("Opening the database… the first start creates it."):
             RUNNING.database()
         session.adopt_from_url()
-        page = st.navigation(pages(empty=cached.is_empty(session.database())))
-        frame.sidebar()
+        empty = cached.is_empty(session.database())
+        page = st.navigation(pages(empty=empty))
+        frame.sidebar(empty=empty)
         frame.workspace_badge()
         st.set_page_config(page_title=f"{page.title} · Whetstone")
         session.note_page(page.url_path)
