@@ -46,7 +46,7 @@ def test_a_file_is_imported_and_looked_at(visit: Visit, database: Database, tmp_
 
     expect(page.get_by_text("Imported runs.jsonl: 40 new")).to_be_visible()
     assert store.count(database, EVERYTHING) == 40
-    page.get_by_role("link", name="Data").click()
+    page.get_by_role("link", name="See the data").click()
     expect(page.get_by_text("1 to 40 of 40 examples")).to_be_visible()
 
 
