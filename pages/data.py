@@ -14,7 +14,8 @@ numbers = cached.overview(db, chosen)
 
 if not numbers.total:
     st.info("No examples yet. This page will show them with their quality, outcome and tags, to filter and to tag.")
-    st.page_link("../pages/importing.py", label="Import a file", icon=":material/upload_file:")
+    if st.button("Import a file", key="data_import", type="primary", icon=":material/upload_file:"):
+        st.switch_page("../pages/importing.py")
 else:
     metric_cards.draw(numbers)
     filter_bar.draw(db, chosen)

@@ -21,9 +21,11 @@ def work_on(path: Path) -> None:
     mapping = import_choices.columns(found)
     chosen = import_choices.settings(found)
     options = import_choices.options(mapping, chosen)
-    import_choices.first_rows(importing.inspect(path, options))
+    first = importing.inspect(path, options)
+    import_choices.first_rows(first)
     checked = import_run.check(db, path, options)
     if checked is None:
+        import_choices.first_failures(first)
         return
     import_choices.scale(checked.scale)
     import_choices.summary(checked)

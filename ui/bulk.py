@@ -200,7 +200,7 @@ def _by_quality(db: Database, chosen: Filter) -> None:
             ))  # fmt: skip
 
         st.button(
-            "Tag them",
+            f"Tag {count(number, 'example')}",
             key="bulk_quality_go",
             type="primary",
             disabled=not number,

@@ -40,6 +40,13 @@ def label(name: str, length: int = 28) -> str:
     return html.escape(short) or "(none)"
 
 
+def whole(highest: int) -> dict[str, Any]:
+    """Ticks of an axis that counts things: never half a thing, and 2k rather than 2000."""
+    if highest < 5:
+        return {"dtick": 1}
+    return {"tickformat": "~s"} if highest >= 1_000 else {}
+
+
 def quality_histogram(counts: Sequence[int]) -> go.Figure:
     """How many examples have which quality; one bar for each twentieth."""
     width = 1 / len(counts)
@@ -53,7 +60,8 @@ def quality_histogram(counts: Sequence[int]) -> go.Figure:
         customdata=spans,
         hovertemplate="quality %{customdata}<br>%{y:,} examples<extra></extra>",
     )
-    return _figure([bars], "Quality", "quality score (0 to 1)", "examples", xaxis={"range": [0, 1], "dtick": 0.2})
+    return _figure([bars], "Quality", "quality score (0 to 1)", "examples",
+                   xaxis={"range": [0, 1], "dtick": 0.2}, yaxis=whole(max(counts, default=0)))  # fmt: skip
 
 
 def by_intent(groups: Sequence[Group]) -> go.Figure:
@@ -75,7 +83,8 @@ def by_intent(groups: Sequence[Group]) -> go.Figure:
         "success %{customdata[2]}<extra></extra>",
     )
     ticks = {"tickvals": list(range(len(groups))), "ticktext": [label(group.name) for group in groups]}
-    x = {"nticks": 4, "tickangle": 0}
+    # Few, for they stand side by side in a narrow card.
+    x = {"tickangle": 0, "nticks": 3, **whole(max((group.count for group in groups), default=0))}
     return _figure(
         [bars], "Intents", "examples", "", xaxis=x, yaxis={**ticks, "range": [max(len(groups), 6) - 0.5, -0.5]}
     )
@@ -102,7 +111,8 @@ def timeline(months: Sequence[Month]) -> go.Figure:
             ("unknown", "unknown", UNKNOWN),
         )
     ]
-    figure = _figure(parts, "Months, by outcome", "month created (UTC)", "examples")
+    highest = max((month.succeeded + month.failed + month.unknown for month in months), default=0)
+    figure = _figure(parts, "Months, by outcome", "month created (UTC)", "examples", yaxis=whole(highest))
     return figure.update_layout(
         barmode="stack",
         showlegend=True,
@@ -129,7 +139,11 @@ def draw(
     on_click: Clicked | None = None,
     on_brush: Brushed | None = None,
 ) -> None:
-    """Draw it. `on_click` gets the position of a bar, `on_brush` both ends of what was dragged over on the x axis."""
+    """Draw it. `on_click` gets the position of a bar, `on_brush` both ends of what was dragged over on the x axis.
+
+    One of them only: Streamlit passes no clicks on from a chart in which a drag selects.
+    """
+    assert on_click is None or on_brush is None, "a chart is clicked or brushed, not both"
     modes: list[Literal["points", "box"]] = [*(["points"] if on_click else []), *(["box"] if on_brush else [])]
     # A drag would otherwise zoom; here it chooses, sideways only.
     figure.update_layout(dragmode="select" if on_brush else False, selectdirection="h")

@@ -30,10 +30,9 @@ def _quality(numbers: Statistics) -> None:
         charts.quality_histogram(numbers.histogram),
         key="chart_quality",
         alt="Histogram of quality scores from 0 to 1 in 20 bars. Drag over bars to filter by quality.",
-        on_click=lambda bar: _quality_between(bar / 20, (bar + 1) / 20),
         on_brush=lambda low, high: _quality_between(round(low * 20) / 20, round(high * 20) / 20),
     )
-    st.caption(f"{numbers.scored:,} have a score. Drag over bars, or click one, to filter.")
+    st.caption(f"{numbers.scored:,} have a score. Drag over bars to filter.")
 
 
 def _quality_between(low: float, high: float) -> None:
@@ -60,17 +59,20 @@ def _months(months: tuple[Month, ...]) -> None:
     charts.draw(
         charts.timeline(months),
         key="chart_months",
-        alt="Examples by month, stacked by outcome. Drag over months, or click one, to filter by date.",
-        on_click=lambda bar: _between(months[bar].month, months[bar].month),
+        alt="Examples by month, stacked by outcome. Drag over months to filter by date.",
         on_brush=lambda first, last: _brushed(months, str(first), str(last)),
     )
-    st.caption("Drag over months, or click one, to filter.")
+    st.caption("Drag over months to filter.")
 
 
 def _brushed(months: tuple[Month, ...], first: str, last: str) -> None:
-    """Every month whose middle lies under the brush; Plotly gives the ends as dates, with or without a time."""
+    """Every month whose middle lies under the brush; a drag within one bar means that bar.
+
+    Plotly gives the ends as dates, with or without a time.
+    """
     low, high = sorted((first[:10], last[:10]))
     under = [month.month for month in months if low <= f"{month.month:%Y-%m}-15" <= high]
+    under = under or [month.month for month in months if f"{month.month:%Y-%m}" == low[:7]]
     if under:
         _between(under[0], under[-1])
 

@@ -132,7 +132,8 @@ def _freeze(db: Database, draft: Draft, review: Review | None, number: int) -> N
         if reason is not None:
             st.markdown(f":red[:material/block:] {plain(reason)}", width="content")
         else:
-            kind = "A new dataset." if number == 1 else f"Versions 1 to {number - 1} stay as they are."
+            former = "Version 1 stays as it is." if number == 2 else f"Versions 1 to {number - 1} stay as they are."
+            kind = "A new dataset." if number == 1 else former
             st.caption(f"{kind} A frozen version never changes.", width="content")
 
 

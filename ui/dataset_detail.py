@@ -272,6 +272,8 @@ def _made(version: DatasetVersion) -> None:
         f"Train {split.train} %, validation {split.validation} %, test {split.test} %, seed {split.seed}; "
         f"examples with {GROUPS[split.group]} stay together."
     )
+    if version.is_open:  # nothing is known yet
+        return
     st.markdown("**Left out**")
     lines = [f"{number:,}: {_LEFT_OUT.get(reason, reason)}" for reason, number in version.left_out.items()]
     st.text("\n".join(lines) or "Nothing.")

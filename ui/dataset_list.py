@@ -14,9 +14,9 @@ from ui import cached, dataset_place, dataset_progress
 from ui.formatting import ago, count, plain, size
 
 _STATUS = {
-    "legacy": "file of the original system",
-    "queued": "⏳ waiting",
-    "building": "⏳ building",
+    "legacy": "↩ original file",
+    "queued": "◔ waiting",
+    "building": "◑ building",
     "frozen": "❄ frozen",
     "failed": "✗ failed",
     "cancelled": "– stopped",
@@ -53,7 +53,8 @@ def _begin() -> None:
         "No dataset yet, and no examples to make one from. A dataset is a frozen, numbered choice of examples, "
         "ready to train on. Import examples first; then choose the best of them on the Data page."
     )
-    st.page_link("../pages/importing.py", label="Import a file", icon=":material/upload_file:")
+    if st.button("Import a file", key="list_import", type="primary", icon=":material/upload_file:"):
+        st.switch_page("../pages/importing.py")
 
 
 def _new(db: Database) -> None:
@@ -138,7 +139,7 @@ def _frame(versions: Sequence[DatasetVersion]) -> pd.DataFrame:
             "open": ["Open"] * len(versions),
             "name": [version.name for version in versions],
             "version": [version.version for version in versions],
-            "status": [_STATUS[version.status] + (", archived" if version.archived_at else "") for version in versions],
+            "status": ["▣ archived" if version.archived_at else _STATUS[version.status] for version in versions],
             "records": pd.Series([_records(version) for version in versions], dtype="Int64"),
             "splits": [splits_in_words(version) for version in versions],
             "quality": pd.Series([version.avg_quality for version in versions], dtype="float64"),
@@ -173,14 +174,14 @@ def tokens(version: DatasetVersion) -> str | None:
 def _columns(open_row: Callable[[], None]) -> dict[str, Any]:
     config = st.column_config
     return {
-        "open": config.ButtonColumn("", width=64, type="tertiary", key="list_open", on_click=open_row),
-        "name": config.TextColumn("Dataset", width=180),
-        "version": config.NumberColumn("Version", width=70),
-        "status": config.TextColumn("State", width=105),
-        "records": config.NumberColumn("Records", format="localized", width=90),
-        "splits": config.TextColumn("Train / validation / test", width=165),
-        "quality": config.ProgressColumn("Quality", min_value=0, max_value=1, format="%.2f", width=115),
-        "tokens": config.TextColumn("Tokens", width=120, alignment="right"),
+        "open": config.ButtonColumn("", width=56, type="tertiary", key="list_open", on_click=open_row),
+        "name": config.TextColumn("Dataset", width=150),
+        "version": config.NumberColumn("Version", width=64),
+        "status": config.TextColumn("State", width=92),
+        "records": config.NumberColumn("Records", format="localized", width=74),
+        "splits": config.TextColumn("Train / validation / test", width=158),
+        "quality": config.ProgressColumn("Quality", min_value=0, max_value=1, format="%.2f", width=96),
+        "tokens": config.TextColumn("Tokens", width=112, alignment="right"),
         "size": config.TextColumn("Size", width=85, alignment="right"),
         "verified": config.TextColumn("Verified", width=105),
         "by": config.TextColumn("By", width=90),

@@ -23,6 +23,18 @@ def offer(company: Database) -> None:
         _load(company)
 
 
+def offering() -> None:
+    """The way to it for those who have data of their own already."""
+    if st.button(
+        "Load the demo company",
+        key="demo_offer",
+        type="tertiary",
+        icon=":material/science:",
+        help="A year of invented executions to play with, in a workspace of its own. One click removes it again.",
+    ):
+        _load(RUNNING.database())
+
+
 def _load(company: Database) -> None:
     bar = st.progress(0.0, "Inventing a company…")
 

@@ -60,9 +60,8 @@ def _draw() -> None:
         _way(example.id)
         _head(db, example)
         _said()
-        view = st.segmented_control(
-            "View", list(_VIEWS), default="Read", required=True, key="drawer_view", label_visibility="collapsed"
-        )
+        view = st.pills("View", list(_VIEWS), default="Read", required=True, key="drawer_view",
+                        label_visibility="collapsed")  # fmt: skip
         _VIEWS[view](db, example)
     except WhetstoneError as error:
         st.error(plain(str(error)))
@@ -113,14 +112,21 @@ def _tags(db: Database, example: store.Example) -> None:
     if st.session_state.get(key) != example.tags:
         st.session_state[key] = list(example.tags)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.multiselect(
-            "Tags",
-            list(dict.fromkeys([*BUILT_IN, *cached.choices(db).tags, *example.tags])),
-            key=key,
-            accept_new_options=True,
-            placeholder="none",
-            on_change=lambda: _retag(db, example, st.session_state[key]),
-        )
+        # As wide as a narrow window, where both buttons then stand in a line of their own.
+        with st.container(width="stretch"):
+            st.multiselect(
+                "Tags",
+                list(dict.fromkeys([*BUILT_IN, *cached.choices(db).tags, *example.tags])),
+                key=key,
+                accept_new_options=True,
+                placeholder="none",
+                on_change=lambda: _retag(db, example, st.session_state[key]),
+            )
+        _verdicts(db, example)
+
+
+def _verdicts(db: Database, example: store.Example) -> None:
+    with st.container(horizontal=True, width="content"):
         for word, tag, shortcut, icon in (
             ("Approve", "MANUAL_APPROVED", "A", ":material/thumb_up:"),
             ("Exclude", "EXCLUDE", "X", ":material/visibility_off:"),

@@ -15,7 +15,7 @@ import streamlit as st
 from core.database import Database
 from core.examples import store
 from core.examples.filters import Filter
-from ui import drawer
+from ui import drawer, tables
 from ui.formatting import count
 
 _SIZES = (25, 50, 100, 200)
@@ -107,7 +107,7 @@ def _grid(rows: Sequence[store.ExampleRow]) -> None:
             _frame(rows),
             key=key,
             hide_index=True,
-            height=min(38 + 35 * max(len(rows), 1), 600),
+            height=tables.height(len(rows), 600),
             on_select=choose,
             selection_mode="multi-row",
             selection_default={"selection": {"rows": positions}},
@@ -139,14 +139,14 @@ def _columns(ids: tuple[int, ...]) -> dict[str, Any]:
     config = st.column_config
     return {
         "open": config.ButtonColumn(
-            "", width=64, type="tertiary", key="row_open", on_click=drawer.open_row, args=(ids,)
+            "", width=56, type="tertiary", key="row_open", on_click=drawer.open_row, args=(ids,)
         ),
-        "created_at": config.DatetimeColumn("Created (UTC)", format="YYYY-MM-DD HH:mm", width=128),
-        "request": config.TextColumn("Request", width=290),
-        "intent": config.TextColumn("Intent", width=125),
-        "quality": config.ProgressColumn("Quality", min_value=0, max_value=1, format="%.2f", width=115),
-        "success": config.TextColumn("Success", width=95),
-        "tags": config.ListColumn("Tags", width=190),
+        "created_at": config.DatetimeColumn("Created (UTC)", format="YYYY-MM-DD HH:mm", width=122),
+        "request": config.TextColumn("Request", width=220),
+        "intent": config.TextColumn("Intent", width=118),
+        "quality": config.ProgressColumn("Quality", min_value=0, max_value=1, format="%.2f", width=96),
+        "success": config.TextColumn("Success", width=80),
+        "tags": config.ListColumn("Tags", width=200),
         "trainable": config.CheckboxColumn("Trainable", width=80, help="Holds something a model could learn."),
         "agent": config.TextColumn("Agent", width=110),
         "model": config.TextColumn("Model", width=130),

@@ -4,14 +4,18 @@ import datetime as dt
 import re
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+#: Where Markdown finds an address even in escaped text: after a scheme, `www`, or the `@` of a mail address.
+_ADDRESS = re.compile(r"(https?:)(?=//)|(www)(?=\.)|(@)(?=[-\w]+\.[-\w])", re.IGNORECASE)
+_JOINER = "\u2060"
 
 
 def plain(text: str) -> str:
     """Text that may hold captured words, made safe where Streamlit reads Markdown (messages, captions, labels).
 
-    Every punctuation sign is escaped, so that no link, image, directive or formula is left in it.
+    Every punctuation sign is escaped, so that no link, image, directive or formula is left in it. Bare addresses would
+    still become links; an invisible word joiner keeps them text.
     """
-    return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+    return _PUNCTUATION.sub(r"\\\1", _ADDRESS.sub(rf"\g<0>{_JOINER}", " ".join(text.split())))
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -18,8 +18,8 @@ def configure() -> None:
     st.logo(str(ASSETS / "wordmark.svg"), size="large", icon_image=str(ASSETS / "mark.svg"))
 
 
-def sidebar() -> None:
-    """Which workspace, and where its data lives."""
+def sidebar(*, empty: bool) -> None:
+    """Which workspace, and where its data lives. While it is empty, the first page offers the demo company."""
     names = session.workspace_names()
     with st.sidebar:
         if len(names) > 1:
@@ -33,6 +33,8 @@ def sidebar() -> None:
             )
         if session.workspace() == session.DEMO:
             demo.dropping()
+        elif session.DEMO not in names and not empty:
+            demo.offering()
         where = "your PostgreSQL" if settings().database_url else "embedded, on this computer"
         st.caption(f"Database: {where}")
 

@@ -9,6 +9,7 @@ import streamlit as st
 from core.examples import importing
 from core.examples.importing import ImportOptions, Inspection, Preview, RowError, ScaleFinding
 from core.examples.tags import BUILT_IN
+from ui import tables
 from ui.formatting import count, plain, shortened
 
 _NO_COLUMN = "(no column)"
@@ -28,10 +29,12 @@ def columns(found: Inspection) -> dict[str, str]:
     title = "Columns" if required else "Columns: choose the one that holds the request"
     chosen = {}
     with st.expander(title, expanded=not found.shape or not required, key="import_columns"):
-        st.caption("Each field of an example, and the column of the file that fills it.")
+        st.caption(
+            "Each field of an example, and the column of the file that fills it. Only the user request is needed."
+        )
         with st.grid(3, min_column_width=220):
-            for field, expects in found.fields.items():
-                chosen[field] = _column(field, expects, found)
+            for field in sorted(found.fields, key=lambda name: name != "user_request"):
+                chosen[field] = _column(field, found.fields[field], found)
     suggested = found.mapping
     return {field: column for field, column in chosen.items() if column and column != suggested.get(field)} | {
         field: column for field, column in suggested.items() if chosen.get(field) == column and not found.shape
@@ -42,13 +45,17 @@ def _column(field: str, expects: str, found: Inspection) -> str:
     options = ["", *found.columns]
     suggested = found.mapping.get(field, "")
     return st.selectbox(
-        field.replace("_", " ").capitalize(),
+        _named(field),
         options,
         index=options.index(suggested) if suggested in options else 0,
         key=f"import_map_{field}_{hash(found.columns)}",
         format_func=lambda name: shortened(name, 60) or _NO_COLUMN,
         help=plain(expects),
     )
+
+
+def _named(field: str) -> str:
+    return field.replace("_", " ").capitalize()
 
 
 def settings(found: Inspection) -> dict[str, Any]:
@@ -85,10 +92,18 @@ def first_rows(found: Inspection) -> None:
     )
     st.markdown(f"**First rows, by field** :gray[({plain(what)}; scores as in the file)]")
     if found.records:
-        frame = records(found.records)
-        st.dataframe(frame, key="import_first_rows", hide_index=True, height=min(38 + 35 * len(frame), 250))
+        frame = records(found.records).rename(columns=_named)
+        st.dataframe(frame, key="import_first_rows", hide_index=True, height=tables.height(len(frame), 250))
+    elif "user_request" not in found.mapping:
+        st.text("Nothing to show until the column with the request is chosen. The file itself begins like this:")
+        frame = pd.DataFrame([{name: _cell(value) for name, value in row.items()} for row in found.rows])
+        st.dataframe(frame, key="import_raw_rows", hide_index=True, height=tables.height(len(frame), 250))
     else:
-        st.text("Nothing to show until the column with the request is chosen.")
+        st.text("None of the first rows can be imported.")
+
+
+def first_failures(found: Inspection) -> None:
+    """Those of the first rows, as long as nobody looked at all of them."""
     failing(found.errors, total=len(found.errors), key="import_first_errors")
 
 
@@ -145,7 +160,7 @@ def options(mapping: dict[str, str], chosen: dict[str, Any]) -> ImportOptions:
 
 def summary(found: Preview) -> None:
     """What the import would do to every row of the file."""
-    with st.grid(6, min_column_width=120):
+    with st.grid(3, min_column_width=130):
         st.metric("Rows in the file", f"{found.rows:,}", border=True)
         st.metric("New", f"{found.new:,}", border=True)
         st.metric(
@@ -170,4 +185,4 @@ def failing(errors: tuple[RowError, ...], *, total: int, key: str) -> None:
     more = "" if total <= len(errors) else f" The first {len(errors):,} are shown."
     st.markdown(f":material/error: **{count(total, 'row')} cannot be imported.**{more}")
     frame = pd.DataFrame(errors, columns=["Row", "Field", "Value", "Expected"])
-    st.dataframe(frame, key=key, hide_index=True, height=min(38 + 35 * len(frame), 250))
+    st.dataframe(frame, key=key, hide_index=True, height=tables.height(len(frame), 250))

@@ -86,6 +86,7 @@ def _done(db: Database, path: Path, result: ImportResult) -> None:
     messages.done(
         f"Imported {path.name}: {numbers}.",
         undo=lambda: import_list.undone(db, import_id),
+        onward=("../pages/data.py", "See the data"),
     )
 
 

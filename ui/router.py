@@ -38,16 +38,16 @@ def run() -> None:
         with st.spinner("Opening the database… the first start creates it."):
             RUNNING.database()
         session.adopt_from_url()
-        page = st.navigation(pages(empty=cached.is_empty(session.database())))
-        frame.sidebar()
+        empty = cached.is_empty(session.database())
+        page = st.navigation(pages(empty=empty))
+        frame.sidebar(empty=empty)
         frame.workspace_badge()
+        st.set_page_config(page_title=f"{page.title} · Whetstone")
         session.note_page(page.url_path)
-        notice = st.container()
         try:
             page.run()
         finally:  # also when the page stops early; last, so that what the page itself has to say is in it
-            with notice:
-                messages.show()
+            messages.show()
         modals.draw()
     except (DatabaseUnavailable, MigrationRefused) as error:
         trouble(str(error))

@@ -1,12 +1,21 @@
 """Grids. A cell shows captured text as it is: the grid draws it, nothing reads it as Markdown or HTML."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import orjson
 import pandas as pd
 import streamlit as st
 
 from core.audit import Entry
+
+#: What a row takes at most, at the size of letters in `.streamlit/config.toml`.
+_ROW = 33
+
+
+def height(rows: int, highest: int) -> int | Literal["content"]:
+    """As high as its rows, so that no empty ones follow; from `highest` pixels on it scrolls."""
+    return "content" if (rows + 1) * _ROW <= highest else highest
 
 
 def audit_table(lines: Sequence[Entry], *, key: str) -> None:
@@ -26,17 +35,18 @@ def audit_table(lines: Sequence[Entry], *, key: str) -> None:
         frame,
         key=key,
         hide_index=True,
-        height=min(38 + 35 * len(lines), 720),
+        height=height(len(lines), 720),
+        placeholder="–",
         alt="Audit log: when, who, what, to which thing, how many rows, why, before and after.",
         column_config={
-            "when": st.column_config.DatetimeColumn("When (UTC)", format="YYYY-MM-DD HH:mm:ss", width="medium"),
-            "who": st.column_config.TextColumn("Who", width="small"),
-            "what": st.column_config.TextColumn("What", width="small"),
-            "to": st.column_config.TextColumn("To"),
-            "rows": st.column_config.NumberColumn("Rows", format="localized", width="small"),
-            "why": st.column_config.TextColumn("Why"),
-            "before": st.column_config.TextColumn("Before"),
-            "after": st.column_config.TextColumn("After"),
+            "when": st.column_config.DatetimeColumn("When (UTC)", format="YYYY-MM-DD HH:mm:ss", width=142),
+            "who": st.column_config.TextColumn("Who", width=96),
+            "what": st.column_config.TextColumn("What", width=95),
+            "to": st.column_config.TextColumn("To", width=130),
+            "rows": st.column_config.NumberColumn("Rows", format="localized", width=70),
+            "why": st.column_config.TextColumn("Why", width=230),
+            "before": st.column_config.TextColumn("Before", width=200),
+            "after": st.column_config.TextColumn("After", width=300),
         },
     )
 

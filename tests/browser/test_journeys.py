@@ -1,5 +1,6 @@
 """What a person does, from the first start on, in a real browser."""
 
+import datetime as dt
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from core.database import Database
 from core.examples import store
 from core.examples.filters import EVERYTHING
 from tests.browser.conftest import NARROW, WIDE, Visit, brush, fits, grid, pick_row, settled
-from tests.served import add
+from tests.served import START, add
 
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -45,7 +46,7 @@ def test_a_file_is_imported_and_looked_at(visit: Visit, database: Database, tmp_
 
     expect(page.get_by_text("Imported runs.jsonl: 40 new")).to_be_visible()
     assert store.count(database, EVERYTHING) == 40
-    page.get_by_role("link", name="Data", exact=True).click()
+    page.get_by_role("link", name="See the data").click()
     expect(page.get_by_text("1 to 40 of 40 examples")).to_be_visible()
 
 
@@ -63,6 +64,21 @@ def test_a_brush_over_a_chart_becomes_the_filter(visit: Visit, database: Databas
     expect(page.get_by_text(re.compile(r"of 21 examples"))).to_be_visible()
 
 
+def test_back_takes_a_brush_back_as_a_whole(visit: Visit, database: Database) -> None:
+    add(database, *({"created_at": START + dt.timedelta(days=30 * number)} for number in range(6)))
+    page = visit("/data")
+    expect(page).to_have_title("Data · Whetstone")
+    brush(page, "chart_months", 0.3, 0.7)
+    assert "from=" in page.url
+    assert "to=" in page.url
+
+    page.go_back()
+
+    expect(page.get_by_text("1 to 6 of 6 examples")).to_be_visible()
+    assert "from=" not in page.url
+    assert "to=" not in page.url
+
+
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_selected_rows_are_excluded_and_brought_back(
     visit: Visit, database: Database, viewport: dict[str, int]
@@ -75,7 +91,8 @@ def test_selected_rows_are_excluded_and_brought_back(
     expect(page.get_by_text("2 selected")).to_be_visible()
     page.get_by_role("button", name="Exclude", exact=True).click()
 
-    expect(page.get_by_text("2 examples now have EXCLUDE")).to_be_visible()
+    expect(page.get_by_text("2 examples now have EXCLUDE")).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Undo")).to_be_in_viewport()
     expect(page.get_by_text("1 to 3 of 3 examples")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("1 to 5 of 5 examples")).to_be_visible()

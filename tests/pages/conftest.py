@@ -47,4 +47,4 @@ def text(app: AppTest) -> str:
         app.error,
         app.warning,
     ]
-    return "\n".join(str(part.value) for kind in parts for part in kind).replace("\\", "")
+    return "\n".join(str(part.value) for kind in parts for part in kind).replace("\\", "").replace("\u2060", "")

@@ -359,14 +359,31 @@ def test_a_score_is_overruled_with_a_reason(visit: Visit, database: Database) ->
     (example,) = add(database, {})
     app = opened(visit, example, drawer_view="Score")
 
-    app.slider(key=f"score_value_{example}").set_value(0.25)
+    app.number_input(key=f"score_value_{example}").set_value(0.25)
     app.text_input(key=f"score_reason_{example}").set_value("it missed the point")
     app.button(key="score_save").click().run()
 
     assert store.get(database, example).quality_score == 0.25
+    assert "Quality 0.25" in text(app)  # the head of the drawer is not a run behind
     app = opened(visit, example, drawer_view="History")
     assert "it missed the point" in text(app)
     assert "from 0.80, succeeded to 0.25, succeeded" in text(app)
+
+
+def test_an_example_without_a_score_gets_one_by_typing_it_and_loses_it_by_emptying_it(
+    visit: Visit, database: Database
+) -> None:
+    (example,) = add(database, {"quality_score": None})
+    app = opened(visit, example, drawer_view="Score")
+    assert app.number_input(key=f"score_value_{example}").value is None
+
+    for value in (0.8, None):
+        app.number_input(key=f"score_value_{example}").set_value(value)
+        app.text_input(key=f"score_reason_{example}").set_value("read it")
+        app.button(key="score_save").click().run()
+
+        assert "Saved. What it was" in text(app)
+        assert store.get(database, example).quality_score == value
 
 
 def test_the_drawer_approves_and_takes_it_back(visit: Visit, database: Database) -> None:

@@ -209,6 +209,7 @@ class TestCreating:
         freeze(database, "all-plans")
         app = visit("datasets", new="1")
         assert app.button(key="new_freeze").label.replace("\\", "") == "Freeze version 2 of all-plans"
+        assert "Version 1 stays as it is." in text(app)
 
     def test_an_error_blocks_and_says_why_beside_the_button(self, visit: Visit, database: Database) -> None:
         some(database, context={"turns": [{"role": "assistant", "content": "out of order"}]})
@@ -297,6 +298,7 @@ class TestBuilding:
         version = queued(database)
         app = visit("datasets", dataset="plans", version="1")
         assert "Waiting for a free worker" in str(app.get("progress")[0].proto)
+        assert "Left out" not in text(app)  # not known yet
 
         click(app, f"build_stop_{version.id}")
 

@@ -8,6 +8,7 @@ from core.running import RUNNING
 from core.settings import settings
 from tests.pages.conftest import Visit, text
 from tests.served import add, forget
+from ui import demo
 
 
 def test_an_empty_workspace_offers_the_three_ways_to_begin(visit: Visit) -> None:
@@ -44,6 +45,21 @@ def test_the_demo_company_is_loaded_shown_with_its_badge_and_dropped_whole(visit
     assert not app.exception
     assert not workspaces.exists(database, "demo")
     assert "The demo company was removed" in text(app)
+
+
+def test_a_company_with_data_of_its_own_can_still_load_the_demo(
+    visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "_EXAMPLES", 20)
+    assert "demo_offer" not in [button.key for button in visit().button]  # the first page offers it
+    add(database, {})
+    app = visit("data")
+
+    app.button(key="demo_offer").click().run()
+
+    assert not app.exception
+    assert app.metric[0].value == "20"
+    assert "demo_offer" not in [button.key for button in app.button]
 
 
 def test_the_sidebar_switches_between_the_company_and_the_demo(visit: Visit, database: Database) -> None:

@@ -1,6 +1,7 @@
 """How numbers, times and foreign text are shown."""
 
 import datetime as dt
+import re
 
 import pytest
 
@@ -16,10 +17,19 @@ NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 def test_no_sign_that_markdown_knows_is_left_unescaped(text: str) -> None:
     shown = formatting.plain(text)
 
-    assert shown.replace("\\", "") == text
+    assert shown.replace("\\", "").replace("\u2060", "") == text
     assert all(
-        sign.isalnum() or sign.isspace() or shown[at - 1] == "\\" or sign == "\\" for at, sign in enumerate(shown)
+        sign.isalnum() or sign.isspace() or sign == "\u2060" or shown[at - 1] == "\\" or sign == "\\"
+        for at, sign in enumerate(shown)
     )
+
+
+@pytest.mark.parametrize("address", ["http://a.example/x", "HTTPS://a.example", "www.a.example", "me@a.example"])
+def test_a_bare_address_does_not_become_a_link(address: str) -> None:
+    read = formatting.plain(f"see {address} there").replace("\\", "")
+
+    assert not re.search(r"https?://|www\.|[-.\w+]+@[-\w]", read, re.IGNORECASE)
+    assert read.replace("\u2060", "") == f"see {address} there"
 
 
 def test_lines_become_one() -> None:
