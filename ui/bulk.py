@@ -32,7 +32,7 @@ def draw(db: Database, chosen: Filter, total: int) -> None:
             _button(db, "Exclude", "EXCLUDE", ":material/visibility_off:", target, number)
             _export(target, number)
             _dataset(target, number)
-            with st.popover("More", icon=":material/more_horiz:", key="bulk_more"):
+            with modals.popover("More", icon=":material/more_horiz:", key="bulk_more"):
                 _old_data(db)
                 _by_quality(db, chosen)
 
@@ -85,12 +85,14 @@ def _begin(target: Filter | Sequence[int], number: int, doing: str, act: Callabl
         modals.ask(f"{doing}?", f"This is about all {count(number, 'example')} in the filter. It can be undone.",
                    yes=f"{doing}: {count(number, 'example')}", act=act)  # fmt: skip
     else:
+        modals.close_popovers()
         messages.attempt(act)
 
 
 def _tag(db: Database, verb: tagging.Verb, target: Filter | Sequence[int], number: int) -> None:
     word = "Add tags" if verb == "add" else "Remove tags"
-    with st.popover(word, icon=":material/new_label:" if verb == "add" else ":material/label_off:", key=f"bulk_{verb}"):
+    icon = ":material/new_label:" if verb == "add" else ":material/label_off:"
+    with modals.popover(word, icon=icon, key=f"bulk_{verb}"):
         names = st.multiselect(
             word,
             list(dict.fromkeys([*BUILT_IN, *cached.choices(db).tags])),

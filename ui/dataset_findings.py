@@ -7,7 +7,7 @@ from core.datasets import concerned
 from core.datasets.candidates import Choice
 from core.datasets.checks import Finding, Review
 from core.examples.tags import BUILT_IN
-from ui import bulk, dataset_draft, dataset_place
+from ui import bulk, dataset_draft, dataset_place, modals
 from ui.formatting import count, plain
 from ui.messages import attempt
 
@@ -45,7 +45,7 @@ def _acts(db: Database, choice: Choice, finding: Finding) -> None:
     if st.button(f"Open {which}", key=f"find_open_{finding.code}", icon=":material/table_chart:"):
         ids = _ids(db, choice, finding)[:_LINKED]
         st.switch_page(dataset_place.DATA_PAGE, query_params=dataset_place.of_ids(ids))
-    with st.popover(f"Tag {number:,}", icon=":material/new_label:", key=f"find_tag_{finding.code}"):
+    with modals.popover(f"Tag {number:,}", icon=":material/new_label:", key=f"find_tag_{finding.code}"):
         tag = st.selectbox("Tag", list(BUILT_IN), key=f"find_tag_name_{finding.code}", index=_index("LOW_QUALITY"))
         st.caption(BUILT_IN[tag])
         st.button(
@@ -78,5 +78,6 @@ def _ids(db: Database, choice: Choice, finding: Finding) -> tuple[int, ...]:
 
 
 def _tag(db: Database, choice: Choice, finding: Finding, tag: str) -> None:
+    modals.close_popovers()
     reason = f"found while preparing a dataset: {finding.code}"
     attempt(lambda: bulk.change_tags(db, "add", _ids(db, choice, finding), [tag], reason=reason))

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ui.formatting import plain
 from ui.messages import attempt
 
 _KEY = "modal"
+_POPOVERS = "popovers"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,20 @@ class Question:
 def show(draw: Callable[[], None]) -> None:
     """Open a window on this run's end. `draw` is a function under `st.dialog` that passes `close` as `on_dismiss`."""
     st.session_state[_KEY] = draw
+    close_popovers()
+
+
+def popover(label: str, *, key: str, icon: str) -> DeltaGenerator:
+    """A popover out of which a window is opened. Left to itself it would stay open, and lie over the window."""
+    st.session_state.setdefault(_POPOVERS, set()).add(key)
+    return st.popover(label, icon=icon, key=key, on_change="rerun")
+
+
+def close_popovers() -> None:
+    """Only in a callback: the popovers of a run cannot be closed once they are drawn."""
+    for key in st.session_state.get(_POPOVERS, ()):
+        if key in st.session_state:
+            st.session_state[key] = False
 
 
 def ask(title: str, sentence: str, *, yes: str, act: Callable[[], None]) -> None:

@@ -99,6 +99,40 @@ def test_selected_rows_are_excluded_and_brought_back(
     assert all(store.get(database, number).tags == [] for number in ids)
 
 
+def test_old_data_is_tagged_after_a_question_that_nothing_covers(visit: Visit, database: Database) -> None:
+    ids = add(database, {"created_at": START - dt.timedelta(days=40)}, {})
+    page = visit("/data")
+    page.locator(".st-key-bulk_more button").click()
+    settled(page)
+    page.get_by_role("spinbutton", name="year, Created before (UTC)").click()
+    page.keyboard.type(f"{START:%Y%m%d}")
+    page.get_by_text("Tag old data as development").click()  # the date counts once its field is left
+    expect(page.get_by_text(re.compile("^1 example from before"))).to_be_visible()
+
+    page.get_by_role("button", name="Tag as DEVELOPMENT").click()
+    page.get_by_role("button", name="Tag 1 example").click()
+
+    expect(page.get_by_text("1 example now has DEVELOPMENT")).to_be_in_viewport()
+    assert [store.get(database, number).tags for number in ids] == [["DEVELOPMENT"], []]
+
+
+def test_a_whole_filter_is_tagged_from_the_bar(visit: Visit, database: Database) -> None:
+    ids = add(database, {}, {})
+    page = visit("/data")
+    page.get_by_role("button", name="Add tags").click()
+    settled(page)
+    page.locator(".st-key-bulk_add_names input").first.fill("TEST")
+    page.keyboard.press("Enter")
+    settled(page)
+    page.keyboard.press("Tab")  # out of the field, whose list lies over the button
+
+    page.locator(".st-key-bulk_add_go button").click()
+    page.locator(".st-key-modal_yes button").click()
+
+    expect(page.get_by_text("2 examples now have TEST")).to_be_in_viewport()
+    assert all(store.get(database, number).tags == ["TEST"] for number in ids)
+
+
 def test_a_selection_is_downloaded(visit: Visit, database: Database) -> None:
     ids = add(database, *({} for _ in range(5)))
     page = visit("/data")
