@@ -1,13 +1,16 @@
 """A database of the original system moves in by itself, and loses nothing."""
 
 import datetime as dt
+import shutil
+from pathlib import Path
 
 from sqlalchemy import text
 
 from core import audit, migrations
 from core.database import Database
+from core.datasets.splits import request_group
 from core.examples import store, tagging
-from core.examples.filters import EVERYTHING
+from core.examples.filters import EVERYTHING, Filter
 
 ORIGINAL = """
 CREATE TABLE orchestrator_training_data (
@@ -69,3 +72,22 @@ def test_an_adopted_database_works_like_any_other(empty_database: Database) -> N
     assert change.count == 3
     store.edit(empty_database, 1, {"execution_result": "new"}, expected_revision=1, actor="ada", reason="")
     assert len(store.history(empty_database, 1)) == 1
+
+
+def test_what_version_15_took_for_white_space_is_computed_anew(empty_database: Database, tmp_path: Path) -> None:
+    for file in sorted(migrations.FOLDER.glob("000[123]_*.sql")):
+        shutil.copy(file, tmp_path)
+    migrations.migrate(empty_database, tmp_path)
+    with empty_database.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO orchestrator_training_data (execution_id, user_request, execution_plan)"
+                " VALUES ('a', 'Save five vivid waves', 'void'), ('b', 'v', 'vv')"
+            )
+        )
+    migrations.migrate(empty_database)
+    one, other = (store.get(empty_database, example_id) for example_id in (1, 2))
+    assert str(one.request_key) == request_group("save  five\vvivid waves")
+    assert (one.revision, one.has_plan, one.is_trainable) == (1, True, True)
+    assert (other.has_plan, other.is_trainable, store.history(empty_database, 2)) == (True, True, [])
+    assert store.count(empty_database, Filter(trainable=True)) == 2

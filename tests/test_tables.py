@@ -10,7 +10,8 @@ from core.database import Database
 @pytest.mark.parametrize("table", tables.metadata.sorted_tables, ids=lambda table: table.name)
 def test_columns_types_and_nullability_agree(database: Database, table: Table) -> None:
     found = {column["name"]: column for column in inspect(database.engine).get_columns(table.name)}
-    assert list(found) == [column.name for column in table.columns]
+    # Their order is nobody's: on PostgreSQL 15 a migration makes one of them again, at the end.
+    assert sorted(found) == sorted(column.name for column in table.columns)
     for column in table.columns:
         real = found[column.name]
         dialect = database.engine.dialect

@@ -1,5 +1,6 @@
 """`import` and `undo-import`."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,14 +43,15 @@ def import_file(
         formulas="text" if formulas_as_text else "refuse",
     )
     db = database(workspace)
+    told = _progress if sys.stderr.isatty() else None
     if dry_run:
-        foreseen = importing.preview(db, file, options)
+        foreseen = importing.preview(db, file, options, progress=told)
         show(_plain(foreseen), as_json=as_json, text=_preview_text(foreseen))
         if foreseen.failing and not skip_invalid:
             # The one JSON object is the preview, which names these rows too.
             raise failed(str(min(foreseen.errors).refusal(foreseen.failing)), "ImportRefused", as_json=False)
     else:
-        result = importing.run(db, file, options, actor=settings().actor)
+        result = importing.run(db, file, options, actor=settings().actor, progress=told)
         show(_plain(result), as_json=as_json, text=_result_text(result))
 
 
@@ -67,6 +69,12 @@ def undo_import(
     verb = "brought back" if redo else "withdrawn"
     text = f"Import {import_id}: {result.rows:,} rows {verb}, {result.restored:,} changed rows restored"
     show(asdict(result), as_json=as_json, text=f"{text}, {result.left:,} left because they were changed since.")
+
+
+def _progress(done: int, size: int, rows: int) -> None:
+    """For who watches: a large file takes minutes."""
+    sys.stderr.write(f"\r{rows:,} rows read, {done / max(size, 1):.0%} of the file" + ("\n" if done >= size else ""))
+    sys.stderr.flush()
 
 
 def _pair(given: str) -> tuple[str, str]:

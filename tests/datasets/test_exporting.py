@@ -1,6 +1,7 @@
 """An export is the same bytes every time, whatever happened to the examples since."""
 
 import io
+import os
 import shutil
 import tracemalloc
 from pathlib import Path
@@ -88,7 +89,10 @@ def test_a_dump_and_restore_leave_every_byte_as_it_was(
     name, folder = f"restored_{version.root_hash[:8]}", public_folder / "dumps"  # type: ignore[index]
     folder.mkdir()
     folder.chmod(0o777)
-    programs = carriers.find(server.home, carriers.server_user(), pg_bin=None, majors_on_disk=[])
+    pg_bin = os.environ.get("WHETSTONE_PG_BIN")
+    programs = carriers.find(
+        server.home, carriers.server_user(), pg_bin=Path(pg_bin) if pg_bin else None, majors_on_disk=[]
+    )
     programs.run("pg_dump", "-Fc", "-f", folder / "dump", "-d", database.url)
     _administer(server, f"CREATE DATABASE {name} TEMPLATE template0")
     restored = Database(server.url(name))

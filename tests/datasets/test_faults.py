@@ -9,10 +9,12 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from core.cli import datasets
 from core.database import Database
-from core.datasets import snapshots
+from core.datasets import exporting, snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.datasets.verification import verify
 from core.examples.filters import EVERYTHING
 from core.tables import members
 from tests.datasets.conftest import Add
@@ -78,3 +80,45 @@ def test_a_build_whose_connection_dies_is_built_again(database: Database, add: A
             assert time.monotonic() < deadline, "the lock of a killed builder is gone with its connection"
             time.sleep(0.05)
     assert snapshots.build(database, asked.id, wait=False).status == "frozen"
+
+
+#: Exports through the command line's own writer, says where it is, and stays there until it is killed.
+EXPORTER = """
+import sys, time
+from pathlib import Path
+from core.cli import datasets
+from core.database import Database
+from core.datasets import exporting
+exporting.CHUNK = 1
+
+def held(pieces):
+    for number, piece in enumerate(pieces):
+        yield piece
+        if number == 5:
+            print("here", flush=True)
+            time.sleep(600)
+
+datasets._write(Path(sys.argv[2]), held(exporting.export(Database(sys.argv[1]), "plans", "all", "openai")))
+"""
+
+
+def test_a_killed_export_leaves_the_file_that_was_there(database: Database, add: Add, tmp_path: Path) -> None:
+    add(40)
+    version = create(database, "plans")
+    out = tmp_path / "plans.jsonl"
+    out.write_bytes(b"the export of last week\n")
+    exporter = subprocess.Popen(
+        [sys.executable, "-c", EXPORTER, database.url, str(out)], cwd=ROOT, stdout=subprocess.PIPE
+    )
+    try:
+        assert exporter.stdout is not None
+        assert exporter.stdout.readline() == b"here\n"
+    finally:
+        os.kill(exporter.pid, signal.SIGKILL)
+        exporter.wait()
+        exporter.stdout.close()
+    assert out.read_bytes() == b"the export of last week\n"
+    whole = b"".join(exporting.export(database, version, "all", "openai"))
+    datasets._write(out, [whole])
+    assert out.read_bytes() == whole
+    assert verify(database, version).ok

@@ -18,7 +18,7 @@ _FOLD = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.text(st.sampled_from(" \t\n\r\f\vaAbÄß.\u00a0 "))
+    st.text(st.sampled_from(" \t\n\r\f\vavAbÄß.\u00a0 "))
     | st.text(st.characters(exclude_characters="\0", codec="utf-8"))
 )
 def test_requests_that_differ_in_case_or_white_space_are_one_group(database: Database, request_text: str) -> None:
@@ -38,6 +38,7 @@ def test_requests_that_differ_in_case_or_white_space_are_one_group(database: Dat
         ("Write a post", None, False),
         ("", "Here it is.", False),
         (" \t\n\r\f\v ", "Here it is.", False),
+        ("v v", "v", True),
         ("\u00a0", "Here it is.", True),
     ],
 )

@@ -58,12 +58,23 @@ def merge(
     raw: psycopg.Connection[Any], import_id: int, counts: dict[Outcome, int], options: ImportOptions, scale: Scale
 ) -> None:
     """Write what was decided. A statement without rows is not run: triggers count statements as changes."""
+    if counts["changed"] + counts["returned"]:
+        lock_examples(raw, "id IN (SELECT example_id FROM decided WHERE outcome IN ('changed', 'returned'))")
     if counts["new"]:
         _expect(insert(raw, import_id, options, scale), counts["new"])
     if counts["changed"] + counts["returned"]:
         _update(raw, import_id, scale)
     if counts["returned"]:
         _bring_back(raw, import_id, options)
+
+
+def lock_examples(raw: psycopg.Connection[Any], choice: str, parameters: tuple[Any, ...] = ()) -> None:
+    """Lock all examples of an act before the first is changed, in the order in which every act locks them.
+
+    So two acts at once wait for each other; each with some of what the other needs, one of them would be broken off.
+    """
+    locked = f"SELECT FROM orchestrator_training_data WHERE {choice} ORDER BY id FOR UPDATE"
+    execute(raw, f"WITH locked AS MATERIALIZED ({locked}) SELECT count(*) FROM locked", parameters)
 
 
 def insert(raw: psycopg.Connection[Any], import_id: int | None, options: ImportOptions, scale: Scale) -> int:
@@ -105,7 +116,6 @@ def _update(raw: psycopg.Connection[Any], import_id: int, scale: Scale) -> None:
         SELECT %(import_id)s, t.id, t.revision, t.revision, {SNAPSHOT}, '{{}}'
         FROM decided d JOIN orchestrator_training_data t ON t.id = d.example_id
         WHERE {is_different}
-        ORDER BY t.id  -- as every act on many examples locks them, so that two never wait for each other
         FOR UPDATE OF t""",
         {"import_id": import_id},
     )

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 from core import audit
 from core.database import Database
 from core.errors import Conflict, ImportRefused
-from core.examples.importing.merging import CHANGEABLE, SNAPSHOT, next_revision
+from core.examples.importing.merging import CHANGEABLE, SNAPSHOT, lock_examples, next_revision
 from core.examples.importing.models import ImportRecord, UndoResult
 from core.examples.importing.staging import driver, execute
 from core.tables import imports as table
@@ -41,9 +41,8 @@ def undo(db: Database, import_id: int, *, actor: str, reason: str = "") -> UndoR
     A row that somebody changed since is left as it is, and counted. Raises `Conflict` if it is undone already.
     """
     with db.begin() as connection:
-        _locked(connection, import_id, is_undone=False)
+        raw = _locked(connection, import_id, is_undone=False)
         audit.acting(connection, actor=actor, reason=reason or f"undo of import {import_id}")
-        raw = driver(connection)
         rows = execute(
             raw,
             "UPDATE orchestrator_training_data SET withdrawn_at = now() WHERE import_id = %s AND withdrawn_at IS NULL",
@@ -59,9 +58,8 @@ def undo(db: Database, import_id: int, *, actor: str, reason: str = "") -> UndoR
 def redo(db: Database, import_id: int, *, actor: str, reason: str = "") -> UndoResult:
     """Bring back what `undo` took away. Raises `Conflict` if the import is not undone."""
     with db.begin() as connection:
-        _locked(connection, import_id, is_undone=True)
+        raw = _locked(connection, import_id, is_undone=True)
         audit.acting(connection, actor=actor, reason=reason or f"redo of import {import_id}")
-        raw = driver(connection)
         rows = execute(
             raw,
             "UPDATE orchestrator_training_data SET withdrawn_at = NULL"
@@ -75,7 +73,11 @@ def redo(db: Database, import_id: int, *, actor: str, reason: str = "") -> UndoR
     return result
 
 
-def _locked(connection: Connection, import_id: int, *, is_undone: bool) -> None:
+def _locked(connection: Connection, import_id: int, *, is_undone: bool) -> psycopg.Connection[Any]:
+    """Lock the import and its examples, in the order in which an import locks them."""
+    raw = driver(connection)
+    # Waits for an import that is writing; undos do not wait for each other.
+    execute(raw, "LOCK TABLE imports IN ROW EXCLUSIVE MODE")
     query = select(table.c.undone_at, table.c.undone_by).where(table.c.id == import_id).with_for_update()
     row = connection.execute(query).one_or_none() if abs(import_id) < 2**63 else None
     if row is None:
@@ -87,6 +89,10 @@ def _locked(connection: Connection, import_id: int, *, is_undone: bool) -> None:
             f"Import {import_id} was undone already by {row.undone_by} at {row.undone_at:%Y-%m-%d %H:%M}; "
             "redo it to bring its rows back."
         )
+    new = "SELECT id FROM orchestrator_training_data WHERE import_id = %s"
+    changed = "SELECT example_id FROM import_changes WHERE import_id = %s"
+    lock_examples(raw, f"id IN ({new} UNION {changed})", (import_id, import_id))
+    return raw
 
 
 def _restore(raw: psycopg.Connection[Any], import_id: int, *, seen: str, wanted: str, revision: str) -> tuple[int, int]:

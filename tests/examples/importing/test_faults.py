@@ -52,17 +52,38 @@ def test_a_killed_import_leaves_nothing_and_the_next_one_completes(database: Dat
     assert imported(database, path).new == 6_000
 
 
+def test_an_import_killed_after_its_last_row_leaves_nothing(database: Database, tmp_path: Path) -> None:
+    path = written(tmp_path, "runs.csv", [execution(number) for number in range(500)])
+    with database.begin() as connection:
+        connection.execute(text("INSERT INTO audit_log (actor, action, subject) VALUES ('ana', 'begin', 'test')"))
+    before = fingerprint(database)
+    with database.dedicated() as holding, holding.transaction():
+        holding.execute("LOCK TABLE audit_log IN EXCLUSIVE MODE")  # its line in the log is the last thing it writes
+        with started(database, path) as process:
+            try:
+                wait_until(database, 1, "wait_event_type = 'Lock' AND query LIKE '%INTO audit_log%'")
+            finally:
+                process.kill()
+    wait_until_alone(database)
+    assert fingerprint(database) == before
+    assert imported(database, path).new == 500
+
+
 def wait_until_alone(database: Database) -> None:
     """Until the server has noticed that the killed client is gone."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    others = text(query)
+    wait_until(database, 0, "true")
+
+
+def wait_until(database: Database, number: int, condition: str) -> None:
+    """Until so many other connections to the database fulfil the condition."""
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        with database.connect() as connection:
-            if connection.execute(others).scalar_one() == 0:
+        with database.connect() as connection:  # anew: a transaction sees the same activity all the time
+            if connection.exec_driver_sql(f"{others} AND {condition}".replace("%", "%%")).scalar_one() == number:
                 return
         time.sleep(0.05)
-    pytest.fail("the server still holds the killed client's connection")
+    pytest.fail(f"there were never {number} other connections with {condition}")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from /proc")
