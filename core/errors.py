@@ -12,6 +12,9 @@ WhetstoneError
 ├── InvalidExample          a field of an example cannot be stored as given
 ├── ImportRefused           a file cannot be imported; nothing was changed
 ├── DatasetRefused          a dataset version cannot be frozen; nothing was frozen
+├── UnknownCommand          a command id does not exist
+├── InvalidCommand          a command cannot be enqueued as given
+├── CommandRefused          a command cannot be done; trying again would not help
 └── Conflict                somebody else changed the thing first
 
 A message says what happened, to which thing, and what to do next.
@@ -76,6 +79,18 @@ class ImportRefused(WhetstoneError):
 
 class DatasetRefused(WhetstoneError):
     """A dataset version cannot be frozen; nothing was frozen."""
+
+
+class UnknownCommand(WhetstoneError):
+    """A command id does not exist."""
+
+
+class InvalidCommand(WhetstoneError):
+    """A command cannot be enqueued as given."""
+
+
+class CommandRefused(WhetstoneError):
+    """A command cannot be done; trying again would not help. Raised by handlers: the command fails without a retry."""
 
 
 class Conflict(WhetstoneError):

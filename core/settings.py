@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     pg_bin: Path | None = Field(default=None, validation_alias="WHETSTONE_PG_BIN")
     #: Name written to the audit log when nobody is logged in.
     actor: str = Field(default="local", validation_alias="WHETSTONE_ACTOR")
+    #: Threads of the app that work on commands; 0: none, other processes do.
+    workers: int = Field(default=2, ge=0, le=32, validation_alias="WHETSTONE_WORKERS")
+    #: Days for which finished commands are kept.
+    keep_days: int = Field(default=7, ge=1, le=3650, validation_alias="WHETSTONE_KEEP_DAYS")
 
 
 @lru_cache(maxsize=1)
