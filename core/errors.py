@@ -12,10 +12,14 @@ WhetstoneError
 ├── InvalidExample          a field of an example cannot be stored as given
 ├── ImportRefused           a file cannot be imported; nothing was changed
 ├── DatasetRefused          a dataset version cannot be frozen; nothing was frozen
+├── InvalidPlan             a plan cannot be run as it is
 └── Conflict                somebody else changed the thing first
 
 A message says what happened, to which thing, and what to do next.
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 
 class WhetstoneError(Exception):
@@ -76,6 +80,26 @@ class ImportRefused(WhetstoneError):
 
 class DatasetRefused(WhetstoneError):
     """A dataset version cannot be frozen; nothing was frozen."""
+
+
+class PlanProblem(NamedTuple):
+    """One thing that is wrong with a plan. `step`: its id, `#3` for the third where that is no use, "" for the plan."""
+
+    step: str
+    field: str
+    sentence: str
+
+    def __str__(self) -> str:
+        where = f"Step {self.step}, {self.field}" if self.step else self.field.capitalize()
+        return f"{where}: {self.sentence}"
+
+
+class InvalidPlan(WhetstoneError):
+    """A plan cannot be run as it is; `problems` says what is wrong, step by step."""
+
+    def __init__(self, problems: Sequence[PlanProblem]) -> None:
+        super().__init__("The plan cannot be run as it is. " + " ".join(map(str, problems)))
+        self.problems = tuple(problems)
 
 
 class Conflict(WhetstoneError):
