@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InvalidPlan, PlanProblem
@@ -265,6 +265,7 @@ def plans(draw: st.DrawFn) -> Plan:
     return Plan(draw(TEXTS), tuple(draw(st.permutations(steps))))
 
 
+@settings(deadline=None)
 @given(plans())
 def test_every_plan_survives_the_round_trip(plan: Plan) -> None:
     stored = orjson.dumps(to_json(plan))
@@ -273,6 +274,7 @@ def test_every_plan_survives_the_round_trip(plan: Plan) -> None:
     assert jsonschema.Draft202012Validator(plan_schema(SHAPE)).is_valid(orjson.loads(stored))
 
 
+@settings(deadline=None)
 @given(plans())
 def test_every_step_comes_after_those_it_needs_and_none_is_lost(plan: Plan) -> None:
     seen: set[str] = set()
@@ -282,6 +284,7 @@ def test_every_step_comes_after_those_it_needs_and_none_is_lost(plan: Plan) -> N
     assert sorted(step.id for step in order(plan)) == sorted(step.id for step in plan.steps)
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 8).flatmap(
         lambda count: st.lists(
@@ -309,6 +312,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(_JSON, st.sampled_from(["id", "agent", "action", "payload", "reason", "depends_on", "intent", "steps"]))
 def test_whatever_stands_in_a_field_is_a_plan_or_a_named_problem(value: Any, field: str) -> None:
     values = to_json(PLAN)
