@@ -12,6 +12,8 @@ WhetstoneError
 ├── InvalidExample          a field of an example cannot be stored as given
 ├── ImportRefused           a file cannot be imported; nothing was changed
 ├── DatasetRefused          a dataset version cannot be frozen; nothing was frozen
+├── RequestRefused          a request cannot be taken as it is
+├── UnknownExecution        an execution id does not exist
 ├── UnknownCommand          a command id does not exist
 ├── InvalidCommand          a command cannot be enqueued as given
 ├── CommandRefused          a command cannot be done; trying again would not help
@@ -19,6 +21,7 @@ WhetstoneError
 ├── PlanNotUsable           a model made no plan that can be run
 ├── ModelUnavailable        a model cannot be asked, or gave no usable answer
 └── Conflict                somebody else changed the thing first
+    └── Duplicate           the same was asked for a moment ago
 
 A message says what happened, to which thing, and what to do next.
 """
@@ -86,6 +89,14 @@ class ImportRefused(WhetstoneError):
 
 class DatasetRefused(WhetstoneError):
     """A dataset version cannot be frozen; nothing was frozen."""
+
+
+class RequestRefused(WhetstoneError):
+    """A request to the orchestrator cannot be taken as it is."""
+
+
+class UnknownExecution(WhetstoneError):
+    """An execution id does not exist."""
 
 
 class UnknownCommand(WhetstoneError):
@@ -181,3 +192,11 @@ class ModelUnavailable(WhetstoneError):
 
 class Conflict(WhetstoneError):
     """Somebody else changed the thing first."""
+
+
+class Duplicate(Conflict):
+    """The same was asked for a moment ago; `execution_id` is the execution it became."""
+
+    def __init__(self, message: str, execution_id: str) -> None:
+        super().__init__(message)
+        self.execution_id = execution_id

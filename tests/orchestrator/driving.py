@@ -1,0 +1,80 @@
+"""Commands done one after another in the test's own thread, as a worker would."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import text, update
+
+from core.commands import claims
+from core.commands.handlers import Handler, Outcome, Work
+from core.commands.models import Claim
+from core.database import Database
+from core.errors import CommandRefused
+from core.orchestrator import executions
+from core.orchestrator.plans import Request
+from core.orchestrator.records import Execution
+from core.orchestrator.registry import registry
+from core.tables import executions as executions_table
+
+#: The day that the demo company lives in. Not in the future, so that a request made now comes after its year.
+TODAY = dt.date(2026, 11, 1)
+
+
+def drive(
+    db: Database, handlers: Mapping[str, Handler] | None = None, *, agents: Sequence[str] | None = None, most: int = 500
+) -> int:
+    """Do what can be done until nothing is left; how many commands that were."""
+    handlers = handlers or registry()
+    done = 0
+    while done < most:
+        claimed = claims.claim(db, worker="test", agents=agents, limit=10)
+        if not claimed:
+            break
+        for claim in claimed:
+            do(db, claim, handlers)
+        done += len(claimed)
+    return done
+
+
+def do(db: Database, claim: Claim, handlers: Mapping[str, Handler]) -> None:
+    """One command, as a worker does it; a failed attempt is tried again at once."""
+    command = claim.command
+    try:
+        outcome = handlers[command.agent](Work(db, claim))
+        given = outcome if isinstance(outcome, Outcome) else Outcome(outcome)
+        claims.complete(db, command.id, claim.token, given.result, then=given.then, within=given.within)
+    except CommandRefused as refusal:
+        claims.fail(db, command.id, claim.token, str(refusal), retry=False)
+    except Failing as error:
+        claims.fail(db, command.id, claim.token, str(error), backoff_s=0.0)
+
+
+class Failing(Exception):
+    """Raised by the agents that tests put in the place of ours."""
+
+
+def submitted(
+    db: Database, words: str = "Write a blog post about job scheduling for small workshops.", **more: object
+) -> Execution:
+    """A request, planned."""
+    execution = executions.submit(db, Request(words, **more), actor="ada", again=True)  # type: ignore[arg-type]
+    drive(db, agents=["orchestrator"])
+    return executions.get(db, execution.execution_id)
+
+
+def at(db: Database, execution_id: str, moment: dt.datetime) -> None:
+    """Pretend that the request came at `moment`."""
+    with db.begin() as connection:
+        connection.execute(
+            update(executions_table).where(executions_table.c.execution_id == execution_id).values(created_at=moment)
+        )
+
+
+def statuses(db: Database, execution_id: str) -> list[str]:
+    """The audited states of an execution, in order."""
+    query = text(
+        "SELECT after->>'status' FROM audit_log WHERE subject = 'execution' AND action = 'execution'"
+        " AND subject_id = :id ORDER BY id"
+    )
+    with db.connect() as connection:
+        return list(connection.execute(query, {"id": execution_id}).scalars())
