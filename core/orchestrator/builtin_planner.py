@@ -49,7 +49,7 @@ class Told:
 
 def plan(request: Request, context: Context, shape: Shape) -> Plan:
     """A plan of the agents in `shape`. The intent that was asked for stands; else rules find it."""
-    detected = intents.detect(request.text, context.similar)
+    detected = intents.detect(request.text, context.similar, context.topic.name)
     intent = request.intent or detected.intent
     told = _read(request, context)
     kind = intent if intent in _STEPS else detected.intent
@@ -218,27 +218,24 @@ def _rivals(told: Told) -> list[Step]:
             f"{told.context.topic.note}",
         )
     ]
-    memo = _summed_up(told, "memo", steps)
-    return [*steps, *memo]
+    gap = "Nothing is stored about other companies, so nothing is said of what they do now."
+    return [*steps, *_summed_up(told, "memo", steps, gaps=[gap])]
 
 
 def _compliance(told: Told) -> list[Step]:
-    text = {"text": told.request.text}
-    checks = [replace(step, payload={**step.payload, **text}, depends_on=()) for step in
-              _checks(told, "", also=("personal_data", "disclosures"))]  # fmt: skip
+    checks = [
+        replace(step, payload={**step.payload, "topic": told.topic}, depends_on=())
+        for step in _checks(told, "", also=("personal_data", "disclosures"))
+    ]
     return [*checks, *_summed_up(told, "review", checks, checked=False)]
 
 
-def _summed_up(told: Told, format_: str, steps: Sequence[Step], *, checked: bool = True) -> list[Step]:
+def _summed_up(
+    told: Told, format_: str, steps: Sequence[Step], *, checked: bool = True, gaps: Sequence[str] = ()
+) -> list[Step]:
     ids = tuple(step.id for step in steps)
-    draft = Step(
-        format_,
-        "content",
-        "draft",
-        told.text_payload(format_),
-        f"One text of what was found. {_because_similar(told)}",
-        ids,
-    )
+    payload = told.text_payload(format_, gaps=list(gaps))
+    draft = Step(format_, "content", "draft", payload, f"One text of what was found. {_because_similar(told)}", ids)
     return [draft, *(_checks(told, format_) if checked else [])]
 
 

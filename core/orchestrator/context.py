@@ -65,7 +65,13 @@ class Context:
         similar_, platforms, figures = values["similar"], values["platforms"], values["figures"]
         return cls(
             as_of=dt.datetime.fromisoformat(values["as_of"]),
-            similar=SimilarWork(**{**similar_, "items": tuple(Similar(**item) for item in similar_["items"])}),
+            similar=SimilarWork(
+                **{
+                    **similar_,
+                    "ids": tuple(similar_["ids"]),
+                    "items": tuple(Similar(**item) for item in similar_["items"]),
+                }
+            ),
             topic=Topic(**values["topic"]),
             platforms=Platforms(**{**platforms, "items": tuple(Platform(**item) for item in platforms["items"])}),
             figures=Figures(**{**figures, "items": tuple(Figure(**item) for item in figures["items"])}),

@@ -42,8 +42,8 @@ RULES = (
 )
 #: The first sentence says what is asked for; what follows is detail, and counts a quarter.
 _DETAIL = 0.25
-#: Past requests can tip the balance, never outweigh a plain word.
-_PAST = 1.5
+#: Past requests decide between equals, and never outweigh a plain word.
+_PAST = 0.5
 DEFAULT = "content_generation"
 #: Those that any plan can be made for.
 KNOWN = (
@@ -60,9 +60,10 @@ class Detected:
     why: str
 
 
-def detect(request: str, past: SimilarWork) -> Detected:
-    """The intent with most weight of words in the request; among equals, the one of similar past work."""
-    head, _, details = request.partition(". ")
+def detect(request: str, past: SimilarWork, topic: str = "") -> Detected:
+    """The intent with most weight of words in the request, apart from its topic; among equals, that of past work."""
+    apart = re.sub(re.escape(topic), "…", request, flags=re.IGNORECASE) if topic else request
+    head, _, details = apart.partition(". ")
     weights: dict[str, float] = {}
     said: dict[str, list[str]] = {}
     for rule in RULES:

@@ -38,9 +38,10 @@ def done_in(connection: Connection, execution_id: str, plan: Plan) -> tuple[list
 
 
 def gathered(plan: Plan, done: Sequence[Done], kept: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The result as it is stored: `text`, `steps`, `missing`."""
+    """The result as it is stored: `text`, `steps`, `missing`, `notes`."""
     missing = [str(sentence) for each in done for sentence in each.result.get("missing", ())]
-    return {"text": text_of(plan, done), "steps": list(kept), "missing": list(dict.fromkeys(missing))}
+    notes = [f"{each.step.id}: {each.result['note']}" for each in done if each.result.get("note")]
+    return {"text": text_of(plan, done), "steps": list(kept), "missing": list(dict.fromkeys(missing)), "notes": notes}
 
 
 def text_of(plan: Plan, done: Sequence[Done]) -> str:

@@ -47,6 +47,8 @@ class SimilarWork:
     success_rate: float | None = None
     judged: int = 0
     usual_intent: str = ""
+    #: All of them, the most similar first.
+    ids: tuple[int, ...] = ()
     items: tuple[Similar, ...] = ()
 
 
@@ -92,7 +94,15 @@ def _summary(items: tuple[Similar, ...]) -> SimilarWork:
     intents = Counter(item.intent for item in items if item.intent)
     usual = intents.most_common(1)[0][0] if intents else ""
     return SimilarWork(
-        len(items), f"{', '.join(said)}.", average, len(scores), rate, len(outcomes), usual, items[:SHOWN]
+        n=len(items),
+        note=f"{', '.join(said)}.",
+        average_score=average,
+        scored=len(scores),
+        success_rate=rate,
+        judged=len(outcomes),
+        usual_intent=usual,
+        ids=tuple(item.example_id for item in items),
+        items=items[:SHOWN],
     )
 
 

@@ -11,7 +11,7 @@ _COMMON = """
     most much my new no nor not of off on once one only or other our out over own please plan prepare put review same
     say she should so some such than that the their them then there these they this those through to too turn under
     until up us use very want was way we were what when where whether which while who whom why will with would write
-    yes you your
+    yes you your meant aimed written explain mention words tone
 """
 STOP_WORDS = frozenset(_COMMON.split())
 
@@ -26,7 +26,11 @@ def words_of(text: str) -> list[str]:
 
 def key_words(text: str) -> list[str]:
     """The different words that carry meaning, in order of appearance."""
-    return list(dict.fromkeys(word for word in words_of(text) if word not in STOP_WORDS and len(word) > 1))
+    return list(
+        dict.fromkeys(
+            word for word in words_of(text) if word not in STOP_WORDS and len(word) > 1 and not word.isdigit()
+        )
+    )
 
 
 def sentences(text: str) -> list[str]:

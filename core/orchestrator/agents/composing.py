@@ -40,6 +40,7 @@ class Source:
     execution_id: str
     result: str
     score: float
+    made_at: dt.datetime
     topic: str = ""
     audience: str = ""
     platform: str = ""
@@ -61,45 +62,64 @@ class Material:
     sentences: tuple[str, ...] = ()
     used: tuple[Source, ...] = field(default=())
 
-    @property
-    def credit(self) -> str:
-        return "; ".join(f"{source.execution_id} (score {source.score:.2f})" for source in self.used)
-
 
 _BEST = text(
     """
-    (SELECT execution_id, execution_result, quality_score, business_state, 0 AS place, array_position(:near, id) AS nth
+    (SELECT execution_id, execution_result, quality_score, created_at, business_state,
+            CASE WHEN lower(business_state->>'topic') = lower(:topic) THEN 0 ELSE 1 END AS place
      FROM orchestrator_training_data
      WHERE id = ANY (:near) AND quality_score >= :least AND has_result AND success IS NOT FALSE
        AND withdrawn_at IS NULL AND created_at < :as_of AND (:intent = '' OR intent = :intent)
        AND NOT tags && ARRAY['EXCLUDE', 'TEST', 'LOW_QUALITY', 'REJECTED', 'CANCELLED'])
     UNION ALL
     -- By the index on quality, from the best down.
-    (SELECT execution_id, execution_result, quality_score, business_state, 1, NULL
+    (SELECT execution_id, execution_result, quality_score, created_at, business_state, 2
      FROM orchestrator_training_data
      WHERE intent = :intent AND quality_score >= :least AND has_result AND success IS NOT FALSE
        AND withdrawn_at IS NULL AND created_at < :as_of AND NOT id = ANY (:near)
        AND NOT tags && ARRAY['EXCLUDE', 'TEST', 'LOW_QUALITY', 'REJECTED', 'CANCELLED']
      ORDER BY quality_score DESC, id DESC LIMIT :most)
-    ORDER BY place, nth, quality_score DESC LIMIT :most"""
+    ORDER BY place, quality_score DESC, execution_id LIMIT :most"""
 )
 
 
-def best_work(db: Database, near: Sequence[int], intent: str, *, as_of: dt.datetime) -> list[Source]:
-    """Well scored results of this intent from before `as_of`: of the examples `near` first, then the best of all."""
+def best_work(db: Database, near: Sequence[int], intent: str, topic: str, *, as_of: dt.datetime) -> list[Source]:
+    """Well scored results of this intent from before `as_of`: of the examples `near` first, and there on the topic."""
     with db.connect() as connection:
         rows = connection.execute(
-            _BEST, {"near": list(near), "intent": intent, "least": LEAST_SCORE, "as_of": as_of, "most": _SOURCES}
+            _BEST,
+            {
+                "near": list(near),
+                "intent": intent,
+                "topic": topic,
+                "least": LEAST_SCORE,
+                "as_of": as_of,
+                "most": _SOURCES,
+            },
         ).all()
     return [
         Source(
             row.execution_id,
             row.execution_result,
             row.quality_score,
+            row.created_at,
             *(str(row.business_state.get(name) or "") for name in ("topic", "audience", "platform")),
         )
         for row in rows
     ]
+
+
+def quoted(source: Source, most: int = 3) -> str:
+    """What a past report said, as it said it and with its date: findings of then are not findings of now."""
+    said = [sentence for sentence in sentences(source.result) if _is_said(sentence)][:most]
+    about = f" on {source.topic}" if source.topic else ""
+    head = f"{source.made_at:%B %Y}{about} (score {source.score:.2f}, execution {source.execution_id})"
+    return f"{head}: {' '.join(said)}" if said and not _TRACE.match(source.result) else ""
+
+
+def _is_said(sentence: str) -> bool:
+    """Whether it is a sentence on the matter, and holds no figure or date of another time."""
+    return len(sentence.split()) >= 4 and not any(skip.search(sentence) for skip in (_DATED, _ABOUT_ITSELF, _NAMING))
 
 
 def material(sources: Iterable[Source], target: Target) -> Material:
@@ -120,7 +140,7 @@ def _usable(source: Source, target: Target) -> list[str]:
     kept = []
     for sentence in sentences(source.result):
         plain = _LABEL.sub("", sentence).strip()
-        if len(plain.split()) >= 4 and not any(skip.search(plain) for skip in (_DATED, _ABOUT_ITSELF, _NAMING)):
+        if _is_said(plain):
             kept.append(capital(adapted(plain, source, target)))
     return kept
 

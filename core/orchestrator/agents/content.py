@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from core.orchestrator.agents import layouts
-from core.orchestrator.agents.composing import Material, Target, best_work, bullets, cut, material
+from core.orchestrator.agents.composing import Target, best_work, bullets, cut, material
 from core.orchestrator.agents.layouts import FORMATS, Piece
 from core.orchestrator.agents.tasks import Action, Findings, Task
 from core.orchestrator.plans import ActionShape
@@ -19,6 +19,12 @@ _AUDIENCE = {"type": "string", "maxLength": 300, "description": "Who reads it."}
 _TONE = {"type": "string", "maxLength": 100, "description": "Such as friendly, plain, technical."}
 _WORDS = {"type": "integer", "minimum": 20, "maximum": 3000, "description": "At most so many words."}
 _FORMAT = {"enum": list(FORMATS), "description": "What kind of text."}
+_GAPS = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 1, "maxLength": 500},
+    "maxItems": 6,
+    "description": "What could not be found out, in sentences; the text says so.",
+}
 _PLATFORM = {"type": "string", "maxLength": 100, "description": "Where it appears."}
 
 
@@ -36,7 +42,7 @@ SHAPE = {
         "The text that was asked for, with the findings of the steps it depends on.",
         _payload(
             ["topic", "format"], topic=_TOPIC, format=_FORMAT, audience=_AUDIENCE, tone=_TONE, words=_WORDS,
-            platform=_PLATFORM,
+            platform=_PLATFORM, gaps=_GAPS,
         ),
         {"topic": "waiting times at the counter", "format": "article", "words": 400},
     ),
@@ -75,6 +81,8 @@ _SEO_SCHEMA: dict[str, Any] = {
     "required": ["title", "description", "keywords"],
     "additionalProperties": False,
 }
+_NOTHING = "No earlier work of this kind scored well enough to adapt; the text rests on the request and the figures."
+_CARRIED_OVER = "Adapted from work on other topics: read it for statements that do not hold here."
 _SYSTEM = (
     "You write for a company. Use only the facts, figures and sentences that you are given; invent no number, name, "
     "quote or source. Keep to the format that is asked for. Give the text alone, without any remark about it."
@@ -137,11 +145,15 @@ ACTIONS: dict[str, Action] = {
 def _piece(task: Task) -> tuple[Piece, Findings]:
     """What there is to write with, and findings that say what it rests on."""
     target = Target(task.topic, task.audience, str(task.payload.get("platform", "")))
-    near = [item.example_id for item in task.context.similar.items] if task.context else []
-    found = material(best_work(task.db, near, task.request.intent or "", as_of=task.as_of), target)
-    findings = Findings(
-        "", {"adapted_from": [source.execution_id for source in found.used]}, len(found.used), _missing(found, task)
-    )
+    near = list(task.context.similar.ids) if task.context else []
+    sources = best_work(task.db, near, task.request.intent or "", target.topic, as_of=task.as_of)
+    found = material(sources, target)
+    findings = Findings("", {"adapted_from": [source.execution_id for source in found.used]}, len(found.used))
+    findings.missing += task.payload.get("gaps", ())
+    if not sources:
+        findings.missing.append(_NOTHING)
+    elif any(source.topic.lower() != target.topic.lower() for source in found.used):
+        findings.note = _CARRIED_OVER
     piece = Piece(
         topic=target.topic,
         audience=target.audience,
@@ -150,18 +162,11 @@ def _piece(task: Task) -> tuple[Piece, Findings]:
         words=int(task.payload.get("words") or 0),
         request=task.request.text,
         material=found,
+        sources=tuple(sources),
+        gaps=tuple(map(str, task.payload.get("gaps", ()))),
         before=task.before,
     )
     return piece, findings
-
-
-def _missing(found: Material, task: Task) -> list[str]:
-    missing = [str(sentence) for before in task.before for sentence in before.result.get("missing", ())]
-    if not found.used:
-        missing.append(
-            "No earlier work of this kind scored well enough to adapt; the text rests on the request and the figures."
-        )
-    return list(dict.fromkeys(missing))
 
 
 def _better(task: Task, findings: Findings, wish: str) -> Findings:
@@ -192,9 +197,9 @@ def _ask(
     findings.cost_usd = answer["cost_usd"]
     if "failed" in answer or not answer["text"].strip():
         why = answer.get("failed", f"{task.preferences.planner_model} gave an empty answer.")
-        findings.note = f"Composed from past work, for {why}"
+        findings.note = " ".join(filter(None, (f"Composed from past work, for {why}", findings.note)))
         return None
-    findings.source = answer["model"]
+    findings.source, findings.note = answer["model"], ""
     return answer
 
 

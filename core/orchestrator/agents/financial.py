@@ -66,7 +66,7 @@ def trend(task: Task) -> Findings:
     word = "rising" if line.slope > 0 else "falling" if line.slope < 0 else "level"
     said = "" if change is None else f", {change:+.1%} in all"
     findings.text = (
-        f"{_title(name)} is {word}: {amount(last[0].value, currency)} in {last[0].month} to "
+        f"{_title(name)}: {word}, from {amount(last[0].value, currency)} in {last[0].month} to "
         f"{amount(last[-1].value, currency)} in {last[-1].month}{said}, {_signed(line.slope, currency)} a month "
         f"(least squares over n {len(last)} months)."
     )
@@ -179,8 +179,8 @@ def forecast(task: Task) -> Findings:
     )
     if spend is not None:
         findings.text += (
-            f" With {amount(spend, currency)} spent on it once: {amount(last.value - spend, currency)}, "
-            f"{amount(last.low - spend, currency)} to {amount(last.high - spend, currency)}."
+            f" With {amount(spend, currency)} spent once, the same estimate is {amount(last.value - spend, currency)}, "
+            f"95 % interval {amount(last.low - spend, currency)} to {amount(last.high - spend, currency)}."
         )
     findings.data |= {
         "forecast": [{"months_ahead": step, **vars(each)} for step, each in enumerate(predicted, start=1)],

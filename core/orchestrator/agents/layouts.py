@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from core.orchestrator.agents.composing import Material, bullets, cut, within
+from core.orchestrator.agents.composing import Material, Source, bullets, cut, quoted, within
 from core.orchestrator.agents.tasks import Before
 from core.orchestrator.wording import capital, sentences
 
@@ -23,6 +23,10 @@ class Piece:
     words: int
     request: str
     material: Material
+    #: The works themselves, for texts that quote instead of adapting.
+    sources: tuple[Source, ...] = ()
+    #: What is known to be missing, in sentences.
+    gaps: tuple[str, ...] = ()
     before: tuple[Before, ...] = ()
 
     @property
@@ -55,15 +59,16 @@ def _found(piece: Piece) -> list[Before]:
     return [before for before in piece.before if before.agent != "content" and before.text]
 
 
-def _sources(piece: Piece) -> str:
-    return f"Adapted from: {piece.material.credit}." if piece.material.used else "No past work was used."
+def _figures(piece: Piece) -> list[Before]:
+    """What concerns readers too. Which posts performed guides who writes, and is nothing to print."""
+    return [before for before in _found(piece) if before.agent == "financial"]
 
 
 def article(piece: Piece) -> str:
     lines = within(piece.lines, piece.limit)
     opening, rest = lines[:3], lines[3:]
     parts = [f"# {capital(piece.topic)}", " ".join(opening)]
-    parts += [f"## What our figures say\n{_joined(_found(piece))}"] if _found(piece) else []
+    parts += [f"## What our figures say\n{_joined(_figures(piece))}"] if _figures(piece) else []
     parts += [f"## What helps\n{bullets(rest)}"] if rest else []
     parts += [f"## Next step\n{_next_step(piece)}"]
     return "\n\n".join(parts)
@@ -79,12 +84,12 @@ def _joined(found: Sequence[Before]) -> str:
 
 
 def report(piece: Piece) -> str:
-    """Findings first, one section each; then what past work says about such a case; then what it rests on."""
+    """Findings first, one section each; then what past reports said, quoted and dated; then what it rests on."""
     found = _found(piece)
     parts = [f"# {capital(piece.topic)}"]
     parts += [_summary(found)] if found else [piece.fallback]
     parts += [f"## {_heading(before)}\n{before.text}" for before in found]
-    said = within(piece.material.sentences, 90) if piece.material.sentences else []
+    said = [quote for source in piece.sources[:2] if (quote := quoted(source))]
     parts += [f"## From earlier work\n{bullets(said)}"] if said else []
     parts += [f"## What this rests on\n{_rests_on(piece)}"]
     return "\n\n".join(parts)
@@ -110,13 +115,13 @@ def _heading(before: Before) -> str:
 def _rests_on(piece: Piece) -> str:
     counted = [f"{_heading(before)}: n {before.result['n']}" for before in _found(piece) if before.result.get("n")]
     missing = [str(sentence) for before in piece.before for sentence in before.result.get("missing", ())]
-    return bullets([*counted, *dict.fromkeys(missing), _sources(piece)])
+    return bullets([*counted, *dict.fromkeys([*missing, *piece.gaps])] or ["No figure was found for it."])
 
 
 def email(piece: Piece) -> str:
     lines = within(piece.lines, piece.limit)
     hello = f"Hello {piece.audience}," if piece.audience else "Hello,"
-    found = f"\n\nFrom our figures: {_summary(_found(piece))}" if _found(piece) else ""
+    found = f"\n\nFrom our figures: {_summary(_figures(piece))}" if _figures(piece) else ""
     subject = cut(f"Subject: {capital(piece.topic)}", 70)
     return f"{subject}\n\n{hello}\n\n{' '.join(lines)}{found}\n\nUnsubscribe: one click on the link below."
 

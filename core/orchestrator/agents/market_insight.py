@@ -87,12 +87,14 @@ def what_performed(task: Task) -> Findings:
         sentence = f"No post{where} with counted views was published in the last {plural(months, 'month')}."
         return Findings(sentence, {"groups": []}, 0, [sentence])
     groups = sorted(_groups(rows, by), key=lambda group: (-group.views, group.name))
-    head = f"By {by}, {plural(len(rows), 'post')}{where} of the last {plural(months, 'month')}"
-    lines = "\n".join(f"- {group.sentence}" for group in groups[:_SHOWN])
-    findings = Findings(f"{head}:\n{lines}", {"by": by, "groups": [vars(group) for group in groups]}, len(rows))
+    best = (
+        f"; {groups[0].name} reached most, {groups[0].views:,.0f} views on average (n {groups[0].n})" if groups else ""
+    )
+    head = f"By {by}, {plural(len(rows), 'post')}{where} of the last {plural(months, 'month')}{best}."
+    lines = [f"- {group.sentence}" for group in groups[:_SHOWN]]
     if all(group.n < FEW for group in groups):
-        findings.missing.append(f"No {by} has {FEW} posts or more: the order may be chance.")
-    return findings
+        lines.append(f"- No {by} has {FEW} posts or more, so the order may be chance.")
+    return Findings("\n".join([head, *lines]), {"by": by, "groups": [vars(group) for group in groups]}, len(rows))
 
 
 def _groups(rows: Sequence[Any], by: str) -> list[Group]:
