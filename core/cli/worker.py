@@ -4,6 +4,7 @@ import sys
 from dataclasses import asdict
 from typing import Annotated
 
+import structlog
 import typer
 
 from core.cli import AsJson, command, database, show
@@ -20,6 +21,8 @@ Where = Annotated[str, typer.Option("--workspace", help="Only this workspace; al
 @command("worker")
 def worker(agents: Agents = "", threads: Threads = 2, workspace: Where = "", as_json: AsJson = False) -> None:
     """Work on commands until Ctrl+C or SIGTERM; on any machine with the same DATABASE_URL."""
+    # What happens goes to stderr: stdout is for the answer.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     db = database()
     for name in list_workspaces(db):
         migrate(db.in_workspace(name))
