@@ -118,7 +118,7 @@ def _step_schema(agent: str, name: str, action: ActionShape) -> dict[str, Any]:
                 "description": "The ids of the steps whose results this one needs.",
             },
         },
-        "required": ["action", "agent", "id", "payload", "reason"],
+        "required": ["action", "agent", "id", "payload", "reason", "depends_on"],
         "additionalProperties": False,
     }
 

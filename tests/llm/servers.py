@@ -7,7 +7,6 @@ with its own kind of error, whatever was planned.
 
 import json
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,11 +29,8 @@ class Refused(Exception):
 
 
 #: What may stand in a schema: the structure, and none of the limits.
-KEYWORDS = {"type", "title", "description", "enum", "const", "properties", "required", "items", "anyOf"} | {
-    "additionalProperties",
-    "$defs",
-    "$ref",
-}
+KEYWORDS = {"type", "title", "description", "enum", "const", "properties", "required", "items", "anyOf"}
+KEYWORDS |= {"additionalProperties", "$defs", "$ref"}
 
 Planned = Callable[["Handler"], None]
 
@@ -404,5 +400,4 @@ def serving(provider: FakeProvider) -> Iterator[FakeProvider]:
         provider.released.set()
         server.shutdown()
         thread.join()
-        time.sleep(0)
         server.server_close()
