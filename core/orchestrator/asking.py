@@ -3,6 +3,7 @@
 Imported only where a model is set: what it needs is slow to import, and most workspaces start without one.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from core import llm
@@ -17,8 +18,8 @@ def plan(model: Model, request: Request, context: dict[str, Any], shape: Shape) 
     """`plan`, `source` and `note` of the model's plan, or `failed` with the reason; and what it took."""
     try:
         made = model_planner.plan_with_model(model, request, context, shape)
-    except (ModelUnavailable, PlanNotUsable) as why:
-        return {"failed": f"{model} gave no plan that can be used: {why}", **_took(_of_error(why))}
+    except PlanNotUsable as why:
+        return {"failed": str(why), **_took(why)}
     return {"plan": to_json(made.plan), "source": made.source, "note": made.note, **_took(made)}
 
 
@@ -31,7 +32,7 @@ def write(model: Model, *, system: str, prompt: str, schema: dict[str, Any] | No
     return {"text": answer.text.replace("\0", ""), "data": answer.data, "model": str(model), **_took(answer)}
 
 
-def judge(model: Model, request: Request, plan: Plan, result: str) -> dict[str, Any]:
+def judge(model: Model, request: Request, plan: Plan, result: Mapping[str, Any]) -> dict[str, Any]:
     """`score` and `reason` of the model's judgement, or `failed` with the reason; and what it took."""
     try:
         given = judging.judge(model, request, plan, result)

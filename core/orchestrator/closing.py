@@ -47,8 +47,8 @@ def _judgement(work: Work, execution: Execution, chosen: Preferences) -> dict[st
     work.check()
     with work.db.connect() as connection:
         done, _ = results.done_in(connection, execution.execution_id, execution.plan)
-    text = results.text_of(execution.plan, done)
-    return asking.judge(chosen.planner_model, execution.asked, execution.plan, text)
+    said = {each.step.id: each.result.get("text") or each.status for each in done}
+    return asking.judge(chosen.planner_model, execution.asked, execution.plan, said)
 
 
 def _complete(connection: Connection, execution_id: str, chosen: Preferences, judgement: dict[str, Any] | None) -> None:

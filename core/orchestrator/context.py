@@ -49,6 +49,11 @@ class Context:
         """Plain values, for the execution's row."""
         return {**asdict(self), "as_of": self.as_of.isoformat()}
 
+    def for_model(self) -> dict[str, Any]:
+        """The same without what only programs need."""
+        whole = self.to_json()
+        return {**whole, "similar": {name: value for name, value in whole["similar"].items() if name != "ids"}}
+
     def brief(self) -> dict[str, Any]:
         """One sentence a section: what a model that plans is told, and what an example keeps."""
         return {

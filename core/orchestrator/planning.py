@@ -54,7 +54,7 @@ def _planned(work: Work, execution: Execution, known: contexts.Context, chosen: 
         from core.orchestrator import asking
 
         work.check()
-        by_model = asking.plan(chosen.planner_model, execution.asked, known.to_json(), SHAPE)
+        by_model = asking.plan(chosen.planner_model, execution.asked, known.for_model(), SHAPE)
         if "failed" not in by_model:
             return by_model
     made = builtin_planner.plan(execution.asked, known, SHAPE)

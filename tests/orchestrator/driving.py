@@ -2,12 +2,14 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import text, update
 
 from core.commands import claims
+from core.commands import store as commands
 from core.commands.handlers import Handler, Outcome, Work
-from core.commands.models import Claim
+from core.commands.models import Claim, NewCommand
 from core.database import Database
 from core.errors import CommandRefused
 from core.orchestrator import executions
@@ -15,6 +17,7 @@ from core.orchestrator.plans import Request
 from core.orchestrator.records import Execution
 from core.orchestrator.registry import registry
 from core.tables import executions as executions_table
+from core.tables import financial_metrics
 
 #: The day that the demo company lives in. Not in the future, so that a request made now comes after its year.
 TODAY = dt.date(2026, 11, 1)
@@ -78,3 +81,44 @@ def statuses(db: Database, execution_id: str) -> list[str]:
     )
     with db.connect() as connection:
         return list(connection.execute(query, {"id": execution_id}).scalars())
+
+
+def ask(db: Database, agent: str, action: str, **payload: object) -> dict[str, Any]:
+    """What an agent answers to a command of its own, outside of any execution."""
+    command_id = commands.enqueue(db, NewCommand(agent, action, payload), actor="ada")
+    drive(db, agents=[agent])
+    done = commands.get(db, command_id)
+    assert done.status == "completed", done.error
+    return done.result
+
+
+def refused(db: Database, agent: str, action: str, **payload: object) -> str:
+    """Why a command failed; without a retry."""
+    command_id = commands.enqueue(db, NewCommand(agent, action, payload), actor="ada")
+    drive(db, agents=[agent])
+    done = commands.get(db, command_id)
+    assert (done.status, done.attempt) == ("failed", 1)
+    return done.error or ""
+
+
+def record_figures(db: Database, name: str, values: Sequence[float], *, currency: str | None = "USD") -> None:
+    """One value a month, the last for last month; each recorded when its month was over."""
+    this_month = dt.datetime.now(dt.UTC).date().replace(day=1)
+    rows = []
+    for back, value in enumerate(reversed(values), start=1):
+        first = month_before(this_month, back)
+        last = month_before(this_month, back - 1) - dt.timedelta(days=1)
+        rows.append(
+            {
+                "metric_type": name, "metric_value": value, "currency": currency, "period_start": first,
+                "period_end": last, "recorded_at": dt.datetime.combine(last, dt.time(), dt.UTC) + dt.timedelta(days=1),
+            }
+        )  # fmt: skip
+    with db.begin() as connection:
+        connection.execute(financial_metrics.insert(), rows)
+
+
+def month_before(month: dt.date, count: int) -> dt.date:
+    """The first day of the month so many months earlier."""
+    months = month.year * 12 + month.month - 1 - count
+    return dt.date(months // 12, months % 12 + 1, 1)

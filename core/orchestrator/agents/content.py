@@ -12,6 +12,7 @@ from core.orchestrator.agents.composing import Target, best_work, bullets, cut, 
 from core.orchestrator.agents.layouts import FORMATS, Piece
 from core.orchestrator.agents.tasks import Action, Findings, Task
 from core.orchestrator.plans import ActionShape
+from core.orchestrator.prompts import RULE, fenced
 from core.orchestrator.wording import capital, key_words
 
 _TOPIC = {"type": "string", "minLength": 1, "maxLength": 300, "description": "What it is about."}
@@ -83,10 +84,13 @@ _SEO_SCHEMA: dict[str, Any] = {
 }
 _NOTHING = "No earlier work of this kind scored well enough to adapt; the text rests on the request and the figures."
 _CARRIED_OVER = "Adapted from work on other topics: read it for statements that do not hold here."
-_SYSTEM = (
-    "You write for a company. Use only the facts, figures and sentences that you are given; invent no number, name, "
-    "quote or source. Keep to the format that is asked for. Give the text alone, without any remark about it."
-)
+_SYSTEM = f"""You write for a company.
+
+- Use only the facts, figures and sentences that you are given; invent no number, name, quote or source.
+- Past work is there for its manner. What it says of another topic need not hold for this one.
+- Keep to the format that is asked for. Give the text alone, without any remark about it.
+- {RULE}
+"""
 
 
 def outline(task: Task) -> Findings:
@@ -211,14 +215,13 @@ def _prompt(task: Task, wish: str, composed: str) -> str:
     """Everything that may be said, in sections that are left out where empty."""
     payload = {name: value for name, value in task.payload.items() if value}
     known = task.context.brief() if task.context else {}
-    sections: list[tuple[str, str]] = [
-        ("Request", task.request.text),
-        ("Keep to", task.request.constraints),
-        ("For", task.audience),
-        ("Wanted", "; ".join(f"{name}: {value}" for name, value in payload.items())),
-        ("Known", bullets(f"{sentence}" for sentence in known.values() if sentence)),
-        ("Findings", "\n\n".join(before.text for before in task.before)),
-        ("A first version, composed from past work", composed),
-        ("Do", wish),
+    sections: list[tuple[str, Any]] = [
+        ("request", task.request.text),
+        ("constraints", task.request.constraints),
+        ("audience", task.audience),
+        ("wanted", payload),
+        ("known", bullets(sentence for sentence in known.values() if sentence)),
+        ("findings", "\n\n".join(before.text for before in task.before)),
+        ("first_version_from_past_work", composed),
     ]
-    return "\n\n".join(f"{name}:\n{said}" for name, said in sections if said)
+    return "\n\n".join([*(fenced(name, said) for name, said in sections if said), wish])
