@@ -78,7 +78,13 @@ class Context:
                 }
             ),
             topic=Topic(**values["topic"]),
-            platforms=Platforms(**{**platforms, "items": tuple(Platform(**item) for item in platforms["items"])}),
+            platforms=Platforms(
+                **{
+                    **platforms,
+                    "asked": tuple(platforms["asked"]),
+                    "items": tuple(Platform(**item) for item in platforms["items"]),
+                }
+            ),
             figures=Figures(**{**figures, "items": tuple(Figure(**item) for item in figures["items"])}),
             patterns=Patterns(**{**values["patterns"], "items": tuple(values["patterns"]["items"])}),
         )

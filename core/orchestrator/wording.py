@@ -40,7 +40,7 @@ def sentences(text: str) -> list[str]:
 
 def stem(word: str) -> str:
     """A word without the commonest English endings, so that `posts` and `post` are one. Rough on purpose."""
-    for ending in ("ings", "ing", "ies", "ers", "er", "es", "ed", "s"):
+    for ending in ("ings", "ing", "ies", "ers", "er", "es", "ed", "s", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word

@@ -40,7 +40,7 @@ _NUMBER = re.compile(
 _MONTH = r"January|February|March|April|May|June|July|August|September|October|November|December|Q[1-4]\s?\d{4}|20\d\d"
 #: What makes a number one that can be looked up.
 _SOURCED = re.compile(
-    rf"\b(?:according to|source|measured|survey|reported|our own figures|n = ?\d|n \d|interval|on average|{_MONTH})\b",
+    rf"\b(?:according to|source|measured|survey|reported|our own figures|n ?=? ?\d+|interval|on average|{_MONTH})\b",
     re.IGNORECASE,
 )
 
@@ -174,7 +174,11 @@ _PERSONAL: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("e-mail address", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), lambda _: True),
     ("IBAN", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b"), _is_iban),
     ("card number", re.compile(r"\b(?:\d[ -]?){12,18}\d\b"), _passes_luhn),
-    ("phone number", re.compile(r"(?<![\w.,])(?:\+|00)\d{1,3}(?:[ ./()-]{0,2}\d{2,5}){2,5}(?!\w)"), lambda _: True),
+    (
+        "phone number",
+        re.compile(r"(?<![\w.,])(?<!\d )(?:\+|00)[1-9]\d{0,2}(?:[ ./()-]{0,2}\d{2,5}){2,5}(?!\w)"),
+        lambda _: True,
+    ),
     ("national id", re.compile(r"\b(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}\b"), lambda _: True),
     ("IP address", re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b"), _is_address),
 )
