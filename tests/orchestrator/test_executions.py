@@ -90,7 +90,7 @@ def test_who_decided_and_why_is_kept_and_audited(database: Database) -> None:
     assert (line.actor, line.reason, line.before) == ("bob", "looks right", {"status": "pending_approval"})
 
 
-def test_without_approval_a_plan_is_carried_out_at_once(database: Database) -> None:
+def test_without_approval_a_plan_is_carried_outat_once(database: Database) -> None:
     set_approval(database, False, actor="ada", reason="trust")
     execution = executions.submit(database, ASK, actor="ada")
     drive(database)
@@ -119,7 +119,7 @@ def test_two_presses_at_once_submit_once(database: Database) -> None:
         except Duplicate:
             outcomes.append("duplicate")
 
-    _at_once([press] * 4)
+    at_once([press] * 4)
     assert sorted(outcomes) == ["duplicate"] * 3 + ["planning"]
     assert executions.counts(database).total == 1
 
@@ -146,7 +146,7 @@ def test_two_who_approve_at_once_do_it_once(database: Database) -> None:
         except Conflict as conflict:
             outcomes.append(str(conflict))
 
-    _at_once([lambda: press(database, "ada"), lambda: press(other, "bob")])
+    at_once([lambda: press(database, "ada"), lambda: press(other, "bob")])
     other.close()
     approved = [outcome for outcome in outcomes if outcome == "approved"]
     (told,) = [outcome for outcome in outcomes if outcome != "approved"]
@@ -414,7 +414,8 @@ def test_duration_leaves_out_the_time_that_a_plan_waited(database: Database) -> 
     assert (done.duration_ms or 0) < 3_600_000
 
 
-def _at_once(acts: Sequence[Callable[[], None]]) -> None:
+def at_once(acts: Sequence[Callable[[], None]]) -> None:
+    """All of them in threads of their own, begun together."""
     barrier = threading.Barrier(len(acts))
 
     def run(act: Callable[[], None]) -> None:
