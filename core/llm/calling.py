@@ -1,5 +1,6 @@
 """The one call: ask a model, wait no longer than agreed, and make sure of the answer."""
 
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -7,6 +8,7 @@ from dataclasses import replace
 from importlib import import_module
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import SecretStr
@@ -59,9 +61,10 @@ def access_to(model: Model, given: Settings | None = None, key: str | None = Non
     """Where the model is and what opens it. Raises `ModelUnavailable` where a key is missing."""
     chosen = given or settings()
     if model.provider == "ollama":
-        return Access(None, chosen.ollama_host)
+        return Access(None, _address(model, _callable(chosen.ollama_host)))
     secret = SecretStr(key) if key else getattr(chosen, f"{model.provider}_api_key")
     base_url = getattr(chosen, f"{model.provider}_base_url")
+    base_url = _address(model, base_url) if base_url else None
     if secret is None and model.provider == "openai" and base_url:
         secret = SecretStr("none")  # servers of one's own that speak OpenAI's protocol ask for no key
     if secret is None:
@@ -71,6 +74,26 @@ def access_to(model: Model, given: Settings | None = None, key: str | None = Non
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise failures.no_such_key(model) if text else failures.no_key(model)
     return Access(SecretStr(text), base_url)
+
+
+def _address(model: Model, text: str) -> str:
+    """The address, if it is one. Each HTTP library would fail about it in a way of its own."""
+    try:
+        parts = urlsplit(text)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_one = False
+    if not is_one or not text.isprintable() or " " in text:
+        raise failures.no_address(model, text)
+    return text
+
+
+def _callable(host: str) -> str:
+    """OLLAMA_HOST may be what the server listens on, without http:// or port; and not everybody can call 0.0.0.0."""
+    text = host.strip().replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+    if "://" in text:
+        return text
+    return f"http://{text}" if re.search(r":\d+(?:/|\Z)", text) else f"http://{text}:11434"
 
 
 def _patiently(question: Question, access: Access, timeout_s: float, pause: Callable[[float], None]) -> Reply:
@@ -105,9 +128,7 @@ def _within(seconds: float, question: Question, access: Access) -> Reply:
 
     def ask() -> None:
         try:
-            future.set_result(
-                import_module(f"core.llm.providers.{question.model.provider}").ask(question, access, seconds)
-            )
+            future.set_result(_once(question, access, seconds))
         except Exception as error:  # noqa: BLE001 - it is raised again in the thread that waits
             future.set_exception(error)
 
@@ -116,6 +137,20 @@ def _within(seconds: float, question: Question, access: Access) -> Reply:
         return future.result(timeout=seconds)
     except TimeoutError:
         raise failures.timed_out(question.model, seconds) from None
+
+
+def _once(question: Question, access: Access, seconds: float) -> Reply:
+    provider = import_module(f"core.llm.providers.{question.model.provider}")
+    try:
+        reply: Reply = provider.ask(question, access, seconds)
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        # The SDKs do not check answers: one with a part missing shows only when the part is needed.
+        raise failures.strange(question.model, access) from error
+    if not isinstance(reply.text, str) or not all(
+        isinstance(each, int) for each in (reply.tokens_in, reply.tokens_out)
+    ):
+        raise failures.strange(question.model, access)
+    return reply
 
 
 def _with_schema_in_words(question: Question) -> Question:

@@ -13,6 +13,8 @@ _SHOWN = 200
 _ABOUT_SCHEMA = re.compile(r"schema|grammar|response_format|output_config|structured|\bformat\b", re.IGNORECASE)
 #: Providers repeat parts of a wrong key in their answers.
 _LIKE_A_KEY = re.compile(r"\b(?:sk|pk|AIza|Bearer|key)[-_ ]?[\w*.-]{8,}", re.IGNORECASE)
+#: A name and password in an address.
+_LOGIN = re.compile(r"//[^/@\s]*@")
 _OUT_OF_CREDIT = re.compile(r"insufficient_quota|credit balance|billing|spend(?:ing)? limit", re.IGNORECASE)
 _KEY_INVALID = re.compile(r"api[ _]key (?:not valid|invalid|expired)|API_KEY_INVALID", re.IGNORECASE)
 
@@ -31,8 +33,16 @@ def no_such_key(model: Model) -> ModelUnavailable:
     )
 
 
+def no_address(model: Model, address: str) -> ModelUnavailable:
+    setting = "OLLAMA_HOST" if model.provider == "ollama" else f"{model.provider.upper()}_BASE_URL"
+    return ModelUnavailable(
+        f"{setting} is {_said(address, None)!r}, which is no address. Set one such as http://127.0.0.1:8080/v1.",
+        reason="not_running",
+    )
+
+
 def not_running(model: Model, access: Access) -> ModelUnavailable:
-    where = f" at {access.base_url}" if access.base_url else ""
+    where = _where(access)
     if model.provider == "ollama":
         todo = "Start it with `ollama serve`, or set OLLAMA_HOST to where it runs."
     else:
@@ -50,8 +60,8 @@ def empty(model: Model) -> ModelUnavailable:
     return ModelUnavailable(f"{model} answered with nothing. Try again, or choose another model.", reason="empty")
 
 
-def declined(model: Model, detail: str) -> ModelUnavailable:
-    why = f" ({_said(detail, None)})" if detail else ""
+def declined(model: Model, detail: object) -> ModelUnavailable:
+    why = f" ({_said(str(detail), None)})" if detail else ""
     return ModelUnavailable(
         f"{model} declined to answer{why}. Say the request differently, or choose another model.", reason="declined"
     )
@@ -74,7 +84,7 @@ def bad_answer(model: Model, why: str) -> ModelUnavailable:
 
 def strange(model: Model, access: Access) -> ModelUnavailable:
     """The server answered, but not as this provider does."""
-    where = f" at {access.base_url}" if access.base_url else ""
+    where = _where(access)
     return ModelUnavailable(
         f"What answered{where} does not speak the protocol of {TITLES[model.provider]}. Check the setting of its "
         "address.",
@@ -133,8 +143,12 @@ def _said(said: str, access: Access | None) -> str:
     if access and access.key and access.key.get_secret_value():
         said = said.replace(access.key.get_secret_value(), "…")
     words = " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())
-    words = _LIKE_A_KEY.sub("…", words).rstrip(".")
+    words = _LIKE_A_KEY.sub("…", _LOGIN.sub("//…@", words)).rstrip(".")
     return f"{words[:_SHOWN]}…" if len(words) > _SHOWN else words or "no reason given"
+
+
+def _where(access: Access) -> str:
+    return f" at {_said(access.base_url, access)}" if access.base_url else ""
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -24,9 +24,10 @@ class Price:
     model: str
     input: Decimal
     output: Decimal
-    #: The day on which the price was read, and where.
+    #: The day on which the price was read, the provider's page, and what was read of it ("": the page itself).
     read: dt.date
     source: str
+    via: str = ""
     #: Longer prompts cost more, and then the price is not known here.
     up_to_tokens_in: int | None = None
     #: The last day of the price.

@@ -20,6 +20,8 @@ _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 
 def plain(schema: dict[str, Any], *, closed: bool = False) -> dict[str, Any]:
     """The shape of a schema without its limits. `closed`: an object never has other properties than those named."""
+    if not isinstance(schema, dict):  # `true`, which allows anything
+        return {}
     kept: dict[str, Any] = {key: value for key, value in schema.items() if key in _KEPT}
     choices = schema.get("anyOf") or schema.get("oneOf")
     if choices:
@@ -29,7 +31,7 @@ def plain(schema: dict[str, Any], *, closed: bool = False) -> dict[str, Any]:
     for key in ("properties", "$defs"):
         if key in schema:
             kept[key] = {name: plain(each, closed=closed) for name, each in schema[key].items()}
-    if schema.get("type") == "object" and (closed or "properties" in schema):
+    if "object" in kept.get("type", ()) and (closed or "properties" in schema):
         kept.setdefault("properties", {})
         kept["additionalProperties"] = False
     return _typed(kept)

@@ -1,10 +1,12 @@
 """A provider on loopback, settings that lead to it, and a world without keys or proxies of the machine's own."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from core.errors import ModelUnavailable
 from core.llm import Completion, Model, complete
 from core.settings import Settings
 from tests.llm.servers import FAKES, KEY, KNOWN_MODEL, FakeProvider, Ollama, serving
@@ -14,8 +16,6 @@ _FOREIGN = ("API_KEY", "AUTH_TOKEN", "BASE_URL", "OLLAMA_HOST", "PROXY", "proxy"
 
 @pytest.fixture(autouse=True)
 def _own_world(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     for name in list(os.environ):
         if name.endswith(_FOREIGN):
             monkeypatch.delenv(name)
@@ -67,3 +67,10 @@ def ask(provider: FakeProvider) -> Callable[..., Completion]:
 
     asking.waits = waits  # pyright: ignore[reportFunctionMemberAccess]
     return asking
+
+
+def failing(ask: Callable[..., Completion], **more: Any) -> ModelUnavailable:
+    """The failure of an ask that must fail."""
+    with pytest.raises(ModelUnavailable) as failed:
+        ask(**more)
+    return failed.value

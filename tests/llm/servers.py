@@ -75,7 +75,7 @@ class Server(ThreadingHTTPServer):
     provider: "FakeProvider"
 
     def handle_error(self, *_: Any) -> None:
-        """A client that goes away in the middle is part of some tests."""
+        """A client that goes away is part of some tests."""
 
 
 class FakeProvider:
@@ -116,7 +116,7 @@ class FakeProvider:
         self.planned.append(lambda handler: handler.answer(200, data, kind=kind))
 
     def hang(self) -> None:
-        """Take the request and say nothing until the test is over."""
+        """Say nothing until the test is over."""
         self.planned.append(lambda _: self.released.wait(30) and None)
 
     def drip(self) -> None:
@@ -135,12 +135,7 @@ class FakeProvider:
 
     def drop(self) -> None:
         """Close the connection without an answer."""
-
-        def dropping(handler: Handler) -> None:
-            handler.close_connection = True
-            handler.connection.close()
-
-        self.planned.append(dropping)
+        self.planned.append(lambda handler: setattr(handler, "close_connection", True))
 
 
 def _only(body: Any, known: set[str], where: str) -> None:

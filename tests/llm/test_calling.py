@@ -1,23 +1,20 @@
 """One chat call, through the real SDKs, to servers that speak each provider's protocol."""
 
 import json
-import logging
 import socket
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from core.errors import ConfigurationError, ModelUnavailable
+from core.errors import ModelUnavailable
 from core.llm import Completion, Model, complete
-from core.settings import Settings
-from tests.llm.conftest import model_of, settings_for
-from tests.llm.servers import FAKES, KEY, FakeProvider, OpenAI, serving
+from tests.llm.conftest import failing, model_of, settings_for
+from tests.llm.servers import FAKES, FakeProvider, OpenAI, serving
 
 Ask = Callable[..., Completion]
 
@@ -48,12 +45,6 @@ SCHEMA = {
     "additionalProperties": False,
 }
 GOOD = {"score": 0.5, "reason": "It is in the middle.", "kind": "a", "parts": [{"name": "y"}]}
-
-
-def failing(ask: Ask, **more: Any) -> ModelUnavailable:
-    with pytest.raises(ModelUnavailable) as failed:
-        ask(**more)
-    return failed.value
 
 
 def test_an_answer_comes_with_the_providers_own_count_of_tokens(provider: FakeProvider, ask: Ask) -> None:
@@ -173,15 +164,6 @@ def test_a_model_that_was_not_pulled_is_told_how_to_get_it(provider: FakeProvide
     assert ("`ollama pull qwen3:4b`" in message) == (provider.name == "ollama")
 
 
-def test_a_wrong_key_is_named_and_not_shown(provider: FakeProvider, ask: Ask) -> None:
-    if provider.name == "ollama":
-        return  # it has no key
-    failure = failing(ask, key="sk-wrong-9876543210zyxwvutsrq")
-    assert failure.reason == "key_refused"
-    assert f"{provider.name.upper()}_API_KEY" in str(failure)
-    assert "wrong" not in "".join(traceback.format_exception(failure))
-
-
 def test_a_busy_provider_is_asked_again(provider: FakeProvider, ask: Ask) -> None:
     provider.fail(429, "slow down", retry_after="0.25")
     provider.fail(503, "overloaded")
@@ -273,57 +255,6 @@ def test_text_that_no_database_can_keep_is_mended(provider: FakeProvider, ask: A
     assert ask().text == "ab?c"
 
 
-def test_no_key_appears_in_any_error_or_log(provider: FakeProvider, ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    echo = f"You sent {KEY}, that is Bearer {KEY[:-4]}."
-    for status in (400, 401, 403, 404, 429, 500):
-        for _ in range(3):
-            provider.fail(status, echo)
-        failure = failing(ask)
-        provider.planned.clear()
-        said = "".join(traceback.format_exception(failure)) + repr(failure.__dict__)
-        assert KEY[8:-4] not in said
-    provider.answer_raw(echo.encode())
-    assert KEY[8:-4] not in str(failing(ask))
-    provider.say("Hello.")
-    assert KEY not in repr(ask())
-    assert KEY not in repr(settings_for(provider))
-    assert caplog.text
-    assert KEY not in caplog.text
-
-
-@pytest.mark.parametrize("key", ["sk-abc\ndef", "sk abc", "schlüssel", "\x00abc"])
-def test_a_key_that_cannot_be_sent_is_refused_before_it_is(provider: FakeProvider, ask: Ask, key: str) -> None:
-    if provider.name == "ollama":
-        return  # it has no key
-    failure = failing(ask, key=key)
-    assert failure.reason == "no_key"
-    assert key not in str(failure)
-    assert provider.asked == []
-
-
-def test_blanks_around_a_key_do_no_harm(provider: FakeProvider, ask: Ask) -> None:
-    provider.say("Hello.")
-    assert ask(key=f" {KEY}\n").text == "Hello."
-
-
-@pytest.mark.parametrize("name", ["openai", "anthropic", "gemini"])
-@pytest.mark.parametrize("key", [None, "", "  "])
-def test_a_missing_key_is_named(name: str, key: str | None) -> None:
-    with pytest.raises(ModelUnavailable, match=f"Set {name.upper()}_API_KEY") as failed:
-        complete(Model.parse(f"{name}:x"), system="", prompt="", settings=Settings(_env_file=None), key=key)  # pyright: ignore[reportCallIssue]
-    assert failed.value.reason == "no_key"
-
-
-def test_a_server_of_ones_own_needs_no_key() -> None:
-    fake = OpenAI()
-    fake.key = None
-    with serving(fake):
-        fake.say("Hello.")
-        answer = complete(model_of(fake), system="", prompt="", settings=settings_for(fake, key=None))
-    assert (answer.text, answer.cost_usd) == ("Hello.", None)
-
-
 @pytest.mark.parametrize("name", ["gpt-6-luna", "ft:gpt-4.1-mini-2025-04-14:acme::abc"])
 def test_openais_own_models_get_the_newer_fields_and_are_not_stored(name: str) -> None:
     fake = OpenAI()
@@ -361,19 +292,6 @@ def test_an_answer_says_what_it_cost(model: str, cost: Decimal | None) -> None:
     assert answer.cost_usd == cost
 
 
-@pytest.mark.parametrize(
-    "text", ["", "qwen3:4b", "openai:", "openai", ":x", "openai:a b", "openai:a\nb", "openai:" + "x" * 300]
-)
-def test_what_names_no_model_is_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="provider:name"):
-        Model.parse(text)
-
-
-def test_a_model_is_written_as_it_is_read() -> None:
-    assert str(Model.parse(" ollama:qwen3:4b ")) == "ollama:qwen3:4b"
-    assert Model.parse("ollama:qwen3:4b") == Model("ollama", "qwen3:4b")
-
-
 def test_importing_the_call_imports_no_sdk() -> None:
     code = (
         "import sys, core.llm, core.llm.providers.openai, core.llm.providers.anthropic, core.llm.providers.gemini, "
@@ -383,3 +301,29 @@ def test_importing_the_call_imports_no_sdk() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def _spoilt(value: Any) -> list[Any]:
+    """The value with each of its parts left out, null, or of another kind, one at a time."""
+    if isinstance(value, list):
+        return [None, *([each] for each in (_spoilt(value[0]) if value else []))]
+    if not isinstance(value, dict):
+        return [None, {"a": []}]
+    made: list[Any] = [None, "x"]
+    for key, inner in value.items():
+        made.append({name: each for name, each in value.items() if name != key})
+        made += [{**value, key: each} for each in _spoilt(inner)]
+    return made
+
+
+def test_an_answer_with_any_part_missing_or_wrong_is_read_or_told(provider: FakeProvider, ask: Ask) -> None:
+    for body in _spoilt(provider.reply("Hello.", 10, 20, "done")):
+        provider.answer_raw(json.dumps(body).encode(), "application/json")
+        try:
+            answer = ask()
+        except ModelUnavailable as failure:
+            assert failure.reason in {"not_understood", "empty", "declined"}, body  # noqa: PT017
+        else:
+            assert isinstance(answer.text, str)
+            assert isinstance(answer.tokens_in, int), body
+            assert isinstance(answer.tokens_out, int), body

@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from core.llm import Provider, configured
+from core.llm import Model, Provider, configured
+from core.llm.calling import access_to
 from core.settings import Settings
 from tests.llm.conftest import settings_for
 from tests.llm.servers import KEY, Ollama
@@ -80,6 +81,20 @@ def test_the_forms_of_ollamas_address(ollama: Ollama, form: str) -> None:
     ollama.have("x")
     chosen = settings(OLLAMA_HOST=form.format(address, port=address.partition(":")[2]))
     assert of(configured(chosen, probe_s=5), "ollama").models == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("host", "called"),
+    [
+        ("10.0.0.7", "http://10.0.0.7:11434"),
+        ("box:1234", "http://box:1234"),
+        ("https://box", "https://box"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("http://[::1]:11434", "http://[::1]:11434"),
+    ],
+)
+def test_what_is_called_for_an_address(host: str, called: str) -> None:
+    assert access_to(Model("ollama", "x"), settings(OLLAMA_HOST=host)).base_url == called
 
 
 def test_a_proxy_is_not_asked_for_ollama_on_this_machine(ollama: Ollama, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def ask(question: Question, access: Access, timeout_s: float) -> Reply:
         ) from None
     except anthropic.APIConnectionError:
         raise failures.not_running(question.model, access) from None
-    except (anthropic.AnthropicError, ValueError):
+    except anthropic.AnthropicError:
         raise failures.strange(question.model, access) from None
     if not isinstance(answer, anthropic.types.Message) or not isinstance(answer.content, list):
         raise failures.strange(question.model, access)
@@ -68,11 +68,14 @@ def _body(question: Question) -> dict[str, Any]:
 
 def _reply(answer: Any) -> Reply:
     usage = answer.usage
-    tokens_in = usage.input_tokens + (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
+    tokens_in = (
+        (usage.input_tokens or 0) + (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
+    )
+    tokens_out = usage.output_tokens or 0
     # Thoughts come in blocks of their own, before the text.
     text = "".join(block.text for block in answer.content if block.type == "text")
     if answer.stop_reason == "refusal":
         details = getattr(answer, "stop_details", None)
-        return Reply(text, tokens_in, usage.output_tokens, "declined", getattr(details, "category", None) or "")
+        return Reply(text, tokens_in, tokens_out, "declined", getattr(details, "category", None) or "")
     is_cut = answer.stop_reason in ("max_tokens", "model_context_window_exceeded")
-    return Reply(text, tokens_in, usage.output_tokens, "cut" if is_cut else "done")
+    return Reply(text, tokens_in, tokens_out, "cut" if is_cut else "done")

@@ -35,8 +35,6 @@ def ask(question: Question, access: Access, timeout_s: float) -> Reply:
         raise failures.timed_out(question.model, timeout_s) from None
     except httpx2.TransportError:
         raise failures.not_running(question.model, access) from None
-    except ValueError:  # pydantic's, or JSON's: the answer is none of this API's
-        raise failures.strange(question.model, access) from None
     return _reply(answer)
 
 

@@ -51,7 +51,7 @@ def _client(question: Question, access: Access, timeout_s: float) -> Iterator[An
     import httpx  # this SDK still stands on it, and lets its errors through
     import ollama
 
-    host = _address(access.base_url)
+    host = access.base_url or ""
     # A proxy in the environment is for the world outside; it does not know what runs on this machine.
     is_here = urlsplit(host).hostname in ("127.0.0.1", "localhost", "::1")
     try:
@@ -65,12 +65,6 @@ def _client(question: Question, access: Access, timeout_s: float) -> Iterator[An
         raise failures.not_running(question.model, access) from None
     except (ValueError, TypeError):  # JSON's, pydantic's, or the SDK's own: what answers is not Ollama
         raise failures.strange(question.model, access) from None
-
-
-def _address(host: str | None) -> str:
-    """The address to call: OLLAMA_HOST may be what the server listens on, and nobody can call 0.0.0.0 everywhere."""
-    text = (host or "127.0.0.1:11434").replace("0.0.0.0", "127.0.0.1")  # noqa: S104
-    return text if "://" in text else f"http://{text if ':' in text else text + ':11434'}"
 
 
 def _room(question: Question) -> int:

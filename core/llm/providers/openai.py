@@ -35,7 +35,7 @@ def ask(question: Question, access: Access, timeout_s: float) -> Reply:
         ) from None
     except openai.APIConnectionError:
         raise failures.not_running(question.model, access) from None
-    except (openai.OpenAIError, ValueError):
+    except openai.OpenAIError:
         raise failures.strange(question.model, access) from None
     if not isinstance(answer, ChatCompletion) or not isinstance(answer.choices, list):
         raise failures.strange(question.model, access)
