@@ -7,7 +7,7 @@ from core.commands.worker import Worker
 from core.database import Database, open_database
 from core.embedded import EmbeddedPostgres
 from core.migrations import migrate
-from core.orchestrator.registry import registry
+from core.orchestrator.registry import registry as agents_registry
 from core.settings import settings
 from core.workspaces import list_workspaces
 
@@ -40,7 +40,7 @@ class Running:
         self._background = Background(database)
         self._background.start()
         if settings().workers:
-            self._worker = Worker(database, registry(), threads=settings().workers)
+            self._worker = Worker(database, agents_registry(), threads=settings().workers)
             self._worker.start()
 
     def _opened(self) -> Database:

@@ -10,7 +10,7 @@ import typer
 from core.cli import AsJson, command, database, show
 from core.commands.worker import Worker
 from core.migrations import migrate
-from core.orchestrator.registry import registry
+from core.orchestrator.registry import registry as agents_registry
 from core.workspaces import list_workspaces
 
 Agents = Annotated[str, typer.Option("--agents", help="Only commands of these agents, separated by commas.")]
@@ -29,7 +29,7 @@ def worker(agents: Agents = "", threads: Threads = 2, workspace: Where = "", as_
     chosen = [name.strip() for name in agents.split(",") if name.strip()]
     working = Worker(
         db,
-        registry(),
+        agents_registry(),
         threads=threads,
         agents=chosen or None,
         workspaces=[workspace] if workspace else None,
