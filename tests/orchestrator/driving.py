@@ -1,10 +1,11 @@
 """Commands done one after another in the test's own thread, as a worker would."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from core.commands import claims
 from core.commands import store as commands
@@ -12,10 +13,13 @@ from core.commands.handlers import Handler, Outcome, Work
 from core.commands.models import Claim, NewCommand
 from core.database import Database
 from core.errors import CommandRefused
+from core.examples import store as examples
+from core.examples.store import Example
 from core.orchestrator import executions
 from core.orchestrator.plans import Request
 from core.orchestrator.records import Execution
 from core.orchestrator.registry import registry
+from core.tables import examples as examples_table
 from core.tables import executions as executions_table
 from core.tables import financial_metrics
 
@@ -122,3 +126,27 @@ def month_before(month: dt.date, count: int) -> dt.date:
     """The first day of the month so many months earlier."""
     months = month.year * 12 + month.month - 1 - count
     return dt.date(months // 12, months % 12 + 1, 1)
+
+
+def example_of(db: Database, execution_id: str) -> Example:
+    """What the execution became."""
+    with db.connect() as connection:
+        (key,) = connection.execute(
+            select(examples_table.c.id).where(examples_table.c.execution_id == execution_id)
+        ).scalars()
+    return examples.get(db, key)
+
+
+def at_once(acts: Sequence[Callable[[], None]]) -> None:
+    """All of them in threads of their own, begun together."""
+    barrier = threading.Barrier(len(acts))
+
+    def run(act: Callable[[], None]) -> None:
+        barrier.wait()
+        act()
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

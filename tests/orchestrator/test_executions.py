@@ -1,13 +1,10 @@
 """From a request to an example: each step from one state to the next, and each that is refused."""
 
-import datetime as dt
-import threading
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import orjson
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from core import audit
 from core.commands import store as commands
@@ -15,25 +12,14 @@ from core.commands import verbs
 from core.commands.filters import CommandFilter
 from core.commands.handlers import Handler, Outcome, Registry, Work
 from core.database import Database
-from core.errors import Conflict, Duplicate, InvalidPlan, RequestRefused, UnknownExecution
-from core.examples import store as examples
-from core.examples.store import Example
+from core.errors import Conflict, Duplicate, InvalidPlan, RequestRefused
 from core.orchestrator import executions
 from core.orchestrator.plans import Plan, Request, Step, to_json
 from core.orchestrator.preferences import set_approval
 from core.orchestrator.registry import registry
-from core.tables import examples as examples_table
-from tests.orchestrator.driving import Failing, drive, statuses, submitted
+from tests.orchestrator.driving import Failing, at_once, drive, example_of, statuses, submitted
 
 ASK = Request("Write a thread about waiting times at the counter")
-
-
-def example_of(db: Database, execution_id: str) -> Example:
-    with db.connect() as connection:
-        (key,) = connection.execute(
-            select(examples_table.c.id).where(examples_table.c.execution_id == execution_id)
-        ).scalars()
-    return examples.get(db, key)
 
 
 def with_agent(agent: str, handler: Handler) -> Registry:
@@ -361,69 +347,3 @@ def test_the_database_itself_refuses_a_wrong_step_and_a_deletion(database: Datab
         ):
             each.execute(text(statement))
     assert executions.get(database, planned.execution_id).status == "pending_approval"
-
-
-def test_an_execution_that_is_not_there_is_named(database: Database) -> None:
-    for act in (
-        lambda: executions.get(database, "x"),
-        lambda: executions.approve(database, "x", actor="a"),
-        lambda: executions.reject(database, "x", actor="a", reason="b"),
-        lambda: executions.cancel(database, "x", actor="a"),
-        lambda: executions.resume(database, "x", actor="a"),
-        lambda: executions.progress(database, "x"),
-    ):
-        with pytest.raises(UnknownExecution, match="'x'"):
-            act()
-
-
-def test_pages_counts_and_export_agree(database: Database) -> None:
-    ids = [submitted(database, f"Write a post about thing {number}").execution_id for number in range(5)]
-    executions.reject(database, ids[0], actor="ada", reason="no")
-    executions.approve(database, ids[1], actor="ada")
-    drive(database)
-    found = executions.counts(database)
-    assert (found.total, found.by_status["pending_approval"], found.by_status["rejected"]) == (5, 3, 1)
-    assert (found.judged, found.by_status["completed"]) == (2, 1)
-    first = executions.page(database, limit=2)
-    second = executions.page(database, limit=2, after=first.next)
-    third = executions.page(database, limit=2, after=second.next)
-    assert [row.execution_id for page in (first, second, third) for row in page.rows] == ids[::-1]
-    assert third.next is None
-    assert [row.execution_id for row in executions.page(database, sort="oldest").rows] == ids
-    (rejected,) = executions.page(database, statuses=["rejected"]).rows
-    assert (rejected.execution_id, rejected.success) == (ids[0], False)
-    exported = orjson.loads(b"".join(executions.export(database, ids[:2])))
-    assert [row["execution_id"] for row in exported] == ids[:2]
-    assert exported[1]["plan"]["steps"]
-    assert len(orjson.loads(b"".join(executions.export(database, statuses=["pending_approval"])))) == 3
-    assert orjson.loads(b"".join(executions.export(database, []))) == []
-
-
-def test_duration_leaves_out_the_time_that_a_plan_waited(database: Database) -> None:
-    planned = submitted(database)
-    with database.begin() as connection:
-        connection.execute(
-            text("UPDATE executions SET created_at = created_at - :day, planned_at = planned_at - :day"),
-            {"day": dt.timedelta(days=1)},
-        )
-    executions.approve(database, planned.execution_id, actor="bob")
-    drive(database)
-    done = executions.get(database, planned.execution_id)
-    assert done.finished_at is not None
-    assert done.finished_at - done.created_at > dt.timedelta(days=1)
-    assert (done.duration_ms or 0) < 3_600_000
-
-
-def at_once(acts: Sequence[Callable[[], None]]) -> None:
-    """All of them in threads of their own, begun together."""
-    barrier = threading.Barrier(len(acts))
-
-    def run(act: Callable[[], None]) -> None:
-        barrier.wait()
-        act()
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()

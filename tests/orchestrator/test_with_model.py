@@ -13,8 +13,7 @@ from core.orchestrator.records import Execution
 from core.settings import settings
 from tests.llm.conftest import model_of
 from tests.llm.servers import FAKES, KEY, FakeProvider, serving
-from tests.orchestrator.driving import Failing, drive
-from tests.orchestrator.test_executions import example_of
+from tests.orchestrator.driving import Failing, drive, example_of
 
 PLAN = Plan(
     "content_generation",
