@@ -12,10 +12,23 @@ WhetstoneError
 ├── InvalidExample          a field of an example cannot be stored as given
 ├── ImportRefused           a file cannot be imported; nothing was changed
 ├── DatasetRefused          a dataset version cannot be frozen; nothing was frozen
+├── RequestRefused          a request cannot be taken as it is
+├── UnknownExecution        an execution id does not exist
+├── UnknownCommand          a command id does not exist
+├── InvalidCommand          a command cannot be enqueued as given
+├── CommandRefused          a command cannot be done; trying again would not help
+├── InvalidPlan             a plan cannot be run as it is
+├── PlanNotUsable           a model made no plan that can be run
+├── ModelUnavailable        a model cannot be asked, or gave no usable answer
 └── Conflict                somebody else changed the thing first
+    └── Duplicate           the same was asked for a moment ago
 
 A message says what happened, to which thing, and what to do next.
 """
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple, Self
 
 
 class WhetstoneError(Exception):
@@ -78,5 +91,112 @@ class DatasetRefused(WhetstoneError):
     """A dataset version cannot be frozen; nothing was frozen."""
 
 
+class RequestRefused(WhetstoneError):
+    """A request to the orchestrator cannot be taken as it is."""
+
+
+class UnknownExecution(WhetstoneError):
+    """An execution id does not exist."""
+
+
+class UnknownCommand(WhetstoneError):
+    """A command id does not exist."""
+
+
+class InvalidCommand(WhetstoneError):
+    """A command cannot be enqueued as given."""
+
+
+class CommandRefused(WhetstoneError):
+    """A command cannot be done; trying again would not help. Raised by handlers: the command fails without a retry."""
+
+
+class PlanProblem(NamedTuple):
+    """One thing that is wrong with a plan. `step`: its id, `#3` for the third where that is no use, "" for the plan."""
+
+    step: str
+    field: str
+    sentence: str
+
+    def __str__(self) -> str:
+        where = f"Step {self.step}, {self.field}" if self.step else self.field.capitalize()
+        return f"{where}: {self.sentence}"
+
+
+class InvalidPlan(WhetstoneError):
+    """A plan cannot be run as it is; `problems` says what is wrong, step by step."""
+
+    def __init__(self, problems: Sequence[PlanProblem]) -> None:
+        super().__init__("The plan cannot be run as it is. " + " ".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+class PlanNotUsable(WhetstoneError):
+    """A model made no plan that can be run; the message can stand beside the plan that is used instead.
+
+    `problems` says what was wrong with the last one; what the attempt took is kept, because it was paid for.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: Sequence[PlanProblem] = (),
+        tokens_in: int = 0,
+        tokens_out: int = 0,
+        cost_usd: Decimal | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+        self.tokens_in = tokens_in
+        self.tokens_out = tokens_out
+        self.cost_usd = cost_usd
+
+
+#: Why a model gave no usable answer.
+ModelReason = Literal[
+    "no_key",
+    "key_refused",
+    "not_allowed",
+    "no_credit",
+    "no_model",
+    "not_running",
+    "rate_limited",
+    "server_error",
+    "not_understood",
+    "timed_out",
+    "bad_request",
+    "schema_refused",
+    "empty",
+    "declined",
+    "cut",
+    "bad_answer",
+]
+
+
+class ModelUnavailable(WhetstoneError):
+    """A model cannot be asked, or gave no usable answer."""
+
+    def __init__(self, message: str, *, reason: ModelReason, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.reason: ModelReason = reason
+        self.retry_after_s = retry_after_s
+        #: The `Completion` that is of no use, where there was one: it was paid for, and may be worth repairing.
+        self.answer: Any = None
+
+    def about(self, answer: Any) -> Self:
+        """This error, with the answer it is about."""
+        self.answer = answer
+        return self
+
+
 class Conflict(WhetstoneError):
     """Somebody else changed the thing first."""
+
+
+class Duplicate(Conflict):
+    """The same was asked for a moment ago; `execution_id` is the execution it became."""
+
+    def __init__(self, message: str, execution_id: str) -> None:
+        super().__init__(message)
+        self.execution_id = execution_id

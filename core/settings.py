@@ -39,6 +39,19 @@ class Settings(BaseSettings):
     pg_bin: Path | None = Field(default=None, validation_alias="WHETSTONE_PG_BIN")
     #: Name written to the audit log when nobody is logged in.
     actor: str = Field(default="local", validation_alias="WHETSTONE_ACTOR")
+    #: Threads of the app that work on commands; 0: none, other processes do.
+    workers: int = Field(default=2, ge=0, le=32, validation_alias="WHETSTONE_WORKERS")
+    #: Days for which finished commands are kept.
+    keep_days: int = Field(default=7, ge=1, le=3650, validation_alias="WHETSTONE_KEEP_DAYS")
+    #: Where Ollama is asked for local models.
+    ollama_host: str = Field(default="http://127.0.0.1:11434", validation_alias="OLLAMA_HOST")
+    #: Keys of model providers, and addresses to use instead of their own.
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
+    anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
+    gemini_api_key: SecretStr | None = Field(default=None, validation_alias="GEMINI_API_KEY")
+    gemini_base_url: str | None = Field(default=None, validation_alias="GEMINI_BASE_URL")
 
 
 @lru_cache(maxsize=1)

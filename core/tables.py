@@ -246,6 +246,93 @@ members = Table(
     Column("sha256", LargeBinary, nullable=False),
 )
 
+commands = Table(
+    "commands",
+    metadata,
+    _identity(),
+    Column("agent", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("run", Text),
+    Column("step", Text),
+    Column("dedupe_key", Text),
+    Column("waits", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("attempt_base", Integer, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("not_before", moment, nullable=False),
+    Column("worker", Text),
+    Column("token", Uuid),
+    Column("lease_until", moment),
+    Column("stop_requested", Text),
+    Column("outcome", Text),
+    Column("result", JSON),
+    Column("error", Text),
+    Column("created_at", moment, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("started_at", moment),
+    Column("finished_at", moment),
+)
+
+command_waits = Table(
+    "command_waits",
+    metadata,
+    Column("command_id", BigInteger, primary_key=True),
+    Column("waits_for", BigInteger, primary_key=True),
+)
+
+command_attempts = Table(
+    "command_attempts",
+    metadata,
+    Column("command_id", BigInteger, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("worker", Text, nullable=False),
+    Column("token", Uuid, nullable=False),
+    Column("ready_at", moment, nullable=False),
+    Column("started_at", moment, nullable=False),
+    Column("finished_at", moment),
+    Column("outcome", Text, nullable=False),
+    Column("error", Text),
+)
+
+command_steps = Table(
+    "command_steps",
+    metadata,
+    Column("command_id", BigInteger, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("output", JSONB),  # and not JSON above: a step that gave nothing has the JSON value null
+    Column("at", moment, nullable=False),
+)
+
+command_events = Table(
+    "command_events",
+    metadata,
+    _identity(),
+    Column("command_id", BigInteger, nullable=False),
+    Column("at", moment, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("attempt", Integer),
+    Column("worker", Text),
+    Column("actor", Text),
+    Column("detail", Text),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("threads", Integer, nullable=False),
+    Column("agents", ARRAY(Text), nullable=False),
+    Column("started_at", moment, nullable=False),
+    Column("seen_at", moment, nullable=False),
+    Column("stopped_at", moment),
+    Column("running", Integer, nullable=False),
+)
+
 historical_tasks = Table(
     "orchestrator_historical_tasks",
     metadata,
@@ -319,4 +406,73 @@ financial_metrics = Table(
     Column("period_start", Date),
     Column("period_end", Date),
     Column("recorded_at", moment),
+)
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("execution_id", Text, primary_key=True),
+    Column("request", Text, nullable=False),
+    Column("intent", Text, nullable=False),
+    Column("constraints", Text, nullable=False),
+    Column("platforms", ARRAY(Text), nullable=False),
+    Column("audience", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("context", JSON),
+    Column("plan", JSON),
+    Column("plan_source", Text, nullable=False),
+    Column("plan_note", Text, nullable=False),
+    Column("planner_model", Text, nullable=False),
+    Column("score_parts", JSON),
+    Column("score", Double),
+    Column("success", Boolean),
+    Column("override", JSON),
+    Column("result", JSON),
+    Column("error", Text),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", moment, nullable=False),
+    Column("planned_at", moment),
+    Column("decided_at", moment),
+    Column("decided_by", Text),
+    Column("decision_reason", Text, nullable=False),
+    Column("started_at", moment),
+    Column("finished_at", moment),
+    Column("tokens_in", BigInteger, nullable=False),
+    Column("tokens_out", BigInteger, nullable=False),
+    Column("cost_usd", Numeric(14, 6)),
+    Column("spent", JSON, nullable=False),
+    Column("duration_ms", BigInteger),
+    Column("updated_at", moment, nullable=False),
+    Column("request_key", Uuid, Computed("request_group(request)"), nullable=False),
+)
+
+workspace_settings = Table(
+    "workspace_settings",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", moment, nullable=False),
+)
+
+learning_patterns = Table(
+    "learning_patterns",
+    metadata,
+    _identity(),
+    Column("pattern_id", Text, nullable=False, unique=True),
+    Column("pattern_type", Text),
+    Column("pattern_description", Text),
+    Column("pattern_rule", JSON),
+    Column("support_count", BigInteger),
+    Column("confidence", Double),
+    Column("lift", Double),
+    Column("related_intents", ARRAY(Text)),
+    Column("related_tags", ARRAY(Text)),
+    Column("improves_quality", Boolean),
+    Column("improves_success", Boolean),
+    Column("avg_quality_improvement", Double),
+    Column("discovered_at", moment),
+    Column("last_validated_at", moment),
+    Column("validation_count", Integer),
+    Column("is_active", Boolean),
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import text
 
 from core import migrations
 from core.database import PUBLIC, Database
@@ -12,6 +13,7 @@ from core.errors import WorkspaceRefused
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _RESERVED = ("pg_", "information_schema")
+_DROPS = 10
 
 
 def list_workspaces(database: Database) -> list[str]:
@@ -21,6 +23,16 @@ def list_workspaces(database: Database) -> list[str]:
             "SELECT schemaname FROM pg_tables WHERE tablename = 'schema_migration' ORDER BY schemaname"
         ).fetchall()
     return [name for (name,) in rows]
+
+
+def with_table(database: Database, table: str) -> list[str]:
+    """The names of the workspaces that are new enough to have `table`; over the pool, for who asks often."""
+    query = text(
+        "SELECT schemaname FROM pg_tables WHERE tablename IN ('schema_migration', :wanted)"
+        " GROUP BY schemaname HAVING count(*) = 2 ORDER BY schemaname"
+    )
+    with database.connect() as connection:
+        return list(connection.execute(query, {"wanted": table}).scalars())
 
 
 def exists(database: Database, name: str) -> bool:
@@ -72,5 +84,12 @@ def drop(database: Database, name: str) -> None:
     if not exists(database, name):
         raise WorkspaceRefused(f"There is no workspace {name!r}.")
     with database.dedicated() as connection, migrations.locked(connection, name):
-        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
+        for attempt in range(1, _DROPS + 1):
+            try:
+                connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
+                break
+            except psycopg.errors.DeadlockDetected:
+                # A worker wrote to its tables in another order than they are dropped in; it has gone on meanwhile.
+                if attempt == _DROPS:
+                    raise
     database.forget(name)

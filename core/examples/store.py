@@ -330,29 +330,36 @@ def set_score(
     db: Database, example_id: int, *, score: float | None, success: bool | None, actor: str, reason: str
 ) -> Example:
     """Overrule score (0.0 to 1.0, None: not scored) and success. Needs a reason; the values before are audited."""
+    with db.begin() as connection:
+        return set_score_in(connection, example_id, score=score, success=success, actor=actor, reason=reason)
+
+
+def set_score_in(
+    connection: Connection, example_id: int, *, score: float | None, success: bool | None, actor: str, reason: str
+) -> Example:
+    """The same in the caller's transaction."""
     if score is not None and not 0.0 <= score <= 1.0:
         raise InvalidExample(f"The quality score must be between 0 and 1, not {score}.")
     if not reason.strip():
         raise InvalidExample("Say in a few words why the score changes; the reason is kept with it.")
-    with db.begin() as connection:
-        before = _get(connection, example_id, lock=True)
-        connection.execute(
-            update(examples)
-            .where(examples.c.id == example_id)
-            .values(quality_score=score, success=success, updated_at=func.now())
-        )
-        audit.record(
-            connection,
-            actor=actor,
-            action="score",
-            subject="example",
-            subject_id=example_id,
-            before={"quality_score": before.quality_score, "success": before.success},
-            after={"quality_score": score, "success": success},
-            reason=reason,
-            row_count=1,
-        )
-        return _get(connection, example_id)
+    before = _get(connection, example_id, lock=True)
+    connection.execute(
+        update(examples)
+        .where(examples.c.id == example_id)
+        .values(quality_score=score, success=success, updated_at=func.now())
+    )
+    audit.record(
+        connection,
+        actor=actor,
+        action="score",
+        subject="example",
+        subject_id=example_id,
+        before={"quality_score": before.quality_score, "success": before.success},
+        after={"quality_score": score, "success": success},
+        reason=reason,
+        row_count=1,
+    )
+    return _get(connection, example_id)
 
 
 def known_or_raise(connection: Connection, ids: Sequence[int]) -> None:

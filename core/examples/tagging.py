@@ -35,14 +35,23 @@ def add_tags(
 
     Raises `UnknownExample` naming the first id that does not exist, `InvalidTag`; then nothing changed.
     """
-    return _change(db, "add", chosen, tags, actor=actor, reason=reason)
+    with db.begin() as connection:
+        return _change(connection, "add", chosen, tags, actor=actor, reason=reason)
+
+
+def add_tags_in(
+    connection: Connection, chosen: Filter | Sequence[int], tags: Iterable[str], *, actor: str, reason: str
+) -> TagChange:
+    """The same in the caller's transaction."""
+    return _change(connection, "add", chosen, tags, actor=actor, reason=reason)
 
 
 def remove_tags(
     db: Database, chosen: Filter | Sequence[int], tags: Iterable[str], *, actor: str, reason: str
 ) -> TagChange:
     """Remove `tags` from the examples; those that have none of them are left alone. Raises as `add_tags`."""
-    return _change(db, "remove", chosen, tags, actor=actor, reason=reason)
+    with db.begin() as connection:
+        return _change(connection, "remove", chosen, tags, actor=actor, reason=reason)
 
 
 def tag_created_between(
@@ -127,37 +136,36 @@ def _sql(verb: Verb, part: str, *, row: str, named: str) -> str:
 
 
 def _change(
-    db: Database, verb: Verb, chosen: Filter | Sequence[int], tags: Iterable[str], *, actor: str, reason: str
+    connection: Connection, verb: Verb, chosen: Filter | Sequence[int], tags: Iterable[str], *, actor: str, reason: str
 ) -> TagChange:
     wanted = canonical(tags)
     if not wanted:
         raise InvalidTag("Choose at least one tag.")
     by_id = not isinstance(chosen, Filter)
     filter_ = Filter(ids=tuple(chosen), exclude_tags=()) if by_id else chosen
-    with db.begin() as connection:
-        if by_id and filter_.ids:
-            known_or_raise(connection, filter_.ids)
-        change = connection.execute(
-            text(
-                "INSERT INTO tag_changes (actor, verb, tags, filter, reason, row_count) "
-                "VALUES (:actor, :verb, :tags, CAST(:filter AS jsonb), :reason, 0) RETURNING id"
-            ),
-            {"actor": actor, "verb": verb, "tags": wanted, "filter": filter_.to_json(), "reason": reason},
-        ).scalar_one()
-        number = _apply(connection, verb, filter_, wanted, change)
-        connection.execute(
-            text("UPDATE tag_changes SET row_count = :number WHERE id = :change"), {"number": number, "change": change}
-        )
-        audit.record(
-            connection,
-            actor=actor,
-            action=f"{verb} tags",
-            subject="examples",
-            subject_id=change,
-            after={"tags": wanted, "chosen": "by hand" if by_id else describe(filter_)},
-            reason=reason,
-            row_count=number,
-        )
+    if by_id and filter_.ids:
+        known_or_raise(connection, filter_.ids)
+    change = connection.execute(
+        text(
+            "INSERT INTO tag_changes (actor, verb, tags, filter, reason, row_count) "
+            "VALUES (:actor, :verb, :tags, CAST(:filter AS jsonb), :reason, 0) RETURNING id"
+        ),
+        {"actor": actor, "verb": verb, "tags": wanted, "filter": filter_.to_json(), "reason": reason},
+    ).scalar_one()
+    number = _apply(connection, verb, filter_, wanted, change)
+    connection.execute(
+        text("UPDATE tag_changes SET row_count = :number WHERE id = :change"), {"number": number, "change": change}
+    )
+    audit.record(
+        connection,
+        actor=actor,
+        action=f"{verb} tags",
+        subject="examples",
+        subject_id=change,
+        after={"tags": wanted, "chosen": "by hand" if by_id else describe(filter_)},
+        reason=reason,
+        row_count=number,
+    )
     return TagChange(change, verb, tuple(wanted), number)
 
 

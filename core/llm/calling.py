@@ -1,0 +1,181 @@
+"""The one call: ask a model, wait no longer than agreed, and make sure of the answer."""
+
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from importlib import import_module
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import SecretStr
+
+from core.errors import ModelUnavailable
+from core.llm import failures, prices, schemas
+from core.llm.models import Access, Completion, Model, Question, Reply
+from core.settings import Settings, settings
+
+#: How often a busy provider is asked, and the waits between.
+TRIES = 3
+_FIRST_WAIT_S = 0.5
+
+
+def complete(
+    model: Model,
+    *,
+    system: str,
+    prompt: str,
+    schema: dict[str, Any] | None = None,
+    max_tokens: int = 2_000,
+    timeout_s: float = 60,
+    settings: Settings | None = None,
+    key: str | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Completion:
+    """Ask `model`, and with a `schema` get JSON that fits it in `data`.
+
+    A busy provider is asked again, but all of it together never takes longer than `timeout_s`. `max_tokens` counts
+    what a model thinks before it answers, too. Raises `ModelUnavailable`, which says why and what to do; the answer of
+    one whose reason is `bad_answer` is in its `answer`.
+    """
+    access = access_to(model, settings, key)
+    begun = time.monotonic()
+    question = Question(model, system, prompt, schema, max_tokens)
+    reply = _patiently(question, access, timeout_s, pause)
+    completion = Completion(
+        text=schemas.cleaned(reply.text),
+        data=None,
+        tokens_in=reply.tokens_in,
+        tokens_out=reply.tokens_out,
+        cost_usd=prices.cost_usd(model, reply.tokens_in, reply.tokens_out, host=access.base_url),
+        duration_s=time.monotonic() - begun,
+        model=model,
+    )
+    return _checked(completion, reply, question)
+
+
+def access_to(model: Model, given: Settings | None = None, key: str | None = None) -> Access:
+    """Where the model is and what opens it. Raises `ModelUnavailable` where a key is missing."""
+    chosen = given or settings()
+    if model.provider == "ollama":
+        return Access(None, _address(model, _callable(chosen.ollama_host)))
+    secret = SecretStr(key) if key else getattr(chosen, f"{model.provider}_api_key")
+    base_url = getattr(chosen, f"{model.provider}_base_url")
+    base_url = _address(model, base_url) if base_url else None
+    if secret is None and model.provider == "openai" and base_url:
+        secret = SecretStr("none")  # servers of one's own that speak OpenAI's protocol ask for no key
+    if secret is None:
+        raise failures.no_key(model)
+    text = secret.get_secret_value().strip()
+    # Checked here, because the error of the HTTP library about such a header would show the key.
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise failures.no_such_key(model) if text else failures.no_key(model)
+    return Access(SecretStr(text), base_url)
+
+
+def _address(model: Model, text: str) -> str:
+    """The address, if it is one. Each HTTP library would fail about it in a way of its own."""
+    try:
+        parts = urlsplit(text)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_one = False
+    if not is_one or not text.isprintable() or " " in text:
+        raise failures.no_address(model, text)
+    return text
+
+
+def _callable(host: str) -> str:
+    """OLLAMA_HOST may be what the server listens on, without http:// or port; and not everybody can call 0.0.0.0."""
+    text = host.strip().replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+    if "://" in text:
+        return text
+    return f"http://{text}" if re.search(r":\d+(?:/|\Z)", text) else f"http://{text}:11434"
+
+
+def _patiently(question: Question, access: Access, timeout_s: float, pause: Callable[[float], None]) -> Reply:
+    """Ask, and ask again where that can help. SDKs would retry too, but each time with the whole timeout."""
+    deadline = time.monotonic() + timeout_s
+    tries = 0
+    while True:
+        try:
+            return _within(deadline - time.monotonic(), question, access)
+        except ModelUnavailable as failure:
+            if failure.reason == "timed_out":  # the rest of the time, not the time that was agreed
+                raise failures.timed_out(question.model, timeout_s) from None
+            if failure.reason == "schema_refused" and question.schema is not None:
+                question = _with_schema_in_words(question)
+                continue
+            tries += 1
+            wait = failure.retry_after_s or _FIRST_WAIT_S * 2 ** (tries - 1)
+            is_late = time.monotonic() + wait >= deadline
+            if failure.reason not in failures.PASSING or tries == TRIES or is_late:
+                raise
+            pause(wait)
+
+
+def _within(seconds: float, question: Question, access: Access) -> Reply:
+    """The reply, or an error after so many seconds.
+
+    The timeouts of HTTP clients begin anew with each byte, and a server that keeps a connection open with blanks would
+    be waited for without end. So the call has a thread of its own, and is left alone when its time is over.
+    """
+    seconds = max(seconds, 0.001)
+    future: Future[Reply] = Future()
+
+    def ask() -> None:
+        try:
+            future.set_result(_once(question, access, seconds))
+        except Exception as error:  # noqa: BLE001 - it is raised again in the thread that waits
+            future.set_exception(error)
+
+    Thread(target=ask, name=f"ask {question.model.provider}", daemon=True).start()
+    try:
+        return future.result(timeout=seconds)
+    except TimeoutError:
+        raise failures.timed_out(question.model, seconds) from None
+
+
+def _once(question: Question, access: Access, seconds: float) -> Reply:
+    provider = import_module(f"core.llm.providers.{question.model.provider}")
+    try:
+        reply: Reply = provider.ask(question, access, seconds)
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        # The SDKs do not check answers: one with a part missing shows only when the part is needed.
+        raise failures.strange(question.model, access) from error
+    if not isinstance(reply.text, str) or not all(
+        isinstance(each, int) for each in (reply.tokens_in, reply.tokens_out)
+    ):
+        raise failures.strange(question.model, access)
+    return reply
+
+
+def _with_schema_in_words(question: Question) -> Question:
+    """For models and servers that cannot be held to a schema: they are told, and the answer is checked as ever."""
+    text = orjson.dumps(question.schema).decode()
+    words = f"Answer with one JSON object that fits this JSON Schema, and with nothing else:\n{text}"
+    return replace(question, system=f"{question.system}\n\n{words}", schema=None)
+
+
+def _checked(completion: Completion, reply: Reply, question: Question) -> Completion:
+    """The completion with its data. Raises `ModelUnavailable` where there is no answer, or not the one asked for."""
+    model = question.model
+    if reply.ending == "declined":
+        raise failures.declined(model, reply.detail).about(completion)
+    if reply.ending == "cut":
+        raise failures.cut(model, question.max_tokens).about(completion)
+    if not completion.text:
+        raise failures.empty(model).about(completion)
+    if question.schema is None:
+        return completion
+    try:
+        data, wrong = schemas.fitted(schemas.json_in(completion.text), question.schema)
+    except orjson.JSONDecodeError as error:
+        raise failures.bad_answer(model, f"it is not JSON ({error}).").about(completion) from None
+    completion = replace(completion, data=data)
+    if wrong:
+        raise failures.bad_answer(model, wrong).about(completion)
+    return completion

@@ -1,0 +1,109 @@
+"""Which model is asked, what it is asked, and what it answers."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, cast, get_args
+
+from pydantic import SecretStr
+
+from core.errors import ConfigurationError
+
+ProviderName = Literal["ollama", "openai", "anthropic", "gemini"]
+PROVIDERS: tuple[ProviderName, ...] = get_args(ProviderName)
+
+#: How a provider is called in a sentence.
+TITLES: dict[ProviderName, str] = {
+    "ollama": "Ollama",
+    "openai": "OpenAI",
+    "anthropic": "Anthropic",
+    "gemini": "Gemini",
+}
+#: The setting with a provider's key; Ollama has none.
+KEY_SETTINGS: dict[ProviderName, str] = {
+    "openai": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "gemini": "GEMINI_API_KEY",
+}
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of a provider, written `provider:name`, as in `ollama:qwen3:4b`."""
+
+    provider: ProviderName
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}:{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Model":
+        """The model that `text` names. Raises `ConfigurationError`."""
+        provider, _, name = text.strip().partition(":")
+        if provider not in PROVIDERS or not name or len(name) > _LONGEST_NAME or not name.isprintable() or " " in name:
+            raise ConfigurationError(
+                f"{text[:_LONGEST_NAME]!r} names no model. Write provider:name, as in ollama:qwen3:4b; "
+                f"the providers are {', '.join(PROVIDERS)}."
+            )
+        return cls(cast(ProviderName, provider), name)
+
+
+@dataclass(frozen=True)
+class Completion:
+    """An answer, and what it took."""
+
+    text: str
+    #: The answer as JSON, where a schema was given; it fits the schema.
+    data: Any | None
+    #: As the provider counted them; 0 where it did not say.
+    tokens_in: int
+    tokens_out: int
+    #: By list price; None where the price is not known.
+    cost_usd: Decimal | None
+    duration_s: float
+    model: Model
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Whether a provider can be asked now."""
+
+    name: ProviderName
+    is_ready: bool
+    #: What is missing, and what to do; "" when nothing is.
+    missing: str
+    #: Names to choose from: what Ollama has, or what the price table knows. Others may exist.
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a provider is asked."""
+
+    model: Model
+    system: str
+    prompt: str
+    schema: dict[str, Any] | None
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where a provider is, and what opens it."""
+
+    key: SecretStr | None
+    base_url: str | None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a provider said, before anything is made of it."""
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    #: cut: by the limit of tokens; declined: the provider or the model would not answer.
+    ending: Literal["done", "cut", "declined"] = "done"
+    #: The provider's word for a refusal.
+    detail: str = ""

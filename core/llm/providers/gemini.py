@@ -1,0 +1,88 @@
+"""Gemini: generateContent of the Gemini API, with a key from AI Studio."""
+
+from typing import Any
+
+from core.llm import failures, schemas
+from core.llm.models import Access, Question, Reply
+
+#: Endings that are neither a normal one nor the limit of tokens are refusals of one kind or another.
+_DONE = {"STOP", "FINISH_REASON_UNSPECIFIED", "OTHER", "MALFORMED_RESPONSE"}
+
+
+def ask(question: Question, access: Access, timeout_s: float) -> Reply:
+    """One request, no retries: the caller counts the time. Raises `ModelUnavailable`."""
+    import httpx2
+    from google import genai
+    from google.genai import errors, types
+
+    assert access.key is not None
+    options = types.HttpOptions(
+        base_url=access.base_url,
+        timeout=max(1, round(timeout_s * 1000)),
+        retry_options=types.HttpRetryOptions(attempts=1),
+    )
+    try:
+        # vertexai=False: the environment may say otherwise for other programs, and a key does not open that service.
+        with genai.Client(api_key=access.key.get_secret_value(), vertexai=False, http_options=options) as client:
+            answer = client.models.generate_content(
+                model=question.model.name, contents=question.prompt, config=_config(question)
+            )
+    except errors.APIError as error:
+        raise failures.of_status(
+            question, access, error.code or 500, f"{_why(error)} {error.message or ''}", retry_after=_wait(error)
+        ) from None
+    except httpx2.TimeoutException:
+        raise failures.timed_out(question.model, timeout_s) from None
+    except httpx2.TransportError:
+        raise failures.not_running(question.model, access) from None
+    return _reply(answer)
+
+
+def _config(question: Question) -> Any:
+    from google.genai import types
+
+    config = types.GenerateContentConfig(
+        system_instruction=question.system,
+        max_output_tokens=question.max_tokens,
+        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+    )
+    if question.schema is not None:
+        config.response_mime_type = "application/json"
+        config.response_json_schema = schemas.without_const(schemas.plain(question.schema))
+    return config
+
+
+def _details(error: Any) -> list[dict[str, Any]]:
+    body = error.details if isinstance(error.details, dict) else {}
+    inner = body.get("error")
+    details = inner.get("details") if isinstance(inner, dict) else None
+    return [each for each in details if isinstance(each, dict)] if isinstance(details, list) else []
+
+
+def _why(error: Any) -> str:
+    """The reason's short name: a wrong key is a 400 here, and only this tells it from other mistakes."""
+    return " ".join(str(each["reason"]) for each in _details(error) if "reason" in each)
+
+
+def _wait(error: Any) -> str | None:
+    """The wait that is asked for: there is no Retry-After header, but a detail such as `{"retryDelay": "3s"}`."""
+    return next((str(each["retryDelay"]).removesuffix("s") for each in _details(error) if "retryDelay" in each), None)
+
+
+def _reply(answer: Any) -> Reply:
+    usage = answer.usage_metadata
+    tokens_in = (usage.prompt_token_count or 0) if usage else 0
+    # Thoughts are billed as output.
+    tokens_out = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0) if usage else 0
+    if not answer.candidates:
+        blocked = answer.prompt_feedback.block_reason if answer.prompt_feedback else None
+        if blocked:
+            return Reply("", tokens_in, tokens_out, "declined", str(getattr(blocked, "value", blocked)))
+        return Reply("", tokens_in, tokens_out)
+    candidate = answer.candidates[0]
+    parts = (candidate.content.parts or []) if candidate.content else []
+    text = "".join(part.text for part in parts if part.text and not part.thought)
+    ending = str(getattr(candidate.finish_reason, "value", candidate.finish_reason) or "STOP")
+    if ending == "MAX_TOKENS":
+        return Reply(text, tokens_in, tokens_out, "cut")
+    return Reply(text, tokens_in, tokens_out, "done" if ending in _DONE else "declined", ending)

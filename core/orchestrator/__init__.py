@@ -1,0 +1,1 @@
+"""Requests become plans, approved plans become commands, and every run becomes an example."""

@@ -1,0 +1,126 @@
+"""The commands `score` and `close`: the result is put together and scored, and the example completed.
+
+`score` comes when every step has completed. `close` comes when one failed or was cancelled: what was done is kept, the
+score says how far it came, and it is no success.
+"""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from core import audit
+from core.commands.handlers import Outcome, Work
+from core.orchestrator import capturing, executions, results, scoring
+from core.orchestrator.planning import ACTOR, run_of
+from core.orchestrator.preferences import Preferences, preferences
+from core.orchestrator.records import Execution, read
+from core.orchestrator.scoring import Part
+from core.tables import executions as executions_table
+
+
+def score(work: Work) -> Outcome:
+    """Complete the execution. The model's judgement, where one is asked for, is asked for once."""
+    execution = executions.get(work.db, run_of(work))
+    chosen = preferences(work.db)
+    judgement = work.step("judge", lambda: _judgement(work, execution, chosen))
+    return Outcome(
+        {"execution_id": execution.execution_id, "judge": judgement},
+        within=lambda connection: _complete(connection, execution.execution_id, chosen, judgement),
+    )
+
+
+def close(work: Work) -> Outcome:
+    """Keep what a failed or cancelled execution came to."""
+    execution_id = run_of(work)
+    chosen = preferences(work.db)
+    return Outcome(
+        {"execution_id": execution_id}, within=lambda connection: _keep_what_is_there(connection, execution_id, chosen)
+    )
+
+
+def _judgement(work: Work, execution: Execution, chosen: Preferences) -> dict[str, Any] | None:
+    if chosen.planner_model is None or not chosen.judge_weight or execution.plan is None:
+        return None
+    from core.orchestrator import asking
+
+    work.check()
+    with work.db.connect() as connection:
+        done, _ = results.done_in(connection, execution.execution_id, execution.plan)
+    said = {each.step.id: each.result.get("text") or each.status for each in done}
+    return asking.judge(chosen.planner_model, execution.asked, execution.plan, said)
+
+
+def _complete(connection: Connection, execution_id: str, chosen: Preferences, judgement: dict[str, Any] | None) -> None:
+    audit.acting(connection, actor=ACTOR, reason="every step has completed")
+    execution = read(connection, execution_id, lock=True)
+    if execution.status != "executing":
+        return  # cancelled meanwhile; `close` keeps what was done
+    values = _scored(connection, execution, chosen, judgement)
+    values |= {"success": values["score"] >= chosen.success_threshold, "status": "completed", "error": None}
+    _write(connection, execution, values)
+
+
+def _keep_what_is_there(connection: Connection, execution_id: str, chosen: Preferences) -> None:
+    """Locked first: a step that ends later finds this done and asks for another look."""
+    execution = read(connection, execution_id, lock=True)
+    if execution.status not in ("failed", "cancelled") or execution.plan is None:
+        return  # resumed meanwhile, or never planned
+    values = _scored(connection, execution, chosen, None)
+    if execution.status == "failed":
+        values |= {"success": False}
+    else:
+        values |= {"score": None, "score_parts": None}
+    _write(connection, execution, values)
+
+
+def _scored(
+    connection: Connection, execution: Execution, chosen: Preferences, judgement: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The result, the score with its parts, and what it all took."""
+    assert execution.plan is not None, "only a plan has steps to score"
+    done, kept = results.done_in(connection, execution.execution_id, execution.plan)
+    result = results.gathered(execution.plan, done, kept)
+    parts = scoring.rubric(execution.request, execution.plan, done, result["text"], chosen.banned_words)
+    total, weighed = scoring.total([*parts, *_judge_part(judgement, chosen)])
+    spending = {
+        "planning": [execution.spent.get("planning", {})],
+        "steps": [each.result for each in done],
+        "judging": [judgement or {}],
+    }
+    return {
+        "result": result,
+        "score": total,
+        "score_parts": [part.to_json() for part in weighed],
+        **results.spending(spending),
+    }
+
+
+def _judge_part(judgement: dict[str, Any] | None, chosen: Preferences) -> list[Part]:
+    if judgement is None:
+        return []
+    if "failed" in judgement:
+        return [scoring.unjudged(judgement["failed"], chosen.judge_weight)]
+    weight = chosen.judge_weight
+    return [scoring.judged(judgement["score"], judgement["reason"], judgement["model"], weight, judgement["cost_usd"])]
+
+
+def _write(connection: Connection, execution: Execution, values: dict[str, Any]) -> None:
+    """A score that somebody gave by hand stays."""
+    now = connection.execute(select(func.now())).scalar_one()
+    finished = execution.finished_at or now
+    if execution.override:
+        values |= {"score": execution.override["score"], "success": execution.override["success"]}
+    connection.execute(
+        update(executions_table)
+        .where(executions_table.c.execution_id == execution.execution_id)
+        .values(**values, finished_at=finished, duration_ms=_duration_ms(execution, finished))
+    )
+    capturing.capture(connection, read(connection, execution.execution_id), actor=ACTOR)
+
+
+def _duration_ms(execution: Execution, finished: dt.datetime) -> int:
+    """Planning and executing; the time for which a plan waited for a person is no work."""
+    planning = (execution.planned_at or execution.created_at) - execution.created_at
+    executing = finished - (execution.started_at or execution.decided_at or finished)
+    return round((planning + executing) / dt.timedelta(milliseconds=1))

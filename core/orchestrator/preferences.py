@@ -1,0 +1,148 @@
+"""What a workspace is set to: whether plans need approval, which model plans, how results are judged.
+
+Each change is audited with what was set before. A setting that nobody changed has its default and no row.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from core import audit
+from core.database import Database
+from core.errors import ConfigurationError
+from core.llm import Model
+from core.tables import workspace_settings
+
+#: What nothing that goes out may say, unless the workspace has a list of its own.
+BANNED_WORDS = ("guaranteed", "risk-free", "miracle", "best in the world", "100% safe", "no strings attached")
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """All settings of a workspace."""
+
+    approval_required: bool = True
+    #: Plans, writes and judges; None: the built-in planner and agents, without a model.
+    planner_model: Model | None = None
+    #: The part of the score that the model's judgement has, 0.0 to 1.0; 0: no model is asked.
+    judge_weight: float = 0.0
+    #: The lowest score that counts as success.
+    success_threshold: float = 0.6
+    banned_words: tuple[str, ...] = BANNED_WORDS
+
+
+def preferences(db: Database) -> Preferences:
+    """Everything a workspace is set to, in one query."""
+    with db.connect() as connection:
+        return preferences_in(connection)
+
+
+def preferences_in(connection: Connection) -> Preferences:
+    """The same inside the caller's transaction."""
+    stored = {row.key: row.value for row in connection.execute(select(workspace_settings))}
+    default = Preferences()
+    model = stored.get("planner_model", "")
+    return Preferences(
+        approval_required=bool(stored.get("approval_required", default.approval_required)),
+        planner_model=_model(model),
+        judge_weight=float(stored.get("judge_weight", default.judge_weight)),
+        success_threshold=float(stored.get("success_threshold", default.success_threshold)),
+        banned_words=tuple(stored.get("banned_words", default.banned_words)),
+    )
+
+
+def approval_required(db: Database) -> bool:
+    """Whether a plan waits for a person before anything of it is done."""
+    return preferences(db).approval_required
+
+
+def set_approval(db: Database, on: bool, *, actor: str, reason: str) -> bool:
+    """Ask for approval of plans, or stop asking; whether that changed anything. Plans that wait already still wait."""
+    return _set(db, "approval_required", bool(on), True, actor=actor, reason=reason)
+
+
+def planner_model(db: Database) -> Model | None:
+    """The model that plans, writes and judges; None without one."""
+    return preferences(db).planner_model
+
+
+def set_planner_model(db: Database, model: Model | str | None, *, actor: str, reason: str) -> bool:
+    """Plan with `model` from now on; None: with the built-in planner. Raises `ConfigurationError` for no such name."""
+    name = str(_model(str(model)) if model else "")
+    return _set(db, "planner_model", name, "", actor=actor, reason=reason)
+
+
+def _model(name: str) -> Model | None:
+    return Model.parse(name) if name else None
+
+
+def judge_weight(db: Database) -> float:
+    """The part of the score that a model's judgement has."""
+    return preferences(db).judge_weight
+
+
+def set_judge_weight(db: Database, weight: float, *, actor: str, reason: str) -> bool:
+    """Give a model's judgement this part of the score; 0 asks no model."""
+    return _set(db, "judge_weight", _share(weight, "The judge's weight"), 0.0, actor=actor, reason=reason)
+
+
+def success_threshold(db: Database) -> float:
+    """The lowest score that counts as success."""
+    return preferences(db).success_threshold
+
+
+def set_success_threshold(db: Database, threshold: float, *, actor: str, reason: str) -> bool:
+    """Count scores from `threshold` on as success. What was scored before stays as it is."""
+    default = Preferences().success_threshold
+    return _set(
+        db, "success_threshold", _share(threshold, "The threshold of success"), default, actor=actor, reason=reason
+    )
+
+
+def banned_words(db: Database) -> tuple[str, ...]:
+    """Words and phrases that nothing that goes out may hold."""
+    return preferences(db).banned_words
+
+
+def set_banned_words(db: Database, words: Sequence[str], *, actor: str, reason: str) -> bool:
+    """Replace the list of banned words; an empty one bans nothing."""
+    listed = sorted({word.strip().lower() for word in words if word.strip()})
+    if any(len(word) > 100 or "\0" in word for word in listed):
+        raise ConfigurationError("A banned word or phrase has at most 100 characters; shorten the longer ones.")
+    return _set(db, "banned_words", listed, list(BANNED_WORDS), actor=actor, reason=reason)
+
+
+def _share(value: float, name: str) -> float:
+    if not 0.0 <= value <= 1.0:
+        raise ConfigurationError(f"{name} must be between 0 and 1, not {value}.")
+    return float(value)
+
+
+def _set(db: Database, key: str, value: Any, default: Any, *, actor: str, reason: str) -> bool:
+    with db.begin() as connection:
+        # Two who change one setting at once: the second sees what the first made of it, and the log tells the truth.
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"setting {key}", 5))))
+        columns = workspace_settings.c
+        before = connection.execute(select(columns.value).where(columns.key == key)).scalar_one_or_none()
+        before = default if before is None else before
+        if before == value:
+            return False
+        new = {"value": value, "actor": actor, "at": func.now()}
+        connection.execute(
+            insert(workspace_settings).values(key=key, **new).on_conflict_do_update(index_elements=["key"], set_=new)
+        )
+        audit.record(
+            connection,
+            actor=actor,
+            action="setting",
+            subject="setting",
+            subject_id=key,
+            before={"value": before},
+            after={"value": value},
+            reason=reason,
+            row_count=1,
+        )
+    return True

@@ -1,0 +1,207 @@
+"""The score of an execution: a rubric that anyone can work out again from what is stored.
+
+Each part is 0.0 to 1.0, with its weight, its formula and the reason for its value. A model's judgement may be one more
+part; the others then share what its weight leaves. A part that does not apply is left out, and says so.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.orchestrator.agents.scanning import everything
+from core.orchestrator.plans import Plan, Step
+from core.orchestrator.wording import key_words, plural, sentences, stem, words_of
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the score. `score` None: it could not be judged, and its weight goes to the others."""
+
+    name: str
+    score: float | None
+    weight: float
+    reason: str
+    formula: str
+    cost_usd: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+#: How much each part counts; a model's judgement takes its share from all of them alike.
+WEIGHTS = {"completeness": 0.30, "relevance": 0.25, "structure": 0.15, "readability": 0.15, "policy": 0.15}
+#: Relevance counts as full when this share of the request's words is taken up: nobody repeats all of them.
+_ENOUGH_WORDS = 0.6
+_EASY, _HARD = 60.0, 0.0
+_LONG_SENTENCE = 30
+#: What one finding of compliance takes away, by its rule.
+PENALTIES = {
+    "personal data": 0.5,
+    "banned word": 0.5,
+    "missing disclosure": 0.25,
+    "claim": 0.15,
+    "unsourced number": 0.1,
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one step: its status, and its result if it completed."""
+
+    step: Step
+    status: str
+    result: Mapping[str, Any]
+
+    @property
+    def is_completed(self) -> bool:
+        return self.status == "completed"
+
+
+def rubric(request: str, plan: Plan, done: Sequence[Done], text: str, banned: Sequence[str]) -> list[Part]:
+    """All parts but a model's judgement, in the order of `WEIGHTS`."""
+    return [
+        completeness(done),
+        relevance(request, text),
+        structure(plan, done, text),
+        readability(text),
+        policy(done, text, banned),
+    ]
+
+
+def completeness(done: Sequence[Done]) -> Part:
+    """Steps that completed, divided by all steps; a step whose result says that something is missing counts half."""
+    finished = [each for each in done if each.is_completed and str(each.result.get("text", "")).strip()]
+    partial = [each for each in finished if each.result.get("missing")]
+    score = (len(finished) - 0.5 * len(partial)) / len(done) if done else 0.0
+    reason = f"{len(finished)} of {plural(len(done), 'step')} gave a result"
+    reason += f", {len(partial)} of them with something missing." if partial else "."
+    return _part("completeness", score, reason, "(completed − ½ · with something missing) ÷ steps")
+
+
+def relevance(request: str, text: str) -> Part:
+    """The share of the request's key words that the result takes up, endings aside; 60 % of them are full marks."""
+    wanted = {stem(word) for word in key_words(request)}
+    there = {stem(word) for word in words_of(text)}
+    formula = f"min(1, share of the request's key words in the result ÷ {_ENOUGH_WORDS})"
+    if not wanted:
+        return _part("relevance", None, "The request has no word that carries meaning by itself.", formula)
+    found = wanted & there
+    left = sorted(wanted - there)[:5]
+    reason = f"{len(found)} of {len(wanted)} key words are taken up" + (f"; not: {', '.join(left)}." if left else ".")
+    return _part("relevance", min(1.0, len(found) / len(wanted) / _ENOUGH_WORDS), reason, formula)
+
+
+#: What a text of each format should show: a name for it, and how it is recognised.
+_SECTIONS = ("two sections", r"(?s)^## .*^## ")
+_CALL = r"\?|(?i:try|read|see|ask|write|look|let|start)"
+_MARKS: dict[str, tuple[tuple[str, str], ...]] = {
+    "article": (("a title", r"^# "), _SECTIONS, ("a list", r"^- "), ("a next step", r"(?i)next step")),
+    "report": (("a title", r"^# "), _SECTIONS, ("figures", r"\d"), ("what it rests on", r"(?i)rests on")),
+    "email": (
+        ("a subject", r"^Subject:"),
+        ("a greeting", r"(?i)^(hello|dear|hi)\b"),
+        ("a way out", r"(?i)unsubscribe"),
+    ),
+    "thread": (("a first post", r"^1/"), ("a second post", r"^2/")),
+    "post": (("one sentence at least", r"[.!?…]"), ("a question or a call", _CALL)),
+    "": (("sentences", r"[.!?]"), ("more than one line", r"\n")),
+}
+_SAME = {"memo": "report", "review": "report"}
+
+
+def structure(plan: Plan, done: Sequence[Done], text: str) -> Part:
+    """The share of the marks that a text of its format has, such as title and sections, or subject and greeting."""
+    format_ = _format(done) or _format_planned(plan)
+    marks = _MARKS[_SAME.get(format_, format_)]
+    missing = [name for name, pattern in marks if not re.search(pattern, text, re.MULTILINE)]
+    reason = f"Has every mark of a text of the format {format_ or 'plain'}." if not missing else ""
+    reason = reason or f"As {format_ or 'plain text'} it lacks {', '.join(missing)}."
+    return _part("structure", 1 - len(missing) / len(marks), reason, "marks of its format that it has ÷ all marks")
+
+
+def _format(done: Sequence[Done]) -> str:
+    """The format of the last text that was written."""
+    written = [each.step for each in done if each.is_completed and each.step.action in ("draft", "social_variants")]
+    return str(written[-1].payload.get("format") or "post") if written else ""
+
+
+def _format_planned(plan: Plan) -> str:
+    written = [step for step in plan.steps if step.action in ("draft", "social_variants")]
+    return str(written[-1].payload.get("format") or "post") if written else ""
+
+
+def readability(text: str) -> Part:
+    """Flesch's reading ease, 206.835 − 1.015 · words/sentences − 84.6 · syllables/words: 60 is 1.0, 0 is 0.0.
+
+    Less the share of sentences over 30 words. Written for English; syllables are counted by groups of vowels.
+    """
+    lines = [line for line in sentences(text) if len(line.split()) > 1]
+    words = [word for line in lines for word in words_of(line) if not word[0].isdigit()]
+    formula = "Flesch reading ease ÷ 60, within 0 and 1, less the share of sentences over 30 words"
+    if not words:
+        return _part("readability", None, "There is no text to read.", formula)
+    ease = 206.835 - 1.015 * len(words) / len(lines) - 84.6 * sum(map(_syllables, words)) / len(words)
+    long = sum(len(line.split()) > _LONG_SENTENCE for line in lines) / len(lines)
+    score = min(max((ease - _HARD) / (_EASY - _HARD), 0.0), 1.0) - long
+    return _part("readability", score, f"Reading ease {ease:.0f}; {long:.0%} of the sentences are long.", formula)
+
+
+def _syllables(word: str) -> int:
+    groups = len(re.findall(r"[aeiouy]+", word))
+    silent = word.endswith("e") and not word.endswith(("le", "ee")) and groups > 1
+    return max(groups - silent, 1)
+
+
+def policy(done: Sequence[Done], text: str, banned: Sequence[str]) -> Part:
+    """1, less a penalty for each finding of compliance: personal data and banned words ½, disclosures ¼, claims 0.15.
+
+    By the compliance steps of the plan; a plan without any has its result checked here by the same rules.
+    """
+    checks = [each for each in done if each.is_completed and each.step.agent == "compliance"]
+    if checks:
+        rules = [
+            str(finding["rule"]) for each in checks for finding in (each.result.get("data") or {}).get("findings", ())
+        ]
+        by = plural(len(checks), "compliance step")
+    else:
+        rules, by = [finding.rule for finding in everything(text, banned)], "the check of the result"
+    score = 1 - sum(PENALTIES.get(rule, 0.1) for rule in rules)
+    counted = ", ".join(f"{rules.count(rule)} × {rule}" for rule in dict.fromkeys(rules))
+    formula = "1 − Σ penalties (" + ", ".join(f"{name} {value}" for name, value in PENALTIES.items()) + "), at least 0"
+    return _part("policy", score, f"By {by}: {counted or 'nothing found'}.", formula)
+
+
+def judged(score: float, reason: str, model: str, weight: float, cost_usd: str | None) -> Part:
+    """A model's judgement as a part."""
+    return Part("judge", _rounded(score), weight, f"{model}: {reason}", "as the model judges it, 0 to 1", cost_usd)
+
+
+def unjudged(why: str, weight: float) -> Part:
+    """The place of a judgement that could not be had; its weight goes to the others."""
+    return Part("judge", None, weight, why, "as the model judges it, 0 to 1", "0")
+
+
+def total(parts: Sequence[Part]) -> tuple[float, list[Part]]:
+    """The weighted mean of the parts that could be judged, and the parts with the weights that they got in the end."""
+    judge = next((part.weight for part in parts if part.name == "judge" and part.score is not None), 0.0)
+    own = sum(part.weight for part in parts if part.name != "judge" and part.score is not None)
+    weighed = []
+    for part in parts:
+        if part.score is None:
+            weight = 0.0
+        elif part.name == "judge":
+            weight = judge if own else 1.0
+        else:
+            weight = part.weight / own * (1 - judge)
+        weighed.append(Part(**{**asdict(part), "weight": round(weight, 4)}))
+    score = sum((part.score or 0.0) * part.weight for part in weighed)
+    return min(max(round(score, 3), 0.0), 1.0), weighed
+
+
+def _part(name: str, score: float | None, reason: str, formula: str) -> Part:
+    return Part(name, _rounded(score), WEIGHTS[name], reason, formula)
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(min(max(score, 0.0), 1.0), 3)
