@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.examples.statistics import Statistics
+from core.examples.statistics import WEEKS, Statistics
 from ui.formatting import percent, score
 
 _MONTHS = 12
@@ -18,7 +18,10 @@ def draw(numbers: Statistics) -> None:
             f"{numbers.total:,}",
             border=True,
             height="stretch",
-            help="Everything in this workspace that is not withdrawn, whatever its tags.",
+            chart_data=_weeks(numbers.total_by_week),
+            chart_type="bar",
+            help="Everything in this workspace that is not withdrawn, whatever its tags. "
+            f"Bars: new ones in each of the last {WEEKS} weeks.",
         )
         st.metric(
             "In this filter",
@@ -50,10 +53,16 @@ def draw(numbers: Statistics) -> None:
             f"{numbers.new_this_week:,}",
             border=True,
             height="stretch",
-            help="In this filter, created in the last seven days.",
+            chart_data=_weeks(numbers.by_week),
+            chart_type="bar",
+            help=f"In this filter, created in the last seven days. Bars: the last {WEEKS} weeks.",
         )
 
 
 def _course(values: list[float | None]) -> list[float] | None:
     known = [value for value in values if value is not None]
     return known if len(known) > 1 else None
+
+
+def _weeks(counts: tuple[int, ...]) -> list[int] | None:
+    return list(counts) if any(counts) else None

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
+    Integer,
     Label,
     Row,
     Subquery,
@@ -33,6 +34,8 @@ from core.tables import examples
 
 #: Bins of the quality histogram: bin i covers i/20 up to, not including, (i+1)/20; the last includes 1.0.
 BINS = 20
+#: How far back the course of new examples goes.
+WEEKS = 4
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,13 @@ class Statistics:
     by_month: tuple[Month, ...]
     first: dt.datetime | None
     last: dt.datetime | None
-    new_this_week: int
+    #: Created in each of the last WEEKS times seven days, the latest last: of this filter, and of the workspace.
+    by_week: tuple[int, ...]
+    total_by_week: tuple[int, ...]
+
+    @property
+    def new_this_week(self) -> int:
+        return self.by_week[-1]
 
 
 _Row = Row[*tuple[Any, ...]]
@@ -118,39 +127,48 @@ def overview(db: Database, chosen: Filter, *, total: int | None = None, now: dt.
     are summed up once for each chart. GROUPING SETS over the examples would not be parallel, and one query a chart
     would scan six times. A fresh cube holds such groups already.
     """
-    week_ago = (now or dt.datetime.now(dt.UTC)) - dt.timedelta(days=7)
     with db.connect() as connection:
+        weeks = _by_week(connection, chosen, now or dt.datetime.now(dt.UTC))
         in_cube = cube.usable(connection, chosen)
         if in_cube is not None:
-            groups, recent = _groups_in_cube(in_cube), _count_since(connection, chosen, week_ago)
+            groups = _groups_in_cube(in_cube)
         else:
-            groups, recent = _groups_of(chosen, week_ago), None
+            groups = _groups_of(chosen)
             # Many small groups go to the leader: without these the planner overrates what that costs.
             connection.execute(text("SET LOCAL parallel_tuple_cost = 0.001"))
             connection.execute(text("SET LOCAL parallel_setup_cost = 100"))
         rows = connection.execute(_sums_of(groups)).all()
         if total is None:
             total = store.count(db, EVERYTHING)
-    return _statistics(rows, total, recent)
+    return _statistics(rows, total, weeks)
 
 
-def _count_since(connection: Connection, chosen: Filter, moment: dt.datetime) -> int:
-    """How many of the chosen were created since: a short piece of the dashboard index."""
-    query = select(func.count()).where(where(chosen), examples.c.created_at >= moment)
-    return connection.execute(query).scalar_one()
+def _by_week(connection: Connection, chosen: Filter, now: dt.datetime) -> list[tuple[int, int]]:
+    """New examples of the filter and of all, week by week, the latest last: a short piece of the dashboard index."""
+    c = examples.c
+    first = now - dt.timedelta(days=7 * WEEKS)
+    # What is dated later than now is as new as can be.
+    week = func.least(func.floor(func.extract("epoch", c.created_at - first) / (7 * 24 * 3600)), WEEKS - 1)
+    query = (
+        select(cast(week, Integer).label("week"), func.count().filter(where(chosen)), func.count())
+        .where(c.withdrawn_at.is_(None), c.created_at >= first)
+        .group_by(text("week"))
+    )
+    found = {week: (of_filter, of_all) for week, of_filter, of_all in connection.execute(query)}
+    return [found.get(week, (0, 0)) for week in range(WEEKS)]
 
 
 def _groups_in_cube(condition: ColumnElement[bool]) -> CTE:
-    """What `_groups_of` gives, from the cube, which knows months but no weeks."""
+    """What `_groups_of` gives, from the cube."""
     c = sums.c
     # Cell 40 is the score 1.0, which the last bin includes.
     quality_bin = func.least(c.cell // 2 + 1, BINS).label("quality_bin")
     keys = (c.intent, c.source_model, c.success, c.month, case((c.cell.is_not(None), quality_bin)).label("quality_bin"))
-    figures = (c.number, c.scored, c.quality, literal(0).label("recent"), c.first, c.last)
+    figures = (c.number, c.scored, c.quality, c.first, c.last)
     return select(*keys, c.tags, *figures).where(condition).cte("groups")
 
 
-def _groups_of(chosen: Filter, week_ago: dt.datetime) -> CTE:
+def _groups_of(chosen: Filter) -> CTE:
     """The finest groups that the page shows anything of."""
     c = examples.c
     keys = (c.intent, c.source_model, c.success, c.month, c.quality_bin, c.tags)
@@ -158,7 +176,6 @@ def _groups_of(chosen: Filter, week_ago: dt.datetime) -> CTE:
         func.count().label("number"),
         func.count(c.quality_score).label("scored"),
         func.sum(c.quality_score).label("quality"),
-        func.count().filter(c.created_at >= week_ago).label("recent"),
         func.min(c.created_at).label("first"),
         func.max(c.created_at).label("last"),
     )
@@ -186,7 +203,7 @@ def _sums_of(groups: CTE) -> CompoundSelect[*tuple[Any, ...]]:
 
 
 def _summed(groups: CTE | Subquery) -> list[Label[Any]]:
-    counts = [cast(func.sum(groups.c[name]), BigInteger).label(name) for name in ("number", "scored", "recent")]
+    counts = [cast(func.sum(groups.c[name]), BigInteger).label(name) for name in ("number", "scored")]
     return [
         *counts,
         func.sum(groups.c.quality).label("quality"),
@@ -195,7 +212,7 @@ def _summed(groups: CTE | Subquery) -> list[Label[Any]]:
     ]
 
 
-def _statistics(rows: Sequence[_Row], total: int, recent: int | None) -> Statistics:
+def _statistics(rows: Sequence[_Row], total: int, weeks: Sequence[tuple[int, int]]) -> Statistics:
     histogram = [0] * BINS
     for row in rows:
         if row.part == "quality_bin" and row.name is not None:
@@ -223,7 +240,8 @@ def _statistics(rows: Sequence[_Row], total: int, recent: int | None) -> Statist
         ),
         first=min((row.first for row in whole), default=None),
         last=max((row.last for row in whole), default=None),
-        new_this_week=sum(row.recent for row in whole) if recent is None else recent,
+        by_week=tuple(of_filter for of_filter, _ in weeks),
+        total_by_week=tuple(of_all for _, of_all in weeks),
     )
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections import Counter
 from statistics import fmean
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,13 @@ def test_every_figure_equals_a_plain_sum(
     assert seen.first == min((row["created_at"] for row in found), default=None)
     assert seen.last == max((row["created_at"] for row in found), default=None)
     assert seen.new_this_week == sum(row["created_at"] >= START + dt.timedelta(days=1) for row in found)
+    assert seen.by_week == _plain_weeks(found, now)
+    assert seen.total_by_week == _plain_weeks([row for row in whole if row["withdrawn_at"] is None], now)
+
+
+def _plain_weeks(found: list[dict[str, Any]], now: dt.datetime) -> tuple[int, ...]:
+    ages = [max(0.0, (now - row["created_at"]) / dt.timedelta(days=7)) for row in found]
+    return tuple(sum(week < age <= week + 1 or (week == 0 and age == 0) for age in ages) for week in (3, 2, 1, 0))
 
 
 def test_nothing_scored_has_no_average(database: Database) -> None:
