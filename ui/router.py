@@ -21,6 +21,7 @@ def pages(*, empty: bool) -> list[st.Page]:
         ),
         st.Page("../pages/data.py", title="Data", icon=":material/table_chart:", url_path="data"),
         st.Page("../pages/datasets.py", title="Datasets", icon=":material/dataset:", url_path="datasets"),
+        st.Page("../pages/queue.py", title="Queue", icon=":material/checklist:", url_path="queue"),
         st.Page("../pages/importing.py", title="Import", icon=":material/upload_file:", url_path="import"),
         st.Page("../pages/activity.py", title="Activity", icon=":material/history:", url_path="activity"),
     ]

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from core.commands.filters import CommandFilter, where
 from core.commands.models import STATUSES, Status
+from core.commands.rules import LEASE_S
 from core.commands.verbs import Verb
 from core.database import Database
 from core.tables import command_events, commands
@@ -32,3 +33,20 @@ def by_status(db: Database, chosen: CommandFilter) -> dict[Status, int]:
     with db.connect() as connection:
         found = {row[0]: row[1] for row in connection.execute(query)}
     return {status: found.get(status, 0) for status in STATUSES}
+
+
+# A worker that lives names its agents. An agent of the outside has no row there, but holds a lease while it works.
+_UNSERVED = text("""
+    SELECT agent, count(*) FROM commands
+    WHERE status = 'pending' AND waits = 0 AND not_before <= now()
+      AND agent <> ALL (SELECT unnest(agents) FROM workers
+                        WHERE stopped_at IS NULL AND seen_at > now() - make_interval(secs => :lease))
+      AND agent <> ALL (SELECT agent FROM commands WHERE status = 'running')
+    GROUP BY agent ORDER BY agent
+""")
+
+
+def unserved(db: Database) -> dict[str, int]:
+    """Agents for which commands are ready and nobody is there to take them, with the number of commands."""
+    with db.connect() as connection:
+        return {row[0]: row[1] for row in connection.execute(_UNSERVED, {"lease": LEASE_S})}

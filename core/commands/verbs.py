@@ -4,7 +4,7 @@ line; what it could not change is listed with the reason. `foresee` says the sam
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, literal_column, select
+from sqlalchemy import Connection, literal_column, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
@@ -181,7 +181,7 @@ def _once(
     return change
 
 
-def _change(connection: Connection, verb: str, chosen: CommandFilter, judged: Sequence[Row[Any]]) -> Change:
+def _change(connection: Connection, verb: str, chosen: CommandFilter, judged: Sequence[Any]) -> Change:
     gone = set(chosen.ids or ()) - {command_id for command_id, _ in judged}
     gone -= set(_existing(connection, gone))
     refused = [(command_id, _sentence(verb, why)) for command_id, why in judged if why is not None]
