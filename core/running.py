@@ -1,8 +1,10 @@
-"""What one process of the app shares: its database and the thread that works on it. Pages and API ask here."""
+"""What one process of the app shares: its database and the threads that work on it. Pages and API ask here."""
 
 import threading
 
 from core.background import Background
+from core.commands.registry import agents_registry
+from core.commands.worker import Worker
 from core.database import Database, open_database
 from core.embedded import EmbeddedPostgres
 from core.migrations import migrate
@@ -17,6 +19,7 @@ class Running:
         self._lock = threading.Lock()
         self._database: Database | None = None
         self._background: Background | None = None
+        self._worker: Worker | None = None
         self._works = False
 
     def start(self) -> None:
@@ -30,9 +33,15 @@ class Running:
             if self._database is None:
                 self._database = self._opened()
                 if self._works:
-                    self._background = Background(self._database)
-                    self._background.start()
+                    self._begin(self._database)
             return self._database
+
+    def _begin(self, database: Database) -> None:
+        self._background = Background(database)
+        self._background.start()
+        if settings().workers:
+            self._worker = Worker(database, agents_registry(), threads=settings().workers)
+            self._worker.start()
 
     def _opened(self) -> Database:
         """The database, and every workspace in it brought to the form this version needs."""
@@ -50,9 +59,16 @@ class Running:
         """The thread, for who wants to wake it or to know its state; None while this process only looks."""
         return self._background
 
+    @property
+    def worker(self) -> Worker | None:
+        """The worker of this process; None while this process only looks, and where WHETSTONE_WORKERS is 0."""
+        return self._worker
+
     def close(self) -> None:
         """Stop working and let go of every connection. The next call opens again, with the settings of that moment."""
         with self._lock:
+            if self._worker is not None:
+                self._worker.stop()
             if self._background is not None:
                 self._background.stop()
             if self._database is not None:

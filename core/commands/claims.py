@@ -15,6 +15,7 @@ from core import audit
 from core.commands.models import Claim, Command, NewCommand, Status
 from core.commands.rules import BACKOFF_S, LEASE_S
 from core.commands.store import enqueue_in
+from core.commands.wording import storable
 from core.database import Database
 
 Answer = Literal["go", "pause", "cancel"]
@@ -145,11 +146,8 @@ def complete(
     written = orjson.dumps(dict(result)).decode()
     with db.begin() as connection:
         if connection.execute(_COMPLETE, {**given, "result": written}).scalar_one_or_none():
-            follows: list[NewCommand] = list(then)
-            if follows:
-                worker = _worker(connection, command_id)
-                for new in follows:
-                    enqueue_in(connection, new, actor=worker)
+            for new in then:
+                enqueue_in(connection, new, actor=_worker(connection, command_id))
             if within is not None:
                 within(connection)
             return "completed"
@@ -164,7 +162,7 @@ def fail(
     None: it is no longer this worker's; that was noted.
     """
     given = {"id": command_id, "token": token}
-    error = error.replace("\0", "").strip() or "No reason was given."
+    error = storable(error) or "No reason was given."
     with db.begin() as connection:
         status = connection.execute(
             _FAIL, {**given, "error": error, "retry": retry, "backoff": backoff_s}
@@ -199,7 +197,7 @@ def _already(connection: Connection, given: Mapping[str, Any], ended: tuple[Stat
 
 
 def _stale(connection: Connection, given: Mapping[str, Any], detail: str) -> None:
-    connection.execute(_STALE, {**given, "detail": detail[:_EXCERPT]})
+    connection.execute(_STALE, {**given, "detail": storable(detail)[:_EXCERPT]})
 
 
 # Rows that a command waits for are not removed under it, unless it goes too. The recursion ends: ids only shrink.
@@ -229,8 +227,4 @@ def retain(db: Database, keep_days: int) -> int:
             audit.record(
                 connection, actor="retention", action="remove", subject="commands", reason=reason, row_count=removed
             )
-        connection.execute(
-            text("DELETE FROM workers WHERE coalesce(stopped_at, seen_at) < now() - make_interval(days => :days)"),
-            {"days": keep_days},
-        )
     return removed

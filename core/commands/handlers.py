@@ -31,19 +31,26 @@ class Outcome:
     within: Callable[[Connection], None] | None = None
 
 
-class Stopped(Exception):
-    """The command is to be put down: somebody paused or cancelled it, or its worker ends. Handlers let it pass."""
+# BaseException: a handler's own `except Exception` lets them pass.
+class Stopped(BaseException):
+    """The command is to be put down: somebody paused or cancelled it, or its worker ends."""
 
 
-class LeaseLost(Exception):
-    """The command is another worker's now; whatever this one still does is refused. Handlers let it pass."""
+class LeaseLost(BaseException):
+    """The command is another worker's now; whatever this one still does is refused."""
 
 
-Asked: TypeAlias = Answer | Literal["lost"]
+Asked: TypeAlias = Answer | Literal["stop", "lost"]
+#: Calls what it is given, and calls it again while the database is away.
+Insist: TypeAlias = Callable[[Callable[[], Any]], Any]
 
 
 def _go() -> Asked:
     return "go"
+
+
+def _once(call: Callable[[], Any]) -> Any:
+    return call()
 
 
 # FOR SHARE: the command does not change hands between the look and the write.
@@ -62,12 +69,13 @@ _KEPT = text("SELECT output FROM command_steps WHERE command_id = :id AND step =
 class Work:
     """One attempt at one command."""
 
-    def __init__(self, db: Database, claim: Claim, *, asked: Callable[[], Asked] = _go) -> None:
+    def __init__(self, db: Database, claim: Claim, *, asked: Callable[[], Asked] = _go, insist: Insist = _once) -> None:
         #: The workspace that the command belongs to.
         self.db = db
         self.command: Command = claim.command
         self.token: UUID = claim.token
         self._asked = asked
+        self._insist = insist
 
     def check(self) -> None:
         """Between pieces of work: raises `Stopped` or `LeaseLost` when this attempt is to end here."""
@@ -83,13 +91,20 @@ class Work:
         `do` may still run twice when a machine dies between doing and noting it: give `key(name)` to the outside.
         """
         self.check()
+        kept, output = self._insist(lambda: self._kept(name))
+        if kept:
+            return output
+        done = do()
+        return self._insist(lambda: self._keep(name, done))
+
+    def _kept(self, name: str) -> tuple[bool, JSON]:
         with self.db.connect() as connection:
-            kept = connection.execute(_KEPT, {"id": self.command.id, "step": name}).one_or_none()
-        return kept.output if kept is not None else self._keep(name, do())
+            row = connection.execute(_KEPT, {"id": self.command.id, "step": name}).one_or_none()
+        return (False, None) if row is None else (True, row.output)
 
     def _keep(self, name: str, output: JSON) -> JSON:
-        written = orjson.dumps(output)
-        given = {"id": self.command.id, "token": self.token, "step": name, "output": written.decode()}
+        written = orjson.dumps(output).decode()
+        given = {"id": self.command.id, "token": self.token, "step": name, "output": written}
         with self.db.begin() as connection:
             if (
                 connection.execute(_KEEP, given).one_or_none() is None

@@ -1,0 +1,46 @@
+"""`worker`."""
+
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import structlog
+import typer
+
+from core.cli import AsJson, command, database, show
+from core.commands.registry import agents_registry
+from core.commands.worker import Worker
+from core.migrations import migrate
+from core.workspaces import list_workspaces
+
+Agents = Annotated[str, typer.Option("--agents", help="Only commands of these agents, separated by commas.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, max=32, help="How many commands it works on at once.")]
+Where = Annotated[str, typer.Option("--workspace", help="Only this workspace; all of them unless given.")]
+
+
+@command("worker")
+def worker(agents: Agents = "", threads: Threads = 2, workspace: Where = "", as_json: AsJson = False) -> None:
+    """Work on commands until Ctrl+C or SIGTERM; on any machine with the same DATABASE_URL."""
+    # What happens goes to stderr: stdout is for the answer.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    db = database()
+    for name in list_workspaces(db):
+        migrate(db.in_workspace(name))
+    chosen = [name.strip() for name in agents.split(",") if name.strip()]
+    working = Worker(
+        db,
+        agents_registry(),
+        threads=threads,
+        agents=chosen or None,
+        workspaces=[workspace] if workspace else None,
+    )
+    if not as_json:
+        sys.stdout.write(f"{working.name} works for {', '.join(working.agents) or 'no agent'}; Ctrl+C stops it.\n")
+        sys.stdout.flush()
+    done = working.run()
+    show(
+        asdict(done),
+        as_json=as_json,
+        text=f"{done.completed:,} completed, {done.failed:,} failed, {done.handed_back:,} handed back, "
+        f"{done.lost:,} lost.",
+    )

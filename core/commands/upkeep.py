@@ -1,0 +1,151 @@
+"""What a worker does beside the commands: it says that it lives, keeps its leases, takes commands away from workers
+that are not heard of, and removes what finished long ago. No worker leads: each does this for all."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from core import workspaces
+from core.commands import claims, presence, rules
+from core.commands.attempts import PASSING, is_gone
+from core.commands.handlers import Asked
+from core.commands.models import Claim
+from core.database import Database
+
+log = structlog.get_logger(__name__)
+
+#: Seconds for which the list of workspaces is believed.
+_LIST_S = 5.0
+#: Seconds after a heartbeat that failed until the next one is tried.
+_AGAIN_S = 1.0
+
+
+@dataclass
+class InHand:
+    """A command that a worker has."""
+
+    db: Database
+    claim: Claim
+    #: What the last heartbeat brought.
+    asked: Asked = "go"
+
+
+class Hands:
+    """The commands that a worker has, for its threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[object, InHand] = {}
+
+    def take(self, held: InHand) -> None:
+        with self._lock:
+            self._held[held.claim.token] = held
+
+    def put_down(self, held: InHand) -> None:
+        with self._lock:
+            self._held.pop(held.claim.token, None)
+
+    def all(self) -> list[InHand]:
+        with self._lock:
+            return list(self._held.values())
+
+
+class Places:
+    """The workspaces that a worker looks at: those it was given, or all there are."""
+
+    def __init__(self, db: Database, only: Sequence[str] | None) -> None:
+        self._db = db
+        self._only = None if only is None else list(only)
+        self._names: list[str] = []
+        self._read_at = -_LIST_S
+
+    def now(self) -> list[Database]:
+        """The workspaces; a new one is found after a few seconds."""
+        if time.monotonic() - self._read_at >= _LIST_S:
+            names = workspaces.with_table(self._db, "command_events")
+            self._names = names if self._only is None else [name for name in names if name in self._only]
+            self._read_at = time.monotonic()
+        return self.known()
+
+    def known(self) -> list[Database]:
+        """The workspaces of the last look."""
+        return [self._db.in_workspace(name) for name in self._names]
+
+    @contextlib.contextmanager
+    def passing_over_dropped(self) -> Iterator[None]:
+        """A workspace may be dropped at any moment; then the list is read again."""
+        try:
+            yield
+        except DBAPIError as error:
+            if not is_gone(error):
+                raise
+            self._read_at = -_LIST_S
+
+
+class Upkeep:
+    """The thread that does it, four times a lease."""
+
+    def __init__(
+        self,
+        places: Places,
+        hands: Hands,
+        *,
+        name: str,
+        threads: int,
+        agents: Sequence[str],
+        lease_s: float,
+        backoff_s: float,
+        keep_days: int,
+    ) -> None:
+        self._places, self._hands = places, hands
+        self._name, self._threads, self._agents = name, threads, agents
+        self._lease_s, self._backoff_s, self._keep_days = lease_s, backoff_s, keep_days
+        self._retained_at = -rules.RETAIN_EVERY_S
+
+    def run(self, ended: threading.Event) -> None:
+        """Until `ended`."""
+        pause = 0.0
+        while not ended.wait(pause):
+            try:
+                self.beat()
+                pause = self._lease_s / 4
+            except (SQLAlchemyError, *PASSING) as error:
+                log.info("heartbeat_failed", worker=self._name, kind=type(error).__name__)
+                pause = min(_AGAIN_S, self._lease_s / 4)
+
+    def beat(self) -> None:
+        """One round. The leases come first: they are what cannot wait."""
+        held = self._hands.all()
+        for db in {each.db.schema: each.db for each in held}.values():
+            with self._places.passing_over_dropped():
+                self._keep_leases(db, [each for each in held if each.db.schema == db.schema])
+        retains = time.monotonic() - self._retained_at >= rules.RETAIN_EVERY_S
+        for db in self._places.now():
+            with self._places.passing_over_dropped():
+                self._tidy(db, sum(each.db.schema == db.schema for each in held), retains=retains)
+        if retains:
+            self._retained_at = time.monotonic()
+
+    def _keep_leases(self, db: Database, held: list[InHand]) -> None:
+        pairs = [(each.claim.command.id, each.claim.token) for each in held]
+        answers: dict[int, claims.Answer] = {}
+        with self._places.passing_over_dropped():
+            answers = claims.heartbeats(db, pairs, lease_s=self._lease_s)
+        for each in held:
+            each.asked = answers.get(each.claim.command.id, "lost")
+
+    def _tidy(self, db: Database, running: int, *, retains: bool) -> None:
+        presence.seen(db, self._name, threads=self._threads, agents=self._agents, running=running)
+        reaped = claims.reap(db, backoff_s=self._backoff_s, grace_s=self._lease_s / 2)
+        if reaped:
+            log.warning("commands_taken_away", workspace=db.schema, commands=reaped[:20], number=len(reaped))
+        if retains:
+            removed = claims.retain(db, self._keep_days)
+            presence.forget(db, self._keep_days)
+            if removed:
+                log.info("commands_removed", workspace=db.schema, number=removed)

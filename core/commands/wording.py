@@ -1,0 +1,45 @@
+"""Errors of handlers as text that may be stored and shown: short, and without secrets."""
+
+import re
+
+from pydantic import SecretStr
+from sqlalchemy.exc import DBAPIError
+
+from core.errors import WhetstoneError
+from core.settings import settings
+
+_LONGEST = 4_000
+#: What stands before a secret is kept, so that a reader knows what was taken out.
+_SECRETS = [
+    re.compile(r"(\w+://[^\s:/@]*:)[^\s@]+(?=@)"),  # postgresql://user:password@host
+    re.compile(r"(?i)(\bbearer\s+)[^\s\"',}]+"),
+    re.compile(r"(?i)((?:api[_-]?key|password|passwd|secret|access[_-]?token)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]+"),
+    re.compile(r"()\b(?:sk-|AIza|ghp_|xox[bp]-)[\w-]{16,}"),
+]
+
+
+def in_words(error: BaseException) -> str:
+    """What went wrong. Our own errors are sentences already; the database's come without statement and values."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+    text = str(error).strip()
+    if isinstance(error, WhetstoneError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def storable(text: str) -> str:
+    """The text without secrets and without what PostgreSQL cannot hold, cut where it is very long."""
+    text = text.replace("\0", "").encode(errors="replace").decode().strip()
+    for secret in _own_secrets():
+        text = text.replace(secret, "***")
+    for pattern in _SECRETS:
+        text = pattern.sub(r"\1***", text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
+
+
+def _own_secrets() -> list[str]:
+    """The secrets that this process was given, the longest first."""
+    values = (getattr(settings(), name) for name in type(settings()).model_fields)
+    secrets = {value.get_secret_value().strip() for value in values if isinstance(value, SecretStr)}
+    return sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True)
