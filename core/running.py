@@ -73,7 +73,7 @@ class Running:
                 self._background.stop()
             if self._database is not None:
                 self._database.close()
-            self._background = self._database = None
+            self._worker = self._background = self._database = None
 
     def stop(self) -> None:
         """Close for good, and stop the embedded server unless another program uses it."""

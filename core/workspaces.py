@@ -2,6 +2,7 @@
 
 import re
 
+import psycopg
 from psycopg import sql
 from sqlalchemy import text
 
@@ -11,6 +12,7 @@ from core.errors import WorkspaceRefused
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _RESERVED = ("pg_", "information_schema")
+_DROPS = 10
 
 
 def list_workspaces(database: Database) -> list[str]:
@@ -70,5 +72,12 @@ def drop(database: Database, name: str) -> None:
     if not exists(database, name):
         raise WorkspaceRefused(f"There is no workspace {name!r}.")
     with database.dedicated() as connection, migrations.locked(connection, name):
-        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
+        for attempt in range(1, _DROPS + 1):
+            try:
+                connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
+                break
+            except psycopg.errors.DeadlockDetected:
+                # A worker wrote to its tables in another order than they are dropped in; it has gone on meanwhile.
+                if attempt == _DROPS:
+                    raise
     database.forget(name)

@@ -1,3 +1,6 @@
+import threading
+import time
+
 import pytest
 from sqlalchemy import text
 
@@ -74,3 +77,26 @@ def test_the_companys_own_workspace_cannot_be_dropped(database: Database) -> Non
     with pytest.raises(WorkspaceRefused, match="company's own data"):
         workspaces.drop(database, "public")
     assert workspaces.exists(database, "public")
+
+
+def test_a_drop_that_meets_a_worker_in_a_deadlock_goes_on(database: Database) -> None:
+    """The worker holds one table and wants the rest; the drop has some of the rest and wants that one."""
+    demo = workspaces.create(database, "demo")
+    with demo.dedicated() as worker:
+        worker.execute("SET deadlock_timeout = '60 s'")  # so that it is the drop that notices, and gives way
+        with worker.transaction():
+            worker.execute("LOCK TABLE command_steps IN ROW EXCLUSIVE MODE")
+            dropping = threading.Thread(target=workspaces.drop, args=(database, "demo"))
+            dropping.start()
+            with database.dedicated() as watch:
+                waits = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'DROP SCHEMA%' AND wait_event_type = 'Lock'"
+                while not watch.execute(waits).fetchone():
+                    time.sleep(0.01)
+                held = watch.execute(
+                    "SELECT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.granted "
+                    "AND l.mode = 'AccessExclusiveLock' AND c.relkind = 'r' AND c.relnamespace = 'demo'::regnamespace"
+                ).fetchall()
+            assert held, "otherwise this test tests nothing"
+            worker.execute(f"LOCK TABLE {held[0][0]} IN ROW EXCLUSIVE MODE".encode())
+        dropping.join()
+    assert not workspaces.exists(database, "demo")
