@@ -49,9 +49,17 @@ SELECT agent,
        created_at
 FROM drawn ORDER BY n;
 
+-- Every attempt before the last one failed, the pauses of 2, 4 and 8 seconds between them.
 INSERT INTO command_attempts (command_id, attempt, worker, token, ready_at, started_at, finished_at, outcome, error)
-SELECT id, attempt, worker, gen_random_uuid(), not_before, started_at, finished_at, outcome, error
-FROM commands WHERE started_at IS NOT NULL;
+SELECT c.id, n, 'studio-' || 1 + (c.id + n) % 2, gen_random_uuid(), c.not_before + before.pause,
+       c.started_at + before.pause,
+       CASE WHEN n < c.attempt THEN c.started_at + before.pause + interval '0.6 seconds' ELSE c.finished_at + before.pause END,
+       CASE WHEN n < c.attempt THEN 'failed' ELSE c.outcome END,
+       CASE WHEN n < c.attempt THEN coalesce(c.error, 'The service did not answer within 60 s.') ELSE c.error END
+FROM commands AS c
+CROSS JOIN generate_series(1, c.attempt) AS n
+CROSS JOIN LATERAL (SELECT interval '1 second' * CASE n WHEN 1 THEN 0 ELSE 2 ^ n - 2 + 0.6 * (n - 1) END AS pause) AS before
+WHERE c.started_at IS NOT NULL;
 
 INSERT INTO workers (name, host, pid, threads, agents, started_at, seen_at, running)
 SELECT 'studio-' || n, 'studio-' || n, 4000 + n, 4, '{compliance,content,financial,market_insight}',

@@ -34,6 +34,13 @@ def at_once(db: Database, verb: Verb, target: CommandFilter) -> None:
     messages.attempt(lambda: _said(db, verb, _do(db, verb, target)))
 
 
+def at_once_for(db: Database, verb: Verb, command_id: int) -> str:
+    """The same for one command; returns why it was left as it was, or nothing."""
+    change = _do(db, verb, CommandFilter(ids=(command_id,)))
+    _said(db, verb, change)
+    return change.refused[0][1] if change.refused else ""
+
+
 def asked(db: Database, verb: Verb, target: CommandFilter) -> None:
     """Ask first, with what would happen now. Nothing to change is said without a question."""
     foreseen = verbs.foresee(db, verb, target)
@@ -73,10 +80,8 @@ def _said(db: Database, verb: Verb, change: Change) -> None:
         said += f" Of them {running:,} {'is' if running == 1 else 'are'} running and asked to stop."
     if change.refused:
         said += f" Left as they were: {len(change.refused):,} ({queue_report.reasons(change)})."
-    opposite = _OPPOSITE.get(verb) if number else None
-    queue_report.say(
-        said, refused=change.refused, undo=None if opposite is None else lambda: _undone(db, opposite, change)
-    )
+    opposite = _OPPOSITE.get(verb)
+    queue_report.say(said, change, undo=None if opposite is None else lambda: _undone(db, opposite, change))
 
 
 def _still_running(db: Database, verb: Verb, change: Change) -> int:

@@ -43,6 +43,7 @@ def draw(db: Database, chosen: CommandFilter, total: int, version: int) -> None:
             _export(target, sum(numbers.values()))
             for verb, icon, help_ in _GRAVE:
                 _button(db, verb, icon, help_, target, numbers, ask=True)
+        _unable(numbers)
 
 
 def _nothing(chosen: CommandFilter, total: int) -> None:
@@ -92,9 +93,20 @@ def _button(
         key=f"queue_{verb}",
         icon=icon,
         disabled=not able,
-        help=explained if able else f"None of the selected is {' or '.join(ABLE[verb])}.",
+        help=explained if able else f"{_need(verb)}.",
         on_click=lambda: act(db, verb, target),
     )
+
+
+def _unable(numbers: Mapping[Status, int]) -> None:
+    """Why buttons of the bar are grey, also for those who cannot hover."""
+    said = [_need(verb) for verb, _, _ in (*_BUTTONS, *_GRAVE) if not any(numbers[status] for status in ABLE[verb])]
+    if said:
+        st.caption("; ".join(said) + ".")
+
+
+def _need(verb: Verb) -> str:
+    return f"{verb.capitalize()} needs one that is {' or '.join(ABLE[verb])}"
 
 
 def export_path(target: CommandFilter) -> str:

@@ -96,6 +96,7 @@ def _day(traces: Sequence[go.Scatter | go.Bar], title: str, y: str) -> go.Figure
             "x": 0,
             "y": 1.0,
             "yanchor": "bottom",
+            "traceorder": "normal",
             "itemclick": False,
             "itemdoubleclick": False,
         },

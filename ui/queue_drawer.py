@@ -16,7 +16,7 @@ from core.commands.models import Command
 from core.commands.verbs import Verb
 from core.database import Database
 from core.errors import WhetstoneError
-from ui import modals, queue_acts, queue_drawer_views, queue_report, queue_words, session
+from ui import modals, queue_acts, queue_drawer_views, queue_words, session
 from ui.formatting import ago, exactly, plain
 
 _OPEN = "queue_open_command"
@@ -79,7 +79,7 @@ def _live() -> None:
         command = store.get(db, st.session_state[_OPEN])
         _head(command)
         _acts(db, command)
-        view = st.segmented_control(
+        view = st.pills(
             "View", list(_VIEWS), default="Command", required=True, key="queue_view", label_visibility="collapsed"
         )
         _VIEWS[view](db, command)
@@ -146,7 +146,7 @@ def _acts(db: Database, command: Command) -> None:
     with st.container(horizontal=True):
         for verb, icon in _VERBS:
             if _takes(verb, command) and st.button(verb.capitalize(), key=f"queue_drawer_{verb}", icon=icon):
-                _act(db, verb, CommandFilter(ids=(command.id,)))
+                _act(db, verb, command.id)
     said = st.session_state.get(_SAID)
     if said:
         st.warning(plain(said))
@@ -159,10 +159,9 @@ def _takes(verb: Verb, command: Command) -> bool:
     return {"resume": asked == "pause", "pause": asked is None, "cancel": asked != "cancel"}.get(verb, False)
 
 
-def _act(db: Database, verb: Verb, this: CommandFilter) -> None:
+def _act(db: Database, verb: Verb, command_id: int) -> None:
     if verb == "cancel":  # its question takes the place of this window
-        queue_acts.asked(db, verb, this)
+        queue_acts.asked(db, verb, CommandFilter(ids=(command_id,)))
     else:
-        queue_acts.at_once(db, verb, this)
-    st.session_state[_SAID] = queue_report.refusal()
+        st.session_state[_SAID] = queue_acts.at_once_for(db, verb, command_id)
     st.rerun()

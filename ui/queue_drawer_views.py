@@ -15,7 +15,7 @@ from ui.queue_words import span
 #: More than this of one value is cut in the drawer; an export holds all of it.
 _LONGEST = 20_000
 _OUTCOMES = {
-    "running": "▶ running",
+    "running": "► running",
     "completed": "✓ completed",
     "failed": "✗ failed",
     "lost": "✗ lost: its worker was not heard of",

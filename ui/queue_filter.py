@@ -21,7 +21,7 @@ _IN_URL = "queue_filter_in_url"
 
 def chosen(*, arrived: bool) -> CommandFilter:
     """The page's filter. `arrived`: this run is the first on this page, whose address may hold a filter or nothing."""
-    asked = {name: st.query_params.get_all(name) for name in PARAMETERS.values() if name in st.query_params}
+    asked = _asked()
     known = st.session_state.get(_FILTER)
     # An empty address on arrival is Streamlit's own doing on a change of pages; later it is the visitor's (Back).
     if known is None or (asked != st.session_state.get(_IN_URL) and (asked or not arrived)):
@@ -31,16 +31,17 @@ def chosen(*, arrived: bool) -> CommandFilter:
 
 
 def choose(wanted: CommandFilter) -> None:
-    """Make `wanted` the filter, here and in the address."""
+    """Make `wanted` the filter, here and in the address; there in one step, so that Back never meets half a filter."""
     query = to_query(wanted)
     st.session_state[_FILTER] = wanted
     st.session_state[_IN_URL] = query
-    for name in PARAMETERS.values():
-        if name not in query:
-            if name in st.query_params:
-                del st.query_params[name]
-        elif st.query_params.get_all(name) != query[name]:
-            st.query_params[name] = query[name]
+    if _asked() != query:
+        others = {name: st.query_params.get_all(name) for name in st.query_params if name not in PARAMETERS.values()}
+        st.query_params.from_dict({**others, **query})
+
+
+def _asked() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in PARAMETERS.values() if name in st.query_params}
 
 
 def change(**fields: Any) -> None:

@@ -26,6 +26,11 @@ def agents(db: Database) -> list[str]:
     return _agents(_place(db), _db=db)
 
 
+def pending(db: Database) -> int:
+    """For the navigation, which every run of every page draws."""
+    return _pending(_place(db), _db=db)
+
+
 def unserved(db: Database) -> dict[str, int]:
     return _unserved(_place(db), _db=db)
 
@@ -55,6 +60,12 @@ def _waiting(place: str, *, _db: Database) -> Any:
 def _agents(place: str, *, _db: Database) -> list[str]:
     del place
     return store.agents(_db)
+
+
+@st.cache_data(ttl=4, max_entries=16, show_spinner=False)
+def _pending(place: str, *, _db: Database) -> int:
+    del place
+    return store.count(_db, CommandFilter(statuses=("pending",)))
 
 
 @st.cache_data(ttl=5, max_entries=16, show_spinner=False)

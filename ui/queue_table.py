@@ -18,7 +18,7 @@ from core.commands.models import CommandRow, Page
 from core.database import Database
 from ui import queue_drawer, queue_words
 from ui.example_table import Place
-from ui.formatting import ago, count, shortened
+from ui.formatting import count, shortened
 
 _SIZES = (25, 50, 100, 200)
 _SORTS: dict[store.Sort, str] = {
@@ -131,9 +131,9 @@ def _frame(rows: Sequence[CommandRow]) -> pd.DataFrame:
             "id": [f"#{row.id}" for row in rows],
             "agent": [row.agent for row in rows],
             "action": [row.action for row in rows],
-            "age": [ago(row.created_at, now) for row in rows],
+            "age": [queue_words.age((now - row.created_at).total_seconds()) for row in rows],
             "attempts": [f"{row.attempt}/{row.max_attempts}" for row in rows],
-            "duration": [None if row.duration_s is None else queue_words.span(row.duration_s) for row in rows],
+            "duration": [_took(row.duration_s) for row in rows],
             "preview": [shortened(row.preview, 200) or None for row in rows],
             "run": [row.run for row in rows],
             "created": pd.Series([row.created_at for row in rows], dtype="datetime64[us, UTC]"),
@@ -141,20 +141,27 @@ def _frame(rows: Sequence[CommandRow]) -> pd.DataFrame:
     )
 
 
+def _took(seconds: float | None) -> str | None:
+    """Short enough for its column: the drawer says it exactly."""
+    if seconds is None:
+        return None
+    return queue_words.span(seconds) if seconds < 60 else queue_words.age(seconds)
+
+
 def _columns(ids: tuple[int, ...]) -> dict[str, Any]:
     config = st.column_config
     return {
         "open": config.ButtonColumn(
-            "", width=64, type="tertiary", key="queue_open", on_click=queue_drawer.open_row, args=(ids,)
+            "", width=56, type="tertiary", key="queue_open", on_click=queue_drawer.open_row, args=(ids,)
         ),
-        "status": config.TextColumn("Status", width=130),
-        "id": config.TextColumn("Id", width=70, alignment="right"),
-        "agent": config.TextColumn("Agent", width=115),
-        "action": config.TextColumn("Action", width=115),
-        "age": config.TextColumn("Age", width=95, alignment="right"),
-        "attempts": config.TextColumn("Attempts", width=75, alignment="right", help="Begun, of those it has."),
+        "status": config.TextColumn("Status", width=115),
+        "id": config.TextColumn("Id", width=62, alignment="right"),
+        "agent": config.TextColumn("Agent", width=108),
+        "action": config.TextColumn("Action", width=108),
+        "age": config.TextColumn("Age", width=58, alignment="right"),
+        "attempts": config.TextColumn("Tries", width=52, alignment="right", help="Begun, of those it has."),
         "duration": config.TextColumn(
-            "Took", width=80, alignment="right", help="The last attempt; a running one, so far."
+            "Took", width=64, alignment="right", help="The last attempt; a running one, so far."
         ),
         "preview": config.TextColumn("Result or error", width=300),
         "run": config.TextColumn("Execution", width=120),

@@ -13,7 +13,7 @@ _PARAMETER = "workspace"
 #: What the session holds about things of one workspace.
 _OF_A_WORKSPACE = (
     *("selected_ids", "place", "open_example", "modal", "filter"),
-    *("queue_selected", "queue_whole", "queue_place", "queue_open_command", "queue_filter", "queue_report"),
+    *("queue_selected", "queue_whole", "queue_place", "queue_open_command", "queue_filter", "queue_refused"),
 )
 
 

@@ -1,5 +1,6 @@
 """What is said about a choice before anything is done to it."""
 
+import datetime as dt
 import threading
 from typing import get_args
 
@@ -9,6 +10,7 @@ from core import audit
 from core.commands import choices, store, verbs
 from core.commands.filters import CommandFilter
 from core.commands.models import STATUSES
+from core.commands.presence import seen, stopped
 from core.database import Database
 from tests.commands.conftest import claim, completed, enqueue, failed, happened, run
 
@@ -102,3 +104,27 @@ def test_the_version_grows_with_whatever_happens(database: Database) -> None:
 
     assert seen[0] == 0
     assert seen == sorted(set(seen))
+
+
+def test_agents_without_anybody_to_do_their_commands_are_named_with_their_number(database: Database) -> None:
+    seen(database, "here", threads=1, agents=["clerk"], running=0)
+    seen(database, "gone", threads=1, agents=["singer"], running=0)
+    seen(database, "lost", threads=1, agents=["dancer"], running=0)
+    stopped(database, "gone")
+    run(database, "UPDATE workers SET seen_at = now() - interval '1 minute' WHERE name = 'lost'")
+    enqueue(database)
+    for agent in ("singer", "dancer", "dancer", "outsider"):
+        enqueue(database, agent=agent)
+    enqueue(database, agent="later", not_before=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
+    enqueue(database, agent="waiting", waits_for=(1,))
+
+    assert choices.unserved(database) == {"dancer": 2, "outsider": 1, "singer": 1}
+
+
+def test_an_agent_of_the_outside_that_holds_a_command_is_there(database: Database) -> None:
+    enqueue(database, agent="outsider")
+    enqueue(database, agent="outsider")
+
+    claim(database, agents=["outsider"])
+
+    assert choices.unserved(database) == {}
