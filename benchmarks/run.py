@@ -11,7 +11,7 @@ from benchmarks.measuring import facts
 from benchmarks.setting import Setting
 
 #: In the order in which they run: what only reads comes first.
-NAMES = ("overview", "paging", "page", "tagging", "snapshot", "exporting", "importing", "memory")
+NAMES = ("overview", "paging", "page", "tagging", "snapshot", "exporting", "importing", "memory", "queue")
 
 
 def main(
@@ -19,7 +19,7 @@ def main(
     only: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(NAMES)}; may be given again.")] = None,
     home: Annotated[Path | None, typer.Option(help="Keep the database here, so that it is made only once.")] = None,
 ) -> None:
-    """Measure, and print ratios against bare SQL, DuckDB and Hugging Face datasets on the same rows."""
+    """Measure, and print ratios against bare SQL, DuckDB, Hugging Face datasets and procrastinate on the same rows."""
     unknown = sorted(set(only or ()) - set(NAMES))
     if unknown:
         raise typer.BadParameter(f"There is no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}.")

@@ -1,11 +1,16 @@
 """What the tests of the queue share."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from core.commands import claims, store
+import pytest
+
+from core.commands import claims, store, verbs
+from core.commands.filters import CommandFilter
+from core.commands.handlers import Registry
 from core.commands.models import Claim, Command, NewCommand
+from core.commands.worker import Worker
 from core.database import Database
 
 
@@ -66,3 +71,31 @@ def status(database: Database, command_id: int) -> str:
 
 def command(database: Database, command_id: int) -> Command:
     return store.get(database, command_id)
+
+
+def ask(database: Database, verb: str, command_id: int) -> None:
+    change = getattr(verbs, verb)(database, CommandFilter(ids=(command_id,)), actor="ada", reason="test")
+    assert change.changed == (command_id,)
+
+
+class Employer:
+    """Starts workers, and stops them at the end of the test."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.hired: list[Worker] = []
+
+    def __call__(self, registry: Registry, **values: Any) -> Worker:
+        usual: dict[str, Any] = {"poll_s": 0.2, "backoff_s": 0.02, "lease_s": 2.0, "threads": 2}
+        worker = Worker(self.database, registry, **{**usual, **values})
+        self.hired.append(worker)
+        worker.start()
+        return worker
+
+
+@pytest.fixture
+def hire(database: Database) -> Iterator[Employer]:
+    employer = Employer(database)
+    yield employer
+    for worker in employer.hired:
+        worker.stop(5.0)
