@@ -1,7 +1,8 @@
 """What people do to commands: resume, pause, cancel, retry, delete, export. Each verb is one statement and one audit
-line; what it could not change is listed with the reason."""
+line; what it could not change is listed with the reason. `foresee` says the same before anything is done."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from sqlalchemy import Connection, literal_column, select
 from sqlalchemy.dialects import postgresql
@@ -22,6 +23,15 @@ WITH RECURSIVE chosen AS MATERIALIZED (
     SELECT id, {why_not} AS why_not FROM chosen
 ), changed AS (
     {change}
+)
+SELECT id, why_not FROM judged ORDER BY id
+"""
+# The same judgement, and no more: nothing is locked, so that asking disturbs no worker.
+_FORESEEN = """
+WITH RECURSIVE chosen AS MATERIALIZED (
+    SELECT * FROM commands WHERE {choice}
+), {more} judged AS (
+    SELECT id, {why_not} AS why_not FROM chosen
 )
 SELECT id, why_not FROM judged ORDER BY id
 """
@@ -90,6 +100,15 @@ _DELETE = {
     "change": "DELETE FROM commands USING judged WHERE commands.id = judged.id AND judged.why_not IS NULL",
 }
 
+Verb = Literal["resume", "pause", "cancel", "retry", "delete"]
+_PARTS_OF: Mapping[Verb, Mapping[str, str]] = {
+    "resume": _RESUME,
+    "pause": _PAUSE,
+    "cancel": _CANCEL,
+    "retry": _RETRY,
+    "delete": _DELETE,
+}
+
 _IS = {
     "pending": "it is pending",
     "running": "it is running",
@@ -130,6 +149,15 @@ def delete(db: Database, chosen: CommandFilter, *, actor: str, reason: str) -> C
     return _act(db, "delete", _DELETE, chosen, actor=actor, reason=reason)
 
 
+def foresee(db: Database, verb: Verb, chosen: CommandFilter) -> Change:
+    """What the verb would change at this moment, and what not. Nothing is written: this is for a question before it."""
+    condition = where(chosen).compile(dialect=postgresql.psycopg.dialect())
+    statement = _FORESEEN.format(**{"more": "", **_PARTS_OF[verb]}, choice=str(condition))
+    with db.connect() as connection:
+        judged = connection.exec_driver_sql(statement, dict(condition.params)).all()
+        return _change(connection, verb, chosen, judged)
+
+
 def _act(
     db: Database, verb: str, parts: Mapping[str, str], chosen: CommandFilter, *, actor: str, reason: str
 ) -> Change:
@@ -148,13 +176,17 @@ def _once(
     with db.begin() as connection:
         audit.acting(connection, actor=actor, reason=reason)
         judged = connection.exec_driver_sql(statement, dict(condition.params)).all()
-        changed = tuple(command_id for command_id, why_not in judged if why_not is None)
-        gone = set(chosen.ids or ()) - {command_id for command_id, _ in judged}
-        gone -= set(_existing(connection, gone))
-        refused = [(command_id, _sentence(verb, why)) for command_id, why in judged if why is not None]
-        refused += [(command_id, _sentence(verb, "gone")) for command_id in gone]
-        _record(connection, verb, chosen, changed, len(refused), actor=actor, reason=reason)
-    return Change(changed, tuple(sorted(refused)))
+        change = _change(connection, verb, chosen, judged)
+        _record(connection, verb, chosen, change.changed, len(change.refused), actor=actor, reason=reason)
+    return change
+
+
+def _change(connection: Connection, verb: str, chosen: CommandFilter, judged: Sequence[Any]) -> Change:
+    gone = set(chosen.ids or ()) - {command_id for command_id, _ in judged}
+    gone -= set(_existing(connection, gone))
+    refused = [(command_id, _sentence(verb, why)) for command_id, why in judged if why is not None]
+    refused += [(command_id, _sentence(verb, "gone")) for command_id in gone]
+    return Change(tuple(command_id for command_id, why in judged if why is None), tuple(sorted(refused)))
 
 
 def _existing(connection: Connection, ids: set[int]) -> list[int]:
