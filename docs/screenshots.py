@@ -44,7 +44,9 @@ def main(names: list[str]) -> None:
     chosen = {name: shot for name, shot in SHOTS.items() if not names or name in names}
     with tempfile.TemporaryDirectory(prefix="whetstone-screenshots-") as folder:
         Path(folder).chmod(0o711)  # as root, PostgreSQL's own user has to pass through
-        environment = {**os.environ, "WHETSTONE_HOME": f"{folder}/home", "WHETSTONE_ACTOR": "ana"}
+        # No worker of its own: it would stand in the pictures under the name of this machine.
+        own = {"WHETSTONE_HOME": f"{folder}/home", "WHETSTONE_ACTOR": "ana", "WHETSTONE_WORKERS": "0"}
+        environment = {**os.environ, **own}
         environment.pop("DATABASE_URL", None)
         with served(environment) as url, sync_playwright() as playwright:
             browser = playwright.chromium.launch(
@@ -103,6 +105,18 @@ def fill(environment: Mapping[str, str]) -> None:
     core(environment, "demo", "--examples", "5000")
     core(environment, *CREATE, "--filter", '{"quality_min": 0.7}', "--description", "Good plans, first try")
     core(environment, *CREATE, "--filter", '{"quality_min": 0.75, "success": true}', "--description", "Only successes")
+    fill_queue(environment)
+
+
+def fill_queue(environment: Mapping[str, str], number: int = 2_000) -> None:
+    """A day of commands in the demo company's queue."""
+    program = (
+        "import pathlib, sys; from core.database import open_database\n"
+        "with open_database().in_workspace('demo').dedicated() as connection:\n"
+        "    connection.execute(pathlib.Path(sys.argv[1]).read_bytes().replace(b':number', sys.argv[2].encode()))"
+    )
+    day = Path(__file__).resolve().parent / "queue_day.sql"
+    subprocess.run([sys.executable, "-c", program, str(day), str(number)], cwd=ROOT, env=environment, check=True)
 
 
 def core(environment: Mapping[str, str], *arguments: str) -> None:
@@ -154,6 +168,14 @@ def open_first(page: Page) -> None:
     page.get_by_role("dialog").wait_for()
 
 
+def open_failed(page: Page) -> None:
+    """The first failed command in the drawer, with its attempts."""
+    table = page.locator(".st-key-commands_grid").get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 60, "y": 55})
+    page.get_by_role("dialog").get_by_text("Attempts", exact=True).click()
+
+
 def upload(page: Page) -> None:
     """A file with scores on two scales, as real exports have them."""
     text = io.StringIO()
@@ -183,6 +205,8 @@ SHOTS = {
     "import": Shot("/import?workspace=demo", upload, height=1000),
     "dataset-new": Shot(f"{DATASETS}&new=1&q_min=0.8", nothing, height=1180),
     "dataset": Shot(f"{DATASETS}&dataset={DATASET}&version=2", nothing, height=1000),
+    "queue-light": Shot("/queue?workspace=demo", nothing, height=1280),
+    "queue-drawer": Shot("/queue?workspace=demo&status=failed", open_failed),
     "dataset-compare": Shot(f"{DATASETS}&dataset={DATASET}&version=1&with={DATASET}@2", nothing, height=1000),
 }
 

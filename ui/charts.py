@@ -53,7 +53,7 @@ def quality_histogram(counts: Sequence[int]) -> go.Figure:
         customdata=spans,
         hovertemplate="quality %{customdata}<br>%{y:,} examples<extra></extra>",
     )
-    return _figure([bars], "Quality", "quality score (0 to 1)", "examples", xaxis={"range": [0, 1], "dtick": 0.2})
+    return framed([bars], "Quality", "quality score (0 to 1)", "examples", xaxis={"range": [0, 1], "dtick": 0.2})
 
 
 def by_intent(groups: Sequence[Group]) -> go.Figure:
@@ -76,7 +76,7 @@ def by_intent(groups: Sequence[Group]) -> go.Figure:
     )
     ticks = {"tickvals": list(range(len(groups))), "ticktext": [label(group.name) for group in groups]}
     x = {"nticks": 4, "tickangle": 0}
-    return _figure(
+    return framed(
         [bars], "Intents", "examples", "", xaxis=x, yaxis={**ticks, "range": [max(len(groups), 6) - 0.5, -0.5]}
     )
 
@@ -102,7 +102,7 @@ def timeline(months: Sequence[Month]) -> go.Figure:
             ("unknown", "unknown", UNKNOWN),
         )
     ]
-    figure = _figure(parts, "Months, by outcome", "month created (UTC)", "examples")
+    figure = framed(parts, "Months, by outcome", "month created (UTC)", "examples")
     return figure.update_layout(
         barmode="stack",
         showlegend=True,
@@ -142,11 +142,15 @@ def draw(
         elif on_click and selection.points:
             on_click(selection.points[0]["point_index"])
 
+    if not modes:
+        st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt)
+        return
     st.plotly_chart(figure, key=key, on_select=selected, selection_mode=modes, config=_CONFIG, alt=alt)
 
 
-def _figure(bars: list[go.Bar], title: str, x: str, y: str, **axes: dict[str, Any]) -> go.Figure:
-    figure = go.Figure(bars).update_layout(
+def framed(traces: Sequence[Any], title: str, x: str, y: str, **axes: dict[str, Any]) -> go.Figure:
+    """The traces with a title and named axes, in the form of every chart here."""
+    figure = go.Figure(list(traces)).update_layout(
         **_LAYOUT, title={"text": title, "x": 0, "xanchor": "left", "y": 0.97, "yanchor": "top"}
     )
     figure.update_xaxes(title=x, **axes.get("xaxis", {}))
