@@ -28,12 +28,13 @@ _NAMED = 4
 def draw(db: Database, seen: int, drawn_at: float) -> None:
     """The numbers. `seen` is the version of the queue that the rest of the page shows, drawn at `drawn_at`."""
     try:
-        numbers = statistics.counts(db)
+        version = choices.version(db)
+        numbers = queue_reads.counts(db, version)
         _cards(numbers, queue_reads.last_day(db), queue_reads.waiting(db))
         _workers(statistics.workers(db))
         _unserved(queue_reads.unserved(db) if numbers.by_status["pending"] else {})
         old = time.monotonic() - drawn_at > STALE_AFTER_S - EVERY_S / 2
-        changed = old or choices.version(db) != seen
+        changed = old or version != seen
     except (OperationalError, WhetstoneError):
         changed = True  # the router knows what to show
     if changed and not modals.is_open():

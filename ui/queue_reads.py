@@ -1,6 +1,8 @@
-"""Reads of the queue for its page. What is drawn as a curve of a day is remembered for a moment, over all visitors;
-what stands as a number is read each time, from indexes."""
+"""Reads of the queue for its page, remembered over all visitors: numbers until something happens to a command, curves
+of a day for a moment."""
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -12,6 +14,15 @@ from core.database import Database
 
 #: Seconds for which curves and lists of choices may be old.
 REMEMBERED_S = 30
+
+
+def counts(db: Database, version: int) -> statistics.Counts:
+    """Counted again when something happened; until then only the oldest grows older. Idle pages cost next to nothing:
+    counting 200,000 commands takes 90 ms, the version under 1 ms."""
+    numbers, at = _counts(_place(db), version, _db=db)
+    if numbers.oldest_pending_s is None:
+        return numbers
+    return replace(numbers, oldest_pending_s=numbers.oldest_pending_s + time.monotonic() - at)
 
 
 def last_day(db: Database) -> list[statistics.Hour]:
@@ -42,6 +53,12 @@ def by_status(db: Database, chosen: CommandFilter, version: int) -> dict[Status,
 
 def _place(db: Database) -> str:
     return f"{hash(db.url)}/{db.schema}"
+
+
+@st.cache_data(ttl=REMEMBERED_S, max_entries=16, show_spinner=False)
+def _counts(place: str, version: int, *, _db: Database) -> Any:
+    del place, version
+    return statistics.counts(_db), time.monotonic()
 
 
 @st.cache_data(ttl=REMEMBERED_S, max_entries=16, show_spinner=False)
