@@ -17,6 +17,7 @@ from core.examples.filters import from_query
 router = APIRouter()
 
 _MEDIA = {
+    "json": "application/json",
     "jsonl": "application/x-ndjson",
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",

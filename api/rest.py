@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from api import exports, health
+from api import executions, exports, health
 from api.envelope import of_error, refused
 from core.errors import DatabaseUnavailable, WhetstoneError
 
@@ -19,6 +19,7 @@ def application() -> FastAPI:
     api = FastAPI(title="Whetstone", docs_url=None, redoc_url=None)
     api.include_router(health.router)
     api.include_router(exports.router)
+    api.include_router(executions.router)
     api.add_exception_handler(WhetstoneError, _known)
     api.add_exception_handler(OperationalError, _database)
     api.add_exception_handler(RequestValidationError, _parameters)

@@ -33,8 +33,10 @@ def navigation() -> dict[str, str]:
     pages = {}
     for call in calls:
         if isinstance(call.func, ast.Attribute) and call.func.attr == "Page":
-            named = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg == "title"}
-            pages[named["title"]] = ast.literal_eval(call.args[0])
+            (title,) = (word.value for word in call.keywords if word.arg == "title")
+            # A title that counts what waits there is a call, with the plain title first.
+            plain = title.args[0] if isinstance(title, ast.Call) else title
+            pages[ast.literal_eval(plain)] = ast.literal_eval(call.args[0])
     return pages
 
 

@@ -22,6 +22,7 @@ class Question:
     sentence: str
     yes: str
     act: Callable[[], None]
+    no: str
 
 
 def show(draw: Callable[[], None]) -> None:
@@ -29,9 +30,9 @@ def show(draw: Callable[[], None]) -> None:
     st.session_state[_KEY] = draw
 
 
-def ask(title: str, sentence: str, *, yes: str, act: Callable[[], None]) -> None:
+def ask(title: str, sentence: str, *, yes: str, act: Callable[[], None], no: str = "Cancel") -> None:
     """Ask before an act that touches many rows or cannot be undone."""
-    question = Question(title, sentence, yes, act)
+    question = Question(title, sentence, yes, act, no)
     show(lambda: _ask(question))
 
 
@@ -57,7 +58,7 @@ def _ask(question: Question) -> None:
 def _question(question: Question) -> None:
     st.markdown(plain(question.sentence))
     with st.container(horizontal=True, horizontal_alignment="right"):
-        refused = st.button("Cancel", key="modal_no")
+        refused = st.button(question.no, key="modal_no")
         agreed = st.button(question.yes, key="modal_yes", type="primary")
     if agreed:
         close()

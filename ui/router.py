@@ -5,11 +5,11 @@ from sqlalchemy.exc import OperationalError
 
 from core.errors import DatabaseUnavailable, MigrationRefused, WhetstoneError
 from core.running import RUNNING
-from ui import cached, frame, messages, modals, session
+from ui import cached, frame, messages, modals, orchestrator_reads, session
 from ui.formatting import plain
 
 
-def pages(*, empty: bool) -> list[st.Page]:
+def pages(*, empty: bool, waiting: int = 0) -> list[st.Page]:
     """Every page there is. The first start is offered only while there is nothing to look at."""
     return [
         st.Page(
@@ -21,9 +21,20 @@ def pages(*, empty: bool) -> list[st.Page]:
         ),
         st.Page("../pages/data.py", title="Data", icon=":material/table_chart:", url_path="data"),
         st.Page("../pages/datasets.py", title="Datasets", icon=":material/dataset:", url_path="datasets"),
+        st.Page(
+            "../pages/orchestrator.py",
+            title=counted("Orchestrator", waiting),
+            icon=":material/account_tree:",
+            url_path="orchestrator",
+        ),
         st.Page("../pages/importing.py", title="Import", icon=":material/upload_file:", url_path="import"),
         st.Page("../pages/activity.py", title="Activity", icon=":material/history:", url_path="activity"),
     ]
+
+
+def counted(title: str, number: int) -> str:
+    """The title with how many things wait there, if any do."""
+    return f"{title} ({number:,})" if number else title
 
 
 def trouble(sentence: str) -> None:
@@ -38,7 +49,8 @@ def run() -> None:
         with st.spinner("Opening the database… the first start creates it."):
             RUNNING.database()
         session.adopt_from_url()
-        page = st.navigation(pages(empty=cached.is_empty(session.database())))
+        db = session.database()
+        page = st.navigation(pages(empty=cached.is_empty(db), waiting=orchestrator_reads.waiting(db)))
         frame.sidebar()
         frame.workspace_badge()
         session.note_page(page.url_path)

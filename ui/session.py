@@ -10,6 +10,11 @@ from ui import messages
 
 DEMO = "demo"
 _PARAMETER = "workspace"
+#: What the session holds about things of one workspace.
+_OF_A_WORKSPACE = (
+    *("selected_ids", "place", "open_example", "modal", "filter"),
+    *("orch_selected", "orch_place", "orch_open", "orch_draft", "orch_said", "orch_moving", "orch_ended"),
+)
 
 
 def actor() -> str:
@@ -48,7 +53,7 @@ def choose(name: str) -> None:
     """Switch to another workspace; what belonged to the former one (selection, open example, place) is let go."""
     st.session_state["workspace"] = name
     st.session_state["workspace_switches"] = st.session_state.get("workspace_switches", 0) + 1
-    for key in ("selected_ids", "place", "open_example", "modal", "filter"):
+    for key in _OF_A_WORKSPACE:
         st.session_state.pop(key, None)
     st.query_params.clear()
 
