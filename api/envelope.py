@@ -10,6 +10,7 @@ from core import errors
 STATUS: dict[type[errors.WhetstoneError], int] = {
     errors.UnknownExample: 404,
     errors.UnknownDataset: 404,
+    errors.UnknownExecution: 404,
     errors.WorkspaceRefused: 404,
     errors.Conflict: 409,
     errors.DatabaseUnavailable: 503,

@@ -101,10 +101,14 @@ def wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
 
 
 def fill(environment: Mapping[str, str]) -> None:
-    """The demo company, and two versions of a dataset in it."""
+    """The demo company with two versions of a dataset, some requests, and a day of its queue."""
     core(environment, "demo", "--examples", "5000")
     core(environment, *CREATE, "--filter", '{"quality_min": 0.7}', "--description", "Good plans, first try")
     core(environment, *CREATE, "--filter", '{"quality_min": 0.75, "success": true}', "--description", "Only successes")
+    for words in DONE:
+        core(environment, "request", words, "--workspace", "demo", "--approve", "--wait")
+    for words in WAITING:
+        core(environment, "request", words, "--workspace", "demo", "--wait")
     fill_queue(environment)
 
 
@@ -127,6 +131,15 @@ CREATE = (
     *("dataset", "create", DATASET, "--workspace", "demo"),
     *("--system-prompt", "You plan work for the agents of a company."),
 )
+
+
+DONE = (
+    "Write a thread about waiting times at the counter for Worklink",
+    "Monthly report of revenue and costs",
+    "Review the budget for a campaign of $2,500 against our cash",
+    "What did our readers respond to most in the last months?",
+)
+WAITING = ("Write a blog post about job scheduling for small workshops",)
 
 
 # The pictures
@@ -194,8 +207,15 @@ def upload(page: Page) -> None:
     page.get_by_text("First rows, by field").scroll_into_view_if_needed()
 
 
+def open_waiting(page: Page) -> None:
+    """The plan that waits, in the drawer."""
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("dialog").wait_for()
+
+
 DATA = "/data?workspace=demo"
 DATASETS = "/datasets?workspace=demo"
+ORCHESTRATOR = "/orchestrator?workspace=demo"
 SHOTS = {
     "start": Shot("/", nothing),
     "data-light": Shot(DATA, nothing, height=1180),
@@ -207,6 +227,8 @@ SHOTS = {
     "dataset": Shot(f"{DATASETS}&dataset={DATASET}&version=2", nothing, height=1000),
     "queue-light": Shot("/queue?workspace=demo", nothing, height=1280),
     "queue-drawer": Shot("/queue?workspace=demo&status=failed", open_failed),
+    "orchestrator": Shot(ORCHESTRATOR, nothing, height=1250),
+    "orchestrator-drawer": Shot(ORCHESTRATOR, open_waiting, height=1000),
     "dataset-compare": Shot(f"{DATASETS}&dataset={DATASET}&version=1&with={DATASET}@2", nothing, height=1000),
 }
 

@@ -5,11 +5,11 @@ from sqlalchemy.exc import OperationalError
 
 from core.errors import DatabaseUnavailable, MigrationRefused, WhetstoneError
 from core.running import RUNNING
-from ui import cached, frame, messages, modals, queue_reads, session
+from ui import cached, frame, messages, modals, orchestrator_reads, queue_reads, session
 from ui.formatting import plain
 
 
-def pages(*, empty: bool, pending: int = 0) -> list[st.Page]:
+def pages(*, empty: bool, pending: int = 0, waiting: int = 0) -> list[st.Page]:
     """Every page there is. The first start is offered only while there is nothing to look at."""
     return [
         st.Page(
@@ -22,6 +22,12 @@ def pages(*, empty: bool, pending: int = 0) -> list[st.Page]:
         st.Page("../pages/data.py", title="Data", icon=":material/table_chart:", url_path="data"),
         st.Page("../pages/datasets.py", title="Datasets", icon=":material/dataset:", url_path="datasets"),
         st.Page("../pages/queue.py", title=counted("Queue", pending), icon=":material/checklist:", url_path="queue"),
+        st.Page(
+            "../pages/orchestrator.py",
+            title=counted("Orchestrator", waiting),
+            icon=":material/account_tree:",
+            url_path="orchestrator",
+        ),
         st.Page("../pages/importing.py", title="Import", icon=":material/upload_file:", url_path="import"),
         st.Page("../pages/activity.py", title="Activity", icon=":material/history:", url_path="activity"),
     ]
@@ -46,7 +52,9 @@ def run() -> None:
         session.adopt_from_url()
         db = session.database()
         empty = cached.is_empty(db)
-        page = st.navigation(pages(empty=empty, pending=queue_reads.pending(db)))
+        page = st.navigation(
+            pages(empty=empty, pending=queue_reads.pending(db), waiting=orchestrator_reads.waiting(db))
+        )
         frame.sidebar(empty=empty)
         frame.workspace_badge()
         st.set_page_config(page_title=f"{page.title} · Whetstone")

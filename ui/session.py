@@ -14,6 +14,7 @@ _PARAMETER = "workspace"
 _OF_A_WORKSPACE = (
     *("selected_ids", "place", "open_example", "modal", "filter"),
     *("queue_selected", "queue_whole", "queue_place", "queue_open_command", "queue_filter", "queue_refused"),
+    *("orch_selected", "orch_place", "orch_open", "orch_draft", "orch_said", "orch_moving", "orch_ended"),
 )
 
 

@@ -1,0 +1,479 @@
+"""The orchestrator page: request, settings, what waits and runs, history, and the drawer of one execution."""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import audit, workspaces
+from core.commands import presence
+from core.commands.handlers import Handler
+from core.database import Database
+from core.orchestrator import executions
+from core.orchestrator.plans import Request, to_json
+from core.orchestrator.records import Execution
+from core.orchestrator.registry import registry
+from core.settings import settings
+from tests.orchestrator.driving import Failing, drive, submitted
+from tests.pages.conftest import Visit, text
+from tests.served import add
+
+HOSTILE = "![x](http://evil.example/a.png) **bold** <b>tag</b> :material/home: [l](http://evil.example)"
+
+
+def click(app: AppTest, key: str) -> AppTest:
+    app.button(key=key).click().run()
+    assert not app.exception
+    return app
+
+
+def keys(app: AppTest) -> set[str | None]:
+    return {button.key for button in app.button}
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def where(app: AppTest) -> dict[str, list[str]]:
+    return {name: [value] if isinstance(value, str) else list(value) for name, value in app.query_params.items()}
+
+
+def done(db: Database, words: str = "Write a blog post about job scheduling.", **more: Any) -> Execution:
+    """An execution that was approved and carried out."""
+    execution = submitted(db, words, **more)
+    executions.approve(db, execution.execution_id, actor="ben")
+    drive(db)
+    return executions.get(db, execution.execution_id)
+
+
+def failed(db: Database) -> Execution:
+    """An execution whose first step failed for good."""
+
+    def broken(_work: object) -> Any:
+        raise Failing("The well is dry.")
+
+    agents: dict[str, Handler] = {name: broken for name in registry() if name != "orchestrator"}
+    execution = submitted(db, "Write a blog post about wells.")
+    executions.approve(db, execution.execution_id, actor="ben")
+    drive(db, {**registry(), **agents})
+    return executions.get(db, execution.execution_id)
+
+
+class TestTheRequest:
+    def test_an_empty_workspace_says_what_the_page_is_for_and_begins_with_one_button(
+        self, visit: Visit, database: Database
+    ) -> None:
+        app = visit("orchestrator")
+        assert "No request yet" in text(app)
+        click(app, "orch_example")
+        (row,) = executions.page(database).rows
+        assert (row.status, row.created_by) == ("planning", settings().actor)
+        assert "orch_example" not in keys(app)
+
+    def test_a_request_is_taken_with_everything_that_was_said(self, visit: Visit, database: Database) -> None:
+        app = visit("orchestrator")
+        app.text_area(key="orch_request").set_value("Announce the new plan")
+        app.text_area(key="orch_constraints").set_value("no prices")
+        app.text_input(key="orch_audience").set_value("owners")
+        app.selectbox(key="orch_intent").set_value("social_post")
+        click(app, "orch_submit")
+
+        execution = executions.get(database, executions.page(database).rows[0].execution_id)
+        assert execution.asked == Request("Announce the new plan", "social_post", "no prices", (), "owners")
+        assert app.text_area(key="orch_request").value == ""
+        assert "Taken" in text(app)
+
+    def test_an_empty_request_is_refused_and_nothing_is_lost(self, visit: Visit, database: Database) -> None:
+        app = visit("orchestrator")
+        app.text_input(key="orch_audience").set_value("owners")
+        click(app, "orch_submit")
+        assert "The request is empty" in text(app)
+        assert app.text_input(key="orch_audience").value == "owners"
+        assert executions.counts(database).total == 0
+
+    def test_the_same_within_a_minute_is_asked_about(self, visit: Visit, database: Database) -> None:
+        first = submitted(database, "Announce the new plan")
+        app = visit("orchestrator")
+        app.text_area(key="orch_request").set_value("Announce the new plan")
+        click(app, "orch_submit")
+        assert "The same was asked for by ada" in text(app)
+        assert executions.counts(database).total == 1
+
+        click(app, "orch_again_open")
+        assert where(app)["run"] == [first.execution_id]
+        assert app.text_area(key="orch_request").value == "Announce the new plan"
+
+    def test_the_same_may_be_wanted_again(self, visit: Visit, database: Database) -> None:
+        submitted(database, "Announce the new plan")
+        app = visit("orchestrator")
+        app.text_area(key="orch_request").set_value("Announce the new plan")
+        click(app, "orch_submit")
+        click(app, "orch_again_yes")
+        assert executions.counts(database).total == 2
+        assert app.text_area(key="orch_request").value == ""
+
+
+class TestTheSettings:
+    def test_turning_approval_off_is_confirmed_and_says_who_did_it(self, visit: Visit, database: Database) -> None:
+        app = visit("orchestrator")
+        assert "nobody has changed it" in text(app)
+        app.toggle(key="orch_approval").set_value(False).run()
+        assert app.toggle(key="orch_approval").value is True
+        assert executions.approval_required(database) is True
+
+        click(app, "modal_yes")
+        assert executions.approval_required(database) is False
+        assert app.toggle(key="orch_approval").value is False
+        assert f"Turned off by {settings().actor} just now" in text(app)
+        (line,) = audit.entries(database, subject="setting", subject_id="approval_required")
+        assert line.reason == "on the orchestrator page"
+
+    def test_turning_it_on_needs_no_question_and_can_be_undone(self, visit: Visit, database: Database) -> None:
+        executions.set_approval(database, False, actor="ben", reason="trust")
+        app = visit("orchestrator")
+        assert "Turned off by ben" in text(app)
+        app.toggle(key="orch_approval").set_value(True).run()
+        assert executions.approval_required(database) is True
+        click(app, "notice_undo")
+        assert executions.approval_required(database) is False
+
+    def test_what_each_provider_lacks_is_said(
+        self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
+        monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        app = opened(visit)
+        assert "There is no key for OpenAI" in text(app)
+        assert app.selectbox(key="orch_planner").options[0] == "Built-in planner (no model)"
+        assert "free, and nothing leaves this computer" in text(app)
+
+    def test_a_model_that_costs_is_asked_about_with_who_sees_what(
+        self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        app = opened(visit)
+        model = next(name for name in app.selectbox(key="orch_planner").options if name.startswith("openai:"))
+        app.selectbox(key="orch_planner").set_value(model).run()
+        assert "are sent to OpenAI, for $" in text(app)
+        assert executions.planner_model(database) is None
+
+        click(app, "modal_yes")
+        assert str(executions.planner_model(database)) == model
+
+    def test_a_model_whose_provider_is_not_ready_is_said(
+        self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+        executions.set_planner_model(database, "anthropic:some-model", actor="ada", reason="")
+        assert "The provider of this model is not ready" in text(opened(visit))
+
+    def test_judging_is_saved_together(self, visit: Visit, database: Database) -> None:
+        app = opened(visit)
+        app.slider(key="orch_threshold_0.6").set_value(0.75)
+        click(app, "orch_judging_save")
+        assert executions.success_threshold(database) == 0.75
+        assert "It holds for what is scored from now on" in text(app)
+
+
+def opened(visit: Visit) -> AppTest:
+    """The page with its settings open."""
+    app = visit("orchestrator")
+    app.session_state["orch_settings"] = True
+    return app.run()
+
+
+class TestWhatIsTrueNow:
+    def test_the_cards_have_units(self, visit: Visit, database: Database) -> None:
+        done(database)
+        numbers = metrics(visit("orchestrator"))
+        assert numbers["Executions"] == "1"
+        assert numbers["Success rate"] == "100 %"
+        assert numbers["Median duration"].endswith(" s")
+        assert numbers["Patterns learned"] == "0"
+
+    def test_without_a_worker_it_says_so_and_what_to_do(self, visit: Visit, database: Database) -> None:
+        assert "No worker is running" in text(visit("orchestrator"))
+        presence.seen(database, "one", threads=1, agents=["orchestrator", "content"], running=0)
+        assert "No running worker works for financial, market insight, compliance" in text(visit("orchestrator"))
+        presence.seen(database, "two", threads=1, agents=sorted(registry()), running=0)
+        assert "worker" not in text(visit("orchestrator")).replace("next free worker", "")
+
+    def test_what_runs_shows_how_far_it_is(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        executions.approve(database, execution.execution_id, actor="ben")
+        drive(database, agents=["market_insight", "content"], most=2)
+        app = visit("orchestrator")
+        states = executions.progress(database, execution.execution_id)
+        completed = sum(state.status == "completed" for state in states)
+        assert 0 < completed < len(states)
+        assert f"orch_running_open_{execution.execution_id}" in keys(app)
+
+    def test_what_ends_while_one_looks_is_said_until_it_was_seen(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database, HOSTILE)
+        executions.approve(database, execution.execution_id, actor="ben")
+        app = visit("orchestrator")
+        drive(database)
+        app.run()
+        assert f"Ended: ✓ completed, score {executions.get(database, execution.execution_id).score:.2f}" in text(app)
+        assert "An execution has ended" in app.toast[0].value
+        click(app, f"orch_ended_open_{execution.execution_id}")
+        assert "Ended:" not in text(app)
+        assert where(app)["run"] == [execution.execution_id]
+
+    def test_what_ended_can_be_dismissed(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        executions.approve(database, execution.execution_id, actor="ben")
+        app = visit("orchestrator")
+        drive(database)
+        app.run()
+        click(app, f"orch_ended_no_{execution.execution_id}")
+        assert "Ended:" not in text(app)
+        assert "run" not in where(app)
+
+
+class TestWhatWaits:
+    def test_a_plan_waits_with_its_steps_and_the_reason(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        app = visit("orchestrator")
+        assert "Waiting for you: 1 plan" in text(app)
+        assert "content outline → content draft" in text(app)
+        assert "Why: " in text(app)
+        click(app, f"orch_wait_approve_{execution.execution_id}")
+        assert executions.get(database, execution.execution_id).decided_by == settings().actor
+        assert "steps went into the queue" in text(app)
+        assert "Waiting for you" not in text(app)
+
+    def test_somebody_who_was_slower_is_told_who_was_faster(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        app = visit("orchestrator")
+        executions.reject(database, execution.execution_id, actor="ben", reason="not now")
+        click(app, f"orch_wait_approve_{execution.execution_id}")
+        assert "ben decided on it" in text(app)
+        assert executions.get(database, execution.execution_id).status == "rejected"
+
+
+class TestTheHistory:
+    def test_each_row_has_icon_and_word(self, visit: Visit, database: Database) -> None:
+        finished = done(database)
+        submitted(database)
+        waiting, completed = visit("orchestrator").dataframe[0].value.to_dict("records")
+        assert (waiting["status"], waiting["success"]) == ("◔ waits for approval", "– not known")
+        assert (completed["status"], completed["success"]) == ("✓ completed", "✓ success")
+        number = len(done_plan.steps) if (done_plan := finished.plan) else 0
+        assert completed["steps"] == f"{number} of {number}"
+
+    def test_the_filter_stands_in_the_address(self, visit: Visit, database: Database) -> None:
+        done(database)
+        submitted(database)
+        app = visit("orchestrator", execution_status="completed")
+        assert list(app.dataframe[0].value["status"]) == ["✓ completed"]
+        app.pills(key="orch_status").set_value(["pending_approval"]).run()
+        assert where(app)["execution_status"] == ["pending_approval"]
+        assert list(app.dataframe[0].value["status"]) == ["◔ waits for approval"]
+
+    def test_an_unknown_status_in_the_address_is_dropped(self, visit: Visit, database: Database) -> None:
+        submitted(database)
+        app = visit("orchestrator", execution_status="nonsense")
+        assert "execution_status" not in where(app)
+        assert len(app.dataframe[0].value) == 1
+
+    def test_it_is_paged(self, visit: Visit, database: Database) -> None:
+        ids = [
+            executions.submit(database, Request(f"Request {number}"), actor="ada").execution_id for number in range(23)
+        ]
+        app = visit("orchestrator")
+        assert "1 to 20 of 23 executions" in text(app)
+        click(app, "orch_next")
+        assert "21 to 23 of 23 executions" in text(app)
+        assert list(app.dataframe[0].value["request"]) == ["Request 2", "Request 1", "Request 0"]
+        assert app.button(key="orch_next").disabled
+        click(app, "orch_previous")
+        assert len(ids) - len(app.dataframe[0].value) == 3
+
+    def test_a_selection_is_exported_by_its_ids(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        submitted(database, "Another")
+        app = visit("orchestrator", execution_status="pending_approval")
+        assert link(app, "orch_export") == "/api/executions/export?status=pending_approval"
+        app.session_state["orch_selected"] = {execution.execution_id}
+        app.run()
+        assert link(app, "orch_export") == f"/api/executions/export?id={execution.execution_id}"
+        click(app, "orch_deselect")
+        assert "id=" not in link(app, "orch_export")
+
+
+def link(app: AppTest, key: str) -> str:
+    (found,) = (each.proto for each in app.get("link_button") if key in each.proto.id)
+    return found.url
+
+
+def drawer(visit: Visit, execution: Execution, view: str = "Plan") -> AppTest:
+    """The page with the drawer of one execution open."""
+    app = visit("orchestrator", run=execution.execution_id)
+    if view in ("Edit", "Reject"):
+        return click(app, f"orch_to_{view.lower()}")
+    app.pills(key="orch_view").set_value(view).run()
+    assert not app.exception
+    return app
+
+
+class TestTheDrawer:
+    def test_a_link_opens_it_and_a_wrong_one_says_so(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        assert "needs no other step" in text(visit("orchestrator", run=execution.execution_id))
+        assert "There is no execution 'nobody'" in text(visit("orchestrator", run="nobody"))
+        assert "The link names no execution" in text(visit("orchestrator", run="a\0b"))
+
+    def test_the_plan_stands_as_steps_with_reasons_and_what_they_need(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        said = text(drawer(visit, execution))
+        assert execution.plan is not None
+        for step in execution.plan.steps:
+            assert f"Why: {step.reason}" in said
+            if step.depends_on:
+                assert f"Called {step.id}, after {', '.join(step.depends_on)}" in said
+
+    def test_why_this_plan_is_told_as_it_was_stored_with_n(self, visit: Visit, database: Database) -> None:
+        add(database, *({"user_request": "Write a blog post about job scheduling"} for _ in range(4)))
+        execution = submitted(database)
+        assert execution.context is not None
+        said = text(drawer(visit, execution, "Why this plan"))
+        assert "Similar past work** · n 4 (under 30: only indicative)" in said
+        assert all(execution.context[name]["note"] in said for name in ("similar", "topic", "platforms", "patterns"))
+
+    def test_approving_starts_it_once(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        app = drawer(visit, execution)
+        executions.approve(database, execution.execution_id, actor="ben")
+        click(app, "orch_approve")
+        assert "ben decided on it" in text(app)
+        assert executions.get(database, execution.execution_id).decided_by == "ben"
+        assert "orch_approve" not in keys(app)
+
+    def test_rejecting_needs_a_reason(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        app = drawer(visit, execution, "Reject")
+        click(app, "orch_reject")
+        assert "Say in a few words why" in text(app)
+        app.text_area(key="orch_reject_reason").set_value("nobody asked for it")
+        click(app, "orch_reject")
+        rejected = executions.get(database, execution.execution_id)
+        assert (rejected.status, rejected.decision_reason) == ("rejected", "nobody asked for it")
+        assert "nobody asked for it" in text(app)
+
+    def test_an_edited_plan_is_checked_step_by_step_and_approved(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        assert execution.plan is not None
+        app = drawer(visit, execution, "Edit")
+        assert "orch_approve" not in keys(app), "it would approve the plan as it was"
+        app.segmented_control(key="orch_edit_as_0").set_value("JSON").run()
+        values = to_json(execution.plan)
+        values["steps"][1]["action"] = "sing"
+        app.text_area(key="orch_edit_json_1").set_value(orjson.dumps(values).decode()).run()
+        assert f"Step {values['steps'][1]['id']}, action: content has no action" in text(app)
+        assert app.button(key="orch_edit_approve").disabled
+
+        values = to_json(execution.plan)
+        values["steps"][0]["reason"] = "because I say so"
+        app.text_area(key="orch_edit_json_1").set_value(orjson.dumps(values).decode()).run()
+        click(app, "orch_edit_approve")
+        edited = executions.get(database, execution.execution_id)
+        assert edited.status == "approved"
+        assert edited.plan is not None
+        assert edited.plan.steps[0].reason == "because I say so"
+        assert "Edited by" in text(app)
+
+    def test_the_table_of_steps_writes_the_same_plan(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        assert execution.plan is not None
+        app = drawer(visit, execution, "Edit")
+        app.segmented_control(key="orch_edit_as_0").set_value("JSON").run()
+        assert orjson.loads(app.text_area(key="orch_edit_json_1").value or "") == to_json(execution.plan)
+
+    def test_text_that_is_no_plan_stays_text(self, visit: Visit, database: Database) -> None:
+        app = drawer(visit, submitted(database), "Edit")
+        app.segmented_control(key="orch_edit_as_0").set_value("JSON").run()
+        app.text_area(key="orch_edit_json_1").set_value("{ broken").run()
+        assert "The plan, plan: It is not JSON" in text(app)
+        app.segmented_control(key="orch_edit_as_1").set_value("Steps").run()
+        assert not app.exception
+        assert "cannot be shown as a table" in text(app)
+        assert app.text_area(key="orch_edit_json_2").value == "{ broken"
+
+    def test_who_edits_too_long_keeps_what_was_written(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        app = drawer(visit, execution, "Edit")
+        executions.approve(database, execution.execution_id, actor="ben")
+        app.run()
+        assert "can no longer be edited" in text(app)
+        assert "Approved by ben" in text(app)
+        assert any('"steps"' in block.value for block in app.code)
+
+    @pytest.mark.parametrize("make", [submitted, lambda db: executions.submit(db, Request("x"), actor="ada")])
+    def test_cancelling_ends_it(self, visit: Visit, database: Database, make: Callable[[Database], Execution]) -> None:
+        execution = make(database)
+        app = drawer(visit, execution)
+        app.text_input(key="orch_cancel_reason").set_value("changed my mind").run()
+        click(app, "orch_cancel")
+        assert executions.get(database, execution.execution_id).status == "cancelled"
+        assert "orch_cancel" not in keys(app)
+
+    def test_a_failed_one_says_why_and_is_resumed(self, visit: Visit, database: Database) -> None:
+        execution = failed(database)
+        assert execution.status == "failed"
+        app = drawer(visit, execution)
+        assert any("The well is dry." in block.value for block in app.code)
+        click(app, "orch_resume")
+        drive(database)
+        assert executions.get(database, execution.execution_id).status == "completed"
+
+    def test_result_score_and_record_are_shown(self, visit: Visit, database: Database) -> None:
+        execution = done(database)
+        assert execution.result is not None
+        assert execution.score_parts is not None
+        assert any(block.value == execution.result["text"] for block in drawer(visit, execution, "Result").code)
+        said = text(drawer(visit, execution, "Score"))
+        assert all(part["reason"] in said and part["formula"] in said for part in execution.score_parts)
+        assert f"By the rubric: {execution.score:.2f} = " in said
+        record = text(drawer(visit, execution, "Record"))
+        assert "approved · by ben" in record
+        assert execution.execution_id in record
+
+    def test_the_score_is_overruled_with_a_reason(self, visit: Visit, database: Database) -> None:
+        execution = done(database)
+        id_ = execution.execution_id
+        app = drawer(visit, execution, "Score")
+        app.number_input(key=f"orch_override_score_{id_}").set_value(0.1)
+        app.selectbox(key=f"orch_override_success_{id_}").set_value("no success")
+        click(app, "orch_override")
+        assert "Say in a few words why" in text(app)
+        app.text_input(key=f"orch_override_reason_{id_}").set_value("off the point")
+        click(app, "orch_override")
+        overruled = executions.get(database, id_)
+        assert (overruled.score, overruled.success) == (0.1, False)
+        assert "off the point" in text(app)
+
+    def test_it_leads_to_its_example_and_its_file(self, visit: Visit, database: Database) -> None:
+        demo = workspaces.create(database, "demo")
+        execution = done(demo)
+        example = executions.example_id(demo, execution.execution_id)
+        app = visit("orchestrator", run=execution.execution_id, workspace="demo")
+        (lead,) = (each.proto for each in app.get("page_link") if each.proto.label == "Open as example")
+        assert f"id={example}" in lead.query_string
+        assert "workspace=demo" in lead.query_string
+        url = link(app, "orch_export_one")
+        assert url == f"/api/executions/export?id={execution.execution_id}&workspace=demo"
+
+    def test_captured_text_is_never_markdown(self, visit: Visit, database: Database) -> None:
+        execution = done(
+            database, HOSTILE, constraints=HOSTILE, audience=HOSTILE, platforms=(HOSTILE,), intent=HOSTILE[:200]
+        )
+        for view in ("Plan", "Why this plan", "Result", "Score", "Record"):
+            app = drawer(visit, execution, view)
+            for kind in (app.markdown, app.caption, app.error, app.warning, app.info, app.success, app.title):
+                assert [each.value for each in kind if "![x](http" in each.value or "<b>" in each.value] == []
+            labels = [each.label for each in (*app.button, *app.expander)]
+            assert not any("evil" in label for label in labels)
