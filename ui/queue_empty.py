@@ -20,6 +20,7 @@ def draw() -> None:
         "and approve its plan, and each step of it becomes a command here.",
         icon=":material/inbox:",
     )
+    st.page_link("../pages/orchestrator.py", label="Submit a request", icon=":material/account_tree:")
 
 
 def rules() -> None:

@@ -14,6 +14,7 @@ from core.settings import settings
 from tests.llm.conftest import model_of
 from tests.llm.servers import FAKES, KEY, FakeProvider, serving
 from tests.orchestrator.driving import Failing, drive, example_of
+from tests.orchestrator.test_whole_day import requests
 
 PLAN = Plan(
     "content_generation",
@@ -89,6 +90,28 @@ def test_the_model_plans_writes_and_judges_and_its_cost_is_kept(database: Databa
     rubric = sum((part["score"] or 0) * part["weight"] for part in (done.score_parts or [])[:-1])
     assert done.score == pytest.approx(rubric + 0.2, abs=0.002)
     assert example_of(database, done.execution_id).source_model == str(model_of(provider))
+
+
+def test_five_requests_of_a_day_go_all_the_way_with_each_provider(company: Database, provider: FakeProvider) -> None:
+    """With four providers: twenty, through plan, approval, steps, judge and example."""
+    set_planner_model(company, model_of(provider), actor="ada", reason="test")
+    set_judge_weight(company, 0.3, actor="ada", reason="test")
+    scores = []
+    for number, asked in enumerate(requests(11)[:5]):
+        provider.say(to_json(PLAN), tokens_in=50, tokens_out=10)
+        execution = executions.submit(company, asked, actor="ada", again=True)
+        drive(company, agents=["orchestrator"])
+        provider.say(
+            f"# Shelf {number}\n\nA shelf saves walking, and number {number} saves most.", tokens_in=1, tokens_out=1
+        )
+        provider.say({"reason": "Plain.", "score": number / 4}, tokens_in=1, tokens_out=1)
+        done = carried_out(company, execution)
+        assert (done.status, done.plan_source) == ("completed", str(model_of(provider)))
+        learned = example_of(company, done.execution_id)
+        assert (learned.source_model, learned.quality_score) == (str(model_of(provider)), done.score)
+        assert f"Shelf {number}" in (learned.execution_result or "")
+        scores.append(done.score)
+    assert scores[0] < scores[4], "the judge has its weight in the score"
 
 
 def test_a_known_price_becomes_the_cost_of_the_execution(database: Database, ollama: FakeProvider) -> None:
