@@ -94,27 +94,44 @@ def _forget() -> None:
 
 
 def _draw() -> None:
-    if _OPEN in st.session_state:  # else closed while a timer was on its way
-        _way(st.session_state[_OPEN])
-        _live()
-
-
-@st.fragment(run_every=EVERY_S)
-def _live() -> None:
-    """The execution as it is now; what the reader opened, chose or wrote in here stays as it is."""
-    if _OPEN not in st.session_state:
+    if _OPEN not in st.session_state:  # closed while an answer was on its way
         return
-    db = session.database()
+    db, execution_id = session.database(), st.session_state[_OPEN]
+    _way(execution_id)
     try:
-        execution = _read(db, st.session_state[_OPEN])
+        execution = _read(db, execution_id)
+        seen = _signature(db, execution)
         _head(execution)
         orchestrator_acts.show_said()
         _acts(db, execution)
         _VIEWS[_view()](db, execution)
+        _watch(execution_id, seen)
     except WhetstoneError as error:
         st.error(plain(str(error)), icon=":material/error:")
     except OperationalError:
         st.error("The database does not answer at the moment; this looks again by itself.")
+        _watch(execution_id, None)
+
+
+@st.fragment(run_every=EVERY_S)
+def _watch(execution_id: str, seen: object) -> None:
+    """Draw the drawer anew when something happened to what it shows, and only then: whoever writes in it is not
+    disturbed. `seen` None: it could not be read."""
+    if st.session_state.get(_OPEN) != execution_id:
+        return
+    db = session.database()
+    try:
+        changed = _signature(db, executions.get(db, execution_id)) != seen
+    except (OperationalError, WhetstoneError):
+        changed = seen is not None
+    if changed:
+        st.rerun()
+
+
+def _signature(db: Database, execution: Execution) -> object:
+    """Differs when there is something new to see."""
+    states = executions.progress(db, execution.execution_id) if execution.plan else []
+    return execution.status, execution.updated_at, [(state.status, state.attempt) for state in states]
 
 
 def _read(db: Database, execution_id: str) -> Execution:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.database import Database
 from core.errors import InvalidPlan, PlanProblem
@@ -21,24 +22,32 @@ from ui import orchestrator_acts
 from ui.formatting import count
 
 _KEY = "orch_draft"
-_COLUMNS = ("id", "what", "reason", "depends_on", "payload")
+_AS = "orch_edit_as"
 _WHAT = [f"{agent}.{action}" for agent, actions in SHAPE.items() for action in actions]
 _TABLE, _JSON = "Steps", "JSON"
 
 
 @dataclass
 class Draft:
-    """What the editors began with; each change of editor begins a new `round` with what the one before held."""
+    """What the open editor began with; each change of editor begins a new `round` with what the one before held."""
 
     of: str
+    #: Values of a plan; text only where it is no plan by its form.
     values: Any
+    form: str = _TABLE
     round: int = 0
     #: What the open editor holds now: values of a plan, or text.
     now: Any = field(default=None)
+    #: Why the other editor could not be opened.
+    refused: bool = False
+
+    def key(self, part: str) -> str:
+        return f"orch_edit_{part}_{self.round}"
 
 
 def forget() -> None:
     st.session_state.pop(_KEY, None)
+    st.session_state.pop(_AS, None)
 
 
 def draw(db: Database, execution: Execution) -> None:
@@ -46,11 +55,18 @@ def draw(db: Database, execution: Execution) -> None:
         _too_late()
         return
     draft = _draft(execution)
-    form = st.segmented_control(
-        "Edit as", [_TABLE, _JSON], default=_TABLE, required=True, key=f"orch_edit_as_{draft.round}",
-        label_visibility="collapsed", on_change=_changed_editor, args=(draft,),
-    )  # fmt: skip
-    draft.now = _table(draft) if _form(draft, form) == _TABLE else _json(draft)
+    _follow(draft)
+    st.segmented_control("Edit as", [_TABLE, _JSON], required=True, key=_AS, label_visibility="collapsed")
+    if draft.refused:
+        st.text("This JSON has no list of steps, so it cannot be shown as a table. Put it right first.")
+    # Both editors in one place: what is still on its way for one must not find that its place is gone.
+    intent, editor = st.container(), st.container(key="orch_edit_table")
+    if draft.form == _TABLE:
+        intent.text_input("Kind of work", str(draft.values.get("intent") or ""), key=draft.key("intent"))
+        _table(editor, draft)
+    else:
+        editor.text_area("The plan as JSON", _as_text(draft.values), key=draft.key("json"), height=360)
+    draft.now = _held(draft)
     problems = _problems(draft.now)
     _say(problems)
     _what_there_is()
@@ -67,22 +83,34 @@ def _draft(execution: Execution) -> Draft:
     if draft is None or draft.of != execution.execution_id:
         assert execution.plan is not None, "only a plan is edited"
         draft = st.session_state[_KEY] = Draft(execution.execution_id, plans.to_json(execution.plan))
+        st.session_state[_AS] = draft.form
     return draft
 
 
-def _form(draft: Draft, form: str) -> str:
-    """A text that is no plan by its form stays text: there would be no steps to show in a table."""
-    if form == _TABLE and not isinstance(draft.values, Mapping):
-        st.text("This JSON has no list of steps, so it cannot be shown as a table. Put it right first.")
-        return _JSON
-    return form
+def _follow(draft: Draft) -> None:
+    """Open the editor that was chosen, with what was written in the other one.
+
+    By comparing, and not in a callback: what a browser still says of a widget that is gone would call it again.
+    """
+    chosen = st.session_state.setdefault(_AS, draft.form)
+    if chosen == draft.form:
+        return
+    values = _read(_held(draft))
+    draft.refused = chosen == _TABLE and not isinstance(values, Mapping)
+    if draft.refused:
+        st.session_state[_AS] = draft.form
+    else:
+        draft.values, draft.form, draft.round = values, chosen, draft.round + 1
 
 
-def _changed_editor(draft: Draft) -> None:
-    """What was written goes along into the other editor."""
-    draft.values, chosen = _read(draft.now), st.session_state[f"orch_edit_as_{draft.round}"]
-    draft.round += 1
-    st.session_state[f"orch_edit_as_{draft.round}"] = chosen
+def _held(draft: Draft) -> Any:
+    """What the open editor holds, by the browser's last word: values of a plan, or text."""
+    if draft.form == _JSON:
+        return st.session_state.get(draft.key("json"), _as_text(draft.values))
+    changes = st.session_state.get(draft.key("steps")) or {}
+    rows = changed(_rows(draft.values["steps"]), changes)
+    intent = st.session_state.get(draft.key("intent"), draft.values.get("intent"))
+    return {"intent": intent or "", "steps": [_step(row) for row in rows]}
 
 
 def _read(now: Any) -> Any:
@@ -97,29 +125,30 @@ def _read(now: Any) -> Any:
     return values if isinstance(steps, list) and all(isinstance(step, dict) for step in steps) else now
 
 
-def _table(draft: Draft) -> dict[str, Any]:
+def _as_text(values: Any) -> str:
+    return values if isinstance(values, str) else orjson.dumps(values, option=orjson.OPT_INDENT_2).decode()
+
+
+def _table(place: DeltaGenerator, draft: Draft) -> None:
     config = st.column_config
-    intent = st.text_input("Kind of work", str(draft.values.get("intent", "")), key=f"orch_edit_intent_{draft.round}")
-    with st.container(key="orch_edit_table"):
-        edited = st.data_editor(
-            _frame(draft.values["steps"]),
-            key=f"orch_edit_steps_{draft.round}",
-            num_rows="dynamic",
-            hide_index=True,
-            column_config={
-                "id": config.TextColumn("Step", width=90, help="A short name, used once."),
-                "what": config.SelectboxColumn("Agent and action", options=_WHAT, width=190),
-                "reason": config.TextColumn("Why", width=230),
-                "depends_on": config.ListColumn("After", width=130, help="The steps whose results it needs."),
-                "payload": config.TextColumn("What it is told (JSON)", width=330),
-            },
-            alt="Steps of the plan: name, agent and action, why, after which steps, payload as JSON.",
-        )
-    return {"intent": intent, "steps": [_step(row) for row in edited.to_dict("records")]}
+    place.data_editor(
+        pd.DataFrame(_rows(draft.values["steps"]), columns=["id", "what", "reason", "depends_on", "payload"]),
+        key=draft.key("steps"),
+        num_rows="dynamic",
+        hide_index=True,
+        column_config={
+            "id": config.TextColumn("Step", width=90, help="A short name, used once."),
+            "what": config.SelectboxColumn("Agent and action", options=_WHAT, width=190),
+            "reason": config.TextColumn("Why", width=230),
+            "depends_on": config.ListColumn("After", width=130, help="The steps whose results it needs."),
+            "payload": config.TextColumn("What it is told (JSON)", width=330),
+        },
+        alt="Steps of the plan: name, agent and action, why, after which steps, payload as JSON.",
+    )
 
 
-def _frame(steps: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    rows = [
+def _rows(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
         {
             "id": str(step.get("id") or ""),
             "what": f"{step.get('agent')}.{step.get('action')}",
@@ -129,7 +158,14 @@ def _frame(steps: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         }
         for step in steps
     ]
-    return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+
+def changed(rows: Sequence[Mapping[str, Any]], changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a grid with what was edited, added and deleted in it."""
+    edited = {int(row): cells for row, cells in changes.get("edited_rows", {}).items()}
+    gone = {int(row) for row in changes.get("deleted_rows", ())}
+    kept = [{**row, **edited.get(place, {})} for place, row in enumerate(rows) if place not in gone]
+    return kept + [dict(row) for row in changes.get("added_rows", ())]
 
 
 def _payload_text(payload: Any) -> str:
@@ -138,15 +174,14 @@ def _payload_text(payload: Any) -> str:
 
 def _step(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as `parse` reads it; what is empty stays empty, so that it is said."""
-    agent, _, action = _text(row["what"]).partition(".")
-    named = row["depends_on"]
+    agent, _, action = _text(row.get("what")).partition(".")
     return {
-        "id": _text(row["id"]),
+        "id": _text(row.get("id")),
         "agent": agent,
         "action": action,
-        "payload": _payload(_text(row["payload"])),
-        "reason": _text(row["reason"]),
-        "depends_on": [str(name) for name in named] if isinstance(named, list | tuple) else [],
+        "payload": _payload(_text(row.get("payload"))),
+        "reason": _text(row.get("reason")),
+        "depends_on": [str(name) for name in row.get("depends_on") or ()],
     }
 
 
@@ -160,12 +195,6 @@ def _payload(text: str) -> Any:
         return orjson.loads(text or "{}")
     except orjson.JSONDecodeError:
         return text
-
-
-def _json(draft: Draft) -> str:
-    values = draft.values
-    text = values if isinstance(values, str) else orjson.dumps(values, option=orjson.OPT_INDENT_2).decode()
-    return st.text_area("The plan as JSON", text, key=f"orch_edit_json_{draft.round}", height=360)
 
 
 def _problems(now: Any) -> Sequence[PlanProblem]:
@@ -200,7 +229,7 @@ def _what_there_is() -> None:
 
 def _approve(db: Database, execution: Execution, draft: Draft) -> None:
     if orchestrator_acts.in_drawer(
-        lambda: orchestrator_acts.approve(db, execution.execution_id, plan=plans.parse(draft.now, SHAPE)),
+        lambda: orchestrator_acts.approve(db, execution.execution_id, plan=plans.parse(_held(draft), SHAPE)),
         "Approved as edited: its steps went into the queue.",
     ):
         forget()
@@ -213,7 +242,4 @@ def _too_late() -> None:
     draft: Draft | None = st.session_state.get(_KEY)
     if draft is not None and draft.now is not None:
         st.text("What you had written, to copy:")
-        written = (
-            draft.now if isinstance(draft.now, str) else orjson.dumps(draft.now, option=orjson.OPT_INDENT_2).decode()
-        )
-        st.code(written, language="json", wrap_lines=True)
+        st.code(_as_text(draft.now), language="json", wrap_lines=True)

@@ -369,7 +369,7 @@ class TestTheDrawer:
         assert execution.plan is not None
         app = drawer(visit, execution, "Edit")
         assert "orch_approve" not in keys(app), "it would approve the plan as it was"
-        app.segmented_control(key="orch_edit_as_0").set_value("JSON").run()
+        app.segmented_control(key="orch_edit_as").set_value("JSON").run()
         values = to_json(execution.plan)
         values["steps"][1]["action"] = "sing"
         app.text_area(key="orch_edit_json_1").set_value(orjson.dumps(values).decode()).run()
@@ -390,18 +390,36 @@ class TestTheDrawer:
         execution = submitted(database)
         assert execution.plan is not None
         app = drawer(visit, execution, "Edit")
-        app.segmented_control(key="orch_edit_as_0").set_value("JSON").run()
+        app.segmented_control(key="orch_edit_as").set_value("JSON").run()
         assert orjson.loads(app.text_area(key="orch_edit_json_1").value or "") == to_json(execution.plan)
+
+    def test_steps_are_edited_added_and_deleted_in_the_table(self, visit: Visit, database: Database) -> None:
+        execution = submitted(database)
+        assert execution.plan is not None
+        last = len(execution.plan.steps) - 1
+        app = drawer(visit, execution, "Edit")
+        app.session_state["orch_edit_steps_0"] = {
+            "edited_rows": {0: {"reason": "because I say so"}},
+            "added_rows": [{"id": "more", "what": "content.seo_fields", "reason": "to be found"}],
+            "deleted_rows": [last],
+        }
+        app.run()
+        assert "Step more, payload.topic: It is missing" in text(app)
+
+        app.segmented_control(key="orch_edit_as").set_value("JSON").run()
+        steps = orjson.loads(app.text_area(key="orch_edit_json_1").value or "")["steps"]
+        assert steps[0]["reason"] == "because I say so"
+        assert [step["id"] for step in steps] == [*(step.id for step in execution.plan.steps[:last]), "more"]
 
     def test_text_that_is_no_plan_stays_text(self, visit: Visit, database: Database) -> None:
         app = drawer(visit, submitted(database), "Edit")
-        app.segmented_control(key="orch_edit_as_0").set_value("JSON").run()
+        app.segmented_control(key="orch_edit_as").set_value("JSON").run()
         app.text_area(key="orch_edit_json_1").set_value("{ broken").run()
         assert "The plan, plan: It is not JSON" in text(app)
-        app.segmented_control(key="orch_edit_as_1").set_value("Steps").run()
+        app.segmented_control(key="orch_edit_as").set_value("Steps").run()
         assert not app.exception
         assert "cannot be shown as a table" in text(app)
-        assert app.text_area(key="orch_edit_json_2").value == "{ broken"
+        assert app.text_area(key="orch_edit_json_1").value == "{ broken"
 
     def test_who_edits_too_long_keeps_what_was_written(self, visit: Visit, database: Database) -> None:
         execution = submitted(database)
