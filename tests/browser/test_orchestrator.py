@@ -1,7 +1,9 @@
 """From a request to its example, in a real browser, with one who decides and another who watches."""
 
 import re
+import time
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -13,12 +15,22 @@ from core.orchestrator.plans import Request, to_json
 from core.orchestrator.records import Execution
 from tests.browser.conftest import NARROW, WIDE, Visit, fits, grid, settled
 from tests.browser.test_datasets import downloaded
-from tests.orchestrator.driving import submitted
 from tests.served import add
 
 BOTH = pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 WORDS = "Write a blog post about job scheduling."
 HOSTILE = "![x](http://evil.example/a.png) <b>bold</b> [l](http://evil.example) " + "W" * 300
+
+
+def submitted(database: Database, words: str, **more: Any) -> Execution:
+    """A request, planned by the worker of the app."""
+    execution = executions.submit(database, Request(words, **more), actor="ada")
+    for _ in range(600):
+        execution = executions.get(database, execution.execution_id)
+        if execution.status != "planning":
+            break
+        time.sleep(0.1)
+    return execution
 
 
 def drawer(page: Page) -> Locator:
@@ -77,7 +89,7 @@ def test_a_plan_is_rejected_with_a_reason(visit: Visit, database: Database, view
 
 
 def test_a_plan_is_edited_and_approved_although_the_page_looks_again(visit: Visit, database: Database) -> None:
-    execution = submitted(database)
+    execution = submitted(database, WORDS)
     assert execution.plan is not None
     page = visit(f"/orchestrator?run={execution.execution_id}")
     drawer(page).get_by_role("button", name="Edit").click()
@@ -139,8 +151,4 @@ def test_approval_is_turned_off_after_a_question(visit: Visit, database: Databas
     assert fits(page)
     execution = executions.submit(database, Request(WORDS), actor="ada")
     expect(page.get_by_text("✓ completed 1")).to_be_visible()
-    assert ended(database, execution).decided_by == "orchestrator"
-
-
-def ended(database: Database, execution: Execution) -> Execution:
-    return executions.get(database, execution.execution_id)
+    assert executions.get(database, execution.execution_id).decided_by == "orchestrator"
