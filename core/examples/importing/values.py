@@ -212,7 +212,9 @@ def duration_ms(value: Any) -> int | None:
     try:
         if isinstance(value, bool | list | dict) or (isinstance(value, str) and "_" in value):
             raise ValueError
-        number = int(value) if isinstance(value, str) and "." not in value else float(value)
+        # A float would round what has more than 53 bits.
+        is_whole = isinstance(value, int) or (isinstance(value, str) and "." not in value)
+        number = int(value) if is_whole else float(value)
         if number != int(number) or not 0 <= number < 2**63:
             raise ValueError
         return int(number)

@@ -16,6 +16,7 @@ from core.database import Database
 from core.examples import store
 from core.examples.exporting import COLUMNS, export
 from core.examples.filters import EVERYTHING, Filter
+from core.examples.importing.values import duration_ms
 from core.tables import CONTENT, examples
 from tests.examples.importing.files import execution, fingerprint, imported, stored, written
 
@@ -137,3 +138,8 @@ def test_an_export_that_is_broken_off_leaves_nothing_behind(database: Database, 
     with database.connect() as connection:
         busy = text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY (%' AND state = 'active'")
         assert connection.execute(busy).scalar_one() == 0
+
+
+@pytest.mark.parametrize("duration", [2**53 + 1, 2**63 - 1, str(2**63 - 1)])
+def test_a_duration_of_any_length_is_read_to_its_last_bit(duration: int | str) -> None:
+    assert duration_ms(duration) == int(duration)
