@@ -200,3 +200,39 @@ class Duplicate(Conflict):
     def __init__(self, message: str, execution_id: str) -> None:
         super().__init__(message)
         self.execution_id = execution_id
+
+
+class TuningRefused(WhetstoneError):
+    """A fine-tuning job cannot be started, or what was asked of one cannot be done. `obstacles`: each with a remedy."""
+
+    def __init__(self, message: str, *, obstacles: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.obstacles = tuple(obstacles)
+
+
+class AlreadyTrained(Conflict):
+    """The same version, base and settings were submitted before; `job_id` is the job they became."""
+
+    def __init__(self, message: str, job_id: int) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class OverBudget(TuningRefused):
+    """The estimate does not fit into what is left of the month's budget; a second confirmation starts it anyway."""
+
+
+class UnknownJob(WhetstoneError):
+    """There is no such fine-tuning job."""
+
+
+class UnknownModel(WhetstoneError):
+    """There is no such model in the registry."""
+
+
+class ModelRefused(WhetstoneError):
+    """A model cannot be deployed, served, changed or asked; the message says why and what to do."""
+
+
+class TrainerUnavailable(WhetstoneError):
+    """The trainer's environment is missing, broken or cannot be made; the message says what to do."""

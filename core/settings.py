@@ -52,6 +52,27 @@ class Settings(BaseSettings):
     anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
     gemini_api_key: SecretStr | None = Field(default=None, validation_alias="GEMINI_API_KEY")
     gemini_base_url: str | None = Field(default=None, validation_alias="GEMINI_BASE_URL")
+    #: Python with the trainer's packages, to use instead of the environment that `trainer install` makes.
+    trainer_python: Path | None = Field(default=None, validation_alias="WHETSTONE_TRAINER_PYTHON")
+    #: Package index from which the trainer's torch is installed, for builds that the default index does not have.
+    torch_index: str | None = Field(default=None, validation_alias="WHETSTONE_TORCH_INDEX")
+    #: Head of a Ray cluster that trains instead of this machine, and its token.
+    ray_address: str | None = Field(default=None, validation_alias="RAY_ADDRESS")
+    ray_token: SecretStr | None = Field(default=None, validation_alias="RAY_AUTH_TOKEN")
+    #: Python with the trainer's packages on the machines of the cluster.
+    ray_python: str | None = Field(default=None, validation_alias="WHETSTONE_RAY_PYTHON")
+    #: Google Cloud: where Gemini is tuned, and the bucket for its data. Credentials are the machine's own (ADC).
+    google_project: str | None = Field(default=None, validation_alias="GOOGLE_CLOUD_PROJECT")
+    google_location: str | None = Field(default=None, validation_alias="GOOGLE_CLOUD_LOCATION")
+    google_bucket: str | None = Field(default=None, validation_alias="WHETSTONE_GCS_BUCKET")
+    #: Addresses instead of Google Cloud's own.
+    vertex_base_url: str | None = Field(default=None, validation_alias="GOOGLE_VERTEX_BASE_URL")
+    gcs_base_url: str | None = Field(default=None, validation_alias="STORAGE_EMULATOR_HOST")
+    #: Amazon Bedrock: region, bucket and role. Credentials are the machine's own.
+    aws_region: str | None = Field(default=None, validation_alias="AWS_REGION")
+    bedrock_bucket: str | None = Field(default=None, validation_alias="WHETSTONE_S3_BUCKET")
+    bedrock_role: str | None = Field(default=None, validation_alias="WHETSTONE_BEDROCK_ROLE_ARN")
+    bedrock_base_url: str | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL")
 
 
 @lru_cache(maxsize=1)
