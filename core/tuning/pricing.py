@@ -1,0 +1,105 @@
+"""What training costs: the list price of the catalogue, or what the workspace entered instead."""
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from core import audit
+from core.database import Database
+from core.errors import ConfigurationError
+from core.tables import workspace_settings
+from core.tuning import catalogue
+from core.tuning.protocol import ProviderId
+
+_KEY = "tuning_prices"
+_MILLION = 1_000_000
+_MOST = Decimal(1_000_000)
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars for a million training tokens, and where that comes from. None: nobody knows, which is not 0."""
+
+    usd_per_million: Decimal | None
+    source: str
+    is_override: bool = False
+
+
+def price(db: Database | None, provider: ProviderId, base: str) -> Price:
+    """The price of training on `base`: the workspace's own, else the catalogue's. Without `db` the catalogue's."""
+    if provider == "local":
+        return Price(Decimal(0), "your own machine")
+    own = overrides(db).get(_name(provider, base)) if db is not None else None
+    if own is not None:
+        return Price(own, "entered in this workspace", is_override=True)
+    listed = catalogue.base(provider, base)
+    if listed is None or listed.usd_per_million_training is None:
+        return Price(None, "no price is known")
+    return Price(listed.usd_per_million_training, f"{listed.source}, read on {listed.read}")
+
+
+def overrides(db: Database) -> dict[str, Decimal]:
+    """Prices that the workspace entered, by `provider/base`."""
+    with db.connect() as connection:
+        return {name: Decimal(value) for name, value in _stored(connection).items()}
+
+
+def set_price(
+    db: Database, provider: ProviderId, base: str, usd: Decimal | float | str | None, *, actor: str, reason: str
+) -> bool:
+    """Use this price from now on; None: the catalogue's again. Whether that changed anything.
+
+    Raises `ConfigurationError` for what is no price. Jobs that were started keep their estimates.
+    """
+    wanted = None if usd is None else _amount(usd)
+    with db.begin() as connection:
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"setting {_KEY}", 5))))
+        before = _stored(connection)
+        after = {name: value for name, value in before.items() if name != _name(provider, base)}
+        if wanted is not None:
+            after[_name(provider, base)] = str(wanted)
+        if after == before:
+            return False
+        new = {"value": after, "actor": actor, "at": func.now()}
+        connection.execute(
+            insert(workspace_settings).values(key=_KEY, **new).on_conflict_do_update(index_elements=["key"], set_=new)
+        )
+        audit.record(
+            connection, actor=actor, action="setting", subject="setting", subject_id=_KEY,
+            before={"value": before}, after={"value": after}, reason=reason, row_count=1,
+        )  # fmt: skip
+    return True
+
+
+def range_usd(
+    tokens: int, epochs_low: float, epochs_high: float, usd_per_million: Decimal | None
+) -> tuple[Decimal | None, Decimal | None]:
+    """Least and most that training costs: tokens times epochs times price. None where the price is not known."""
+    if usd_per_million is None:
+        return None, None
+    low, high = (Decimal(tokens) * Decimal(str(epochs)) * usd_per_million / _MILLION for epochs in
+                 (epochs_low, epochs_high))  # fmt: skip
+    return low, high
+
+
+def _stored(connection: Connection) -> dict[str, str]:
+    columns = workspace_settings.c
+    return connection.execute(select(columns.value).where(columns.key == _KEY)).scalar_one_or_none() or {}
+
+
+def _name(provider: ProviderId, base: str) -> str:
+    return f"{provider}/{base}"
+
+
+def _amount(usd: Decimal | float | str) -> Decimal:
+    try:
+        amount = Decimal(str(usd))
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not (amount.is_finite() and 0 <= amount <= _MOST):
+        raise ConfigurationError(
+            f"{usd!r} is no price; write US dollars for a million training tokens, as in 5 or 1.50."
+        )
+    return amount
