@@ -12,7 +12,7 @@ _SOON_DAYS = 90
 
 
 def obstacles(base: BaseFacts | None, data: DataFacts, today: dt.date | None = None) -> list[Obstacle]:
-    """What stands in the way of tuning `base` on `data`, and what to know before. Of an unlisted base nothing is known."""
+    """What stands in the way of tuning `base` on `data`, and what to know before; nothing of an unlisted base."""
     if base is None:
         return []
     today = today or dt.datetime.now(dt.UTC).date()
