@@ -8,11 +8,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func
 
 from core.commands.wording import in_words, storable
 from core.errors import WhetstoneError
-from core.tables import models as models_table
 from core.tuning import pricing
 from core.tuning.leases import Lost
 from core.tuning.protocol import Made, Note, NotSubmitted, Polled, ProviderTrouble, State
@@ -109,7 +108,7 @@ def _next_stage(work: Work, polled: Polled) -> bool:
 
 
 def ask(work: Work) -> bool:
-    """Do what a person asked for. The intent is committed, so that whoever comes next asks again, which harms nothing."""
+    """Do what a person asked for. The wish is committed: whoever comes next asks again, which harms nothing."""
     try:
         if work.job.wants == "cancel":
             return _ask_to_cancel(work)
@@ -210,24 +209,8 @@ def _register(connection: Connection, job: Job, made: Made) -> None:
 
     register_in(
         connection, job_id=job.id, dataset_id=job.dataset_id, provider=job.provider, base_model=job.base_model,
-        name=_free_name(connection, job), made=made, actor=job.created_by,
+        name=job.name or f"{job.dataset_label} on {job.base_model}"[:_LONGEST_NAME], made=made, actor=job.created_by,
     )  # fmt: skip
-
-
-def _free_name(connection: Connection, job: Job) -> str:
-    """The name that was chosen, or one of dataset and base; with a number where it is taken."""
-    name = job.name or f"{job.dataset_label} on {job.base_model}"[:_LONGEST_NAME].strip()
-    # Two that end at once would both find the name free.
-    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("name of a model", 5))))
-    columns = models_table.c
-    taken = set(
-        connection.execute(select(columns.name).where(columns.name.startswith(name, autoescape=True))).scalars()
-    )
-    number = 2
-    free = name
-    while free in taken:
-        free, number = f"{name} {number}", number + 1
-    return free
 
 
 def _age_s(job: Job) -> float:

@@ -75,7 +75,8 @@ _LET_GO = text("""
 
 _POINTS = text("""
     INSERT INTO fine_tuning_metrics AS m (job_id, name, step, value)
-    SELECT :job_id, new.* FROM unnest(CAST(:names AS text[]), CAST(:steps AS bigint[]), CAST(:values AS float8[])) AS new
+    SELECT :job_id, new.*
+    FROM unnest(CAST(:names AS text[]), CAST(:steps AS bigint[]), CAST(:values AS float8[])) AS new
     ON CONFLICT (job_id, name, step) DO UPDATE SET value = excluded.value, at = excluded.at
     WHERE m.value IS DISTINCT FROM excluded.value
 """)

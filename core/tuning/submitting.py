@@ -7,6 +7,7 @@ was begun. Each function does one step and returns whether the next one follows 
 
 import datetime as dt
 import time
+from typing import Any
 
 import structlog
 from sqlalchemy import func, insert, update
@@ -141,7 +142,7 @@ def _certainly_not(work: Work, error: NotThere) -> bool:
     if job.wants == "cancel":
         work.end("cancelled", notes=[Note(f"Cancelled; {job.where} is certain that it was never begun.")])
         return False
-    if job.faults >= work.pace.tries:
+    if job.needs_person or job.faults >= work.pace.tries:
         return _ask_person(work, str(error))
     return submit(work, dict(job.remote), resubmit=True)
 
@@ -164,8 +165,8 @@ def _ask_person(work: Work, words: str) -> bool:
     job = work.job
     told = [] if job.needs_person else [Note(f"{words} A person has to decide.", "warning")]
     advice = (
-        f"Look at {job.where} for a job with the marker {job.key}. If it is there, look again. If it is not, give it up, "
-        "or submit it again: should it have been begun after all, that is paid for twice."
+        f"Look at {job.where} for a job with the marker {job.key}. If it is there, look again. If it is not, give it "
+        "up, or submit it again: should it have been begun after all, that is paid for twice."
     )
     work.write(
         "asking", searches=max(job.searches + 1, SEARCHES), faults=0, advice=advice, notes=told,
@@ -183,7 +184,7 @@ def _refused(work: Work, error: NotSubmitted) -> bool:
     return False
 
 
-def _again_or_end(work: Work, error: WhetstoneError, **values: object) -> bool:
+def _again_or_end(work: Work, error: WhetstoneError, **values: Any) -> bool:
     if work.job.faults + 1 < work.pace.tries:
         work.trouble(error, **values)
         return False
@@ -228,8 +229,8 @@ def _late(hold: Hold, submitted: Submitted) -> None:
         if now.remote_id == submitted.remote_id:
             return
         message = (
-            f"{job.where} has begun {submitted.remote_id} under the marker of this job, which learned of it too late: it "
-            f"is {now.state.replace('_', ' ')}. Look at it there, and cancel it if it is not wanted."
+            f"{job.where} has begun {submitted.remote_id} under the marker of this job, which learned of it too late: "
+            f"it is {now.state.replace('_', ' ')}. Look at it there, and cancel it if it is not wanted."
         )
         connection.execute(
             insert(tuning_events).values(job_id=job.id, kind="warning", message=message, actor="tuning",

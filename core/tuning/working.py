@@ -28,7 +28,7 @@ class Stopping(Exception):
 
 @dataclass
 class Work:
-    """What the steps of a job need. `hook` is told before and after each commit, for tests that end the process there."""
+    """What the steps of a job need. `hook` is told before and after each commit: tests end the process there."""
 
     hold: Hold
     provider: Provider
@@ -47,7 +47,7 @@ class Work:
         return self.make_view(self.hold.job)
 
     def write(self, point: str, **values: Any) -> None:
-        """Commit one change, as `Hold.write` does; `point` names it. Kept and tried again while the database is away."""
+        """Commit one change, as `Hold.write` does; `point` names it. Tried again while the database is away."""
         self.hook(f"before {point}")
         patience = Patience(_INSIST_S, self.hold.lost)
         patience(lambda: self.hold.write(**dict(values)))
