@@ -1,5 +1,6 @@
 """Which model is asked, what it is asked, and what it answers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias, cast, get_args
@@ -38,9 +39,19 @@ class Profile:
     #: Questions with the answers they should get, before what was said in the conversation itself.
     examples: tuple[tuple[str, str], ...] = ()
 
+    @classmethod
+    def of_json(cls, document: Mapping[str, Any]) -> "Profile":
+        """The profile in a document with `system` and `examples` of `user` and `assistant`; more may stand in it."""
+        examples = document.get("examples") or ()
+        return cls(str(document.get("system") or ""), tuple((each["user"], each["assistant"]) for each in examples))
+
     @property
     def turns(self) -> tuple[Turn, ...]:
-        return tuple(turn for user, assistant in self.examples for turn in (("user", user), ("assistant", assistant)))
+        turns: list[Turn] = []
+        for user, assistant in self.examples:
+            turns.append(("user", user))
+            turns.append(("assistant", assistant))
+        return tuple(turns)
 
     def before(self, system: str) -> str:
         """The system prompt that is sent; one that says the same is not said twice."""
