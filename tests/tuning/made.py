@@ -1,8 +1,11 @@
 """Jobs, models and evaluations as they stand in the registry, for tests that are not about how they are made."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection
 
 from core.database import Database
@@ -11,9 +14,11 @@ from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
 from core.examples.filters import Filter
+from core.settings import settings
 from core.tables import evaluation_outputs, evaluations, tuning_jobs
 from core.tuning import models
 from core.tuning.protocol import Made
+from tests.llm.servers import FAKES, KEY, FakeProvider, serving
 from tests.served import add
 
 
@@ -72,3 +77,17 @@ def an_evaluation(
         ]  # fmt: skip
         connection.execute(evaluation_outputs.insert(), rows)
     return made
+
+
+@contextmanager
+def answering(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
+    """A provider on loopback that this process's settings lead to."""
+    with serving(FAKES[name]()) as provider, monkeypatch.context() as patch:
+        if name == "ollama":
+            patch.setenv("OLLAMA_HOST", provider.base_url)
+        else:
+            patch.setenv(f"{name.upper()}_BASE_URL", provider.base_url)
+            patch.setenv(f"{name.upper()}_API_KEY", KEY)
+        settings.cache_clear()
+        yield provider
+    settings.cache_clear()
