@@ -5,7 +5,7 @@ what is kept is never asked again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sqlalchemy import Connection, func, select, update
@@ -53,6 +53,14 @@ class Estimate:
     is_free: bool
 
     @property
+    def tokens_in_each(self) -> int:
+        return -(-self.tokens_in // self.rows)
+
+    @property
+    def tokens_out_each(self) -> int:
+        return -(-self.tokens_out // self.rows)
+
+    @property
     def sentence(self) -> str:
         """What it costs, in words."""
         asked = f"{self.rows:,} question{'' if self.rows == 1 else 's'}"
@@ -91,14 +99,9 @@ def estimate(
     tokens_in += before * len(places)
     tokens_out = round(scale * sum(_tokens([row.expected]) for row in sample))
     # By the question: lists of prices say what holds for a prompt of so many tokens, and not for all together.
-    one = asking.cost_usd(called, -(-tokens_in // len(places)), -(-tokens_out // len(places)), settings=settings)
-    return Estimate(
-        rows=len(places),
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        cost_usd=None if one is None else one * len(places),
-        is_free=asking.is_free(called, settings=settings),
-    )
+    found = Estimate(len(places), tokens_in, tokens_out, None, asking.is_free(called, settings=settings))
+    one = asking.cost_usd(called, found.tokens_in_each, found.tokens_out_each, settings=settings)
+    return replace(found, cost_usd=None if one is None else one * len(places))
 
 
 def start(
