@@ -13,6 +13,8 @@ from core.tuning.profiles.wishes import LEAST_ROWS
 
 #: A candidate is compared when it answered this share of the records.
 _ENOUGH = 0.8
+#: Standard errors that are luck in 95 of 100 samples.
+_LUCK = 1.96
 BASE = 0
 
 
@@ -59,8 +61,9 @@ def choose(
     """The best candidate on the records that all compared candidates answered.
 
     `answers` by candidate and row, `expected` by row, `costs`: what showing each candidate takes, in tokens; 0 is the
-    bare model. The simplest candidate wins that is within one standard error (of the difference, record by record) of
-    the best one; but never one with a lower mean than the bare model. Raises `TuningRefused` for too few answers.
+    bare model. The simplest candidate wins whose distance to the best one may be luck (within 1.96 standard errors of
+    the difference, record by record); but never one with a lower mean than the bare model. Raises `TuningRefused` for
+    too few answers.
     """
     scores = {
         place: metrics.score(answer.text, expected[place[1]])
@@ -102,9 +105,9 @@ def _simplest(values: Mapping[int, Sequence[float]], costs: Sequence[int]) -> in
 
 
 def _noise(one: Sequence[float], other: Sequence[float]) -> float:
-    """The standard error of the mean difference."""
+    """How large a mean difference may be by luck."""
     differences = [left - right for left, right in zip(one, other, strict=True)]
-    return stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
+    return _LUCK * stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
 
 
 def _entry(

@@ -63,19 +63,20 @@ def _mean(tokens: int, count: int) -> float:
 def estimate(model: Model, wishes: Wishes, data: DataFacts) -> Estimate:
     """What the profile will take, from the price of asking, half of it for batches."""
     usual, most = load(wishes, data)
-    low = _cost(model, usual, Decimal(1))
-    high = _cost(model, most, _MORE_TOKENS * WRITE_5M)
+    low = _cost(model, usual, more_tokens=Decimal(1), written=Decimal(1))
+    high = _cost(model, most, more_tokens=_MORE_TOKENS, written=WRITE_5M)
     basis = (
         f"At most {most.requests:,} requests in two batches at half the list price. Low: records and answers of mean "
         f"length; high: the longest ones, {_MORE_TOKENS} times the tokens, and nothing found in the cache. Whether the "
         "cache helps is not known before."
     )
-    return Estimate(usual.input + usual.output, low, None if low is None else high, None, basis)
+    return Estimate(usual.input + usual.output, low, high, None, basis)
 
 
-def _cost(model: Model, load: Load, factor: Decimal) -> Decimal | None:
+def _cost(model: Model, load: Load, *, more_tokens: Decimal, written: Decimal) -> Decimal | None:
     """None where the model has no price, or none for prompts of this length."""
     one_in, one_out = prices.cost_usd(model, 1, 0), prices.cost_usd(model, 0, 1)
-    if one_in is None or one_out is None or prices.cost_usd(model, load.longest_prompt, 0) is None:
+    longest = round(load.longest_prompt * more_tokens)
+    if one_in is None or one_out is None or prices.cost_usd(model, longest, 0) is None:
         return None
-    return BATCH * (load.input * factor * one_in + load.output * one_out)
+    return BATCH * (load.input * more_tokens * written * one_in + load.output * one_out)

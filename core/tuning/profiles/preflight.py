@@ -121,7 +121,7 @@ def _sizes(wished: Wishes, data: DataFacts) -> Iterator[Obstacle]:
 def _price(model: Model, wished: Wishes, data: DataFacts) -> Iterator[Obstacle]:
     if prices.cost_usd(model, 1, 1) is None:
         why = f"The price of {model.name} is not known, so nobody can say what the profile will cost."
-    elif estimating.estimate(model, wished, data).cost_low is None:
+    elif estimating.estimate(model, wished, data).cost_high is None:
         why = (
             f"The price of {model.name} is not known for prompts as long as these, so nobody can say what it will cost."
         )
