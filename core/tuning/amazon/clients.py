@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from core.errors import WhetstoneError
@@ -79,20 +80,8 @@ class Amazon:
         return cls(region or settings.aws_region or "", settings.bedrock_base_url)
 
     def client(self, service: Service) -> Any:
-        """A client without retries."""
-        import boto3  # pyright: ignore[reportMissingImports]  (installed only by those who use it)
-        from botocore.config import Config  # pyright: ignore[reportMissingImports]
-
-        config = Config(
-            connect_timeout=_CONNECT_S,
-            read_timeout=_READ_S,
-            retries={"total_max_attempts": 1},
-            # A server of one's own has no names of buckets in its address.
-            s3={"addressing_style": "path"} if self.base_url else {},
-        )
-        return boto3.session.Session().client(
-            service, region_name=self.region, endpoint_url=self.base_url, config=config
-        )
+        """A client without retries; one for all threads."""
+        return _client(self.region, self.base_url, service)
 
     @contextmanager
     def spoken(self, service: Service) -> Iterator[Any]:
@@ -110,8 +99,12 @@ class Amazon:
         try:
             yield self.client(service)
         except exceptions.ClientError as error:
-            raise _of_answer(error) from None
+            answered = _of_answer(error)
+            if isinstance(answered, Refused) and answered.is_forbidden:
+                _client.cache_clear()  # the next client reads the credentials anew
+            raise answered from None
         except without_access as error:
+            _client.cache_clear()
             raise Refused(f"There are no credentials for AWS ({_said(error)}).", "no_credentials") from None
         except (exceptions.ParamValidationError, exceptions.NoRegionError) as error:
             raise Refused(f"The request to AWS is wrong: {_said(error)}", "ParamValidation") from None
@@ -132,6 +125,22 @@ class Amazon:
             raise ProviderTrouble(str(refused)) from None
         except (NoAnswer, Unreachable) as error:
             raise ProviderTrouble(str(error)) from None
+
+
+@lru_cache(maxsize=32)
+def _client(region: str, base_url: str | None, service: Service) -> Any:
+    """Kept, because making one reads descriptions of megabytes. Sessions are not for many threads; clients are."""
+    import boto3  # pyright: ignore[reportMissingImports]  (installed only by those who use it)
+    from botocore.config import Config  # pyright: ignore[reportMissingImports]
+
+    config = Config(
+        connect_timeout=_CONNECT_S,
+        read_timeout=_READ_S,
+        retries={"total_max_attempts": 1},
+        # A server of one's own has no names of buckets in its address.
+        s3={"addressing_style": "path"} if base_url else {},
+    )
+    return boto3.session.Session().client(service, region_name=region or None, endpoint_url=base_url, config=config)
 
 
 def _of_answer(error: Any) -> Refused | NoAnswer:
