@@ -16,12 +16,17 @@ from core.tuning.protocol import ModelView, NotSubmitted, ProviderTrouble, Serve
 
 _STATES = {"Creating": "deploying", "InService": "ready", "Active": "ready", "Updating": "ready", "Failed": "failed"}
 _LONGEST_NAME = 63
+_BY_WHOM = (
+    "Whetstone does not put questions to models at Bedrock itself: applications of your own can, by the address that is "
+    "shown when it is ready."
+)
 
 
-def words(model: ModelView) -> str:
-    """What answering with the model costs."""
-    family = families.of(model.base_model)
-    return family.hosting_words if family else "Answering needs hosting, which AWS charges."
+def words_for(base_model: str) -> str:
+    """What answering with a model on this base costs, and who can ask it."""
+    family = families.of(base_model)
+    cost = family.hosting_words if family else "Answering needs hosting, which AWS charges."
+    return f"{cost} {_BY_WHOM}"
 
 
 def begin(model: ModelView) -> Served:
@@ -67,8 +72,8 @@ def state(model: ModelView, remote: Mapping[str, Any] | None = None) -> Served:
         raise ProviderTrouble(f"AWS says {word!r} of what answers with {model.name}, which is not known here.")
     arn = answer.get("provisionedModelArn") or answer.get("customModelDeploymentArn") or ""
     error = answer.get("failureMessage", "") if now == "failed" else ""
-    call_name = f"bedrock:{arn}" if now == "ready" else ""
-    return Served(now, call_name, {**given, "arn": arn}, error)  # type: ignore[arg-type]
+    # No name to call it by: core.llm does not speak to Bedrock, and `words` says so before anything is paid.
+    return Served(now, "", {**given, "arn": arn}, error)  # type: ignore[arg-type]
 
 
 def end(model: ModelView) -> Served:

@@ -174,13 +174,13 @@ class Bedrock:
             },
             # AWS does not say what it charged.
             cost_usd=None,
-            note=_family(job).hosting_words,
+            note=hosting.words_for(job.spec.base_model),
         )  # fmt: skip
 
     def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> Served:
         """Host the model, after somebody said yes to what that costs."""
         if not confirmed_hourly:
-            raise NotSubmitted(hosting.words(model), code="hourly", advice="Confirm the cost to go on.")
+            raise NotSubmitted(hosting.words_for(model.base_model), code="hourly", advice="Confirm the cost to go on.")
         try:
             return hosting.begin(model)
         except ProviderTrouble as trouble:

@@ -208,6 +208,7 @@ def test_hosting_is_refused_until_its_cost_was_confirmed(
     with pytest.raises(NotSubmitted, match=words) as refusal:
         PROVIDER.serve(model(tmp_path, arn, base))
     assert refusal.value.code == "hourly"
+    assert "does not put questions to models at Bedrock itself" in str(refusal.value)
     assert stubbed.used == []
 
 
@@ -227,7 +228,7 @@ def test_a_nova_is_deployed_answers_and_is_ended(stubbed: Stubbed, tmp_path: Pat
     assert PROVIDER.serving(view).state == "deploying"
     stubbed.answer("get_custom_model_deployment", deployed("Active"))
     served = PROVIDER.serving(view)
-    assert (served.state, served.call_name) == ("ready", f"bedrock:{DEPLOYMENT}")
+    assert (served.state, served.call_name, served.remote["arn"]) == ("ready", "", DEPLOYMENT)
 
     view = replace(view, serving_remote=served.remote)
     stubbed.answer("delete_custom_model_deployment", {}, {"customModelDeploymentIdentifier": name})
@@ -252,7 +253,7 @@ def test_a_claude_gets_throughput_without_a_commitment_and_loses_it(stubbed: Stu
     assert served.state == "deploying"
     stubbed.answer("get_provisioned_model_throughput", provisioned("InService"))
     served = PROVIDER.serving(replace(view, serving_remote=served.remote))
-    assert (served.state, served.call_name) == ("ready", f"bedrock:{PROVISIONED}")
+    assert (served.state, served.call_name, served.remote["arn"]) == ("ready", "", PROVISIONED)
     stubbed.answer("delete_provisioned_model_throughput", {}, {"provisionedModelId": name})
     assert PROVIDER.unserve(replace(view, serving_remote=served.remote)).state == "deleting"
 
