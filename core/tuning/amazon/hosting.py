@@ -17,8 +17,8 @@ from core.tuning.protocol import ModelView, NotSubmitted, ProviderTrouble, Serve
 _STATES = {"Creating": "deploying", "InService": "ready", "Active": "ready", "Updating": "ready", "Failed": "failed"}
 _LONGEST_NAME = 63
 _BY_WHOM = (
-    "Whetstone does not put questions to models at Bedrock itself; applications of your own can, by the address (ARN) of "
-    "what is hosted."
+    "Whetstone does not put questions to models at Bedrock itself; applications of your own can, by the address (ARN) "
+    "of what is hosted."
 )
 
 

@@ -160,7 +160,7 @@ class Batches:
 
     def _not_created(self, error: Any) -> NotSubmitted | SubmitUnknown:
         if error.status_code not in _REFUSALS:
-            return _no_answer(f"Anthropic answered with status {error.status_code} ({message(error)[:200]})")
+            return _no_answer(f"Anthropic answered with status {error.status_code}")
         failure = self._of_status(error)
         return NotSubmitted(
             str(failure),

@@ -69,9 +69,18 @@ def at(path: Path | None, positions: set[int]) -> dict[int, Record]:
 
 
 def usual_system(path: Path | None) -> str:
-    """The system prompt that most records have, the first of several; "" where most have none."""
-    counts = Counter(each.system for each in read(path))
-    return counts.most_common(1)[0][0] if counts else ""
+    """The system prompt that at least half of the records share; "" where there is none."""
+    counts: Counter[bytes] = Counter()
+    first: dict[bytes, int] = {}
+    for each in read(path):
+        # Hashes, because every record may have a long one of its own.
+        mark = hashlib.sha256(each.system.encode()).digest()
+        counts[mark] += 1
+        first.setdefault(mark, each.position)
+    if not counts:
+        return ""
+    mark, count = counts.most_common(1)[0]
+    return at(path, {first[mark]})[first[mark]].system if 2 * count >= counts.total() else ""
 
 
 def _record(position: int, line: Any) -> Record:

@@ -38,14 +38,17 @@ def prefix_tokens(system: str, examples: Sequence[Record]) -> int:
 def params(
     *, model: str, system: str, examples: Sequence[Record], record: Record, max_tokens: int
 ) -> Mapping[str, Any]:
-    """One question with the examples before it as turns of a conversation. Sampling is left to the model's default,
-    because current models refuse anything else."""
-    keep = prefix_tokens(system, examples) >= LEAST_CACHED_TOKENS
+    """One question with the profile before it: its system prompt before the record's own (the same one only once), and
+    its examples as turns of a conversation. Sampling is left to the model, because current ones refuse anything else.
+    """
+    own, given = system.strip(), record.system.strip()
+    is_shared = given in ("", own)
+    keep = is_shared and prefix_tokens(system, examples) >= LEAST_CACHED_TOKENS
     messages = _shown(examples, keep=keep)
     messages += [{"role": role, "content": content} for role, content in record.turns]
     asked: dict[str, Any] = {"model": model, "max_tokens": max_tokens, "messages": messages}
-    if system.strip():
-        asked["system"] = [_block(system, keep=True)] if keep and not examples else system
+    if text := own if is_shared else "\n\n".join(filter(None, (own, given))):
+        asked["system"] = [_block(text, keep=True)] if keep and not examples else text
     return asked
 
 

@@ -33,8 +33,8 @@ SETTINGS: tuple[Setting, ...] = (
         "it answers counts too.", 1_024, "integer", 16, 32_000,
     ),
     Setting(
-        "system_prompt", "System prompt", "Stands before the examples; empty: the one that most records of the version "
-        "have.", "", "text",
+        "system_prompt", "System prompt", "Goes before the system prompt that a record has of its own; empty: the one "
+        "that at least half of the records share.", "", "text",
     ),
     Setting(
         "seed", "Seed", "Decides which records are drawn; the same seed draws the same ones.", 1, "integer", 0,

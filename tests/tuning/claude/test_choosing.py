@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.errors import TuningRefused
 from core.llm.models import Model
-from core.tuning.profiles import records
+from core.tuning.profiles import records, requests
 from core.tuning.profiles.answers import Answer, Bill, Usage, cost_usd
 from core.tuning.profiles.candidates import candidates, overlaps
 from core.tuning.profiles.choosing import BASE, choose
@@ -169,6 +169,27 @@ def test_a_sample_is_the_same_for_the_same_seed_and_holds_no_record_twice(tmp_pa
     assert records.sample(path, 10, 3) == drawn[:10]
     assert records.sample(None, 10, 3) == []
     assert records.usual_system(path) == course.SYSTEM
+
+
+def test_a_system_prompt_is_taken_over_only_where_half_of_the_records_share_it(tmp_path: Path) -> None:
+    def lines(*systems: str) -> list[str]:
+        return [course.line("q", "a", each) for each in systems]
+
+    assert records.usual_system(course.write(tmp_path, "a", lines("one", "two", "two"))) == "two"
+    assert records.usual_system(course.write(tmp_path, "b", lines("one", "two", "three"))) == ""
+    assert records.usual_system(course.write(tmp_path, "c", lines("", "", "one"))) == ""
+    assert records.usual_system(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "sent"),
+    [("Be brief.", "Be brief. ", "Be brief."), ("A", "B", "A\n\nB"), ("", "B", "B"), ("A", "", "A"), (" ", "", None)],
+)
+def test_the_profiles_prompt_goes_before_the_records_own_and_not_twice(own: str, given: str, sent: str | None) -> None:
+    record = Record(0, given, (("user", "q"),), "a")
+    asked = requests.params(model="m", system=own, examples=[], record=record, max_tokens=5)
+    assert asked.get("system") == sent
+    assert set(asked) <= {"model", "max_tokens", "messages", "system"}
 
 
 def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
