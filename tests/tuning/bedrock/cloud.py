@@ -36,6 +36,22 @@ class Door:
         self.refusals: list[tuple[int, str]] = []
         self.asked: list[str] = []
         self.url = ""
+        #: Whether the creation of a job is answered; cleared, it is made and the reply waits.
+        self.gate = threading.Event()
+        self.gate.set()
+        #: Models that the account lists as customisable; moto knows of none.
+        self.listed: tuple[str, ...] = ()
+        #: After so many questions about a job it is completed; None: when a test says so.
+        self.done_after: int | None = None
+        self._looks: dict[str, int] = {}
+
+    def looked_at(self, name: str) -> None:
+        """What becomes of a job that is asked about."""
+        self._looks[name] = self._looks.get(name, 0) + 1
+        job = jobs().get(name)
+        is_done = self.done_after is not None and self._looks[name] >= self.done_after
+        if job is not None and is_done and job.status == "InProgress":
+            job.status = "Completed"
 
     @property
     def posts(self) -> int:
@@ -55,7 +71,14 @@ class _Handler(BaseHTTPRequestHandler):
             status, code = door.refusals.pop(0)
             self._reply(status, json.dumps({"message": "planned"}).encode(), {"x-amzn-errortype": code})
             return
+        if door.asked[-1] == "GET /foundation-models" and door.listed:
+            self._reply(200, _models(door.listed), {"Content-Type": "application/json"})
+            return
+        if door.asked[-1].startswith("GET /model-customization-jobs/"):
+            door.looked_at(door.asked[-1].rpartition("/")[2])
         status, answer, headers = self._behind(body)
+        if is_creation:
+            door.gate.wait(60)
         if is_creation and door.lost:
             door.lost -= 1
             self.close_connection = True
@@ -93,6 +116,49 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, *_: Any) -> None:
         """A client that goes away is part of some tests."""
+
+
+def _models(names: Sequence[str]) -> bytes:
+    found = [
+        {"modelArn": f"arn:aws:bedrock:{REGION}::foundation-model/{name}", "modelId": name,
+         "modelLifecycle": {"status": "ACTIVE"}}
+        for name in names
+    ]  # fmt: skip
+    return json.dumps({"modelSummaries": found}).encode()
+
+
+def jobs() -> dict[str, Any]:
+    """The jobs that moto has, by name. Its state is in this process."""
+    from moto.backends import get_backend
+
+    return get_backend("bedrock")[ACCOUNT][REGION].model_customization_jobs
+
+
+@contextmanager
+def amazon() -> Iterator[int]:
+    """The port of a moto."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        yield server.get_host_and_port()[1]
+    finally:
+        server.stop()
+
+
+def make_bucket(door: Door) -> None:
+    """Forget everything moto has, and make the bucket."""
+    connection = http.client.HTTPConnection("127.0.0.1", door.behind, timeout=30)
+    connection.request("POST", "/moto-api/reset")
+    connection.getresponse().read()
+    connection.close()
+    import boto3
+
+    access = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    client = boto3.session.Session().client("s3", region_name=REGION, endpoint_url=door.url, **access)
+    client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    client.close()
 
 
 @contextmanager

@@ -21,40 +21,18 @@ def access(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def moto_port() -> Iterator[int]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield port
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def opened(moto_port: int) -> Iterator[cloud.Door]:
+def opened() -> Iterator[cloud.Door]:
     """One for the whole run, because clients are kept by address."""
-    with cloud.opened(moto_port) as door:
+    with cloud.amazon() as port, cloud.opened(port) as door:
         yield door
 
 
 @pytest.fixture
 def door(opened: cloud.Door) -> cloud.Door:
     """The way to an empty Amazon with one bucket."""
-    http_post(opened.behind, "/moto-api/reset")
+    cloud.make_bucket(opened)
     opened.lost, opened.refusals, opened.asked = 0, [], []
-    client = clients.Amazon(cloud.REGION, opened.url).client("s3")
-    client.create_bucket(Bucket=cloud.BUCKET, CreateBucketConfiguration={"LocationConstraint": cloud.REGION})
     return opened
-
-
-def http_post(port: int, path: str) -> None:
-    import http.client
-
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.request("POST", path)
-    connection.getresponse().read()
-    connection.close()
 
 
 @pytest.fixture

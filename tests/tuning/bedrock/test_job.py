@@ -15,14 +15,7 @@ from core.tuning.amazon.clients import Amazon
 from core.tuning.protocol import NotSubmitted, NotThere, ProviderTrouble, SubmitUnknown
 from core.tuning.providers.bedrock import PROVIDER
 from tests.tuning.bedrock import cloud
-from tests.tuning.bedrock.cloud import Door
-
-
-def jobs() -> dict[str, Any]:
-    """The jobs that moto has, by name."""
-    from moto.backends import get_backend
-
-    return get_backend("bedrock")[cloud.ACCOUNT][cloud.REGION].model_customization_jobs
+from tests.tuning.bedrock.cloud import Door, jobs
 
 
 def stored(door: Door) -> dict[str, bytes]:

@@ -51,7 +51,13 @@ class FakeAnthropic:
         #: How many batches a page of the list has at most.
         self.page = 100
         self.cut_results = False
+        #: Whether the creation of a batch is answered; cleared, it is made and the reply waits.
+        self.gate = threading.Event()
+        self.gate.set()
+        #: After so many looks at a batch it ends by itself; None: when a test says so.
+        self.ends_after: int | None = None
         self._random = random.Random(7)
+        self._looks: dict[str, int] = {}
 
     @property
     def made(self) -> int:
@@ -81,20 +87,29 @@ class FakeAnthropic:
         return batch
 
     def end(self) -> None:
-        """All batches end now; of one that was cancelled, every second request was answered before."""
+        """All batches end now."""
         for batch in self.batches.values():
-            if batch["processing_status"] == "ended":
-                continue
-            counts = dict.fromkeys(_COUNTS, 0)
-            for index, request in enumerate(self.requests[batch["id"]]):
-                request["fate"] = self.fates(request["custom_id"])
-                if batch["cancel_initiated_at"] and index % 2:
-                    request["fate"] = "canceled"
-                counts[request["fate"]] += 1
-            url = f"{self.base_url}/v1/messages/batches/{batch['id']}/results"
-            batch.update(
-                processing_status="ended", request_counts=counts, ended_at=self.now.isoformat(), results_url=url
-            )
+            self._end(batch)
+
+    def _end(self, batch: dict[str, Any]) -> None:
+        """Of one that was cancelled, every second request was answered before."""
+        if batch["processing_status"] == "ended":
+            return
+        counts = dict.fromkeys(_COUNTS, 0)
+        for index, request in enumerate(self.requests[batch["id"]]):
+            request["fate"] = self.fates(request["custom_id"])
+            if batch["cancel_initiated_at"] and index % 2:
+                request["fate"] = "canceled"
+            counts[request["fate"]] += 1
+        url = f"{self.base_url}/v1/messages/batches/{batch['id']}/results"
+        batch.update(processing_status="ended", request_counts=counts, ended_at=self.now.isoformat(), results_url=url)
+
+    def looked_at(self, ids: list[str]) -> None:
+        """What becomes of batches that are asked about."""
+        for batch_id in ids:
+            self._looks[batch_id] = self._looks.get(batch_id, 0) + 1
+            if self.ends_after is not None and self._looks[batch_id] >= self.ends_after:
+                self._end(self.batches[batch_id])
 
     def results(self, batch_id: str) -> bytes:
         """One line a request, in any order."""
@@ -184,6 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(planned, "planned")
         check_batch(body)
         batch = fake.create(body["requests"])
+        fake.gate.wait(60)
         if planned == "drop":
             self.close_connection = True
         elif planned == "fail":
@@ -194,6 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(200, json.dumps(batch).encode())
 
     def _list(self, fake: FakeAnthropic, query: dict) -> None:
+        fake.looked_at(list(fake.batches))
         newest = sorted(fake.batches.values(), key=lambda each: (each["created_at"], each["id"]), reverse=True)
         ids = [each["id"] for each in newest]
         start = ids.index(query["after_id"][0]) + 1 if "after_id" in query else 0
@@ -207,6 +224,8 @@ class _Handler(BaseHTTPRequestHandler):
         if batch_id not in fake.batches:
             raise Refused(404, f"batch {batch_id} not found")
         batch = fake.batches[batch_id]
+        if verb is None:
+            fake.looked_at([batch_id])
         if verb == "/results":
             self._reply(200, fake.results(batch_id), "application/x-jsonl")
             return
