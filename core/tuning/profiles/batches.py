@@ -4,11 +4,12 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from core.errors import ModelUnavailable
 from core.llm import calling, failures
-from core.llm.models import Model, Question
+from core.llm.models import Access, Model, Question
 from core.settings import Settings
 from core.tuning.profiles.answers import Answer, Usage
 from core.tuning.protocol import NotSubmitted, ProviderTrouble, SubmitUnknown
@@ -59,15 +60,16 @@ class Batches:
 
     def look_up(self) -> None:
         """Whether the key may use the model; costs nothing. Raises `ModelUnavailable`."""
-        with self._spoken(), self._client(_ASK_S) as client:
-            client.models.retrieve(self._model.name)
+        with self._spoken():
+            self._asking.models.retrieve(self._model.name)
 
     def create(self, requests: Sequence[Mapping[str, Any]]) -> Batch:
         """Begin a batch of `custom_id` and `params` each. Raises `NotSubmitted` or `SubmitUnknown`."""
         import anthropic
 
         try:
-            with self._client(_CREATE_S) as client:
+            # A connection of its own: on a kept one that broke, nobody would know whether the batch was begun.
+            with _client(self._access, _CREATE_S) as client:
                 return _batch(client.messages.batches.create(requests=cast(Any, requests)))
         except anthropic.APIStatusError as error:
             raise self._not_created(error) from None
@@ -83,18 +85,18 @@ class Batches:
 
     def get(self, batch_id: str) -> Batch:
         """How far it is. Raises `ProviderTrouble`."""
-        with self._patient(), self._client(_ASK_S) as client:
-            return _batch(client.messages.batches.retrieve(batch_id))
+        with self._patient():
+            return _batch(self._asking.messages.batches.retrieve(batch_id))
 
     def cancel(self, batch_id: str) -> Batch:
         """Ask for its end. Raises `ProviderTrouble`."""
-        with self._patient(), self._client(_ASK_S) as client:
-            return _batch(client.messages.batches.cancel(batch_id))
+        with self._patient():
+            return _batch(self._asking.messages.batches.cancel(batch_id))
 
     def since(self, moment: dt.datetime) -> Iterator[Batch]:
         """Batches that were created since `moment`, newest first as the API lists them. Raises `ProviderTrouble`."""
-        with self._patient(), self._client(_ASK_S) as client:
-            page = client.messages.batches.list(limit=_PAGE)
+        with self._patient():
+            page = self._asking.messages.batches.list(limit=_PAGE)
             for _ in range(_MOST_PAGES):
                 for each in map(_batch, page.data):
                     if each.created_at < moment:
@@ -106,25 +108,17 @@ class Batches:
 
     def answers(self, batch_id: str) -> Iterator[Answer]:
         """The answers of a batch that ended, in any order. Raises `ProviderTrouble`."""
-        with self._patient(), self._client(_ASK_S) as client:
-            lines = client.messages.batches.results(batch_id)
+        with self._patient():
+            lines = self._asking.messages.batches.results(batch_id)
             try:
                 yield from map(_answer, lines)
             finally:
                 lines.close()
 
-    @contextmanager
-    def _client(self, timeout_s: float) -> Iterator[Any]:
-        import anthropic
-
-        assert self._access.key is not None
-        with anthropic.Anthropic(
-            api_key=self._access.key.get_secret_value(),
-            base_url=self._access.base_url,
-            max_retries=0,
-            timeout=anthropic.Timeout(timeout_s, connect=_CONNECT_S),
-        ) as client:
-            yield client
+    @property
+    def _asking(self) -> Any:
+        """A client for questions, which may come twice."""
+        return _kept_client(self._access)
 
     @contextmanager
     def _spoken(self) -> Iterator[None]:
@@ -169,6 +163,24 @@ class Batches:
             blocked=failure.reason == "not_allowed",
             passing=failure.reason == "rate_limited",
         )
+
+
+def _client(access: Access, timeout_s: float) -> Any:
+    import anthropic
+
+    assert access.key is not None
+    return anthropic.Anthropic(
+        api_key=access.key.get_secret_value(),
+        base_url=access.base_url,
+        max_retries=0,
+        timeout=anthropic.Timeout(timeout_s, connect=_CONNECT_S),
+    )
+
+
+@lru_cache(maxsize=8)
+def _kept_client(access: Access) -> Any:
+    """Kept, because making one takes 0.02 s of the processor, and many jobs are asked about."""
+    return _client(access, _ASK_S)
 
 
 _ADVICE = {
