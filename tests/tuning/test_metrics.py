@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.tuning import metrics
@@ -25,6 +25,7 @@ def test_similarity_is_chrf_as_sacrebleu_computes_it(answer: str, expected: str,
     assert metrics.similarity(answer, expected) == pytest.approx(chrf, abs=1e-12)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text(), st.text())
 def test_similarity_lies_between_0_and_1_and_is_1_for_the_same(one: str, other: str) -> None:
     assert 0 <= metrics.similarity(one, other) <= 1
@@ -60,6 +61,7 @@ def test_json_is_measured_only_where_json_was_expected() -> None:
     assert metrics.is_json("42") is False
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.integers(0, 5))
 def test_the_mean_lies_in_its_interval_which_is_the_same_for_the_same_seed(values: list[float], seed: int) -> None:
     mean = metrics.mean_of(values, seed=seed)

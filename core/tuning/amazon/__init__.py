@@ -1,0 +1,1 @@
+"""Amazon Bedrock: its clients, what an account may customise, data lines, and hosting."""
