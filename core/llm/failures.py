@@ -37,7 +37,7 @@ def no_project(model: Model) -> ModelUnavailable:
 
 def no_credentials(model: Model, why: str) -> ModelUnavailable:
     return ModelUnavailable(
-        f"{TITLES[model.provider]} has no credentials on this machine ({_said(why, None)}). Run `gcloud auth "
+        f"{TITLES[model.provider]} has no credentials on this machine ({in_short(why, None)}). Run `gcloud auth "
         "application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS.",
         reason="no_key",
     )
@@ -45,7 +45,7 @@ def no_credentials(model: Model, why: str) -> ModelUnavailable:
 
 def credentials_refused(model: Model, why: str) -> ModelUnavailable:
     return ModelUnavailable(
-        f"Google refused the credentials of this machine ({_said(why, None)}). Renew them with `gcloud auth "
+        f"Google refused the credentials of this machine ({in_short(why, None)}). Renew them with `gcloud auth "
         "application-default login`, or check GOOGLE_APPLICATION_CREDENTIALS.",
         reason="key_refused",
     )
@@ -61,7 +61,7 @@ def no_such_key(model: Model) -> ModelUnavailable:
 def no_address(model: Model, address: str) -> ModelUnavailable:
     setting = _ADDRESS_SETTINGS.get(model.provider, f"{model.provider.upper()}_BASE_URL")
     return ModelUnavailable(
-        f"{setting} is {_said(address, None)!r}, which is no address. Set one such as http://127.0.0.1:8080/v1.",
+        f"{setting} is {in_short(address, None)!r}, which is no address. Set one such as http://127.0.0.1:8080/v1.",
         reason="not_running",
     )
 
@@ -86,7 +86,7 @@ def empty(model: Model) -> ModelUnavailable:
 
 
 def declined(model: Model, detail: object) -> ModelUnavailable:
-    why = f" ({_said(str(detail), None)})" if detail else ""
+    why = f" ({in_short(str(detail), None)})" if detail else ""
     return ModelUnavailable(
         f"{model} declined to answer{why}. Say the request differently, or choose another model.", reason="declined"
     )
@@ -123,7 +123,7 @@ def of_status(
     """The failure that an HTTP status and the provider's words for it mean."""
     reason = _reason(question, status, said)
     return ModelUnavailable(
-        _sentence(reason, question.model, status, _said(said, access)),
+        _sentence(reason, question.model, status, in_short(said, access)),
         reason=reason,
         retry_after_s=_seconds(retry_after),
     )
@@ -167,7 +167,7 @@ def _sentence(reason: ModelReason, model: Model, status: int, said: str) -> str:
     )
 
 
-def _said(said: str, access: Access | None) -> str:
+def in_short(said: str, access: Access | None) -> str:
     """The provider's own words: short, on one line, and without anything that could be a key."""
     if access and access.key and access.key.get_secret_value():
         said = said.replace(access.key.get_secret_value(), "…")
@@ -177,7 +177,7 @@ def _said(said: str, access: Access | None) -> str:
 
 
 def _where(access: Access) -> str:
-    return f" at {_said(access.base_url, access)}" if access.base_url else ""
+    return f" at {in_short(access.base_url, access)}" if access.base_url else ""
 
 
 def _seconds(retry_after: str | None) -> float | None:
