@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.tuning import pricing
-from core.tuning.protocol import DataFacts, Estimate, JobView, Obstacle, ProviderId, ProviderTrouble, Tell
+from core.tuning.protocol import DataFacts, Estimate, JobView, Note, Obstacle, ProviderId, ProviderTrouble, Tell
 
 #: The name under which a job's key stands in the request, so that a submission without answer can be found.
 MARKER = "whetstone_job"
@@ -17,6 +17,11 @@ MARKER = "whetstone_job"
 MOST_PAGES = 50
 #: One word is enough to see that a model answers.
 SMOKE = "Asking the model for one word, which costs a fraction of a cent"
+#: A model that was just made does not answer now, and may in a while.
+PASSING = {"rate_limited", "server_error", "timed_out", "not_running", "no_model"}
+#: It answered, though not with what was asked for.
+ANSWERED = {"cut", "empty", "declined", "bad_answer"}
+LATER = " It is asked again later."
 _STEP = 1 << 20
 _NAME = re.compile(r"[^a-z0-9]+")
 
@@ -98,8 +103,15 @@ def chosen_of(marked: Iterable[Any], created: Callable[[Any], Any]) -> tuple[Any
     return (newest_first[0] if newest_first else None), newest_first[1:]
 
 
+def same_marker(job: JobView) -> Iterator[Note]:
+    """A warning for each other job under the marker, as `find` left them."""
+    words = "bears the same marker. If nobody wants it, cancel it at the provider."
+    for name in job.remote.get("same_marker") or []:
+        yield Note(f"Job {name} {words}", "warning", source=name)
+
+
 def out_of_reach(title: str, why: str, retry_after_s: float | None = None) -> ProviderTrouble:
-    return ProviderTrouble(f"{title} could not be asked: {why} It is asked again later.", retry_after_s=retry_after_s)
+    return ProviderTrouble(f"{title} could not be asked: {why}{LATER}", retry_after_s=retry_after_s)
 
 
 def number(value: Any) -> float | None:

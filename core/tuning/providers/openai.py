@@ -36,10 +36,6 @@ _MOST_WAITS = 120
 _WAIT_S = 2.0
 #: A model that was just made may not be found everywhere at once.
 _SETTLES_S = 900
-#: It does not answer now, and may in a while.
-_PASSING = {"rate_limited", "server_error", "timed_out", "not_running", "no_model"}
-#: It answered, though not with what was asked for.
-_ANSWERED = {"cut", "empty", "declined", "bad_answer"}
 
 
 class OpenAI:
@@ -250,11 +246,11 @@ class OpenAI:
                 timeout_s=60, settings=settings,
             )  # fmt: skip
         except ModelUnavailable as failure:
-            if failure.reason in _ANSWERED:
+            if failure.reason in hosted.ANSWERED:
                 return "ready", ""
             finished = hosted.number(getattr(found, "finished_at", None)) or 0.0
             is_fresh = time.time() - finished < _SETTLES_S
-            if is_fresh and failure.reason in _PASSING:
+            if is_fresh and failure.reason in hosted.PASSING:
                 raise ProviderTrouble(f"The model is trained and does not answer yet: {failure}") from None
             return "failed", f"The model is trained, and did not answer: {failure}"
         return "ready", ""

@@ -141,11 +141,9 @@ def _of_upload(job: JobView) -> list[Note]:
     if job.remote.get("told"):
         return []
     noticed = enumerate(job.remote.get("noticed") or [])
-    doubles = job.remote.get("same_marker") or []
-    words = "bears the same marker. If nobody wants it, cancel it at the provider."
     return [
         *(Note(sentence, "warning", source=f"file:{row}") for row, sentence in noticed),
-        *(Note(f"Job {name} {words}", "warning", source=name) for name in doubles),
+        *hosted.same_marker(job),
     ]
 
 
