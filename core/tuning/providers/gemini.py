@@ -104,11 +104,14 @@ class Gemini:
         name = job.remote_id or ""
         with looking(job.settings, self._timeout_s, name) as client:
             try:
-                return gemini_progress.polled(client.tunings.get(name=name), job)
+                found = client.tunings.get(name=name)
             except errors.APIError as error:
                 if not is_status(error, 404):
                     raise
                 return gemini_progress.gone(job, error)
+            if not found.name:
+                raise ValueError("the job has no name")
+            return gemini_progress.polled(found, job)
 
     def cancel(self, job: JobView) -> str:
         """Ask for an end, which Google gives where it can. Raises `ProviderTrouble`."""
@@ -123,8 +126,8 @@ class Gemini:
                     raise
                 return f"{TITLE} does not cancel it any more: {said(error)}."
         return (
-            f"{TITLE} was asked to cancel the job and does so where it can: it may still be trained to its end. What it "
-            "has trained until then may be charged."
+            f"{TITLE} was asked to cancel the job and does so where it can: it may still be trained to its end. What "
+            "it has trained until then may be charged."
         )
 
     def finish(self, job: JobView, tell: Tell) -> Made:

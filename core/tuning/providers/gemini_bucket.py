@@ -78,8 +78,10 @@ def _opened(settings: Settings, where: Place) -> Iterator[Any]:
     except (api.RetryError, requests.RequestException, ConnectionError, TimeoutError) as error:
         raise NotSubmitted(
             f"Google Cloud Storage cannot be reached: {failures.in_short(str(error), None)}.",
-            code="not_reachable", advice="Check the connection to the internet, and STORAGE_EMULATOR_HOST.", passing=True,
-        ) from None  # fmt: skip
+            code="not_reachable",
+            advice="Check the connection to the internet, and STORAGE_EMULATOR_HOST.",
+            passing=True,
+        ) from None
 
 
 def _refused(error: Any, where: Place) -> NotSubmitted:

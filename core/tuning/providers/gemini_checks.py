@@ -25,7 +25,8 @@ def offered() -> tuple[Setting, ...]:
     """What can be chosen."""
     return (
         Setting(
-            "epoch_count", "Epochs", "How often the model sees every example; more is not always better, and costs more.",
+            "epoch_count", "Epochs",
+            "How often the model sees every example; more is not always better, and costs more.",
             EPOCHS, "integer", least=1, most=100,
         ),
         Setting(
@@ -63,8 +64,8 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today:
         found.append(
             Obstacle(
                 "key_missing",
-                "No credentials for Google Cloud were found in a file of this machine; on a machine of Google's own that "
-                "is as it should be.",
+                "No file with credentials for Google Cloud was found on this machine. A machine of Google's own needs "
+                "none.",
                 "Run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS.",
                 blocks=False,
             )
@@ -77,8 +78,8 @@ def _place(settings: Settings) -> Iterator[Obstacle]:
     if missing and settings.gemini_api_key is not None:
         yield Obstacle(
             "key_missing",
-            "GEMINI_API_KEY is a key of Google AI Studio, which tunes no models since 2025-05. Gemini is tuned on Google "
-            "Cloud alone, where no key opens it.",
+            "GEMINI_API_KEY is a key of Google AI Studio, which tunes no models since 2025-05. Gemini is tuned on "
+            "Google Cloud alone, where no key opens it.",
             f"Set {', '.join(missing)} and log in with `gcloud auth application-default login`, or train locally.",
         )
         return

@@ -22,7 +22,7 @@ def end(model: ModelView, timeout_s: float) -> Served:
     remote = dict(model.serving_remote)
     with _session(model.settings, remote["endpoint"], timeout_s) as ask:
         if operation := remote.pop("operation", ""):
-            found = ask("GET", operation) or {"done": True}
+            found: dict[str, Any] = ask("GET", operation) or {"done": True}
             if not found.get("done"):
                 return Served("deleting", remote={**remote, "operation": operation})
             if error := found.get("error"):
@@ -67,7 +67,7 @@ def _session(settings: Settings, name: str, timeout_s: float) -> Iterator[Any]:
     root = (settings.vertex_base_url or google_cloud.host(region)).rstrip("/")
 
     def ask(method: str, name: str, body: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        answer = session.request(method, f"{root}/v1/{name}", json=body, timeout=timeout_s)
+        answer = session.request(method, f"{root}/v1/{name}", json=body, timeout=max(1, round(timeout_s)))
         if answer.status_code == 404:
             return None
         if not answer.ok:

@@ -74,7 +74,7 @@ def whole(value: Any) -> int | None:
 
 
 def tokens(found: Any) -> int | None:
-    """Training tokens that are paid. Google counts those of the examples, and its price is for each time one is seen."""
+    """Training tokens that are paid: Google counts those of the examples, and its price is for each epoch of them."""
     counted = whole(getattr(_stats(found), "total_billable_token_count", None))
     return None if counted is None else counted * epochs(found)
 
@@ -125,8 +125,8 @@ def _endings(found: Any, status: str) -> Iterator[Note]:
     endpoint = getattr(getattr(found, "tuned_model", None), "endpoint", None)
     if endpoint and STATES.get(status, ("",))[0] == "trained":
         words = (
-            f"Google has deployed the model by itself, to the shared endpoint {endpoint}: it is asked and paid by tokens, "
-            "and costs nothing by the hour."
+            f"Google has deployed the model by itself, to the shared endpoint {endpoint}: it is asked and paid by "
+            "tokens, and costs nothing by the hour."
         )
         yield Note(words, source="deployed")
 
