@@ -1,4 +1,4 @@
-"""One chat call over four providers. Importing this imports none of their SDKs: they are slow, and often not needed."""
+"""One chat call over five providers. Importing this imports none of their SDKs: they are slow, and often not needed."""
 
 from core.llm.calling import complete
 from core.llm.models import Completion, Model, Profile, Provider, ProviderName, Turn

@@ -21,6 +21,8 @@ from core.settings import Settings, settings
 #: How often a busy provider is asked, and the waits between.
 TRIES = 3
 _FIRST_WAIT_S = 0.5
+#: How Google Cloud calls an endpoint: `projects/acme/locations/us-central1/endpoints/123`.
+_RESOURCE = re.compile(r"projects/([^/]+)/locations/([^/]+)/")
 
 
 def complete(
@@ -69,8 +71,10 @@ def _question(asked: Question) -> Question:
 
 
 def access_to(model: Model, given: Settings | None = None, key: str | None = None) -> Access:
-    """Where the model is and what opens it. Raises `ModelUnavailable` where a key is missing."""
+    """Where the model is and what opens it. Raises `ModelUnavailable` where a key or another setting is missing."""
     chosen = given or settings()
+    if model.provider == "vertex":
+        return _in_google_cloud(model, chosen)
     if model.provider == "ollama":
         return Access(None, _address(model, _callable(chosen.ollama_host)))
     secret = SecretStr(key) if key else getattr(chosen, f"{model.provider}_api_key")
@@ -85,6 +89,16 @@ def access_to(model: Model, given: Settings | None = None, key: str | None = Non
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise failures.no_such_key(model) if text else failures.no_key(model)
     return Access(SecretStr(text), base_url)
+
+
+def _in_google_cloud(model: Model, chosen: Settings) -> Access:
+    """A tuned model's name says its project and region; the others are asked where the settings say."""
+    named = _RESOURCE.match(model.name)
+    project, location = named.groups() if named else (chosen.google_project, chosen.google_location)
+    if not (project and location):
+        raise failures.no_project(model)
+    base_url = _address(model, chosen.vertex_base_url) if chosen.vertex_base_url else None
+    return Access(None, base_url, project, location)
 
 
 def _address(model: Model, text: str) -> str:

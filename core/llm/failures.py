@@ -15,6 +15,7 @@ _ABOUT_SCHEMA = re.compile(r"schema|grammar|response_format|output_config|struct
 _LIKE_A_KEY = re.compile(r"\b(?:sk|pk|AIza|Bearer|key)[-_ ]?[\w*.-]{8,}", re.IGNORECASE)
 #: A name and password in an address.
 _LOGIN = re.compile(r"//[^/@\s]*@")
+_ADDRESS_SETTINGS = {"ollama": "OLLAMA_HOST", "vertex": "GOOGLE_VERTEX_BASE_URL"}
 _OUT_OF_CREDIT = re.compile(r"insufficient_quota|credit balance|billing|spend(?:ing)? limit", re.IGNORECASE)
 _KEY_INVALID = re.compile(r"api[ _]key (?:not valid|invalid|expired)|API_KEY_INVALID", re.IGNORECASE)
 
@@ -26,6 +27,30 @@ def no_key(model: Model) -> ModelUnavailable:
     )
 
 
+def no_project(model: Model) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"There is no project for {TITLES[model.provider]}. Set GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION, or "
+        "choose another model.",
+        reason="no_key",
+    )
+
+
+def no_credentials(model: Model, why: str) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"{TITLES[model.provider]} has no credentials on this machine ({in_short(why, None)}). Run `gcloud auth "
+        "application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS.",
+        reason="no_key",
+    )
+
+
+def credentials_refused(model: Model, why: str) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"Google refused the credentials of this machine ({in_short(why, None)}). Renew them with `gcloud auth "
+        "application-default login`, or check GOOGLE_APPLICATION_CREDENTIALS.",
+        reason="key_refused",
+    )
+
+
 def no_such_key(model: Model) -> ModelUnavailable:
     setting = KEY_SETTINGS[model.provider]
     return ModelUnavailable(
@@ -34,9 +59,9 @@ def no_such_key(model: Model) -> ModelUnavailable:
 
 
 def no_address(model: Model, address: str) -> ModelUnavailable:
-    setting = "OLLAMA_HOST" if model.provider == "ollama" else f"{model.provider.upper()}_BASE_URL"
+    setting = _ADDRESS_SETTINGS.get(model.provider, f"{model.provider.upper()}_BASE_URL")
     return ModelUnavailable(
-        f"{setting} is {_said(address, None)!r}, which is no address. Set one such as http://127.0.0.1:8080/v1.",
+        f"{setting} is {in_short(address, None)!r}, which is no address. Set one such as http://127.0.0.1:8080/v1.",
         reason="not_running",
     )
 
@@ -61,7 +86,7 @@ def empty(model: Model) -> ModelUnavailable:
 
 
 def declined(model: Model, detail: object) -> ModelUnavailable:
-    why = f" ({_said(str(detail), None)})" if detail else ""
+    why = f" ({in_short(str(detail), None)})" if detail else ""
     return ModelUnavailable(
         f"{model} declined to answer{why}. Say the request differently, or choose another model.", reason="declined"
     )
@@ -98,7 +123,7 @@ def of_status(
     """The failure that an HTTP status and the provider's words for it mean."""
     reason = _reason(question, status, said)
     return ModelUnavailable(
-        _sentence(reason, question.model, status, _said(said, access)),
+        _sentence(reason, question.model, status, in_short(said, access)),
         reason=reason,
         retry_after_s=_seconds(retry_after),
     )
@@ -122,14 +147,18 @@ _BY_STATUS: dict[int, ModelReason] = {403: "not_allowed", 404: "no_model", 429: 
 def _sentence(reason: ModelReason, model: Model, status: int, said: str) -> str:
     title = TITLES[model.provider]
     setting = KEY_SETTINGS.get(model.provider, "the access to its server")
+    key = "key"
+    if model.provider == "vertex":
+        setting, key = "GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth application-default login`", "login"
     if reason == "no_model" and model.provider == "ollama":
         return f"Ollama has no model {model.name}. Get it with `ollama pull {model.name}`, or choose another one."
     sentences: dict[ModelReason, str] = {
-        "key_refused": f"{title} refused the key. Check {setting}.",
-        "not_allowed": f"{title} does not let this key use {model.name}: {said}. Choose another model, or another key.",
-        "no_model": f"{title} has no model {model.name} for this key. Check its name, or choose another one.",
+        "key_refused": f"{title} refused the {key}. Check {setting}.",
+        "not_allowed": f"{title} does not let this {key} use {model.name}: {said}. Choose another model, or another "
+        f"{key}.",
+        "no_model": f"{title} has no model {model.name} for this {key}. Check its name, or choose another one.",
         "no_credit": f"The account at {title} has no credit left or has reached its limit. Top it up there.",
-        "rate_limited": f"{title} is asked too often with this key. Wait a minute, then try again.",
+        "rate_limited": f"{title} is asked too often with this {key}. Wait a minute, then try again.",
         "server_error": f"{title} has trouble of its own (status {status}): {said}. Try again later.",
         "schema_refused": f"{title} cannot answer in the form that is needed: {said}. Choose another model.",
     }
@@ -138,7 +167,7 @@ def _sentence(reason: ModelReason, model: Model, status: int, said: str) -> str:
     )
 
 
-def _said(said: str, access: Access | None) -> str:
+def in_short(said: str, access: Access | None) -> str:
     """The provider's own words: short, on one line, and without anything that could be a key."""
     if access and access.key and access.key.get_secret_value():
         said = said.replace(access.key.get_secret_value(), "…")
@@ -148,7 +177,7 @@ def _said(said: str, access: Access | None) -> str:
 
 
 def _where(access: Access) -> str:
-    return f" at {_said(access.base_url, access)}" if access.base_url else ""
+    return f" at {in_short(access.base_url, access)}" if access.base_url else ""
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from core.errors import ConfigurationError
 
-ProviderName = Literal["ollama", "openai", "anthropic", "gemini"]
+ProviderName = Literal["ollama", "openai", "anthropic", "gemini", "vertex"]
 PROVIDERS: tuple[ProviderName, ...] = get_args(ProviderName)
 
 #: How a provider is called in a sentence.
@@ -18,8 +18,9 @@ TITLES: dict[ProviderName, str] = {
     "openai": "OpenAI",
     "anthropic": "Anthropic",
     "gemini": "Gemini",
+    "vertex": "Gemini on Google Cloud",
 }
-#: The setting with a provider's key; Ollama has none.
+#: The setting with a provider's key. Ollama has none; Google Cloud takes the machine's own credentials.
 KEY_SETTINGS: dict[ProviderName, str] = {
     "openai": "OPENAI_API_KEY",
     "anthropic": "ANTHROPIC_API_KEY",
@@ -135,6 +136,9 @@ class Access:
 
     key: SecretStr | None
     base_url: str | None
+    #: Google Cloud alone: whose model it is, and in which region.
+    project: str | None = None
+    location: str | None = None
 
 
 @dataclass(frozen=True)

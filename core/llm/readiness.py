@@ -8,7 +8,7 @@ from core.settings import Settings
 
 
 def configured(settings: Settings, *, probe_s: float = 0.5) -> list[Provider]:
-    """Each provider with what it lacks. Keys are not tried; Ollama alone is asked what it has, for `probe_s` at most.
+    """Each provider with what it lacks. Ollama alone is asked what it has, for `probe_s` at most; keys are not tried.
 
     With `probe_s` 0 nothing is asked at all.
     """

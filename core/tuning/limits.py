@@ -23,7 +23,7 @@ def _dates(base: BaseFacts, today: dt.date) -> Iterator[Obstacle]:
     if catalogue.is_closed(base, today):
         yield Obstacle(
             "past_its_date",
-            f"{base.title} cannot be tuned any more: it {_since(base)}.",
+            f"{base.title} cannot be tuned any more: it {_since(base, today)}.",
             "Choose another base, or train locally.",
         )
     elif base.closes is not None and (base.closes - today).days <= _SOON_DAYS:
@@ -44,8 +44,8 @@ def _dates(base: BaseFacts, today: dt.date) -> Iterator[Obstacle]:
         )
 
 
-def _since(base: BaseFacts) -> str:
-    return catalogue.closing(base) if base.closes else "is closed"
+def _since(base: BaseFacts, today: dt.date) -> str:
+    return catalogue.closing(base, today) if base.closes else "is closed"
 
 
 def _counts(base: BaseFacts, data: DataFacts) -> Iterator[Obstacle]:

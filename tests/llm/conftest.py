@@ -11,7 +11,7 @@ from core.llm import Completion, Model, complete
 from core.settings import Settings
 from tests.llm.servers import FAKES, KEY, KNOWN_MODEL, FakeProvider, Ollama, serving
 
-_FOREIGN = ("API_KEY", "AUTH_TOKEN", "BASE_URL", "OLLAMA_HOST", "PROXY", "proxy")
+_FOREIGN = ("API_KEY", "AUTH_TOKEN", "BASE_URL", "OLLAMA_HOST", "PROXY", "proxy", "CREDENTIALS", "CLOUD_PROJECT")
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +39,7 @@ def settings_for(*providers: FakeProvider, key: str | None = KEY) -> Settings:
     """Settings that lead to these providers; nothing else is set."""
     values: dict[str, Any] = {}
     for provider in providers:
-        prefix = provider.name.upper()
-        if provider.name == "ollama":
-            values["OLLAMA_HOST"] = provider.base_url
-        else:
-            values |= {f"{prefix}_BASE_URL": provider.base_url, f"{prefix}_API_KEY": key}
+        values |= provider.environment(key)
     return Settings(_env_file=None, **values)  # pyright: ignore[reportCallIssue]
 
 

@@ -6,17 +6,23 @@ with its own kind of error, whatever was planned.
 """
 
 import json
+import os
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 
 from core.llm.schemas import burden
 
 KEY = "sk-test-0123456789abcdefghijklmnop"
 KNOWN_MODEL = "tiny-1"
+#: What credentials of Google are changed for.
+TOKEN: tuple[int, Any] = (200, {"access_token": KEY, "expires_in": 3600, "token_type": "Bearer"})
 
 
 class Refused(Exception):
@@ -42,7 +48,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/token":  # Google's, where credentials are changed for something that opens the API
+            self.answer(*TOKEN)
+            return
+        body = json.loads(data)
         self.server.provider.asked.append(body)
         try:
             self.server.provider.check(self.path, self.headers, body)
@@ -93,6 +103,16 @@ class FakeProvider:
         self.base_url = ""
         #: The key that opens it; None: it asks for none.
         self.key: str | None = KEY
+
+    def environment(self, key: str | None = KEY) -> dict[str, str]:
+        """The settings that lead to it."""
+        prefix = self.name.upper()
+        return {f"{prefix}_BASE_URL": self.base_url} | ({f"{prefix}_API_KEY": key} if key else {})
+
+    @contextmanager
+    def world(self) -> Iterator[None]:
+        """What its SDK looks for outside of the settings, while it is served."""
+        yield
 
     def check(self, path: str, headers: Any, body: Any) -> None:
         """Raises `Refused` for what the provider would not take."""
@@ -332,6 +352,9 @@ class Gemini(FakeProvider):
             path.startswith(("/v1/models/", "/v1beta/models/")) and path.endswith(":generateContent"), "Not found", 404
         )
         _need(headers["x-goog-api-key"] == KEY, "API key not valid. Please pass a valid API key.")
+        self.check_body(body)
+
+    def check_body(self, body: Any) -> None:
         _only(body, {"contents", "systemInstruction", "generationConfig"}, "Invalid JSON payload received")
         _only(
             body["generationConfig"], {"maxOutputTokens", "responseMimeType", "responseJsonSchema"}, "generation_config"
@@ -372,10 +395,42 @@ class Gemini(FakeProvider):
         return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": KNOWN_MODEL}
 
 
+class Vertex(Gemini):
+    """generateContent of Google Cloud, opened by the credentials of the machine."""
+
+    name = "vertex"
+
+    def environment(self, key: str | None = KEY) -> dict[str, str]:
+        del key
+        where = {"GOOGLE_CLOUD_PROJECT": "acme", "GOOGLE_CLOUD_LOCATION": "europe-west4"}
+        return {"GOOGLE_VERTEX_BASE_URL": self.base_url, **where}
+
+    @contextmanager
+    def world(self) -> Iterator[None]:
+        with machine_credentials(f"{self.base_url}/token"):
+            yield
+
+    def check(self, path: str, headers: Any, body: Any) -> None:
+        known = ("publishers/google/models/", "endpoints/")
+        _need(
+            path.startswith(tuple(f"/v1/projects/acme/locations/europe-west4/{each}" for each in known))
+            and path.endswith(":generateContent"),
+            "Not found",
+            404,
+        )
+        _need(headers["Authorization"] == f"Bearer {KEY}", "Request had invalid authentication credentials.", 401)
+        _need(headers["x-goog-api-key"] is None, "API keys are not supported by this API.", 401)
+        self.check_body(body)
+
+
 class Ollama(FakeProvider):
     """chat and tags."""
 
     name = "ollama"
+
+    def environment(self, key: str | None = KEY) -> dict[str, str]:
+        del key
+        return {"OLLAMA_HOST": self.base_url}
 
     def check(self, path: str, headers: Any, body: Any) -> None:
         _need(path == "/api/chat", "404 page not found", 404)
@@ -412,7 +467,39 @@ class Ollama(FakeProvider):
         self.planned.append(lambda handler: handler.answer(200, body))
 
 
-FAKES: dict[str, type[FakeProvider]] = {fake.name: fake for fake in (OpenAI, Anthropic, Gemini, Ollama)}
+FAKES: dict[str, type[FakeProvider]] = {fake.name: fake for fake in (OpenAI, Anthropic, Gemini, Vertex, Ollama)}
+#: Those that nothing opens that could be given with a call.
+WITHOUT_KEY = {"ollama", "vertex"}
+
+
+@cache
+def _private_key() -> str:
+    """Made once: it takes a moment."""
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@contextmanager
+def machine_credentials(token_uri: str) -> Iterator[None]:
+    """A service account's file where Google's library finds it, which gets its token from `token_uri`."""
+    account = {
+        "type": "service_account", "project_id": "acme", "private_key_id": "1", "private_key": _private_key(),
+        "client_email": "tests@acme.example", "client_id": "1", "token_uri": token_uri,
+    }  # fmt: skip
+    before = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "account.json"
+        file.write_text(json.dumps(account))
+        os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = str(file)
+        try:
+            yield
+        finally:
+            del os.environ["GOOGLE_APPLICATION_CREDENTIALS"]
+            if before is not None:
+                os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = before
 
 
 @contextmanager
@@ -425,7 +512,8 @@ def serving(provider: FakeProvider) -> Iterator[FakeProvider]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield provider
+        with provider.world():
+            yield provider
     finally:
         provider.released.set()
         server.shutdown()

@@ -11,14 +11,14 @@ from core.errors import ConfigurationError, ModelUnavailable
 from core.llm import Completion, Model, complete
 from core.settings import Settings
 from tests.llm.conftest import failing, model_of, settings_for
-from tests.llm.servers import KEY, FakeProvider, OpenAI, serving
+from tests.llm.servers import KEY, WITHOUT_KEY, FakeProvider, OpenAI, serving
 
 Ask = Callable[..., Completion]
 
 
 def test_a_wrong_key_is_named_and_not_shown(provider: FakeProvider, ask: Ask) -> None:
-    if provider.name == "ollama":
-        return  # it has no key
+    if provider.name in WITHOUT_KEY:
+        return
     failure = failing(ask, key="sk-wrong-9876543210zyxwvutsrq")
     assert failure.reason == "key_refused"
     assert f"{provider.name.upper()}_API_KEY" in str(failure)
@@ -63,8 +63,8 @@ def test_no_key_appears_in_any_error_or_log(provider: FakeProvider, ask: Ask, ca
 
 @pytest.mark.parametrize("key", ["sk-abc\ndef", "sk abc", "schlüssel", "\x00abc"])
 def test_a_key_that_cannot_be_sent_is_refused_before_it_is(provider: FakeProvider, ask: Ask, key: str) -> None:
-    if provider.name == "ollama":
-        return  # it has no key
+    if provider.name in WITHOUT_KEY:
+        return
     failure = failing(ask, key=key)
     assert failure.reason == "no_key"
     assert key not in str(failure)

@@ -345,8 +345,8 @@ def test_an_answer_says_what_it_cost(model: str, cost: Decimal | None) -> None:
 def test_importing_the_call_imports_no_sdk() -> None:
     code = (
         "import sys, core.llm, core.llm.providers.openai, core.llm.providers.anthropic, core.llm.providers.gemini, "
-        "core.llm.providers.ollama, core.orchestrator.plans\n"
-        "sdks = {'openai', 'anthropic', 'google.genai', 'ollama', 'httpx', 'httpx2', 'jsonschema'}\n"
+        "core.llm.providers.ollama, core.llm.providers.vertex, core.orchestrator.plans\n"
+        "sdks = {'openai', 'anthropic', 'google.genai', 'google.auth', 'ollama', 'httpx', 'httpx2', 'jsonschema'}\n"
         "print(sorted(sdks & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from core.orchestrator.preferences import set_judge_weight, set_planner_model
 from core.orchestrator.records import Execution
 from core.settings import settings
 from tests.llm.conftest import model_of
-from tests.llm.servers import FAKES, KEY, FakeProvider, serving
+from tests.llm.servers import FAKES, FakeProvider, serving
 from tests.orchestrator.driving import Failing, drive, example_of
 from tests.orchestrator.test_whole_day import requests
 
@@ -44,11 +44,8 @@ def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
 
 
 def _lead_to(fake: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    if fake.name == "ollama":
-        monkeypatch.setenv("OLLAMA_HOST", fake.base_url)
-    else:
-        monkeypatch.setenv(f"{fake.name.upper()}_BASE_URL", fake.base_url)
-        monkeypatch.setenv(f"{fake.name.upper()}_API_KEY", KEY)
+    for name, value in fake.environment().items():
+        monkeypatch.setenv(name, value)
     settings.cache_clear()
 
 

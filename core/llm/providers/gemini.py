@@ -11,9 +11,8 @@ _DONE = {"STOP", "FINISH_REASON_UNSPECIFIED", "OTHER", "MALFORMED_RESPONSE"}
 
 def ask(question: Question, access: Access, timeout_s: float) -> Reply:
     """One request, no retries: the caller counts the time. Raises `ModelUnavailable`."""
-    import httpx2
     from google import genai
-    from google.genai import errors, types
+    from google.genai import types
 
     assert access.key is not None
     options = types.HttpOptions(
@@ -21,12 +20,20 @@ def ask(question: Question, access: Access, timeout_s: float) -> Reply:
         timeout=max(1, round(timeout_s * 1000)),
         retry_options=types.HttpRetryOptions(attempts=1),
     )
+    # vertexai=False: the environment may say otherwise for other programs, and a key does not open that service.
+    with genai.Client(api_key=access.key.get_secret_value(), vertexai=False, http_options=options) as client:
+        return answer(client, question, access, timeout_s)
+
+
+def answer(client: Any, question: Question, access: Access, timeout_s: float) -> Reply:
+    """What a client of either service replies. Raises `ModelUnavailable`."""
+    import httpx2
+    from google.genai import errors
+
     try:
-        # vertexai=False: the environment may say otherwise for other programs, and a key does not open that service.
-        with genai.Client(api_key=access.key.get_secret_value(), vertexai=False, http_options=options) as client:
-            answer = client.models.generate_content(
-                model=question.model.name, contents=_contents(question), config=_config(question)
-            )
+        said = client.models.generate_content(
+            model=question.model.name, contents=_contents(question), config=_config(question)
+        )
     except errors.APIError as error:
         raise failures.of_status(
             question, access, error.code or 500, f"{_why(error)} {error.message or ''}", retry_after=_wait(error)
@@ -35,7 +42,7 @@ def ask(question: Question, access: Access, timeout_s: float) -> Reply:
         raise failures.timed_out(question.model, timeout_s) from None
     except httpx2.TransportError:
         raise failures.not_running(question.model, access) from None
-    return _reply(answer)
+    return _reply(said)
 
 
 def _contents(question: Question) -> list[Any]:
