@@ -92,7 +92,7 @@ def begin_again(folder: Path, before: Begun, now: float, *, died: bool) -> Begun
     """Put a folder in line for another attempt with the same work."""
     (folder / STOP).unlink(missing_ok=True)
     return note(
-        folder, before, state="waiting", attempt=before.attempt + 1, deaths=before.deaths + died, since=now,
+        folder, before, state="waiting", attempt=before.attempt + 1, deaths=before.deaths + 1 if died else 0, since=now,
         offset=_size_of_events(folder), pid=None, pid_started=None, asked="", asked_at=None,
     )  # fmt: skip
 
