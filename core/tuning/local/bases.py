@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.tuning.local import programs, shapes
-from core.tuning.local.ollama import Ollama, Shown
+from core.tuning.local.ollama import Shown
 from core.tuning.local.shapes import Shape
 from core.tuning.protocol import NotSubmitted, Tell
 from core.tuning.runners import folders
@@ -25,6 +25,9 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+\Z")
 _STORES = (Path.home() / ".ollama/models/blobs", Path("/usr/share/ollama/.ollama/models/blobs"))
 #: Larger ones are made plain with two bytes a number, which is more than what they come from has.
 _LARGE = 3_000_000_000
+UNREADABLE = (
+    "Run Whetstone on Ollama's machine, as a user who may read its models; or choose a folder or a hub's model."
+)
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,9 @@ def weights_file(shown: Shown) -> Path | None:
         return None
     named = shown.files[0]
     for path in (named, *(store / named.name for store in _STORES)):
-        with suppress(OSError):
-            with path.open("rb") as file:
-                if file.read(4) == b"GGUF":
-                    return path
+        with suppress(OSError), path.open("rb") as file:
+            if file.read(4) == b"GGUF":
+                return path
     return None
 
 
@@ -128,9 +130,9 @@ def of_ollama(base: Base, shown: Shown, *, store: Path, python: str, dtype: str,
     file = weights_file(shown)
     if not shown.digest or (file is None and kept(shown, store, dtype) is None):
         raise NotSubmitted(
-            f"The weights of {base.name} cannot be read from here: {shown.files[0] if shown.files else 'no file is named'}.",
+            f"The weights of {base.name} cannot be read from here ({_where(shown)}).",
             code="base_missing",
-            advice="Run Whetstone on Ollama's machine, as a user who may read its models; or choose a folder or a hub's model.",
+            advice=UNREADABLE,
         )
     folder = _folder(store, shown.digest, dtype)
     if kept(shown, store, dtype) is None:
@@ -208,6 +210,10 @@ def _check_digest(file: Path, digest: str, tell: Tell) -> None:
             code="base_missing",
             advice="Fetch the base again with `ollama pull`.",
         )
+
+
+def _where(shown: Shown) -> str:
+    return str(shown.files[0]) if shown.files else "Ollama names no file"
 
 
 def _folder(store: Path, digest: str, dtype: str) -> Path:

@@ -1,4 +1,4 @@
-"""A hub's model as a folder: `python fetch.py ORG/NAME [OUT_DIR]`. Run by the trainer's Python, which has the hub's client.
+"""A hub's model as a folder: `python fetch.py ORG/NAME [OUT_DIR]`, with the trainer's Python.
 
 Without OUT_DIR it only looks: prints {"commit", "bytes", "config"}. With it, lines of {"done", "total"} in bytes, then
 {"commit", "folder"}. {"error": sentence} with exit code 1 where that does not work.

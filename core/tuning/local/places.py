@@ -45,8 +45,8 @@ def device(settings: Settings) -> Path:
 
 
 def lay_program(folder: Path) -> Path:
-    """The trainer's program in the job's own folder: a job that goes on after an update goes on with what it began with,
-    and the machines of a cluster find it."""
+    """The trainer's program in the job's own folder: a job goes on with what it began with, also after an update, and
+    the machines of a cluster find it."""
     target = folder / "trainer"
     if not target.exists():
         unfinished = folder / "trainer.part"

@@ -85,7 +85,9 @@ def _answer(code: int, said: list[dict[str, Any]], program: str | Path, errors: 
         raise NotSubmitted(last["error"], code=str(last.get("code") or "other"))
     errors.seek(0)
     tail = errors.read().decode(errors="replace").strip()[-_TAIL:]
-    raise NotSubmitted(f"The trainer's {Path(program).name} ended with {code} and said: {tail or 'nothing'}", code="other")
+    raise NotSubmitted(
+        f"The trainer's {Path(program).name} ended with {code} and said: {tail or 'nothing'}", code="other"
+    )
 
 
 def _json(line: bytes) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ def to_gguf(base_config: Path, adapter: Path, out: Path, *, python: str, tell: T
         raise NotSubmitted(f"{out} is not what was written: its hash is {digest}, not {said.get('sha256')}.")
     return {
         "kind": "adapter", "format": "gguf", "path": str(out), "sha256": digest, "bytes": out.stat().st_size,
-        "architecture": said.get("architecture"), "modules": said.get("modules"), "alpha": said.get("alpha"),
+        "base_config": str(base_config), "architecture": said.get("architecture"), "modules": said.get("modules"), "alpha": said.get("alpha"),
     }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def name_of(wanted: str) -> str:
 
 
 def free_name(ollama: Ollama, wanted: str, adapter: str) -> str:
-    """This name, or the first with a number that is free, or that has this very adapter: then it is ours from before."""
+    """This name, or one with a number: the first that is free, or has this very adapter and so is ours from before."""
     plain = name_of(wanted).removesuffix(":latest")
     for number in range(1, _MOST_NUMBERS):
         name = f"{plain}:latest" if number == 1 else f"{plain}-{number}:latest"
@@ -74,7 +74,9 @@ def publish(
     ollama.create(name, base=base.name, adapter=digest, parameters=parameters, quantise=quantise)
     shown = ollama.show(name)
     if shown is None or shown.adapters != (digest,):
-        raise NotSubmitted(f"Ollama made {name}, but shows it without the adapter; look at `ollama show {name} --modelfile`.")
+        raise NotSubmitted(
+            f"Ollama made {name}, but shows it without the adapter; look at `ollama show {name} --modelfile`."
+        )
     tell("asking the model", None)
     try:
         ollama.ask(name, _PROMPT)
@@ -120,7 +122,7 @@ def _differing(shown: Shown, config: Path) -> str:
     trained, kind = shapes.config_in(config) or {}, shown.architecture
     for ours, theirs in _FITS.items():
         here, there = trained.get(ours), shown.facts.get(f"{kind}.{theirs}")
-        if here is not None and there is not None and int(here) != int(there):
+        if isinstance(here, int) and isinstance(there, int) and here != there:
             return f"{ours.replace('_', ' ')} is {there} there and {here} here"
     return ""
 
@@ -128,5 +130,3 @@ def _differing(shown: Shown, config: Path) -> str:
 def sha256(file: Path) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-

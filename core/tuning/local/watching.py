@@ -21,7 +21,7 @@ _SERIES: Mapping[str, str] = {
     "tokens_per_s": "tokens_per_s", "accuracy": "accuracy", "eval_accuracy": "val_accuracy",
 }  # fmt: skip
 _ADVICE: Mapping[str, str] = {
-    "no_memory": "Choose a smaller batch, a shorter longest example, bfloat16 or a smaller base; or use a larger machine.",
+    "no_memory": "Choose a smaller batch, shorter examples, bfloat16 or a smaller base; or use a larger machine.",
     "diverged": "Start it anew with a smaller learning rate.",
     "device_missing": "Choose the CPU, or install the trainer for CUDA on a machine with a GPU.",
     "base_missing": "Choose the base again; it was moved or removed since.",
@@ -101,7 +101,9 @@ def _notes(folder: Path, events: Sequence[Event]) -> Iterator[Note]:
             yield Note(_start(values), data=dict(values), source=source)
         elif event.name == "checkpoint":
             where = str(folder / "out" / str(values.get("name")))
-            yield Note(str(values.get("name")), "checkpoint", data={"step": values.get("step"), "path": where}, source=source)
+            yield Note(
+                str(values.get("name")), "checkpoint", data={"step": values.get("step"), "path": where}, source=source
+            )
         elif event.name == "stopped":
             yield Note(f"Stopped at step {values.get('step')}, with a checkpoint.", source=source)
         elif event.name == "done":
@@ -172,8 +174,8 @@ def _died(
         return Polled(
             "failed", status.said, **news, error_code="died",
             error=f"The trainer {how}, for the {MOST_DEATHS + 1}th time. The last it printed: {tail or 'nothing'}",
-            advice="If the system ended it for want of memory, choose a smaller batch or base; then try again, which goes on "
-            "from the last checkpoint.",
+            advice="If the system ended it for want of memory, choose a smaller batch or base. Trying again goes on from the "
+            "last checkpoint.",
         )  # fmt: skip
     left = folders.checkpoints(folder)
     since = f"goes on from {left[-1].name}" if left else "begins anew"
@@ -183,4 +185,6 @@ def _died(
         raise ProviderTrouble(str(unknown)) from None
     warning = Note(f"The trainer {how}; it {since} ({current.deaths + 1} of {MOST_DEATHS}).", "warning",
                    source=f"death {current.attempt}")  # fmt: skip
-    return Polled("queued", status.said, "starting again", **{**news, "notes": [*news["notes"], warning]}, poll_again_s=_SOON_S)
+    return Polled(
+        "queued", status.said, "starting again", **{**news, "notes": [*news["notes"], warning]}, poll_again_s=_SOON_S
+    )

@@ -24,7 +24,7 @@ class Work:
     #: More than one: `torchrun` starts so many.
     processes: int = 1
     #: What a cluster reserves for it.
-    cpus: int = 1
+    cpus: int = 0
     gpus: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
 

@@ -249,7 +249,8 @@ def _submission(folder: Path, current: Begun) -> dict[str, Any]:
     return {
         "submission_id": _id(current),
         "entrypoint": f"exec {shlex.join(current.work(folder).command)}",
-        "entrypoint_num_cpus": current.cpus,
+        # With nothing reserved it runs on the head and sees its GPUs; with CPUs alone reserved it would see none.
+        **({"entrypoint_num_cpus": current.cpus} if current.cpus else {}),
         **({"entrypoint_num_gpus": current.gpus} if current.gpus else {}),
         "runtime_env": {"env_vars": {"PYTHONUNBUFFERED": "1", **current.environment}},
         "metadata": {"whetstone_job": current.key},
