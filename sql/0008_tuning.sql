@@ -77,12 +77,20 @@ BEGIN
             ELSE 'failed' END;
     END IF;
     IF TG_OP = 'INSERT' THEN RETURN NEW; END IF;
-    NEW.updated_at := now();
+    -- What is kept of a page is kept until this moves; who looks after the job, and when, is nothing to show. Whoever
+    -- adds values or events moves it with them.
+    IF (NEW.state, NEW.phase, NEW.done_steps, NEW.total_steps, NEW.remote, NEW.remote_id, NEW.provider_status, NEW.wants,
+        NEW.searches, NEW.stage, NEW.error_message, NEW.actual_cost, NEW.archived_at)
+       IS DISTINCT FROM
+       (OLD.state, OLD.phase, OLD.done_steps, OLD.total_steps, OLD.remote, OLD.remote_id, OLD.provider_status, OLD.wants,
+        OLD.searches, OLD.stage, OLD.error_message, OLD.actual_cost, OLD.archived_at) THEN
+        NEW.updated_at := clock_timestamp();
+    END IF;
     IF NEW.state <> OLD.state AND OLD.state IN ('succeeded', 'cancelled', 'expired', 'blocked', 'legacy') THEN
         RAISE EXCEPTION 'fine-tuning job % is %, which is final; it cannot become %', OLD.id, OLD.state, NEW.state;
     END IF;
     -- Only a person, or a provider that is certain that nothing was begun, sends what may have been sent already.
-    IF OLD.state = 'submit_unknown' AND NEW.state = 'submitting'
+    IF OLD.state = 'submit_unknown' AND NEW.state IN ('validating', 'uploading', 'submitting')
        AND coalesce(current_setting('whetstone.resubmit', true), '') <> 'yes' THEN
         RAISE EXCEPTION 'fine-tuning job % may have been submitted already; it is not submitted again by itself', OLD.id;
     END IF;

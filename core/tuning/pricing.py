@@ -1,7 +1,11 @@
 """What training costs: the list price of the catalogue, or what the workspace entered instead."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -27,11 +31,28 @@ class Price:
     is_override: bool = False
 
 
+#: What the workspace entered, while one of its jobs is looked at: providers have no database to ask.
+_of_workspace: ContextVar[Mapping[str, Decimal]] = ContextVar("prices_of_workspace", default=MappingProxyType({}))
+
+
+@contextmanager
+def prices_of(db: Database) -> Iterator[None]:
+    """Within this, `price(None, …)` is the price in the workspace of `db`."""
+    token = _of_workspace.set(overrides(db))
+    try:
+        yield
+    finally:
+        _of_workspace.reset(token)
+
+
 def price(db: Database | None, provider: ProviderId, base: str) -> Price:
-    """The price of training on `base`: the workspace's own, else the catalogue's. Without `db` the catalogue's."""
+    """The price of training on `base`: the workspace's own, else the catalogue's.
+
+    Without `db` the workspace is the one of `prices_of`, and outside of that none.
+    """
     if provider == "local":
         return Price(Decimal(0), "your own machine")
-    own = overrides(db).get(_name(provider, base)) if db is not None else None
+    own = (_of_workspace.get() if db is None else overrides(db)).get(_name(provider, base))
     if own is not None:
         return Price(own, "entered in this workspace", is_override=True)
     listed = catalogue.base(provider, base)

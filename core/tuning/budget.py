@@ -1,0 +1,130 @@
+"""The month's budget for fine-tuning: what was spent, what running jobs may still cost, and what is left."""
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from core import audit
+from core.database import Database
+from core.errors import ConfigurationError
+from core.tables import workspace_settings
+from core.tuning.protocol import OPEN, Estimate, Obstacle
+
+_KEY = "tuning_budget_usd"
+_MOST = Decimal(10_000_000)
+
+# A month is one of UTC, and a job belongs to the month in which it was sent. Of what was cancelled, or given up while
+# nobody knew whether it had begun, the provider may charge as much as was estimated, until it says what it did charge.
+_SPENT = text("""
+    SELECT coalesce(sum(actual_cost) FILTER (WHERE is_this_month), 0) AS spent,
+           coalesce(sum(most) FILTER (WHERE may_cost), 0) AS reserved,
+           count(*) FILTER (WHERE may_cost AND most IS NULL) AS unknown
+    FROM (
+        SELECT actual_cost, coalesce(estimated_cost_high, estimated_cost) AS most, is_this_month,
+               actual_cost IS NULL AND (state IN :open OR (is_this_month AND submitted_at IS NOT NULL AND
+                   (state IN ('succeeded', 'cancelled') OR error_code = :given_up))) AS may_cost
+        FROM (SELECT *, coalesce(submitted_at, created_at) >= date_trunc('month', now()) AS is_this_month
+              FROM fine_tuning_jobs WHERE state <> 'legacy') AS jobs
+    ) AS counted
+""").bindparams(bindparam("open", expanding=True))
+
+#: The code of a job that was given up while nobody knew whether the provider had begun it.
+GIVEN_UP = "given_up"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Money in US dollars. `monthly_usd` None: there is no limit."""
+
+    monthly_usd: Decimal | None
+    #: What this month's jobs did cost.
+    spent_usd: Decimal
+    #: The most that may still come of jobs that run, or of which the provider has not said what it charged.
+    reserved_usd: Decimal
+    #: Jobs among those of which no price is known: the figures do not hold them.
+    unknown_jobs: int
+
+    @property
+    def left_usd(self) -> Decimal | None:
+        """What is left of the month's budget, 0 at least; None without a limit."""
+        if self.monthly_usd is None:
+            return None
+        return max(self.monthly_usd - self.spent_usd - self.reserved_usd, Decimal(0))
+
+
+def budget(db: Database) -> Budget:
+    """What this month's budget is, and what became of it."""
+    with db.connect() as connection:
+        return budget_in(connection)
+
+
+def budget_in(connection: Connection) -> Budget:
+    """The same inside the caller's transaction."""
+    row = connection.execute(_SPENT, {"open": list(OPEN), "given_up": GIVEN_UP}).one()
+    limit = _limit(connection)
+    return Budget(None if limit is None else Decimal(limit), row.spent, row.reserved, row.unknown)
+
+
+def set_budget(db: Database, usd: Decimal | float | str | None, *, actor: str, reason: str) -> bool:
+    """Allow this much a month, in US dollars; None: without a limit. Whether that changed anything.
+
+    Raises `ConfigurationError` for what is no amount. Jobs that run go on.
+    """
+    wanted = None if usd is None else str(_amount(usd))
+    with db.begin() as connection:
+        lock(connection)
+        before = _limit(connection)
+        if before == wanted:
+            return False
+        new = {"value": wanted or "", "actor": actor, "at": func.now()}
+        connection.execute(
+            insert(workspace_settings).values(key=_KEY, **new).on_conflict_do_update(index_elements=["key"], set_=new)
+        )
+        audit.record(
+            connection, actor=actor, action="setting", subject="setting", subject_id=_KEY,
+            before={"value": before}, after={"value": wanted}, reason=reason, row_count=1,
+        )  # fmt: skip
+    return True
+
+
+def lock(connection: Connection) -> None:
+    """One after another until the end of the transaction: two jobs that fit alone may not fit together."""
+    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"setting {_KEY}", 5))))
+
+
+def obstacle(estimate: Estimate, now: Budget, *, confirmed: bool = False) -> Obstacle | None:
+    """What stands against a job of this estimate; with `confirmed` it is said, and blocks nothing."""
+    if now.monthly_usd is None or now.left_usd is None:
+        return None
+    most = estimate.cost_high if estimate.cost_high is not None else estimate.cost_low
+    if most == 0 or (most is not None and most <= now.left_usd):
+        return None
+    costs = "Nobody knows what this job costs" if most is None else f"This job may cost {dollars(most)}"
+    return Obstacle(
+        "over_budget",
+        f"{costs}; of this month's budget of {dollars(now.monthly_usd)}, {dollars(now.left_usd)} is left.",
+        "Confirm a second time that it may cost this much, raise the budget, or choose less data or fewer epochs.",
+        blocks=not confirmed,
+    )
+
+
+def dollars(usd: Decimal) -> str:
+    """`$1,234.50`; what is less than a cent, with the digits that it has."""
+    return f"${usd:,.2f}" if usd == 0 or usd >= Decimal("0.01") else f"${usd:.6f}".rstrip("0")
+
+
+def _limit(connection: Connection) -> str | None:
+    columns = workspace_settings.c
+    return connection.execute(select(columns.value).where(columns.key == _KEY)).scalar_one_or_none() or None
+
+
+def _amount(usd: Decimal | float | str) -> Decimal:
+    try:
+        amount = Decimal(str(usd))
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not (amount.is_finite() and 0 <= amount <= _MOST):
+        raise ConfigurationError(f"{usd!r} is no budget; write US dollars a month, as in 50 or 99.50.")
+    return amount
