@@ -41,6 +41,9 @@ SETTINGS: tuple[Setting, ...] = (
             "auto", "choice", choices=("auto", "cpu", "cuda"), is_advanced=True),
     Setting("gpus", "GPUs", "Devices that train together; more than one is started by torchrun.",
             1, "integer", 1, 64, is_advanced=True),
+    Setting("threads", "Threads",
+            "Processor threads; 0 takes all. Fewer leave room for others, and another number makes other bytes.",
+            0, "integer", 0, 1024, is_advanced=True),
     Setting("checkpoint_every", "Checkpoint every",
             "Steps between two checkpoints, from which training goes on after a stop or a crash.",
             50, "integer", 1, 100_000, is_advanced=True),
@@ -73,6 +76,7 @@ class Chosen:
     precision: Literal["auto", "float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
     gpus: int
+    threads: int
     checkpoint_every: int
     temperature: float
     quantised: str

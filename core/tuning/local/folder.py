@@ -41,7 +41,7 @@ def job(chosen: Chosen, base: Path, train: Path, validation: Path | None, exampl
         "save_steps": chosen.checkpoint_every,
         "eval_steps": max(1, steps // _EVALUATIONS),
         "log_steps": max(1, steps // _PARTS),
-        "threads": None,
+        "threads": chosen.threads or None,
         "dtype": chosen.precision,
         "device": chosen.device,
         "lora": {

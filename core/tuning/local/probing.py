@@ -100,8 +100,8 @@ def _obstacles(found: dict[str, Any], data: DataFacts, chosen: Chosen) -> Iterat
         lost = f" {dropped:,} of them are left out, because nothing of the answer is left." if dropped else ""
         yield Obstacle(
             "too_long",
-            f"{cut:,} of {found['rows'] + dropped:,} examples of {data.label} are longer than {chosen.max_length:,} tokens; "
-            f"the longest has {found['longest_tokens']:,}; the rest of them is cut off.{lost}",
+            f"{cut:,} of {found['rows'] + dropped:,} examples of {data.label} have more than {chosen.max_length:,} "
+            f"tokens; the longest has {found['longest_tokens']:,}; the rest of them is cut off.{lost}",
             f"Raise the longest example to {found['longest_tokens']:,}, or exclude long ones.",
             blocks=False,
         )

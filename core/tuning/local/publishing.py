@@ -35,7 +35,8 @@ def to_gguf(base_config: Path, adapter: Path, out: Path, *, python: str, tell: T
         raise NotSubmitted(f"{out} is not what was written: its hash is {digest}, not {said.get('sha256')}.")
     return {
         "kind": "adapter", "format": "gguf", "path": str(out), "sha256": digest, "bytes": out.stat().st_size,
-        "base_config": str(base_config), "architecture": said.get("architecture"), "modules": said.get("modules"), "alpha": said.get("alpha"),
+        "base_config": str(base_config),
+        **{name: said.get(name) for name in ("architecture", "modules", "alpha")},
     }  # fmt: skip
 
 

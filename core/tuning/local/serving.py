@@ -32,7 +32,8 @@ def publish(job: JobView, chosen: Chosen, adapter: Mapping[str, Any], config: Pa
         return Published(
             "none", note=_without_base(job.spec.base_model, base.get("digest", ""), base.get("folder", ""))
         )
-    wanted = job.spec.name or f"{job.data.label} {Base.parse(job.spec.base_model).name}"
+    base_name = Base.parse(job.spec.base_model).name.removesuffix(":latest").rpartition("/")[2]
+    wanted = job.spec.name or f"{job.data.label} {base_name}"
     try:
         name = _put(Ollama(job.settings), wanted, tag, adapter, base.get("digest", ""), config, chosen, tell)
     except OllamaAway as away:

@@ -30,8 +30,9 @@ _ADVICE: Mapping[str, str] = {
 }
 
 
-def polled(folder: Path, offset: int, runner: Runner) -> Polled:
-    """What is new since this byte of the events, and what is so now. Raises `ProviderTrouble`."""
+def polled(folder: Path, remote: Mapping[str, Any], runner: Runner) -> Polled:
+    """What is new since the last poll, and what is so now. Raises `ProviderTrouble`."""
+    offset = int(remote.get("offset", 0))
     current = folders.begun(folder)
     if current is None:
         return Polled(
@@ -44,41 +45,34 @@ def polled(folder: Path, offset: int, runner: Runner) -> Polled:
         status = runner.status(folder)
         events, following = runner.events(folder, offset)
         if status.state == "ended" and runner.events(folder, following)[1] == following:
-            return _ended(folder, runner, status, events, following)
+            return _ended(folder, runner, status, _news(folder, remote, events, following))
     except NotSubmitted as refused:
         if refused.passing:
             raise ProviderTrouble(str(refused)) from None
         return Polled("failed", error=str(refused), error_code=refused.code, advice=refused.advice)
     current = folders.begun(folder) or current
-    news = _news(folder, events, following)
+    news = _news(folder, remote, events, following)
     return Polled(
         "queued" if status.state == "waiting" else "running", status.said, _phase(status, current, folder), **news,
         poll_again_s=_SOON_S,
     )  # fmt: skip
 
 
-def _news(folder: Path, events: Sequence[Event], following: int) -> dict[str, Any]:
+def _news(folder: Path, remote: Mapping[str, Any], events: Sequence[Event], following: int) -> dict[str, Any]:
     """Notes and points of new events, and how far they say it is."""
     told = [each for each in events if "max_steps" in each.values]
     last = told[-1].values if told else {}
-    left = next((each.values["seconds_left"] for each in reversed(events) if "seconds_left" in each.values), None)
+    # Not every event says it; what was said last holds until something else is said.
+    lefts = [each.values["seconds_left"] for each in events if "seconds_left" in each.values]
+    left = lefts[-1] if lefts else remote.get("seconds_left")
     return {
         "done_steps": last.get("step"),
         "total_steps": last.get("max_steps"),
-        "seconds_left": left if left is not None else _left_before(folder),
+        "seconds_left": left,
         "notes": list(_notes(folder, events)),
         "points": list(_points(events)),
-        "remote": {"offset": following},
+        "remote": {"offset": following, "seconds_left": left},
     }
-
-
-def _left_before(folder: Path) -> float | None:
-    """What the last event said of the time that is left; one poll without events does not make it unknown."""
-    current = folders.begun(folder)
-    if current is None:
-        return None
-    told = folders.last_of(folder, frozenset({"log"}), current.offset)
-    return told.values.get("seconds_left") if told else None
 
 
 def _points(events: Sequence[Event]) -> Iterator[Point]:
@@ -134,10 +128,10 @@ def _phase(status: Status, current: Begun, folder: Path) -> str:
     return "starting" if said is None else "training" if said.name == "train_begin" else "preparing"
 
 
-def _ended(folder: Path, runner: Runner, status: Status, events: Sequence[Event], following: int) -> Polled:
+def _ended(folder: Path, runner: Runner, status: Status, news: dict[str, Any]) -> Polled:
     current = folders.begun(folder)
     assert current is not None
-    news = _news(folder, events, following)
+    news = {**news, "seconds_left": None, "remote": {**news["remote"], "seconds_left": None}}
     last = folders.last_of(folder, _LAST, current.offset)
     if current.asked == "cancel":
         return Polled("cancelled", status.said, **news)
@@ -174,8 +168,8 @@ def _died(
         return Polled(
             "failed", status.said, **news, error_code="died",
             error=f"The trainer {how}, for the {MOST_DEATHS + 1}th time. The last it printed: {tail or 'nothing'}",
-            advice="If the system ended it for want of memory, choose a smaller batch or base. Trying again goes on from the "
-            "last checkpoint.",
+            advice="If the system ended it for want of memory, choose a smaller batch or base. Trying again goes on "
+            "from the last checkpoint.",
         )  # fmt: skip
     left = folders.checkpoints(folder)
     since = f"goes on from {left[-1].name}" if left else "begins anew"

@@ -84,7 +84,7 @@ class LocalProvider:
             runner = _runner(job)
         except NotSubmitted as refused:  # the cluster's address was taken away meanwhile
             raise ProviderTrouble(f"{refused} {refused.advice}") from None
-        return watching.polled(places.folder_of(job), _offset(job), runner)
+        return watching.polled(places.folder_of(job), job.remote, runner)
 
     def cancel(self, job: JobView) -> str:
         _runner(job).cancel(places.folder_of(job))
