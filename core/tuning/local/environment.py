@@ -1,27 +1,36 @@
 """The Python that has the trainer's packages."""
 
+from collections.abc import Iterator
+
 from core.settings import Settings
+from core.tuning.local.choices import Chosen
 from core.tuning.protocol import NotSubmitted, Obstacle
+from core.tuning.trainer import environment
+
+_INSTALL = "Run `python -m core trainer install`, or press Install the trainer."
 
 
 def python(settings: Settings) -> str:
     """Its path. Raises `NotSubmitted` where there is none."""
-    missing = obstacle(settings)
-    if missing is not None:
-        raise NotSubmitted(missing.sentence, code="no_trainer", advice=missing.remedy)
-    return str(settings.trainer_python)
+    found = environment.status(settings)
+    if found.python is None:
+        is_coming = found.state == "installing"
+        raise NotSubmitted(found.sentence, code="no_trainer", advice=_INSTALL, passing=is_coming)
+    return str(found.python)
 
 
-def obstacle(settings: Settings) -> Obstacle | None:
-    """What is wrong with it, or None."""
-    if settings.trainer_python is None:
-        return Obstacle(
-            "no_trainer", "The trainer's environment is not there.", "Run `python -m core trainer install`."
+def obstacles(settings: Settings, chosen: Chosen) -> Iterator[Obstacle]:
+    """What is wrong with it, and whether it is for what was chosen."""
+    found = environment.status(settings)
+    if found.state == "installing":
+        yield Obstacle("no_trainer", f"The trainer is being installed: {found.sentence}", "Wait until that is done.")
+    elif found.state in ("missing", "broken"):
+        yield Obstacle("no_trainer", found.sentence, _INSTALL)
+    elif found.state == "outdated":  # it can still train what it was made for
+        yield Obstacle("no_trainer", found.sentence, _INSTALL, blocks=False)
+    if chosen.runner == "machine" and chosen.device == "cuda" and found.device == "cpu":
+        yield Obstacle(
+            "setting_wrong",
+            "The device is CUDA, and the trainer was installed for the CPU.",
+            "Choose the CPU, or run `python -m core trainer install --device cuda`.",
         )
-    if not settings.trainer_python.exists():
-        return Obstacle(
-            "no_trainer",
-            f"WHETSTONE_TRAINER_PYTHON is {settings.trainer_python}, which is not there.",
-            "Correct it, or unset it and run `python -m core trainer install`.",
-        )
-    return None

@@ -44,6 +44,10 @@ def device(settings: Settings) -> Path:
     return settings.home.absolute() / "tuning" / "device"
 
 
+#: What makes the environment, and no part of a training.
+_NOT_FOR_JOBS = shutil.ignore_patterns("__pycache__", "environment.py", "packages.py", "lock.txt")
+
+
 def lay_program(folder: Path) -> Path:
     """The trainer's program in the job's own folder: a job goes on with what it began with, also after an update, and
     the machines of a cluster find it."""
@@ -51,7 +55,7 @@ def lay_program(folder: Path) -> Path:
     if not target.exists():
         unfinished = folder / "trainer.part"
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(programs.FOLDER, unfinished, ignore=shutil.ignore_patterns("__pycache__", "environment*"))
+        shutil.copytree(programs.FOLDER, unfinished, ignore=_NOT_FOR_JOBS)
         unfinished.replace(target)
     return target / "train.py"
 

@@ -29,7 +29,8 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Che
     found += _static(base, chosen, data, settings, live=live)
     if not live:
         return Checked(tuple(found), probing.unmeasured(chosen, data, _LATER))
-    looked = _look(base, chosen, settings, is_ready=environment.obstacle(settings) is None)
+    can_run = not any(each.code == "no_trainer" and each.blocks for each in found)
+    looked = _look(base, chosen, settings, can_run=can_run)
     found += looked.obstacles
     if looked.shape is not None:
         found += checks.of_memory(looked.shape, chosen, data)
@@ -41,21 +42,20 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Che
 
 def _static(base: Base, chosen: Chosen, data: DataFacts, settings: Settings, *, live: bool) -> Iterator[Obstacle]:
     yield from checks.of_combination(chosen, data)
-    if missing := environment.obstacle(settings):
-        yield missing
+    yield from environment.obstacles(settings, chosen)
     if chosen.runner == "ray":
         yield from checks.of_ray(chosen, settings, live=live)
     if base.kind == "folder":
         yield from checks.of_folder(base)
 
 
-def _look(base: Base, chosen: Chosen, settings: Settings, *, is_ready: bool) -> Looked:
+def _look(base: Base, chosen: Chosen, settings: Settings, *, can_run: bool) -> Looked:
     """At the base, where it is."""
     if base.kind == "ollama":
         return checks.of_ollama(base, chosen, settings)
     shape = bases.shape_of(base, None, places.store(settings, chosen.runner))
     more = list(_of_serving(chosen, settings))
-    if base.kind == "hub" and shape is None and is_ready:
+    if base.kind == "hub" and shape is None and can_run:
         try:
             seen = bases.look_at_hub(base, python=environment.python(settings))
         except NotSubmitted as refused:

@@ -1,7 +1,7 @@
 """A tiny base that chats, an Ollama that answers from its weights, and the Pythons that can train and serve.
 
-WHETSTONE_TEST_TRAINER and WHETSTONE_TEST_LLAMA name Pythons with the trainer's packages, and with `xllamacpp` and `gguf`;
-without them the Python of the tests is tried.
+WHETSTONE_TEST_TRAINER and WHETSTONE_TEST_LLAMA name Pythons with the trainer's packages, and with `xllamacpp` and
+`gguf`; without them the Python of the tests is tried.
 """
 
 import json
@@ -43,7 +43,7 @@ def _python(setting: str, *modules: str) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(trainer_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny chat model, in Hugging Face's form (`base/`) and as one file (`tiny.gguf`), and with chats."""
+    """A tiny chat model, in Hugging Face's form (`base/`) and as one file (`tiny.gguf`), and chats to teach it."""
     folder = tmp_path_factory.mktemp("tiny") / "made"
     make = HERE.parent.parent / "trainer" / "make_tiny.py"
     _run(trainer_python, make, folder, "400")

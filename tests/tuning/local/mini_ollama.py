@@ -1,8 +1,8 @@
 """A stand-in for an Ollama server whose models really answer: llama.cpp, through `xllamacpp`, with what was uploaded.
 
-Run as a program of its own: `python mini_ollama.py STORE PORT` prints its address (PORT 0: any that is free), and serves
-until its standard input ends. What it checks of a file, a name and a `create`, and in which words it refuses, follows the
-source of Ollama 0.33. What it holds in `STORE` is there again after a restart.
+Run as a program of its own: `python mini_ollama.py STORE PORT` prints its address (PORT 0: any that is free), and
+serves until its standard input ends. What it checks of a file, a name and a `create`, and in which words it refuses,
+follows the source of Ollama 0.33. What it holds in `STORE` is there again after a restart.
 """
 
 import hashlib
@@ -124,7 +124,9 @@ def to_q8_0(path: Path) -> bytes:
         if name.startswith("GGUF.") or name in ("general.architecture", "general.file_type"):
             continue
         kind = field.types[0]
-        writer.add_key_value(name, field.contents(), kind, field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None)
+        writer.add_key_value(
+            name, field.contents(), kind, field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
+        )
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
     for tensor in source.tensors:
         if len(tensor.shape) == 2 and tensor.shape[0] % 32 == 0:

@@ -40,7 +40,9 @@ def main(base: Path, out: Path) -> None:
             tensor = interleaved(tensor, config["num_attention_heads"])
         elif name.endswith("k_proj.weight"):
             tensor = interleaved(tensor, config["num_key_value_heads"])
-        writer.add_tensor(names.get_name(name, try_suffixes=(".weight",)), np.ascontiguousarray(tensor))
+        called = names.get_name(name, try_suffixes=(".weight",))
+        assert called
+        writer.add_tensor(called, np.ascontiguousarray(tensor))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
