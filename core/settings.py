@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     ray_token: SecretStr | None = Field(default=None, validation_alias="RAY_AUTH_TOKEN")
     #: Python with the trainer's packages on the machines of the cluster.
     ray_python: str | None = Field(default=None, validation_alias="WHETSTONE_RAY_PYTHON")
+    #: Folder on storage that the cluster's machines see under the same path; none: WHETSTONE_HOME is on such.
+    ray_folder: Path | None = Field(default=None, validation_alias="WHETSTONE_RAY_FOLDER")
     #: Google Cloud: where Gemini is tuned, and the bucket for its data. Credentials are the machine's own (ADC).
     google_project: str | None = Field(default=None, validation_alias="GOOGLE_CLOUD_PROJECT")
     google_location: str | None = Field(default=None, validation_alias="GOOGLE_CLOUD_LOCATION")

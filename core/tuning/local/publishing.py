@@ -1,0 +1,133 @@
+"""From an adapter to a model that Ollama answers with: one GGUF file, put on the untouched base, and asked once."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.tuning.local import programs, shapes
+from core.tuning.local.ollama import Ollama, Shown
+from core.tuning.protocol import NotSubmitted, Tell
+
+#: What a name in Ollama can hold; it takes up to 80 characters.
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
+_LONGEST_NAME = 60
+_MOST_NUMBERS = 1_000
+_PROMPT = "Hello."
+
+#: What has to be the same for an adapter to fit, by the words of config.json and of GGUF.
+_FITS: Mapping[str, str] = {
+    "num_hidden_layers": "block_count", "hidden_size": "embedding_length", "intermediate_size": "feed_forward_length",
+    "num_attention_heads": "attention.head_count", "num_key_value_heads": "attention.head_count_kv",
+}  # fmt: skip
+
+
+def to_gguf(base_config: Path, adapter: Path, out: Path, *, python: str, tell: Tell) -> dict[str, Any]:
+    """The adapter as one GGUF file; an artefact of the model. Raises `NotSubmitted`."""
+    tell("converting the adapter", None)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    said = programs.run(
+        python, "to_gguf.py", base_config, adapter, out, told=lambda _: tell("converting the adapter", None)
+    )
+    digest = sha256(out)
+    if digest != said.get("sha256"):
+        raise NotSubmitted(f"{out} is not what was written: its hash is {digest}, not {said.get('sha256')}.")
+    return {
+        "kind": "adapter", "format": "gguf", "path": str(out), "sha256": digest, "bytes": out.stat().st_size,
+        "base_config": str(base_config),
+        **{name: said.get(name) for name in ("architecture", "modules", "alpha")},
+    }  # fmt: skip
+
+
+def name_of(wanted: str) -> str:
+    """What a model is called in Ollama: lower case, no blanks, and with a tag, so that nobody has to guess one."""
+    plain = _NOT_IN_NAMES.sub("-", wanted.lower()).strip("-._")[:_LONGEST_NAME].strip("-._")
+    return f"{plain or 'whetstone'}:latest"
+
+
+def free_name(ollama: Ollama, wanted: str, adapter: str) -> str:
+    """This name, or one with a number: the first that is free, or has this very adapter and so is ours from before."""
+    plain = name_of(wanted).removesuffix(":latest")
+    for number in range(1, _MOST_NUMBERS):
+        name = f"{plain}:latest" if number == 1 else f"{plain}-{number}:latest"
+        shown = ollama.show(name)
+        if shown is None or shown.adapters == (adapter,):
+            return name
+    raise NotSubmitted(f"Ollama has {_MOST_NUMBERS} models called {plain}; choose another name.")
+
+
+def publish(
+    ollama: Ollama,
+    name: str,
+    *,
+    base: Shown,
+    file: Path,
+    digest: str,
+    parameters: Mapping[str, Any],
+    quantise: str | None = None,
+    tell: Tell = lambda _what, _share: None,
+) -> None:
+    """Make the model and ask it once; one that cannot answer is removed again. Raises `NotSubmitted`."""
+    tell("giving the adapter to Ollama", None)
+    ollama.take_blob(file, digest)
+    tell("making the model in Ollama", None)
+    ollama.create(name, base=base.name, adapter=digest, parameters=parameters, quantise=quantise)
+    shown = ollama.show(name)
+    if shown is None or shown.adapters != (digest,):
+        raise NotSubmitted(
+            f"Ollama made {name}, but shows it without the adapter; look at `ollama show {name} --modelfile`."
+        )
+    tell("asking the model", None)
+    try:
+        ollama.ask(name, _PROMPT)
+    except NotSubmitted as refused:
+        ollama.delete(name)
+        raise NotSubmitted(
+            f"Ollama cannot answer with the adapter on {base.name}: {refused}",
+            code="smoke",
+            advice="The base in Ollama is probably not the one that was trained; fetch that one, and press Serve.",
+        ) from None
+
+
+def base_to_serve_on(ollama: Ollama, tag: str, *, digest: str, config: Path) -> Shown:
+    """The base in Ollama, when it is there, untouched, and still the one that was trained. Raises `NotSubmitted`."""
+    shown = ollama.show(tag)
+    if shown is None:
+        raise NotSubmitted(
+            f"Ollama has no {tag}.", code="base_missing", advice=f"Get it with `ollama pull {tag}`, and press Serve."
+        )
+    if shown.adapters:
+        raise NotSubmitted(
+            f"{tag} has an adapter already, and a second one would be put on top of it.",
+            code="base_missing",
+            advice="Name the model it was made from.",
+        )
+    if digest.startswith("sha256:") and shown.digest and shown.digest != digest:
+        raise NotSubmitted(
+            f"{tag} is another model now than the one that was trained on.",
+            code="base_missing",
+            advice=f"Bring back the former one ({digest[:19]}…) under the name {tag}, and press Serve.",
+        )
+    if differing := _differing(shown, config):
+        raise NotSubmitted(
+            f"{tag} is not the base that was trained: {differing}.",
+            code="base_missing",
+            advice="Name a model of Ollama with the same weights.",
+        )
+    return shown
+
+
+def _differing(shown: Shown, config: Path) -> str:
+    """What does not fit, or "". Whether the weights are the same is not seen in this."""
+    trained, kind = shapes.config_in(config) or {}, shown.architecture
+    for ours, theirs in _FITS.items():
+        here, there = trained.get(ours), shown.facts.get(f"{kind}.{theirs}")
+        if isinstance(here, int) and isinstance(there, int) and here != there:
+            return f"{ours.replace('_', ' ')} is {there} there and {here} here"
+    return ""
+
+
+def sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,132 @@
+"""A tiny base that chats, an Ollama that answers from its weights, and the Pythons that can train and serve.
+
+WHETSTONE_TEST_TRAINER and WHETSTONE_TEST_LLAMA name Pythons with the trainer's packages, and with `xllamacpp` and
+`gguf`; without them the Python of the tests is tried.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ollama
+import pytest
+
+from core.settings import Settings
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def trainer_python() -> Path:
+    """A Python that can train."""
+    return _python("WHETSTONE_TEST_TRAINER", "torch", "transformers", "peft", "trl", "gguf")
+
+
+@pytest.fixture(scope="session")
+def llama_python() -> Path:
+    """A Python that can serve."""
+    return _python("WHETSTONE_TEST_LLAMA", "xllamacpp", "gguf")
+
+
+def _python(setting: str, *modules: str) -> Path:
+    python = os.environ.get(setting, sys.executable)
+    found = f"import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, {modules!r})))"
+    if subprocess.run([python, "-c", found], capture_output=True, check=False).returncode:
+        pytest.skip(f"{python} has not all of {', '.join(modules)}; name one that has by {setting}")
+    return Path(python)
+
+
+@pytest.fixture(scope="session")
+def tiny(trainer_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny chat model, in Hugging Face's form (`base/`) and as one file (`tiny.gguf`), and chats to teach it."""
+    folder = tmp_path_factory.mktemp("tiny") / "made"
+    make = HERE.parent.parent / "trainer" / "make_tiny.py"
+    _run(trainer_python, make, folder, "400")
+    _run(trainer_python, HERE / "tiny_gguf.py", folder / "base", folder / "tiny.gguf")
+    return folder
+
+
+def _run(python: Path, *arguments: str | Path) -> None:
+    done = subprocess.run([python, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def chats(tiny: Path, *parts: str) -> list[dict[str, Any]]:
+    """The chats of these parts."""
+    return [json.loads(line) for part in parts for line in (tiny / f"{part}.jsonl").read_text().splitlines()]
+
+
+@dataclass
+class Standing:
+    """The stand-in for Ollama. What it was given is there again when it is started anew."""
+
+    python: Path
+    store: Path
+    port: int = 0
+    address: str = ""
+    _process: subprocess.Popen[str] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Serve, at the same address as before."""
+        self._process = subprocess.Popen(
+            [self.python, HERE / "mini_ollama.py", self.store, str(self.port)], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        words = next((line.split() for line in self._process.stdout if line.startswith("address ")), None)
+        assert words, "the stand-in did not start"
+        self.address = words[1]
+        self.port = int(self.address.rpartition(":")[2])
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    @property
+    def client(self) -> ollama.Client:
+        return ollama.Client(host=self.address, trust_env=False)
+
+    def add(self, name: str, file: Path) -> None:
+        """A model of a GGUF file, as `ollama create` makes it."""
+        client = self.client
+        client.create(model=name, files={file.name: client.create_blob(file)})
+
+    def right(self, model: str, rows: list[dict[str, Any]]) -> int:
+        """How many of these chats it answers exactly as they are."""
+        client = self.client
+        return sum(self.says(model, row["messages"][:-1], client) == row["messages"][-1]["content"] for row in rows)
+
+    def says(self, model: str, messages: list[dict[str, str]], client: ollama.Client | None = None) -> str:
+        options = {"temperature": 0, "num_predict": 12}
+        said = (client or self.client).chat(model=model, messages=messages, options=options)
+        return (said.message.content or "").strip()
+
+
+@pytest.fixture
+def standing(llama_python: Path, tmp_path: Path) -> Iterator[Standing]:
+    """An Ollama without models."""
+    standing = Standing(llama_python, tmp_path / "ollama")
+    standing.start()
+    yield standing
+    standing.stop()
+
+
+@pytest.fixture
+def served(standing: Standing, tiny: Path) -> Standing:
+    """An Ollama with the model `tiny`."""
+    standing.add("tiny", tiny / "tiny.gguf")
+    return standing
+
+
+def settings_with(home: Path, **values: Any) -> Settings:
+    """Settings of this test alone, whatever the environment says."""
+    usual = {"WHETSTONE_HOME": home, "OLLAMA_HOST": "http://127.0.0.1:9"}
+    absent = dict.fromkeys(("RAY_ADDRESS", "RAY_AUTH_TOKEN", "WHETSTONE_RAY_PYTHON", "WHETSTONE_RAY_FOLDER"))
+    return Settings(_env_file=None, **{**absent, **usual, **values})  # pyright: ignore[reportCallIssue]
