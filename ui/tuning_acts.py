@@ -37,12 +37,8 @@ def draw(db: Database, job: Job, where: str) -> None:
         if job.is_open and job.state != "cancelling":
             _button("Cancel", "cancel", key, ":material/cancel:", lambda: ask_cancel(db, job),
                     waits=job.wants == "cancel")  # fmt: skip
-        if can_retry(job):
+        if jobs.can_retry(job):
             _button("Retry, free", "retry", key, ":material/replay:", lambda: retry(db, job), first=True)
-
-
-def can_retry(job: Job) -> bool:
-    return job.state in ("failed", "expired") and able(job).retries_free
 
 
 def stop(db: Database, job: Job) -> None:
@@ -55,9 +51,8 @@ def resume(db: Database, job: Job) -> None:
 
 def retry(db: Database, job: Job) -> None:
     def act() -> None:
-        new = jobs.retry(db, job.id, actor=session.actor(), reason=REASON)
-        messages.done(f"Job {new.id} goes on with what job {job.id} left." if new.id != job.id
-                      else f"Job {job.id} is tried again.")  # fmt: skip
+        jobs.retry(db, job.id, actor=session.actor(), reason=REASON)
+        messages.done(f"Job {job.id} is tried again. That costs nothing.")
 
     messages.attempt(act)
 

@@ -1,6 +1,5 @@
 """Versions to train on, and jobs in every state, for the tests of the fine-tuning page."""
 
-from pathlib import Path
 from typing import Any
 
 from core.database import Database
@@ -9,9 +8,9 @@ from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
 from core.examples.filters import Filter
-from core.settings import settings
 from core.tables import tuning_jobs, tuning_metrics
 from core.tuning import jobs
+from core.tuning.engine import Engine
 from core.tuning.jobs import Job
 from core.tuning.protocol import ProviderId, Spec, State
 from tests.served import add
@@ -58,5 +57,19 @@ def curve(db: Database, job_id: int, steps: int = 5, **more: float) -> None:
         connection.execute(tuning_metrics.insert(), rows)
 
 
-def home() -> Path:
-    return settings().home
+def driven(
+    db: Database,
+    job: Job,
+    *,
+    until: State | None = None,
+    steps: int | None = None,
+    needs_person: bool = False,
+) -> Job:
+    """Advanced by the engine until it is in this state, has done so many steps, or waits for a person."""
+    engine = Engine(db)
+    for _ in range(60):
+        job = jobs.get(db, job.id)
+        if job.state == until or (steps is not None and job.done_steps == steps) or (needs_person and job.needs_person):
+            return job
+        engine.advance(job.id, anytime=True)
+    raise AssertionError(f"job {job.id} stays {job.state}, {job.done_steps} steps done: {job.error}")
