@@ -21,6 +21,6 @@ from core.tuning.verbs import (
 
 __all__ = [
     "FINISHING", "SEARCHES", "Event", "Job", "Page", "Wants", "archive", "can_retry", "cancel", "counts", "create",
-    "events", "get", "give_up", "look_again", "newest_events", "open_jobs", "page", "resume", "retry", "stop", "submit_again",
-    "unarchive", "version",
+    "events", "get", "give_up", "look_again", "newest_events", "open_jobs", "page", "resume", "retry", "stop",
+    "submit_again", "unarchive", "version",
 ]  # fmt: skip
