@@ -1,6 +1,7 @@
 """Whether this process can work: for a person, a script, or whatever restarts it."""
 
 import tomllib
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ def health() -> JSONResponse:
         return refused(503, "The database does not answer.", error="DatabaseUnavailable", data=state)
     background = RUNNING.background
     state["background"] = None if background is None else _shown(background.snapshot())
+    poller = RUNNING.poller
+    state["tuning"] = None if poller is None else asdict(poller.snapshot())
     return answer(state)
 
 

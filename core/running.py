@@ -9,6 +9,7 @@ from core.embedded import EmbeddedPostgres
 from core.migrations import migrate
 from core.orchestrator.registry import registry as agents_registry
 from core.settings import settings
+from core.tuning.poller import Poller
 from core.workspaces import list_workspaces
 
 
@@ -20,6 +21,7 @@ class Running:
         self._database: Database | None = None
         self._background: Background | None = None
         self._worker: Worker | None = None
+        self._poller: Poller | None = None
         self._works = False
 
     def start(self) -> None:
@@ -42,6 +44,8 @@ class Running:
         if settings().workers:
             self._worker = Worker(database, agents_registry(), threads=settings().workers)
             self._worker.start()
+        self._poller = Poller(database, settings=settings())
+        self._poller.start()
 
     def _opened(self) -> Database:
         """The database, and every workspace in it brought to the form this version needs."""
@@ -64,16 +68,23 @@ class Running:
         """The worker of this process; None while this process only looks, and where WHETSTONE_WORKERS is 0."""
         return self._worker
 
+    @property
+    def poller(self) -> Poller | None:
+        """What looks after fine-tuning jobs in this process; None while this process only looks."""
+        return self._poller
+
     def close(self) -> None:
         """Stop working and let go of every connection. The next call opens again, with the settings of that moment."""
         with self._lock:
             if self._worker is not None:
                 self._worker.stop()
+            if self._poller is not None:
+                self._poller.stop()
             if self._background is not None:
                 self._background.stop()
             if self._database is not None:
                 self._database.close()
-            self._worker = self._background = self._database = None
+            self._worker = self._poller = self._background = self._database = None
 
     def stop(self) -> None:
         """Close for good, and stop the embedded server unless another program uses it."""

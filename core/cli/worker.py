@@ -11,6 +11,7 @@ from core.cli import AsJson, command, database, show
 from core.commands.worker import Worker
 from core.migrations import migrate
 from core.orchestrator.registry import registry as agents_registry
+from core.tuning.poller import Poller
 from core.workspaces import list_workspaces
 
 Agents = Annotated[str, typer.Option("--agents", help="Only commands of these agents, separated by commas.")]
@@ -20,7 +21,7 @@ Where = Annotated[str, typer.Option("--workspace", help="Only this workspace; al
 
 @command("worker")
 def worker(agents: Agents = "", threads: Threads = 2, workspace: Where = "", as_json: AsJson = False) -> None:
-    """Work on commands until Ctrl+C or SIGTERM; on any machine with the same DATABASE_URL."""
+    """Work on commands, and look after fine-tuning, until Ctrl+C or SIGTERM; on any machine with the DATABASE_URL."""
     # What happens goes to stderr: stdout is for the answer.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     db = database()
@@ -37,7 +38,15 @@ def worker(agents: Agents = "", threads: Threads = 2, workspace: Where = "", as_
     if not as_json:
         sys.stdout.write(f"{working.name} works for {', '.join(working.agents) or 'no agent'}; Ctrl+C stops it.\n")
         sys.stdout.flush()
-    done = working.run()
+    # Who works for some agents only was started for them.
+    poller = None if chosen else Poller(db, workspaces=[workspace] if workspace else None)
+    if poller is not None:
+        poller.start()
+    try:
+        done = working.run()
+    finally:
+        if poller is not None:
+            poller.stop()
     show(
         asdict(done),
         as_json=as_json,

@@ -58,8 +58,9 @@ class Hands:
 class Places:
     """The workspaces that a worker looks at: those it was given, or all there are."""
 
-    def __init__(self, db: Database, only: Sequence[str] | None) -> None:
-        self._db = db
+    def __init__(self, db: Database, only: Sequence[str] | None, *, table: str = "command_events") -> None:
+        """`table`: only workspaces new enough to have it."""
+        self._db, self._table = db, table
         self._only = None if only is None else list(only)
         self._names: list[str] = []
         self._read_at = -_LIST_S
@@ -67,7 +68,7 @@ class Places:
     def now(self) -> list[Database]:
         """The workspaces; a new one is found after a few seconds."""
         if time.monotonic() - self._read_at >= _LIST_S:
-            names = workspaces.with_table(self._db, "command_events")
+            names = workspaces.with_table(self._db, self._table)
             self._names = names if self._only is None else [name for name in names if name in self._only]
             self._read_at = time.monotonic()
         return self.known()

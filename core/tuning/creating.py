@@ -46,7 +46,7 @@ def create(
         raise _refused(found)
     _refuse_name(spec.name)
     is_on_a_machine = providers(spec.provider).capabilities.is_on_a_machine
-    host = places.machine(settings.home) if is_on_a_machine else None
+    host = places.bind_machine(settings.home) if is_on_a_machine else None
     try:
         with db.begin() as connection:
             audit.acting(connection, actor=actor, reason=reason)

@@ -78,9 +78,9 @@ class Engine:
         self._beats.add(holds)
         return holds
 
-    def until_next(self, *, leads: bool) -> float | None:
+    def until_next(self, *, leads: bool, slow: bool) -> float | None:
         """Seconds until the next job is due, negative for one that is; None: there is none."""
-        return leases.until_next(self.db, host=self._host, leads=leads)
+        return leases.until_next(self.db, host=self._host, leads=leads, slow=slow)
 
     def let_go(self, holds: list[Hold]) -> None:
         """Give back jobs nothing was done with."""

@@ -56,7 +56,7 @@ _CLAIM_ONE = text(f"""
 # Of what somebody holds nothing is said: it is looked at again soon enough should its owner be gone.
 _NEXT = text(f"""
     SELECT extract(epoch FROM poll_at - now()) FROM fine_tuning_jobs
-    WHERE state IN ({_OPEN}) AND (lease_until IS NULL OR lease_until < now()) AND {_MINE}
+    WHERE state IN ({_OPEN}) AND (lease_until IS NULL OR lease_until < now()) AND {_MINE} AND (:slow OR NOT {_SLOW})
     ORDER BY poll_at LIMIT 1
 """)
 
@@ -99,6 +99,11 @@ class Hold:
     token: UUID
     #: Set by a heartbeat that found the token gone.
     lost: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether its next step may take minutes: an upload, a submission, or making the result usable."""
+        return self.job.state in ("validating", "uploading", "submitting") or self.job.is_finishing
 
     def write(
         self,
@@ -178,10 +183,10 @@ def claim_one(
     return None if row is None else _hold(db, row)
 
 
-def until_next(db: Database, *, host: str, leads: bool) -> float | None:
+def until_next(db: Database, *, host: str, leads: bool, slow: bool) -> float | None:
     """Seconds until the next job is due, negative for one that is; None: there is none. One look into an index."""
     with db.connect() as connection:
-        found = connection.execute(_NEXT, {"host": host, "leads": leads}).scalar_one_or_none()
+        found = connection.execute(_NEXT, {"host": host, "leads": leads, "slow": slow}).scalar_one_or_none()
     return None if found is None else float(found)
 
 

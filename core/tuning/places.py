@@ -30,16 +30,24 @@ def of_facts(home: Path) -> Path:
 
 
 def machine(home: Path) -> str:
-    """The name of this machine, as jobs remember it.
+    """The name of this machine, as jobs remember it: the one it had when the first of them was bound to it.
 
-    It is the one it had when it was first asked for: a container has another name after every update, while what its
-    jobs left on disk stays where it was.
+    A container has another name after every update, while what its jobs left on disk stays where it was.
     """
+    try:
+        return (home / "tuning" / "machine").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return socket.gethostname()
+
+
+def bind_machine(home: Path) -> str:
+    """The name of this machine, which from now on it keeps."""
+    name = machine(home)
     file = _made(home / "tuning") / "machine"
     if not file.exists():
         with replacing(file) as out:
-            out.write(socket.gethostname().encode())
-    return file.read_text(encoding="utf-8").strip()
+            out.write(name.encode())
+    return name
 
 
 @contextmanager
