@@ -149,6 +149,21 @@ def _need(is_so: bool, message: str, status: int = 400) -> None:
         raise Refused(status, message)
 
 
+def _without_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The conversation. A system prompt stands first, and is never empty."""
+    if messages and messages[0]["role"] == "system":
+        _need(bool(messages[0]["content"]), "messages[0].content")
+        return messages[1:]
+    return messages
+
+
+def _is_conversation(turns: list[dict[str, Any]], assistant: str = "assistant") -> bool:
+    """Whether user and assistant take turns, and the user has the first and the last word."""
+    return len(turns) % 2 == 1 and [each["role"] for each in turns] == ["user", assistant] * (len(turns) // 2) + [
+        "user"
+    ]
+
+
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
     """Every schema inside a schema."""
     if isinstance(schema, dict):
@@ -176,7 +191,7 @@ class OpenAI(FakeProvider):
         own = body["model"].startswith(("gpt-", "ft:gpt-"))
         _need(not (own and "max_tokens" in body), "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.")
         _need(own or not {"store", "max_completion_tokens"} & set(body), "Unrecognized request argument")
-        _need([each["role"] for each in body["messages"]] == ["system", "user"], "messages")
+        _need(_is_conversation(_without_system(body["messages"])), "messages")
         _need(
             all(isinstance(each["content"], str) and set(each) == {"role", "content"} for each in body["messages"]),
             "content",
@@ -240,7 +255,8 @@ class Anthropic(FakeProvider):
             body, {"model", "system", "messages", "max_tokens", "output_config"}, "body: Extra inputs are not permitted"
         )
         _need(isinstance(body["max_tokens"], int) and body["max_tokens"] > 0, "max_tokens")
-        _need([each["role"] for each in body["messages"]] == ["user"], "messages: first message must use the user role")
+        _need(_is_conversation(body["messages"]), "messages: first message must use the user role")
+        _need(body.get("system", "x") != "", "system: text content blocks must be non-empty")
         if "output_config" in body:
             form = body["output_config"]["format"]
             _need(set(form) == {"type", "schema"} and form["type"] == "json_schema", "output_config.format")
@@ -301,7 +317,7 @@ class Gemini(FakeProvider):
         _only(
             body["generationConfig"], {"maxOutputTokens", "responseMimeType", "responseJsonSchema"}, "generation_config"
         )
-        _need([part["role"] for part in body["contents"]] == ["user"], "contents")
+        _need(_is_conversation(body["contents"], assistant="model"), "contents")
         if "responseJsonSchema" in body["generationConfig"]:
             _need(body["generationConfig"]["responseMimeType"] == "application/json", "response mime type")
             for node in _nodes(body["generationConfig"]["responseJsonSchema"]):
@@ -350,7 +366,7 @@ class Ollama(FakeProvider):
         _need("think" not in body, "think")
         _need(not body.get("tools"), "tools")
         _need(set(body["options"]) == {"num_predict", "num_ctx"}, "options")
-        _need([each["role"] for each in body["messages"]] == ["system", "user"], "messages")
+        _need(_is_conversation(_without_system(body["messages"])), "messages")
         _need(isinstance(body.get("format", {}), dict), "invalid format")
 
     def error(self, status: int, message: str) -> Any:

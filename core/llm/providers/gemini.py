@@ -25,7 +25,7 @@ def ask(question: Question, access: Access, timeout_s: float) -> Reply:
         # vertexai=False: the environment may say otherwise for other programs, and a key does not open that service.
         with genai.Client(api_key=access.key.get_secret_value(), vertexai=False, http_options=options) as client:
             answer = client.models.generate_content(
-                model=question.model.name, contents=question.prompt, config=_config(question)
+                model=question.model.name, contents=_contents(question), config=_config(question)
             )
     except errors.APIError as error:
         raise failures.of_status(
@@ -38,11 +38,21 @@ def ask(question: Question, access: Access, timeout_s: float) -> Reply:
     return _reply(answer)
 
 
+def _contents(question: Question) -> list[Any]:
+    """The conversation; the API's word for the assistant is model."""
+    from google.genai import types
+
+    return [
+        types.Content(role="user" if role == "user" else "model", parts=[types.Part(text=text)])
+        for role, text in question.conversation
+    ]
+
+
 def _config(question: Question) -> Any:
     from google.genai import types
 
     config = types.GenerateContentConfig(
-        system_instruction=question.system,
+        system_instruction=question.system or None,
         max_output_tokens=question.max_tokens,
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
     )
