@@ -90,7 +90,7 @@ def _need(reason: str) -> None:
 
 
 def _title(base: tuple[ProviderId, str]) -> str:
-    return f"{tuning_words.provider(base[0]).partition(' · ')[0]}: {tuning_words.base(*base).partition(' · ')[0]}"
+    return f"{tuning_words.short(base[0])}: {tuning_words.base(*base).partition(' · ')[0]}"
 
 
 def _split(name: str) -> tuple[ProviderId, str]:

@@ -97,7 +97,7 @@ def _obstacle(each: Obstacle) -> None:
 
 
 def _estimate(estimate: Estimate, left: Budget, *, costs_money: bool) -> None:
-    with st.grid(4, min_column_width=150):
+    with st.grid(4, min_column_width=190):
         cost = tuning_words.money_range(estimate.cost_low, estimate.cost_high) if costs_money else "$0"
         st.metric("Cost, estimated", cost, border=True, height="stretch")
         st.metric("Tokens to train on", "not known" if estimate.tokens is None else f"{estimate.tokens:,}", border=True,

@@ -60,7 +60,8 @@ def _draw() -> None:
         job = _read(db, asked)
         seen = signature(job)
         _head(db, job)
-        view = st.pills("View", list(_VIEWS), default="Curve", required=True, key=_VIEW, label_visibility="collapsed")
+        first = "Events" if job.state in ("failed", "blocked", "expired") else "Curve"
+        view = st.pills("View", list(_VIEWS), default=first, required=True, key=_VIEW, label_visibility="collapsed")
         _VIEWS[view or "Curve"](db, job)
         if job.is_open:
             _watch(asked, seen)

@@ -40,7 +40,7 @@ def _running(db: Database, found: Sequence[Job]) -> None:
         return
     st.subheader(f"Running: {count(len(found), 'job')}", anchor=False)
     curves = series.of(db, [job.id for job in found[:_SHOWN]])
-    for job in sorted(found[:_SHOWN], key=lambda job: not job.needs_person):
+    for job in sorted(found[:_SHOWN], key=lambda job: (not job.needs_person, job.state != "running")):
         with st.container(border=True, key=f"tuning_job_{job.id}"):
             _one(db, job, Line(tuning_words.name(job), curves.get(job.id, {})))
     if len(found) > _SHOWN:
@@ -56,12 +56,25 @@ def _one(db: Database, job: Job, line: Line) -> None:
     if not job.needs_person:
         progress(job, line)
     tuning_acts.draw(db, job, "page")
+    happened = jobs.newest_events(db, job.id, limit=_EVENTS)
+    if not has_curve(line):
+        _happened(happened)
+        return
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        curve(line, f"tuning_curve_{job.id}")
+        tuning_charts.draw(tuning_charts.one(line, "loss"), key=f"tuning_curve_{job.id}",
+                           alt=f"Loss by training step: {_ends(line)}.")  # fmt: skip
     with right:
-        st.markdown("**Events, newest first**")
-        lines(jobs.newest_events(db, job.id, limit=_EVENTS))
+        _happened(happened)
+
+
+def _happened(events: Sequence[Event]) -> None:
+    st.markdown("**Events, newest first**")
+    lines(events)
+
+
+def has_curve(line: Line) -> bool:
+    return bool(line.series.get("loss") or line.series.get("val_loss"))
 
 
 def badge(job: Job) -> None:
@@ -92,19 +105,11 @@ def progress(job: Job, line: Line) -> None:
             label = {"loss": "train loss ", "val_loss": "validation loss "}.get(name, "")
             number = f"{values[-1][1]:,.0f}" if unit else f"{values[-1][1]:.4g}"
             parts.append(f"{label}{number}{unit}")
+    now = [f"Now: {' · '.join(parts)}"] if parts else []
     if job.provider_status:
-        parts.append(f"the provider says: {shortened(job.provider_status, 120)}")
-    if parts:
-        st.text("Now: " + " · ".join(parts))
-
-
-def curve(line: Line, key: str) -> None:
-    if not line.series.get("loss") and not line.series.get("val_loss"):
-        st.markdown("**Loss**")
-        st.text("No value yet; the curve begins with the first logged step.")
-        return
-    tuning_charts.draw(tuning_charts.one(line, "loss"), key=key,
-                       alt=f"Loss by training step: {_ends(line)}.")  # fmt: skip
+        now.append(f"{tuning_words.short(job.provider)} says: {shortened(job.provider_status, 160)}")
+    if now:
+        st.text("\n".join(now))
 
 
 def _ends(line: Line) -> str:

@@ -12,7 +12,7 @@ from core.datasets.versions import DatasetVersion
 from core.errors import WhetstoneError
 from core.orchestrator import executions
 from core.settings import settings
-from core.tuning import catalogue, jobs, preflight, registry
+from core.tuning import catalogue, deployments, jobs, preflight, registry
 from core.tuning.catalogue import ProviderFacts
 from core.tuning.protocol import OPEN, Capabilities, Checked, Obstacle, Provider, ProviderId, Spec
 
@@ -59,8 +59,11 @@ def way(db: Database, dataset: DatasetVersion, provider_id: ProviderId) -> Way:
 
 def in_use(db: Database) -> tuple[str, str]:
     """The model that plans and writes, and what it is."""
-    model = executions.planner_model(db)
-    return ("built-in planner", "no model") if model is None else (str(model), "set by hand")
+    deployed = deployments.current(db)
+    if deployed is not None:
+        return deployed.model_name, {"base": "base model", "tuned": "tuned model"}.get(deployed.kind, deployed.kind)
+    by_hand = executions.planner_model(db)
+    return ("Built-in", "rules, no model") if by_hand is None else (str(by_hand), "set by hand")
 
 
 def forget() -> None:

@@ -49,7 +49,7 @@ def _spent(found: Budget) -> None:
 def _model(db: Database) -> None:
     name, below = in_use(db)
     st.metric("Model in use", plain(shortened(name, 40)), plain(below), delta_color="off", delta_arrow="off",
-              border=True, height="stretch", help="What the orchestrator plans and writes with.")  # fmt: skip
+              border=True, height="stretch", help=f"What plans and writes now: {plain(name)}.")  # fmt: skip
 
 
 def _also(found: Budget) -> str:

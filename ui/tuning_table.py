@@ -117,7 +117,7 @@ def _grid(rows: Sequence[Job]) -> None:
             selection_default={"selection": {"rows": positions}},
             column_config=_columns(open_row),
             placeholder="–",
-            alt="Jobs: state, number, name, provider, base, dataset, cost, duration, when, who, error. "
+            alt="Jobs: state, number, name, provider, cost, duration, base, dataset, when, who, error. "
             "The first column opens one.",
         )
 
@@ -130,11 +130,11 @@ def _frame(rows: Sequence[Job]) -> pd.DataFrame:
             "state": [tuning_words.state(row.state) for row in rows],
             "id": [f"#{row.id}" for row in rows],
             "name": [tuning_words.name(row) for row in rows],
-            "provider": [tuning_words.provider(row.provider) for row in rows],
-            "base": [row.base_model for row in rows],
-            "dataset": [row.dataset_label for row in rows],
+            "provider": [tuning_words.short(row.provider) for row in rows],
             "cost": [tuning_words.cost(row) for row in rows],
             "took": [_took(row, now) for row in rows],
+            "base": [row.base_model for row in rows],
+            "dataset": [row.dataset_label for row in rows],
             "created": pd.Series([row.created_at for row in rows], dtype="datetime64[us, UTC]"),
             "by": [row.created_by for row in rows],
             "error": [shortened(row.error, 200) or None for row in rows],
@@ -156,11 +156,11 @@ def _columns(open_row: Any) -> dict[str, Any]:
         "state": config.TextColumn("State", width=130),
         "id": config.TextColumn("Job", width=54, alignment="right"),
         "name": config.TextColumn("Name", width=170),
-        "provider": config.TextColumn("Provider", width=120),
-        "base": config.TextColumn("Base", width=170),
-        "dataset": config.TextColumn("Dataset", width=130),
+        "provider": config.TextColumn("Provider", width=105),
         "cost": config.TextColumn("Cost", width=130, alignment="right"),
         "took": config.TextColumn("Took", width=84, alignment="right"),
+        "base": config.TextColumn("Base", width=170),
+        "dataset": config.TextColumn("Dataset", width=130),
         "created": config.DatetimeColumn("Begun (UTC)", format="YYYY-MM-DD HH:mm", width=130),
         "by": config.TextColumn("By", width=80),
         "error": config.TextColumn("Error, in the provider's words", width=280),

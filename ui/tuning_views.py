@@ -1,6 +1,7 @@
 """What the drawer of a job shows, view by view."""
 
 from decimal import Decimal
+from typing import Any
 
 import streamlit as st
 
@@ -92,7 +93,7 @@ def choices(_db: Database, job: Job) -> None:
         "Base model": job.base_model,
         "Method": tuning_words.METHOD[job.method],
         "Name": job.name or "made from the dataset",
-        **{labels.get(name, name): str(value) for name, value in job.spec.settings.items()},
+        **{labels.get(name, name): _value(value) for name, value in job.spec.settings.items()},
         "Asked for": f"{exactly(job.created_at)} by {job.created_by}"
         + (f", time {job.repeat + 1}" if job.repeat else ""),
         "Sent to the provider": exactly(job.submitted_at) if job.submitted_at else "not yet",
@@ -111,6 +112,12 @@ def choices(_db: Database, job: Job) -> None:
         },
         alt="What was chosen for this job, and what the provider knows it by.",
     )
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "–" if value in ("", None) else str(value)
 
 
 def cost(_db: Database, job: Job) -> None:

@@ -56,6 +56,11 @@ def provider(name: ProviderId) -> str:
     return catalogue.facts(name).title
 
 
+def short(name: ProviderId) -> str:
+    """The title without what follows its dot, for narrow places: `Local`, `Claude profile`."""
+    return provider(name).partition(" · ")[0]
+
+
 def base(provider_id: ProviderId, name: str) -> str:
     """The title of a listed base with its name, or the name alone."""
     found = catalogue.base(provider_id, name)
@@ -112,7 +117,7 @@ def cost(job: Job) -> str:
     if job.actual_cost is not None:
         return money(job.actual_cost)
     estimated = money_range(job.estimated_low, job.estimated_high)
-    return estimated if estimated == "not known" else f"{estimated}, estimated"
+    return estimated if estimated == "not known" else f"est. {estimated.replace(' to ', '–')}"
 
 
 def took(job: Job) -> float | None:

@@ -87,7 +87,7 @@ class TestTheState:
         assert below["Finished this month"] == "50 % succeeded"
         assert below["Spent this month"] == "of $20.00 budget"
         assert below["Running jobs"] == "1 checking"
-        assert found["Model in use"] == "built\\-in planner"
+        assert found["Model in use"] == "Built\\-in"
 
     def test_the_menu_counts_open_jobs(self, visit: Visit, database: Database) -> None:
         version = tuned.frozen(database)

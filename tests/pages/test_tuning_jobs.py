@@ -102,7 +102,7 @@ class TestWhatRuns:
         providers["openai"].polls = (Polled("unknown", "pondering"),)
         tuned.driven(database, tuned.job(database, version, "openai"), until="unknown")
         said = text(on_jobs(visit))
-        assert "the provider says: pondering" in said
+        assert "GPT says: pondering" in said
 
     def test_what_ends_while_one_looks_is_said_once(
         self, visit: Visit, database: Database, version: DatasetVersion
@@ -179,7 +179,7 @@ class TestTheTable:
         tuned.driven(database, tuned.job(database, version, "openai"), until="succeeded")
         tuned.job(database, version)
         newest, older = on_jobs(visit).dataframe[0].value.to_dict("records")
-        assert (newest["state"], newest["cost"]) == ("◔ checking", "$0, estimated")
+        assert (newest["state"], newest["cost"]) == ("◔ checking", "est. $0")
         assert (older["state"], older["cost"], older["provider"]) == ("✓ succeeded", "$4.10", "GPT")
 
     def test_it_is_filtered_by_state(self, visit: Visit, database: Database, version: DatasetVersion) -> None:

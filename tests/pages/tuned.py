@@ -29,9 +29,10 @@ def frozen(db: Database, name: str = "plans", rows: int = 40) -> DatasetVersion:
 
 
 def job(db: Database, version: DatasetVersion, provider: ProviderId = "local", **more: Any) -> Job:
-    """A job as the page starts it; nothing advances it."""
+    """A job as the page starts it; nothing advances it here."""
     spec = Spec(provider, more.pop("base", "base-small"), more.pop("method", "sft"), more.pop("settings", {}),
                 more.pop("name", ""))  # fmt: skip
+    more["settings"] = more.pop("app_settings", None)
     return jobs.create(db, spec, version, actor="ada", reason="a test", **more)
 
 
