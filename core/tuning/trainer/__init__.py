@@ -1,0 +1,10 @@
+"""The trainer: a program of its own with an environment of its own, and `environment`, by which the app makes that.
+
+The app imports `environment` alone. Everything else runs by path with the environment's Python, and imports nothing of
+ours but its neighbours in this folder:
+
+    python train.py JOB_DIR                           one LoRA training; see `job.py` for job.json
+    python probe.py JOB_DIR                           what that would take: three real steps, counted tokens, memory
+    python to_gguf.py BASE_CONFIG_DIR ADAPTER_DIR OUT an adapter as one GGUF file, for Ollama and llama.cpp
+    python from_gguf.py FILE OUT_DIR                  a GGUF file as a folder that can be trained
+"""
