@@ -10,7 +10,7 @@ from core.datasets.versions import DatasetVersion
 from core.tuning import catalogue
 from core.tuning.catalogue import ProviderFacts
 from core.tuning.protocol import Method, ProviderId
-from ui import tuning_reads, tuning_words
+from ui import tuning_reads, tuning_trainer, tuning_words
 from ui.formatting import plain
 from ui.tuning_reads import Way
 
@@ -112,6 +112,8 @@ def _card(way: Way) -> None:
         _facts(way.facts)
         st.space("stretch")
         _missing(way)
+        if way.facts.id == "local":
+            tuning_trainer.offer()
         st.button(
             "Choose",
             key=f"tuning_choose_{way.facts.id}",
