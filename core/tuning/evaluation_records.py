@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, Select, Text, cast, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from core.database import Database
 from core.datasets.splits import SplitName
@@ -101,7 +102,7 @@ def latest(db: Database, model_ids: Sequence[int]) -> dict[int, Evaluation]:
     query = (
         _query()
         .where(columns.model_id.in_(model_ids), columns.state == "done")
-        .distinct(columns.model_id)
+        .ext(distinct_on(columns.model_id))
         .order_by(columns.model_id, (columns.split == "test").desc(), columns.id.desc())
     )
     with db.connect() as connection:

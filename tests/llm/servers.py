@@ -49,7 +49,8 @@ class Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             self.answer(refused.status, self.server.provider.error(refused.status, refused.message))
             return
-        self.server.provider.planned.popleft()(self)
+        by_body = self.server.provider.by_body
+        (by_body(body) if by_body else self.server.provider.planned.popleft())(self)
 
     def do_GET(self) -> None:
         self.server.provider.planned.popleft()(self)
@@ -86,6 +87,8 @@ class FakeProvider:
     def __init__(self) -> None:
         self.asked: list[Any] = []
         self.planned: deque[Planned] = deque()
+        #: What is answered to a body, where that decides it and not the order of questions.
+        self.by_body: Callable[[Any], Planned] | None = None
         self.released = threading.Event()
         self.base_url = ""
         #: The key that opens it; None: it asks for none.
@@ -106,6 +109,15 @@ class FakeProvider:
         text = text if isinstance(text, str) else json.dumps(text)
         body = self.reply(text, tokens_in, tokens_out, ending)
         self.planned.append(lambda handler: handler.answer(200, body))
+
+    def say_to(self, answers: Callable[[str], str], *, tokens_in: int = 100, tokens_out: int = 50) -> None:
+        """Answer each question by what it asks, in whatever order they come, and without end."""
+
+        def planned(body: Any) -> Planned:
+            reply = self.reply(answers(_last_words(body)), tokens_in, tokens_out, "done")
+            return lambda handler: handler.answer(200, reply)
+
+        self.by_body = planned
 
     def fail(self, status: int, message: str = "no luck", **headers: str) -> None:
         body = self.error(status, message)
@@ -136,6 +148,13 @@ class FakeProvider:
     def drop(self) -> None:
         """Close the connection without an answer."""
         self.planned.append(lambda handler: setattr(handler, "close_connection", True))
+
+
+def _last_words(body: Any) -> str:
+    """The question itself, whatever the protocol."""
+    if "contents" in body:
+        return "".join(part["text"] for part in body["contents"][-1]["parts"])
+    return body["messages"][-1]["content"]
 
 
 def _only(body: Any, known: set[str], where: str) -> None:

@@ -9,9 +9,8 @@ import pytest
 from sqlalchemy import Connection
 
 from core.database import Database
-from core.datasets import snapshots
+from core.datasets import snapshots, splits
 from core.datasets.recipes import Recipe
-from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
 from core.examples.filters import Filter
 from core.settings import settings
@@ -50,12 +49,24 @@ def a_model(
     return models.get(db, model_id)
 
 
-def a_dataset(db: Database, examples: int = 40, *, name: str = "plans", target: str = "plan") -> DatasetVersion:
-    """A frozen version of examples that all differ."""
-    add(db, *({"execution_plan": f'{{"steps": [{each}]}}', "intent": "content"} for each in range(examples)))
-    return snapshots.create(
-        db, name, filter=Filter(), recipe=Recipe(target=target), split=Split(), actor="ada"  # type: ignore[arg-type]
-    )  # fmt: skip
+def a_dataset(
+    db: Database,
+    examples: int = 40,
+    *,
+    name: str = "plans",
+    target: str = "plan",
+    begin: int = 0,
+    shares: str = "50/10/40",
+) -> DatasetVersion:
+    """A frozen version of examples that all differ, half of them to train on and four in ten to test with."""
+    numbers = range(begin, begin + examples)
+    ids = add(db, *(
+        {"execution_id": f"{name}-{each}", "user_request": f"{name} post {each}",
+         "execution_plan": f'{{"steps": [{each}]}}', "intent": name} for each in numbers
+    ))  # fmt: skip
+    assert len(ids) == examples
+    recipe, split = Recipe(target=target), splits.parse(shares, seed=0, group="request")  # type: ignore[arg-type]
+    return snapshots.create(db, name, filter=Filter(intents=(name,)), recipe=recipe, split=split, actor="ada")
 
 
 def an_evaluation(
@@ -75,7 +86,8 @@ def an_evaluation(
              "exact": exact, "similarity": alike[place], "tokens_out": 5, "duration_ms": 10, "error": ""}
             for place, exact in enumerate(right)
         ]  # fmt: skip
-        connection.execute(evaluation_outputs.insert(), rows)
+        if rows:
+            connection.execute(evaluation_outputs.insert(), rows)
     return made
 
 
