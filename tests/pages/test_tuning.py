@@ -1,6 +1,7 @@
 """The fine-tuning page: what is true now, a new job in four parts, and its start with every question before it."""
 
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -10,9 +11,13 @@ from streamlit.testing.v1 import AppTest
 
 from core import audit
 from core.database import Database
-from core.settings import settings
+from core.errors import TrainerUnavailable
+from core.settings import Settings, settings
 from core.tuning import budget, jobs, pricing
+from core.tuning.installation import INSTALLATION
 from core.tuning.protocol import Obstacle, ProviderId
+from core.tuning.trainer import environment
+from core.tuning.trainer.environment import Environment, Progress
 from tests.pages import tuned
 from tests.pages.conftest import Visit, text
 from tests.scripted import Scripted, everyone, install
@@ -183,6 +188,64 @@ class TestTheProviders:
         click(app, "tuning_change")
         assert "tuning_choose_local" in keys(app)
         assert "tuning_start" not in keys(app)
+
+
+class TestTheTrainer:
+    @pytest.fixture
+    def gate(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+        """Installing takes until this is set, and then it is ready."""
+        gate = threading.Event()
+
+        def status(_settings: Settings) -> Environment:
+            if gate.is_set():
+                return Environment("ready", None, "cpu")
+            if INSTALLATION.is_running:
+                return Environment("installing", None, None, progress=Progress("downloading", 0.4, "Fetching torch."))
+            return Environment("missing", None, None)
+
+        monkeypatch.setattr(environment, "status", status)
+        monkeypatch.setattr(
+            environment, "install", lambda _settings, device, _tell: devices.append(device) or gate.wait(30)
+        )
+        devices: list[str] = []
+        self.devices = devices
+        yield gate
+        gate.set()
+        INSTALLATION.wait(30)
+
+    def test_it_is_installed_from_the_card_of_local_training(
+        self, visit: Visit, database: Database, gate: threading.Event
+    ) -> None:
+        tuned.frozen(database)
+        app = visit("fine_tuning")
+        assert "about 1.5 GB on disk" in text(app)
+        app.radio(key="tuning_device").set_value("cuda").run()
+        assert "several GB on disk" in text(app)
+        click(app, "tuning_install")
+        (bar,) = app.get("progress")
+        assert bar.proto.text.replace("\\", "") == "Installing the trainer. Fetching torch."
+        assert "tuning_install" not in keys(app)
+        gate.set()
+        INSTALLATION.wait(30)
+        app.run()
+        assert self.devices == ["cuda"]
+        assert not app.get("progress")
+        assert "tuning_install" not in keys(app)
+
+    def test_why_it_failed_is_said(
+        self, visit: Visit, database: Database, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(*_: object) -> None:
+            raise TrainerUnavailable("There is no room.")
+
+        monkeypatch.setattr(environment, "install", refused)
+        tuned.frozen(database)
+        app = click(visit("fine_tuning"), "tuning_install")
+        INSTALLATION.wait(30)
+        app.run()
+        assert "Installing did not succeed. There is no room." in text(app)
+        assert app.button(key="tuning_install").label == "Try again"
+        monkeypatch.setattr(INSTALLATION, "error", "")
 
 
 class TestTheSettings:
