@@ -20,6 +20,7 @@ from ui import (
     dataset_verify,
     messages,
     session,
+    tuning_place,
 )
 from ui.dataset_create import short_number, tokens_in_words
 from ui.dataset_draft import GROUPS
@@ -108,6 +109,12 @@ def _badges(version: DatasetVersion) -> None:
 def _acts(db: Database, version: DatasetVersion, known: list[DatasetVersion]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="version_acts"):
         if version.status == "frozen":
+            st.page_link(
+                tuning_place.PAGE,
+                label="Use for fine-tuning",
+                icon=":material/model_training:",
+                query_params=tuning_place.training_on(version.label),
+            )
             dataset_export.draw(version)
             dataset_verify.button(db, version)
             _compare(version, known)

@@ -5,6 +5,7 @@ Which one is open stands in the session, so that a refresh of the page never clo
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -33,10 +34,10 @@ def show(draw: Callable[[], None]) -> None:
     close_popovers()
 
 
-def popover(label: str, *, key: str, icon: str) -> DeltaGenerator:
+def popover(label: str, *, key: str, icon: str, width: Literal["content", "stretch"] = "content") -> DeltaGenerator:
     """A popover out of which a window is opened. Left to itself it would stay open, and lie over the window."""
     st.session_state.setdefault(_POPOVERS, set()).add(key)
-    return st.popover(label, icon=icon, key=key, on_change="rerun")
+    return st.popover(label, icon=icon, key=key, on_change="rerun", width=width)
 
 
 def close_popovers() -> None:
@@ -76,9 +77,8 @@ def _question(question: Question) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         refused = st.button(question.no, key="modal_no")
         agreed = st.button(question.yes, key="modal_yes", type="primary")
-    if agreed:
-        close()
-        attempt(question.act)
     if agreed or refused:
         close()
+        if agreed:
+            attempt(question.act)  # which may open a window of its own
         st.rerun()

@@ -5,11 +5,11 @@ from sqlalchemy.exc import OperationalError
 
 from core.errors import DatabaseUnavailable, MigrationRefused, WhetstoneError
 from core.running import RUNNING
-from ui import cached, frame, messages, modals, orchestrator_reads, queue_reads, session
+from ui import cached, frame, messages, modals, orchestrator_reads, queue_reads, session, tuning_reads
 from ui.formatting import plain
 
 
-def pages(*, empty: bool, pending: int = 0, waiting: int = 0) -> list[st.Page]:
+def pages(*, empty: bool, pending: int = 0, waiting: int = 0, training: int = 0) -> list[st.Page]:
     """Every page there is. The first start is offered only while there is nothing to look at."""
     return [
         st.Page(
@@ -21,6 +21,12 @@ def pages(*, empty: bool, pending: int = 0, waiting: int = 0) -> list[st.Page]:
         ),
         st.Page("../pages/data.py", title="Data", icon=":material/table_chart:", url_path="data"),
         st.Page("../pages/datasets.py", title="Datasets", icon=":material/dataset:", url_path="datasets"),
+        st.Page(
+            "../pages/fine_tuning.py",
+            title=counted("Fine-tuning", training),
+            icon=":material/model_training:",
+            url_path="tuning",
+        ),
         st.Page("../pages/queue.py", title=counted("Queue", pending), icon=":material/checklist:", url_path="queue"),
         st.Page(
             "../pages/orchestrator.py",
@@ -53,7 +59,12 @@ def run() -> None:
         db = session.database()
         empty = cached.is_empty(db)
         page = st.navigation(
-            pages(empty=empty, pending=queue_reads.pending(db), waiting=orchestrator_reads.waiting(db))
+            pages(
+                empty=empty,
+                pending=queue_reads.pending(db),
+                waiting=orchestrator_reads.waiting(db),
+                training=tuning_reads.open_jobs(db),
+            )
         )
         frame.sidebar(empty=empty)
         frame.workspace_badge()

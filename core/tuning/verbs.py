@@ -94,6 +94,14 @@ def retry(db: Database, job_id: int, *, actor: str, reason: str, providers: Prov
         raise
 
 
+def can_retry(job: Job, *, providers: Providers = registry.provider) -> bool:
+    """Whether `retry` goes on with this job, which costs nothing then."""
+    try:
+        return job.state == "failed" and bool(_anew(job, providers))
+    except TuningRefused:
+        return False
+
+
 def _anew(job: Job, providers: Providers) -> dict[str, Any]:
     """Where a failed job goes on."""
     clean = {

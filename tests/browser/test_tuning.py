@@ -1,0 +1,114 @@
+"""From a dataset to a finished job and its curve beside another's, in a real browser, with scripted providers."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.database import Database
+from core.settings import Settings
+from core.tuning import jobs
+from core.tuning.jobs import Job
+from tests.browser.conftest import NARROW, ROOT, Visit, answers, fits, free_port, grid, settled
+from tests.pages import tuned
+from tests.scripted import everyone
+
+
+@pytest.fixture
+def former(database: Database, tmp_path: Path) -> Job:
+    """A job of before, with a curve, made while no app looks after it."""
+    version = tuned.frozen(database)
+    job = tuned.job(
+        database, version, name="former", settings={"epochs": 9}, providers=lambda name: everyone()[name],
+        app_settings=Settings(home=tmp_path),
+    )  # fmt: skip
+    tuned.curve(database, job.id)
+    jobs.cancel(database, job.id, actor="ada", reason="")
+    return job
+
+
+@pytest.fixture
+def app_url(database: Database, tmp_path: Path, former: Job) -> Iterator[str]:
+    """The app with scripted providers."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "tests.scripted_app:app", "--port", str(port), "--log-level", "warning"]
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database.url,
+        "WHETSTONE_HOME": str(tmp_path),
+        "WHETSTONE_WORKERS": "0",
+    }
+    log = (tmp_path / "server.log").open("wb")
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        answers(f"http://127.0.0.1:{port}", server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
+
+
+def test_a_version_is_trained_on_and_its_curve_compared(visit: Visit, database: Database) -> None:
+    page = visit("/datasets?dataset=plans&version=1")
+    page.get_by_role("link", name="Use for fine-tuning").click()
+    page.wait_for_url("**/tuning?*train_on=plans%401*")
+    expect(page.get_by_text("Claude profile · not training")).to_be_visible()
+    expect(page.locator(".st-key-tuning_choose_gemini button").first).to_be_disabled()
+    page.locator(".st-key-tuning_choose_local button").first.click()
+
+    page.get_by_label("Name of the model").fill("mine")
+    page.get_by_role("button", name="Check now").click()
+    expect(page.get_by_text(re.compile("^Checked just now"))).to_be_visible()
+    page.get_by_role("button", name="Start training").click()
+
+    expect(page.get_by_text("Running: 1 job")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^Training · step \d of 8"))).to_be_visible()
+    expect(page.get_by_role("link", name="Fine-tuning (1)")).to_be_visible()
+    expect(page.locator(".st-key-tuning_curve_2 .nsewdrag").first).to_be_attached()
+    expect(page.get_by_test_id("stToast").get_by_text("Job 2 has ended: succeeded. mine")).to_be_visible()
+    assert jobs.get(database, 2).state == "succeeded"
+    settled(page)
+    expect(page.get_by_text("Running: 1 job")).to_be_hidden()
+
+    tick(page, 0)
+    tick(page, 1)
+    expect(page.get_by_text("2 jobs selected")).to_be_visible()
+    legend = page.locator(".st-key-tuning_compare_chart .legendtext")
+    expect(legend).to_have_text(["#2 mine, train", "#2 mine, validation", "#1 former, train", "#1 former, validation"])
+
+
+def test_it_fits_a_narrow_window_and_a_drawer_opens(visit: Visit, former: Job) -> None:
+    page = visit("/tuning?part=train", NARROW)
+    expect(page.get_by_text("Ready: base-small, about $4.10 to $8.20 for this version.")).to_be_visible()
+    assert fits(page)
+    page.locator(".st-key-tuning_choose_openai button").first.click()
+    expect(page.get_by_role("button", name="Start training")).to_be_visible()
+    settled(page)
+    assert fits(page)
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_role("dialog").get_by_text("Your records go to OpenAI.")).to_be_visible()
+    page.get_by_role("button", name="Not now").click()
+
+    page.get_by_text("Jobs", exact=True).click()
+    grid(page, "tuning_table").click(position={"x": 60, "y": 33 + 16})
+    page.wait_for_url(f"**job={former.id}")
+    expect(page.get_by_role("dialog").get_by_text(f"Job {former.id} · former")).to_be_visible()
+    settled(page)
+    assert fits(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.wait_for_url(lambda url: "job=" not in url)
+
+
+def tick(page: Page, row: int) -> None:
+    """The box of a row of the table of jobs."""
+    frame = grid(page, "tuning_table")
+    frame.scroll_into_view_if_needed()
+    frame.click(position={"x": 15, "y": 33 * (row + 1) + 16})
+    settled(page)

@@ -1,0 +1,410 @@
+"""The fine-tuning page: what is true now, a new job in four parts, and its start with every question before it."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import audit
+from core.database import Database
+from core.errors import TrainerUnavailable
+from core.settings import Settings, settings
+from core.tuning import budget, jobs, pricing
+from core.tuning.installation import INSTALLATION
+from core.tuning.protocol import Obstacle, ProviderId
+from core.tuning.trainer import environment
+from core.tuning.trainer.environment import Environment, Progress
+from tests.pages import tuned
+from tests.pages.conftest import Visit, text
+from tests.scripted import Scripted, everyone, install
+
+Providers = dict[ProviderId, Scripted]
+
+
+@pytest.fixture
+def providers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Providers]:
+    """Five that do what they are told, in place of the real ones."""
+    found = everyone()
+    with monkeypatch.context() as patch:
+        modules: dict = {}
+        install(found, modules)
+        for name, module in modules.items():
+            patch.setitem(sys.modules, name, module)
+        yield found
+
+
+def click(app: AppTest, key: str) -> AppTest:
+    app.button(key=key).click().run()
+    assert not app.exception
+    return app
+
+
+def keys(app: AppTest) -> set[str | None]:
+    return {button.key for button in app.button}
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def where(app: AppTest) -> dict[str, list[str]]:
+    return {name: [value] if isinstance(value, str) else list(value) for name, value in app.query_params.items()}
+
+
+def links(app: AppTest) -> dict[str, str]:
+    return {each.proto.label: each.proto.query_string for each in app.get("page_link")}
+
+
+def chosen(visit: Visit, provider: str = "openai", **parameters: str) -> AppTest:
+    """The page with a provider chosen."""
+    return click(visit("fine_tuning", part="train", **parameters), f"tuning_choose_{provider}")
+
+
+pytestmark = pytest.mark.usefixtures("providers")
+
+
+class TestTheState:
+    def test_an_empty_workspace_says_what_is_needed_and_leads_there(self, visit: Visit, database: Database) -> None:
+        app = visit("fine_tuning")
+        assert "There is nothing to train on yet" in text(app)
+        assert links(app)["Create a dataset"] == "new=1"
+        assert "Claude profile · not training" in text(app)
+        assert not {key for key in keys(app) if key and key.startswith("tuning_choose")}
+        assert metrics(app)["Running jobs"] == "0"
+
+    def test_the_numbers_of_the_month(self, visit: Visit, database: Database) -> None:
+        version = tuned.frozen(database)
+        for number, (state, cost) in enumerate((("succeeded", "4.50"), ("failed", None), ("cancelled", "0.50"))):
+            job = tuned.job(database, version, "openai", settings={"epochs": number + 1})
+            tuned.put(database, job.id, state, actual_cost=cost and Decimal(cost), completed_at=job.created_at)
+        tuned.job(database, version)
+        budget.set_budget(database, 20, actor="ada", reason="to begin with")
+
+        app = visit("fine_tuning", part="train")
+        found = metrics(app)
+        assert (found["Running jobs"], found["Finished this month"]) == ("1", "3")
+        assert found["Spent this month"] == "$5.00"
+        below = {metric.label: metric.delta for metric in app.metric}
+        assert below["Finished this month"] == "50 % succeeded"
+        assert below["Spent this month"] == "of $20.00 budget"
+        assert below["Running jobs"] == "1 checking"
+        assert found["Model in use"] == "Built\\-in"
+
+    def test_the_menu_counts_open_jobs(self, visit: Visit, database: Database) -> None:
+        version = tuned.frozen(database)
+        tuned.job(database, version)
+        tuned.job(database, version, "openai")
+        from ui import tuning_reads
+
+        assert tuning_reads.open_jobs(database) == 2
+
+    def test_what_is_open_is_shown_first(self, visit: Visit, database: Database) -> None:
+        version = tuned.frozen(database)
+        assert visit("fine_tuning").segmented_control(key="tuning_parts").value == "train"
+        tuned.job(database, version)
+        assert visit("fine_tuning").segmented_control(key="tuning_parts").value == "jobs"
+
+    def test_the_part_stands_in_the_address(self, visit: Visit, database: Database) -> None:
+        app = visit("fine_tuning", part="jobs")
+        assert "No job yet" in text(app)
+        click(app, "tuning_first")
+        assert where(app)["part"] == ["train"]
+        assert app.segmented_control(key="tuning_parts").value == "train"
+
+
+class TestTheDataset:
+    def test_the_newest_frozen_version_is_chosen_and_described(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        tuned.frozen(database, "posts", 20)
+        app = visit("fine_tuning")
+        assert app.selectbox(key="tuning_dataset").value == "posts@1"
+        assert app.selectbox(key="tuning_dataset").options == ["posts@1", "plans@1"]
+        assert "16 train, 3 validation, 1 test · 180 tokens, the longest record 9" in text(app)
+
+    def test_the_address_chooses_it(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        tuned.frozen(database, "posts")
+        app = visit("fine_tuning", train_on="plans@1")
+        assert app.selectbox(key="tuning_dataset").value == "plans@1"
+        app.selectbox(key="tuning_dataset").set_value("posts@1").run()
+        assert where(app)["train_on"] == ["posts@1"]
+
+    def test_a_version_that_is_not_there_is_said(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        app = visit("fine_tuning", train_on="nothing@7")
+        assert "There is no dataset" in text(app)
+        assert app.selectbox(key="tuning_dataset").value == "plans@1"
+
+    def test_the_datasets_page_leads_here(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        app = visit("datasets", dataset="plans", version="1")
+        assert links(app)["Use for fine-tuning"] == "part=train&train_on=plans%401"
+
+
+class TestTheProviders:
+    def test_each_has_a_card_that_says_what_is_missing(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        app = visit("fine_tuning")
+        said = text(app)
+        assert "Ready: base-small, about $4.10 to $8.20 for this version." in said
+        assert "There is no key for it. Set one and start the app again." in said
+        assert "It offers no base model now." in said
+        assert "Anthropic offers no self-service fine-tuning" in said
+        can = {
+            button.key: not button.disabled for button in app.button if (button.key or "").startswith("tuning_choose")
+        }
+        assert can == {
+            "tuning_choose_local": True, "tuning_choose_gemini": False, "tuning_choose_openai": True,
+            "tuning_choose_claude": True, "tuning_choose_bedrock": False,
+        }  # fmt: skip
+
+    def test_the_first_base_that_works_is_offered(
+        self, visit: Visit, database: Database, providers: Providers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tuned.frozen(database)
+        real = Scripted.check
+
+        def picky(self, spec, data, found, *, live):
+            checked = real(self, spec, data, found, live=live)
+            gone = Obstacle("past_its_date", "It is closed.", "Choose another.")
+            return replace(checked, obstacles=(gone,)) if spec.base_model == "base-small" else checked
+
+        monkeypatch.setattr(Scripted, "check", picky)
+        app = chosen(visit)
+        assert app.selectbox(key="tuning_base_openai").value == "base-large"
+        app.selectbox(key="tuning_base_openai").set_value("base-small").run()
+        assert "It is closed. Choose another." in text(app).replace("**", "")
+        assert app.button(key="tuning_start").disabled
+        assert "one thing stands in the way" in text(app)
+
+    def test_another_can_be_chosen(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        app = chosen(visit)
+        assert "tuning_choose_local" not in keys(app)
+        click(app, "tuning_change")
+        assert "tuning_choose_local" in keys(app)
+        assert "tuning_start" not in keys(app)
+
+
+class TestTheTrainer:
+    @pytest.fixture
+    def gate(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+        """Installing takes until this is set, and then it is ready."""
+        gate = threading.Event()
+
+        def status(_settings: Settings) -> Environment:
+            if gate.is_set():
+                return Environment("ready", None, "cpu")
+            if INSTALLATION.is_running:
+                return Environment("installing", None, None, progress=Progress("downloading", 0.4, "Fetching torch."))
+            return Environment("missing", None, None)
+
+        monkeypatch.setattr(environment, "status", status)
+        monkeypatch.setattr(
+            environment, "install", lambda _settings, device, _tell: devices.append(device) or gate.wait(30)
+        )
+        devices: list[str] = []
+        self.devices = devices
+        yield gate
+        gate.set()
+        INSTALLATION.wait(30)
+
+    def test_it_is_installed_from_the_card_of_local_training(
+        self, visit: Visit, database: Database, gate: threading.Event
+    ) -> None:
+        tuned.frozen(database)
+        app = visit("fine_tuning")
+        assert "about 1.5 GB on disk" in text(app)
+        app.radio(key="tuning_device").set_value("cuda").run()
+        assert "several GB on disk" in text(app)
+        click(app, "tuning_install")
+        (bar,) = app.get("progress")
+        assert bar.proto.text.replace("\\", "") == "Installing the trainer. Fetching torch."
+        assert "tuning_install" not in keys(app)
+        gate.set()
+        INSTALLATION.wait(30)
+        app.run()
+        assert self.devices == ["cuda"]
+        assert not app.get("progress")
+        assert "tuning_install" not in keys(app)
+
+    def test_why_it_failed_is_said(
+        self, visit: Visit, database: Database, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(*_: object) -> None:
+            raise TrainerUnavailable("There is no room.")
+
+        monkeypatch.setattr(environment, "install", refused)
+        tuned.frozen(database)
+        app = click(visit("fine_tuning"), "tuning_install")
+        INSTALLATION.wait(30)
+        app.run()
+        assert "Installing did not succeed. There is no room." in text(app)
+        assert app.button(key="tuning_install").label == "Try again"
+        monkeypatch.setattr(INSTALLATION, "error", "")
+
+
+class TestTheSettings:
+    def test_each_kind_is_drawn_with_its_explanation_and_default(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        app = chosen(visit)
+        said = text(app)
+        assert "How often every record is seen. Default: 3." in said
+        assert "How large each step is. Default: 0.0002." in said
+        assert "Deal the records anew in each pass. Default: on." in said
+        assert "Records a step. Default: auto." in said
+        assert "All as recommended." in said
+
+    def test_what_is_chosen_goes_into_the_job(self, visit: Visit, database: Database, providers: Providers) -> None:
+        tuned.frozen(database)
+        app = chosen(visit, "local")
+        widgets = {each.label: each for kind in (app.number_input, app.selectbox, app.toggle, app.text_input)
+                   for each in kind}  # fmt: skip
+        widgets["Passes"].set_value(5)
+        widgets["Engine"].set_value("plain")
+        widgets["Shuffle"].set_value(False)
+        widgets["Batch size"].set_value(8)
+        widgets["Suffix"].set_value("mine")
+        app.text_input(key="tuning_name").set_value("my plans").run()
+        assert "Changed: Passes, Engine, Shuffle, Suffix, Batch size." in text(app)
+        click(app, "tuning_start")
+        (job,) = jobs.open_jobs(database)
+        assert job.name == "my plans"
+        assert dict(job.spec.settings) == {
+            "epochs": 5, "learning_rate": 0.0002, "engine": "plain", "shuffle": False, "suffix": "mine", "batch": 8,
+        }  # fmt: skip
+        assert job.created_by == settings().actor
+        assert where(app)["part"] == ["jobs"]
+        assert f"Started job {job.id}: my plans." in text(app)
+
+    def test_they_go_back_to_what_is_recommended(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        app = chosen(visit)
+        passes = next(each for each in app.number_input if each.label == "Passes")
+        passes.set_value(9).run()
+        click(app, "tuning_defaults")
+        assert next(each for each in app.number_input if each.label == "Passes").value == 3
+        assert "All as recommended." in text(app)
+
+
+class TestTheCheck:
+    def test_a_live_check_finds_more_and_holds_until_something_changes(
+        self, visit: Visit, database: Database, providers: Providers
+    ) -> None:
+        tuned.frozen(database)
+        providers["openai"].live_obstacles = (
+            Obstacle("not_eligible", "The organisation may not tune.", "Train locally."),
+            Obstacle("closing", "It closes soon.", "Hurry.", blocks=False),
+        )
+        app = chosen(visit)
+        assert "Nothing stands in the way." in text(app)
+        click(app, "tuning_check")
+        said = text(app)
+        assert "In the way: **The organisation may not tune.** Train locally." in said
+        assert "To know: **It closes soon.** Hurry." in said
+        assert metrics(app)["Time, estimated"] == "about 1 min 30 s"
+        assert app.button(key="tuning_start").disabled
+        next(each for each in app.number_input if each.label == "Passes").set_value(2).run()
+        assert "Nothing stands in the way." in text(app)
+
+    def test_estimate_and_budget_stand_side_by_side(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        budget.set_budget(database, 20, actor="ada", reason="to begin with")
+        app = chosen(visit)
+        assert metrics(app)["Cost, estimated"] == "$4.10 to $8.20"
+        assert metrics(app)["Budget left"] == "$20.00"
+        assert "Reckoned by the script." in text(app)
+
+    def test_what_is_free_costs_nothing(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        assert metrics(chosen(visit, "local"))["Cost, estimated"] == "$0"
+
+    def test_a_profile_is_never_called_training(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        app = chosen(visit, "claude")
+        assert app.button(key="tuning_start").label == "Make the profile"
+        assert app.text_input(key="tuning_name").label == "Name of the profile"
+
+
+class TestTheStart:
+    def test_what_costs_is_asked_with_the_sum_and_who_sees_the_data(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        app = click(chosen(visit), "tuning_start")
+        assert not jobs.open_jobs(database)
+        said = text(app)
+        assert "about $4.10 to $8.20" in said
+        assert "Your records go to OpenAI." in said
+        click(app, "modal_yes")
+        (job,) = jobs.open_jobs(database)
+        assert (job.provider, job.estimated_high) == ("openai", Decimal("8.20"))
+        assert "modal_yes" not in keys(app)
+
+    def test_it_can_be_left(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        click(click(chosen(visit), "tuning_start"), "modal_no")
+        assert not jobs.open_jobs(database)
+
+    def test_what_goes_over_the_budget_is_asked_a_second_time_with_the_sums(
+        self, visit: Visit, database: Database
+    ) -> None:
+        version = tuned.frozen(database)
+        tuned.job(database, tuned.frozen(database, "posts"), "openai")
+        budget.set_budget(database, 10, actor="ada", reason="to begin with")
+        app = chosen(visit, train_on=version.label)
+        assert "Ask again: " in text(app)
+        click(app, "tuning_start")
+        click(app, "modal_yes")
+        assert len(jobs.open_jobs(database)) == 1
+        said = text(app)
+        assert "This month's budget: $10.00; spent so far: $0; set aside for open jobs: $8.20." in said
+        assert "With it the month may come to $16.40, $6.40 over the budget." in said
+        click(app, "modal_yes")
+        assert len(jobs.open_jobs(database)) == 2
+
+    def test_the_same_again_leads_to_the_first_or_trains_once_more(self, visit: Visit, database: Database) -> None:
+        version = tuned.frozen(database)
+        first = tuned.job(database, version)
+        app = chosen(visit, "local")
+        click(app, "tuning_start")
+        assert len(jobs.open_jobs(database)) == 1
+        assert f"Job {first.id} trains, or has trained, the same records" in text(app)
+        click(app, "tuning_again_open")
+        assert where(app)["job"] == [str(first.id)]
+
+        app = chosen(visit, "local")
+        click(app, "tuning_start")
+        click(app, "tuning_again_yes")
+        assert [job.repeat for job in jobs.open_jobs(database)] == [1, 0]
+
+
+class TestBudgetAndPrices:
+    @pytest.fixture
+    def app(self, visit: Visit, database: Database) -> AppTest:
+        app = visit("fine_tuning")
+        app.session_state["tuning_budget_open"] = True
+        return app.run()
+
+    def test_the_budget_is_set_with_a_reason(self, app: AppTest, database: Database) -> None:
+        app.number_input(key="tuning_budget_None").set_value(50.0)
+        click(app, "tuning_budget_save")
+        assert "Say in a few words why" in text(app)
+        assert budget.budget(database).monthly_usd is None
+        app.text_input(key="tuning_budget_reason").set_value("the board allowed it")
+        click(app, "tuning_budget_save")
+        assert budget.budget(database).monthly_usd == 50
+        (line,) = audit.entries(database, subject="setting", subject_id="tuning_budget_usd")
+        assert (line.actor, line.reason) == (settings().actor, "the board allowed it")
+
+    def test_a_price_is_overridden_and_taken_back(self, app: AppTest, database: Database) -> None:
+        app.number_input(key="tuning_price_openai_gpt-4.1-mini-2025-04-14_5.0").set_value(7.5)
+        app.text_input(key="tuning_price_reason").set_value("our contract")
+        click(app, "tuning_price_save")
+        assert pricing.price(database, "openai", "gpt-4.1-mini-2025-04-14").usd_per_million == Decimal("7.5")
+        assert "entered in this workspace" in text(app)
+        app.text_input(key="tuning_price_reason").set_value("it ended")
+        click(app, "tuning_price_back")
+        assert not pricing.price(database, "openai", "gpt-4.1-mini-2025-04-14").is_override

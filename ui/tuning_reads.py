@@ -1,0 +1,108 @@
+"""Reads of fine-tuning for its page. What providers say without being asked over the net is remembered for a moment,
+over all visitors; states of jobs are read each time, from indexes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core.database import Database
+from core.datasets.versions import DatasetVersion
+from core.errors import WhetstoneError
+from core.orchestrator import executions
+from core.settings import settings
+from core.tuning import catalogue, deployments, jobs, preflight, registry
+from core.tuning.catalogue import ProviderFacts
+from core.tuning.protocol import OPEN, Capabilities, Checked, Obstacle, Provider, ProviderId, Spec
+
+REMEMBERED_S = 15
+#: So many bases are looked at to find one that can be trained now.
+_TRIED = 12
+
+
+@dataclass(frozen=True)
+class Way:
+    """What a provider can do now with one dataset version, as far as it is known without asking it."""
+
+    facts: ProviderFacts
+    capabilities: Capabilities
+    bases: tuple[str, ...]
+    #: The first base that can be trained now, else the first there is, else "".
+    base: str
+    #: Of that base with default settings; None without one.
+    checked: Checked | None
+    #: Why it could not even be looked at.
+    trouble: str = ""
+
+    @property
+    def missing(self) -> tuple[Obstacle, ...]:
+        return tuple(each for each in self.checked.obstacles if each.blocks) if self.checked else ()
+
+    @property
+    def can_work(self) -> bool:
+        return self.checked is not None and self.checked.can_start
+
+
+def open_jobs(db: Database) -> int:
+    """For the navigation, which every run of every page draws."""
+    return _open_jobs(_place(db), _db=db)
+
+
+def open_now(db: Database) -> int:
+    return sum(number for state, number in jobs.counts(db).items() if state in OPEN)
+
+
+def way(db: Database, dataset: DatasetVersion, provider_id: ProviderId) -> Way:
+    return _way(_place(db), dataset.id, provider_id, _db=db, _dataset=dataset)
+
+
+def in_use(db: Database) -> tuple[str, str]:
+    """The model that plans and writes, and what it is."""
+    deployed = deployments.current(db)
+    if deployed is not None:
+        return deployed.model_name, {"base": "base model", "tuned": "tuned model"}.get(deployed.kind, deployed.kind)
+    by_hand = executions.planner_model(db)
+    return ("Built-in", "rules, no model") if by_hand is None else (str(by_hand), "set by hand")
+
+
+def forget() -> None:
+    """After something was set up: look again at what providers can do."""
+    _way.clear()
+
+
+def _place(db: Database) -> str:
+    return f"{hash(db.url)}/{db.schema}"
+
+
+@st.cache_data(ttl=4, max_entries=16, show_spinner=False)
+def _open_jobs(place: str, *, _db: Database) -> int:
+    del place
+    return open_now(_db)
+
+
+@st.cache_data(ttl=REMEMBERED_S, max_entries=64, show_spinner=False)
+def _way(place: str, dataset_id: int, provider_id: ProviderId, *, _db: Database, _dataset: DatasetVersion) -> Any:
+    del place, dataset_id
+    provider = registry.provider(provider_id)
+    known, can = catalogue.facts(provider_id), provider.capabilities
+    try:
+        bases = tuple(provider.bases(settings()))
+        base, checked = _first(_db, _dataset, provider, bases)
+    except WhetstoneError as error:
+        return Way(known, can, (), "", None, str(error))
+    return Way(known, can, bases, base, checked)
+
+
+def _first(
+    db: Database, dataset: DatasetVersion, provider: Provider, bases: Sequence[str]
+) -> tuple[str, Checked | None]:
+    """The first base that can be trained; else the first one, with what stands in its way."""
+    first = None
+    method = provider.capabilities.methods[0]
+    for base in bases[:_TRIED]:
+        found = preflight.examine(db, Spec(provider.id, base, method, {}), dataset, live=False).checked
+        if found.can_start:
+            return base, found
+        first = first or (base, found)
+    return first or ("", None)

@@ -1,0 +1,176 @@
+"""Where to train: a card for each provider, with what it costs, who sees the data, how long it takes, what it needs,
+and what is missing now. Once one is chosen, only that one is shown, and the base model is asked for."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.database import Database
+from core.datasets.versions import DatasetVersion
+from core.tuning import catalogue
+from core.tuning.catalogue import ProviderFacts
+from core.tuning.protocol import Method, ProviderId
+from ui import tuning_reads, tuning_trainer, tuning_words
+from ui.formatting import plain
+from ui.tuning_reads import Way
+
+_CHOSEN = "tuning_provider"
+
+
+def choose(provider_id: ProviderId) -> None:
+    st.session_state[_CHOSEN] = provider_id
+
+
+def change() -> None:
+    st.session_state.pop(_CHOSEN, None)
+
+
+def offer() -> None:
+    """The cards as facts, for a workspace that has nothing to train on yet."""
+    with st.grid(3, min_column_width=260):
+        for facts in catalogue.catalogue().providers:
+            with st.container(border=True, height="stretch", key=f"tuning_card_{facts.id}"):
+                _facts(facts)
+
+
+def draw(db: Database, dataset: DatasetVersion) -> Way | None:
+    """The choice; None while there is none."""
+    chosen = st.session_state.get(_CHOSEN)
+    if chosen is None:
+        with st.grid(3, min_column_width=260):
+            for facts in catalogue.catalogue().providers:
+                _card(tuning_reads.way(db, dataset, facts.id))
+        return None
+    way = tuning_reads.way(db, dataset, chosen)
+    with st.container(horizontal=True, vertical_alignment="center", key="tuning_chosen"):
+        st.markdown(f"**{plain(way.facts.title)}** · {plain(way.facts.tagline)}", width="stretch")
+        _closes(way.facts)
+        st.button("Choose another", key="tuning_change", icon=":material/arrow_back:", on_click=change)
+    st.caption("  \n".join(_means(way.facts)))
+    return way
+
+
+def base(way: Way) -> tuple[str, Method]:
+    """The model to begin with, and what is done with it."""
+    options = _options(way)
+    key = f"tuning_base_{way.facts.id}"
+    with st.grid(2, min_column_width=240):
+        name = st.selectbox(
+            "Base model",
+            options,
+            index=options.index(way.base) if way.base in options else None,
+            key=key,
+            format_func=lambda each: tuning_words.base(way.facts.id, each),
+            accept_new_options=True,
+            persist_state="session",
+            placeholder="type a name",
+            help="Another one that the provider knows can be typed.",
+        )
+        methods = _methods(way, name)
+        method = _method(way, methods) if len(methods) > 1 else methods[0]
+    if name:
+        _known_of(way, name)
+    return name or "", method
+
+
+def _method(way: Way, methods: Sequence[Method]) -> Method:
+    chosen = st.segmented_control(
+        "Method",
+        methods,
+        default=methods[0],
+        required=True,
+        key=f"tuning_method_{way.facts.id}_{'-'.join(methods)}",
+        format_func=tuning_words.METHOD.__getitem__,
+    )
+    return next(each for each in methods if each == chosen)
+
+
+def _options(way: Way) -> list[str]:
+    """Those that can be asked for now, then what was typed before."""
+    typed = st.session_state.get(f"tuning_base_{way.facts.id}")
+    return list(dict.fromkeys([*way.bases, *([typed] if typed else [])]))
+
+
+def _methods(way: Way, name: str | None) -> Sequence[Method]:
+    known = catalogue.base(way.facts.id, name) if name else None
+    offered: list[Method] = [each for each in way.capabilities.methods if known is None or each in known.methods]
+    return offered or way.capabilities.methods
+
+
+def _known_of(way: Way, name: str) -> None:
+    """What the catalogue says of a base, and how sure that is."""
+    known = catalogue.base(way.facts.id, name)
+    if known is None:
+        return
+    parts = [catalogue.closing(known).capitalize(), known.note.rstrip(".")]
+    parts.append(f"{known.source.rstrip('.')}, read on {known.read} (sure: {known.sure})")
+    st.caption(plain(". ".join(each for each in parts if each) + "."))
+
+
+def _card(way: Way) -> None:
+    with st.container(border=True, height="stretch", key=f"tuning_card_{way.facts.id}"):
+        _facts(way.facts)
+        st.space("stretch")
+        _missing(way)
+        if way.facts.id == "local":
+            tuning_trainer.offer()
+        st.button(
+            "Choose",
+            key=f"tuning_choose_{way.facts.id}",
+            type="primary" if way.can_work else "secondary",
+            disabled=not way.can_work,
+            width="stretch",
+            help=None if way.can_work else "It cannot be used now: what is missing stands above.",
+            on_click=choose,
+            args=(way.facts.id,),
+        )
+
+
+def _facts(facts: ProviderFacts) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(f"**{plain(facts.title)}**", width="content")
+        _closes(facts)
+    st.markdown(plain(facts.tagline))
+    lines = [*_means(facts), f":material/checklist: Needs {plain('; '.join(facts.needs))}."]
+    if facts.note:
+        lines.append(f":material/info: {plain(facts.note)}")
+    st.caption("  \n".join(lines))
+
+
+def _means(facts: ProviderFacts) -> list[str]:
+    """What it costs, who sees the data, and how long it takes."""
+    return [
+        f":material/payments: {plain(facts.cost)}",
+        f":material/lock: {plain(facts.privacy)}",
+        f":material/schedule: {plain(facts.speed)}",
+    ]
+
+
+def _closes(facts: ProviderFacts) -> None:
+    closing = catalogue.closing(facts)
+    if closing:
+        colour = "red" if catalogue.is_closed(facts) else "orange"
+        st.badge(closing, icon=":material/event_busy:", color=colour)
+
+
+def _missing(way: Way) -> None:
+    """One plain sentence for each thing that stands in the way now; else that it can be used."""
+    if way.can_work:
+        st.markdown(f":green[:material/check_circle:] Ready: {plain(_ready(way))}")
+        return
+    said = [f"{each.sentence} {each.remedy}" for each in way.missing]
+    if not said:
+        said = [way.trouble or "It offers no base model now."]
+    for sentence in said:
+        st.markdown(f":red[:material/block:] {plain(sentence)}")
+
+
+def _ready(way: Way) -> str:
+    """With which base, at which price."""
+    base = tuning_words.base(way.facts.id, way.base).partition(" · ")[0]
+    if not way.capabilities.costs_money or way.checked is None:
+        return f"{base}."
+    estimate = way.checked.estimate
+    if estimate.cost_low is None and estimate.cost_high is None:
+        return f"{base}; what it costs is not known."
+    return f"{base}, about {tuning_words.money_range(estimate.cost_low, estimate.cost_high)} for this version."
