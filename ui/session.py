@@ -15,6 +15,7 @@ _OF_A_WORKSPACE = (
     *("selected_ids", "place", "open_example", "modal", "filter"),
     *("queue_selected", "queue_whole", "queue_place", "queue_open_command", "queue_filter", "queue_refused"),
     *("orch_selected", "orch_place", "orch_open", "orch_draft", "orch_said", "orch_moving", "orch_ended"),
+    *("model_selected", "model_open", "play_answers", "play_left", "play_right", "play_place"),
 )
 
 
