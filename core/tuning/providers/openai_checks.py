@@ -60,19 +60,19 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today:
     base = catalogue.base("openai", spec.base_model)
     found = [*_key(settings), *_service(base, settings, today), *_method(spec, base, settings)]
     found += limits.obstacles(_as_known(base, settings), data, today)
-    expected = expectation(spec, data, settings)
-    if is_openai(settings) and expected.cost_high is None:
+    expected = expectation(spec, data)
+    if expected.cost_high is None:
         found.append(hosted.price_unknown(spec.base_model))
     if live and not any(each.code == "key_missing" for each in found):
         found += list(_asked(spec, settings, today))
     return Checked(tuple(found), expected)
 
 
-def expectation(spec: Spec, data: DataFacts, settings: Settings) -> Estimate:
+def expectation(spec: Spec, data: DataFacts) -> Estimate:
     """Tokens and cost. With automatic epochs OpenAI decides, so the cost is a range."""
     chosen = spec.settings.get("n_epochs", "auto")
     low, high = (chosen, chosen) if isinstance(chosen, int) else automatic_epochs(data.train)
-    return hosted.estimate("openai", spec.base_model, data, low, high, is_priced=is_openai(settings))
+    return hosted.estimate("openai", spec.base_model, data, low, high)
 
 
 def automatic_epochs(examples: int) -> tuple[int, int]:
@@ -97,9 +97,9 @@ def _service(base: BaseFacts | None, settings: Settings, today: dt.date) -> Iter
     if not is_openai(settings):
         yield Obstacle(
             "other",
-            "OPENAI_BASE_URL leads to another service than OpenAI. OpenAI's dates, limits and prices do not hold "
-            "there, and what it trains and charges is not known here.",
-            "Ask whoever runs it.",
+            "OPENAI_BASE_URL leads to another service than OpenAI. OpenAI's dates do not hold there, and its list "
+            "prices are what is calculated with for a base of the same name.",
+            "Ask whoever runs it what it trains and charges, and enter its price on the page.",
             blocks=False,
         )
         return
