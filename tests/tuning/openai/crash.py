@@ -8,7 +8,7 @@ from typing import Any
 
 from core.tuning.protocol import Spec
 from tests.tuning.crash_cases import Case
-from tests.tuning.loopback import DROPPED, Loopback, Seen
+from tests.tuning.loopback import DROPPED, Answer, Loopback, Seen
 from tests.tuning.openai.service import Service
 
 #: A base that is in no catalogue, so that no date of one ends the tests.
@@ -23,6 +23,8 @@ class Moving:
     def __init__(self, service: Service, key: str) -> None:
         self._service, self._key = service, key
         self._looks: Counter[str] = Counter()
+        #: The table of results of every job; none.
+        self.result = b""
         service.base("tiny")
         service.server.on("GET", "/v1/fine_tuning/jobs/([^/]+)", self._look)
 
@@ -39,6 +41,14 @@ class Moving:
     def stall(self, on: bool) -> None:
         (self._service.gate.clear if on else self._service.gate.set)()
 
+    @property
+    def server(self) -> Loopback:
+        return self._service.server
+
+    def refuse(self, answer: Answer) -> None:
+        """The next submission is answered so, and begins nothing."""
+        self._service.next.append(answer)
+
     def _look(self, _: Seen, name: str) -> Any:
         looks = self._looks[name]
         self._looks[name] += 1
@@ -48,7 +58,9 @@ class Moving:
             self._service.jobs[name] |= {"status": _COURSE[looks]}
             self._service.happen(name, f"Look {looks}")
         else:
-            self._service.succeed(name, f"ft:tiny:acme::{name}")
+            self._service.contents["file-results"] = self.result
+            results = ["file-results"] if self.result else []
+            self._service.succeed(name, f"ft:tiny:acme::{name}", result_files=results)
         return self._service.jobs[name]
 
 
