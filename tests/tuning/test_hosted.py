@@ -13,7 +13,7 @@ from core.database import Database
 from core.settings import Settings
 from core.settings import settings as settings_of_process
 from core.tables import models
-from core.tuning import files, jobs, preflight, pricing, series
+from core.tuning import files, jobs, preflight, pricing, registry, series
 from tests.tuning import victim
 from tests.tuning.conftest import freeze
 from tests.tuning.crash_cases import Case, case
@@ -121,3 +121,11 @@ def test_the_table_of_results_becomes_curves(shop: Shop) -> None:
     assert job.state == "succeeded", job.error
     curves = series.of(shop.database, [job.id])[job.id]
     assert curves == {"loss": [(1, 2.5), (2, 1.5)], "val_loss": [(1, 2.75), (2, 2.25)]}
+
+
+@pytest.mark.parametrize("name", ["openai", "gemini"])
+def test_the_documentation_names_every_setting(name: str) -> None:
+    page = Path(__file__).parents[2].joinpath("docs", f"{name}-tuning.md").read_text(encoding="utf-8")
+    provider = registry.provider(name)  # pyright: ignore[reportArgumentType]
+    offered = {each.name for method in ("sft", "dpo") for each in provider.settings_for("", method)}
+    assert [each for each in offered if f"`{each}`" not in page] == []
