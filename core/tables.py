@@ -593,6 +593,7 @@ deployments = Table(
     Column("reason", Text, nullable=False),
     Column("restores", BigInteger),
     Column("replaced", Text, nullable=False),
+    Column("follows", BigInteger),
     Column("ended_at", moment),
     Column("ended_by", Text),
     Column("end_reason", Text),

@@ -207,6 +207,8 @@ CREATE TABLE deployments (
     restores   bigint REFERENCES deployments (id),
     -- What was set before, in the form of `provider:name`, so that the first can be rolled back too; '' none.
     replaced   text NOT NULL DEFAULT '',
+    -- The deployment that was in use until this one; NULL: none was.
+    follows    bigint REFERENCES deployments (id),
     ended_at   timestamptz,
     ended_by   text,
     end_reason text

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from importlib import import_module
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from core.errors import ModelUnavailable
 from core.llm import failures, prices, schemas
-from core.llm.models import Access, Completion, Model, Question, Reply
+from core.llm.models import Access, Completion, Model, Question, Reply, Turn
 from core.settings import Settings, settings
 
 #: How often a busy provider is asked, and the waits between.
@@ -30,6 +30,7 @@ def complete(
     *,
     system: str,
     prompt: str,
+    turns: Sequence[Turn] = (),
     schema: dict[str, Any] | None = None,
     max_tokens: int = 2_000,
     timeout_s: float = 60,
@@ -37,7 +38,9 @@ def complete(
     key: str | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Completion:
-    """Ask `model`, and with a `schema` get JSON that fits it in `data`.
+    """Ask `model`, and with a `schema` get JSON that fits it in `data`. `turns`: what was said before the prompt.
+
+    What a model's profile holds is put before all of it.
 
     A busy provider is asked again, but all of it together never takes longer than `timeout_s`. `max_tokens` counts
     what a model thinks before it answers, too. Raises `ModelUnavailable`, which says why and what to do; the answer of
@@ -45,7 +48,7 @@ def complete(
     """
     access = access_to(model, settings, key)
     begun = time.monotonic()
-    question = Question(model, system, prompt, schema, max_tokens)
+    question = _question(Question(model, system, prompt, schema, max_tokens, tuple(turns)))
     reply = _patiently(question, access, timeout_s, pause)
     completion = Completion(
         text=schemas.cleaned(reply.text),
@@ -57,6 +60,14 @@ def complete(
         model=model,
     )
     return _checked(completion, reply, question)
+
+
+def _question(asked: Question) -> Question:
+    """The question as it is sent. Providers refuse a system prompt that is blank."""
+    profile = asked.model.profile
+    if profile is not None:
+        asked = replace(asked, system=profile.before(asked.system), turns=(*profile.turns, *asked.turns))
+    return asked if asked.system.strip() else replace(asked, system="")
 
 
 def access_to(model: Model, given: Settings | None = None, key: str | None = None) -> Access:
@@ -171,7 +182,7 @@ def _with_schema_in_words(question: Question) -> Question:
     """For models and servers that cannot be held to a schema: they are told, and the answer is checked as ever."""
     text = orjson.dumps(question.schema).decode()
     words = f"Answer with one JSON object that fits this JSON Schema, and with nothing else:\n{text}"
-    return replace(question, system=f"{question.system}\n\n{words}", schema=None)
+    return replace(question, system=f"{question.system}\n\n{words}".lstrip(), schema=None)
 
 
 def _checked(completion: Completion, reply: Reply, question: Question) -> Completion:

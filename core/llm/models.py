@@ -1,8 +1,9 @@
 """Which model is asked, what it is asked, and what it answers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from pydantic import SecretStr
 
@@ -26,14 +27,46 @@ KEY_SETTINGS: dict[ProviderName, str] = {
     "gemini": "GEMINI_API_KEY",
 }
 _LONGEST_NAME = 200
+#: What was said before the question: who said it, and what.
+Turn: TypeAlias = tuple[Literal["user", "assistant"], str]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A tuned prompt: what stands before every question that a model is asked with it."""
+
+    #: Before the system prompt of the question.
+    system: str = ""
+    #: Questions with the answers they should get, before what was said in the conversation itself.
+    examples: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of_json(cls, document: Mapping[str, Any]) -> "Profile":
+        """The profile in a document with `system` and `examples` of `user` and `assistant`; more may stand in it."""
+        examples = document.get("examples") or ()
+        return cls(str(document.get("system") or ""), tuple((each["user"], each["assistant"]) for each in examples))
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        turns: list[Turn] = []
+        for user, assistant in self.examples:
+            turns.append(("user", user))
+            turns.append(("assistant", assistant))
+        return tuple(turns)
+
+    def before(self, system: str) -> str:
+        """The system prompt that is sent; one that says the same is not said twice."""
+        own, given = self.system.strip(), system.strip()
+        return own if given == own else "\n\n".join(filter(None, (own, given)))
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model of a provider, written `provider:name`, as in `ollama:qwen3:4b`."""
+    """A model of a provider, written `provider:name`, as in `ollama:qwen3:4b`, and perhaps with a profile."""
 
     provider: ProviderName
     name: str
+    profile: Profile | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.provider}:{self.name}"
@@ -83,10 +116,18 @@ class Question:
     """What a provider is asked."""
 
     model: Model
+    #: "": none is sent, so that what a model was made with stands.
     system: str
     prompt: str
     schema: dict[str, Any] | None
     max_tokens: int
+    #: Before the prompt: first the user, then the assistant, and so on.
+    turns: tuple[Turn, ...] = ()
+
+    @property
+    def conversation(self) -> tuple[Turn, ...]:
+        """The turns, and the prompt as the last of them."""
+        return (*self.turns, ("user", self.prompt))
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ def close(work: Work) -> Outcome:
 
 
 def _judgement(work: Work, execution: Execution, chosen: Preferences) -> dict[str, Any] | None:
-    if chosen.planner_model is None or not chosen.judge_weight or execution.plan is None:
+    model = chosen.model_for("judge")
+    if model is None or not chosen.judge_weight or execution.plan is None:
         return None
     from core.orchestrator import asking
 
@@ -48,7 +49,7 @@ def _judgement(work: Work, execution: Execution, chosen: Preferences) -> dict[st
     with work.db.connect() as connection:
         done, _ = results.done_in(connection, execution.execution_id, execution.plan)
     said = {each.step.id: each.result.get("text") or each.status for each in done}
-    return asking.judge(chosen.planner_model, execution.asked, execution.plan, said)
+    return asking.judge(model, execution.asked, execution.plan, said)
 
 
 def _complete(connection: Connection, execution_id: str, chosen: Preferences, judgement: dict[str, Any] | None) -> None:

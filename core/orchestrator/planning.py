@@ -50,11 +50,11 @@ def _context(work: Work, execution: Execution) -> dict[str, Any]:
 def _planned(work: Work, execution: Execution, known: contexts.Context, chosen: Preferences) -> dict[str, Any]:
     """The plan and what it took: by the model that is set, or else by rules, with a note that says why."""
     by_model: dict[str, Any] = {}
-    if chosen.planner_model is not None:
+    if (model := chosen.model_for("plan")) is not None:
         from core.orchestrator import asking
 
         work.check()
-        by_model = asking.plan(chosen.planner_model, execution.asked, known.for_model(), SHAPE)
+        by_model = asking.plan(model, execution.asked, known.for_model(), SHAPE)
         if "failed" not in by_model:
             return by_model
     made = builtin_planner.plan(execution.asked, known, SHAPE)

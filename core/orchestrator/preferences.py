@@ -4,7 +4,7 @@ Each change is audited with what was set before. A setting that nobody changed h
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -14,8 +14,11 @@ from core import audit
 from core.database import Database
 from core.errors import ConfigurationError
 from core.llm import Model
+from core.orchestrator import in_use
+from core.orchestrator.in_use import Deployed, Work
 from core.tables import workspace_settings
 
+PLANNER = "planner_model"
 #: What nothing that goes out may say, unless the workspace has a list of its own.
 BANNED_WORDS = ("guaranteed", "risk-free", "miracle", "best in the world", "100% safe", "no strings attached")
 
@@ -32,6 +35,14 @@ class Preferences:
     #: The lowest score that counts as success.
     success_threshold: float = 0.6
     banned_words: tuple[str, ...] = BANNED_WORDS
+    #: The deployment that `planner_model` is of; None where the model was set by hand, or there is none.
+    deployed: Deployed | None = None
+
+    def model_for(self, work: Work) -> Model | None:
+        """The model for this kind of work, with what the deployed profile puts before it."""
+        if self.planner_model is None or self.deployed is None:
+            return self.planner_model
+        return replace(self.planner_model, profile=self.deployed.profile_for(work))
 
 
 def preferences(db: Database) -> Preferences:
@@ -42,15 +53,16 @@ def preferences(db: Database) -> Preferences:
 
 def preferences_in(connection: Connection) -> Preferences:
     """The same inside the caller's transaction."""
-    stored = {row.key: row.value for row in connection.execute(select(workspace_settings))}
+    stored, deployed = in_use.settings_in(connection)
     default = Preferences()
-    model = stored.get("planner_model", "")
+    model = stored.get(PLANNER, "")
     return Preferences(
         approval_required=bool(stored.get("approval_required", default.approval_required)),
         planner_model=_model(model),
         judge_weight=float(stored.get("judge_weight", default.judge_weight)),
         success_threshold=float(stored.get("success_threshold", default.success_threshold)),
         banned_words=tuple(stored.get("banned_words", default.banned_words)),
+        deployed=deployed,
     )
 
 
@@ -70,9 +82,31 @@ def planner_model(db: Database) -> Model | None:
 
 
 def set_planner_model(db: Database, model: Model | str | None, *, actor: str, reason: str) -> bool:
-    """Plan with `model` from now on; None: with the built-in planner. Raises `ConfigurationError` for no such name."""
+    """Plan with `model` from now on; None: with the built-in planner. Raises `ConfigurationError` for no such name.
+
+    A deployment that is open ends with this, also where its model is the same: a profile is not used any more then.
+    """
     name = str(_model(str(model)) if model else "")
-    return _set(db, "planner_model", name, "", actor=actor, reason=reason)
+    with db.begin() as connection:
+        lock_planner_in(connection)
+        ended = in_use.end_in(connection, actor=actor, reason=f"{name or 'No model'} was set by hand. {reason}".strip())
+        return set_planner_in(connection, name, actor=actor, reason=reason) or ended is not None
+
+
+def lock_planner_in(connection: Connection) -> None:
+    """Nobody else sets the planner's model, deploys or ends a deployment before this transaction ends."""
+    _lock_in(connection, PLANNER)
+
+
+def planner_in(connection: Connection) -> str:
+    """What the planner's model is set to, in the form of `provider:name`; "" for none."""
+    query = select(workspace_settings.c.value).where(workspace_settings.c.key == PLANNER)
+    return connection.execute(query).scalar_one_or_none() or ""
+
+
+def set_planner_in(connection: Connection, name: str, *, actor: str, reason: str) -> bool:
+    """Write the setting alone, for who holds its lock and looks after the deployments."""
+    return _set_in(connection, PLANNER, name, "", actor=actor, reason=reason)
 
 
 def _model(name: str) -> Model | None:
@@ -123,26 +157,34 @@ def _share(value: float, name: str) -> float:
 
 def _set(db: Database, key: str, value: Any, default: Any, *, actor: str, reason: str) -> bool:
     with db.begin() as connection:
-        # Two who change one setting at once: the second sees what the first made of it, and the log tells the truth.
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"setting {key}", 5))))
-        columns = workspace_settings.c
-        before = connection.execute(select(columns.value).where(columns.key == key)).scalar_one_or_none()
-        before = default if before is None else before
-        if before == value:
-            return False
-        new = {"value": value, "actor": actor, "at": func.now()}
-        connection.execute(
-            insert(workspace_settings).values(key=key, **new).on_conflict_do_update(index_elements=["key"], set_=new)
-        )
-        audit.record(
-            connection,
-            actor=actor,
-            action="setting",
-            subject="setting",
-            subject_id=key,
-            before={"value": before},
-            after={"value": value},
-            reason=reason,
-            row_count=1,
-        )
+        _lock_in(connection, key)
+        return _set_in(connection, key, value, default, actor=actor, reason=reason)
+
+
+def _lock_in(connection: Connection, key: str) -> None:
+    """Two who change one setting at once: the second sees what the first made of it, and the log tells the truth."""
+    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"setting {key}", 5))))
+
+
+def _set_in(connection: Connection, key: str, value: Any, default: Any, *, actor: str, reason: str) -> bool:
+    columns = workspace_settings.c
+    before = connection.execute(select(columns.value).where(columns.key == key)).scalar_one_or_none()
+    before = default if before is None else before
+    if before == value:
+        return False
+    new = {"value": value, "actor": actor, "at": func.now()}
+    connection.execute(
+        insert(workspace_settings).values(key=key, **new).on_conflict_do_update(index_elements=["key"], set_=new)
+    )
+    audit.record(
+        connection,
+        actor=actor,
+        action="setting",
+        subject="setting",
+        subject_id=key,
+        before={"value": before},
+        after={"value": value},
+        reason=reason,
+        row_count=1,
+    )
     return True

@@ -1,13 +1,14 @@
-"""Who does which commands: the orchestrator's own, and those of the agents in the box."""
+"""Who does which commands: the orchestrator's own, those of the agents in the box, and those of fine-tuning."""
 
 from core.commands.handlers import Registry, by_action
 from core.orchestrator import closing, planning
 from core.orchestrator.agents import ACTIONS
 from core.orchestrator.executions import ORCHESTRATOR
 from core.orchestrator.performing import handler
+from core.tuning import commands as tuning
 
 
 def registry() -> Registry:
     """The handler of every agent that this program can be."""
     own = by_action(ORCHESTRATOR, {"plan": planning.plan, "score": closing.score, "close": closing.close})
-    return {ORCHESTRATOR: own, **{agent: handler(agent) for agent in ACTIONS}}
+    return {ORCHESTRATOR: own, **tuning.registry(), **{agent: handler(agent) for agent in ACTIONS}}

@@ -59,7 +59,8 @@ class Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             self.answer(refused.status, self.server.provider.error(refused.status, refused.message))
             return
-        self.server.provider.planned.popleft()(self)
+        by_body = self.server.provider.by_body
+        (by_body(body) if by_body else self.server.provider.planned.popleft())(self)
 
     def do_GET(self) -> None:
         self.server.provider.planned.popleft()(self)
@@ -96,6 +97,8 @@ class FakeProvider:
     def __init__(self) -> None:
         self.asked: list[Any] = []
         self.planned: deque[Planned] = deque()
+        #: What is answered to a body, where that decides it and not the order of questions.
+        self.by_body: Callable[[Any], Planned] | None = None
         self.released = threading.Event()
         self.base_url = ""
         #: The key that opens it; None: it asks for none.
@@ -126,6 +129,15 @@ class FakeProvider:
         text = text if isinstance(text, str) else json.dumps(text)
         body = self.reply(text, tokens_in, tokens_out, ending)
         self.planned.append(lambda handler: handler.answer(200, body))
+
+    def say_to(self, answers: Callable[[str], str], *, tokens_in: int = 100, tokens_out: int = 50) -> None:
+        """Answer each question by what it asks, in whatever order they come, and without end."""
+
+        def planned(body: Any) -> Planned:
+            reply = self.reply(answers(_last_words(body)), tokens_in, tokens_out, "done")
+            return lambda handler: handler.answer(200, reply)
+
+        self.by_body = planned
 
     def fail(self, status: int, message: str = "no luck", **headers: str) -> None:
         body = self.error(status, message)
@@ -158,6 +170,13 @@ class FakeProvider:
         self.planned.append(lambda handler: setattr(handler, "close_connection", True))
 
 
+def _last_words(body: Any) -> str:
+    """The question itself, whatever the protocol."""
+    if "contents" in body:
+        return "".join(part["text"] for part in body["contents"][-1]["parts"])
+    return body["messages"][-1]["content"]
+
+
 def _only(body: Any, known: set[str], where: str) -> None:
     for name in body:
         if name not in known:
@@ -167,6 +186,21 @@ def _only(body: Any, known: set[str], where: str) -> None:
 def _need(is_so: bool, message: str, status: int = 400) -> None:
     if not is_so:
         raise Refused(status, message)
+
+
+def _without_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The conversation. A system prompt stands first, and is never empty."""
+    if messages and messages[0]["role"] == "system":
+        _need(bool(messages[0]["content"]), "messages[0].content")
+        return messages[1:]
+    return messages
+
+
+def _is_conversation(turns: list[dict[str, Any]], assistant: str = "assistant") -> bool:
+    """Whether user and assistant take turns, and the user has the first and the last word."""
+    return len(turns) % 2 == 1 and [each["role"] for each in turns] == ["user", assistant] * (len(turns) // 2) + [
+        "user"
+    ]
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
@@ -196,7 +230,7 @@ class OpenAI(FakeProvider):
         own = body["model"].startswith(("gpt-", "ft:gpt-"))
         _need(not (own and "max_tokens" in body), "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.")
         _need(own or not {"store", "max_completion_tokens"} & set(body), "Unrecognized request argument")
-        _need([each["role"] for each in body["messages"]] == ["system", "user"], "messages")
+        _need(_is_conversation(_without_system(body["messages"])), "messages")
         _need(
             all(isinstance(each["content"], str) and set(each) == {"role", "content"} for each in body["messages"]),
             "content",
@@ -260,7 +294,8 @@ class Anthropic(FakeProvider):
             body, {"model", "system", "messages", "max_tokens", "output_config"}, "body: Extra inputs are not permitted"
         )
         _need(isinstance(body["max_tokens"], int) and body["max_tokens"] > 0, "max_tokens")
-        _need([each["role"] for each in body["messages"]] == ["user"], "messages: first message must use the user role")
+        _need(_is_conversation(body["messages"]), "messages: first message must use the user role")
+        _need(body.get("system", "x") != "", "system: text content blocks must be non-empty")
         if "output_config" in body:
             form = body["output_config"]["format"]
             _need(set(form) == {"type", "schema"} and form["type"] == "json_schema", "output_config.format")
@@ -324,7 +359,7 @@ class Gemini(FakeProvider):
         _only(
             body["generationConfig"], {"maxOutputTokens", "responseMimeType", "responseJsonSchema"}, "generation_config"
         )
-        _need([part["role"] for part in body["contents"]] == ["user"], "contents")
+        _need(_is_conversation(body["contents"], assistant="model"), "contents")
         if "responseJsonSchema" in body["generationConfig"]:
             _need(body["generationConfig"]["responseMimeType"] == "application/json", "response mime type")
             for node in _nodes(body["generationConfig"]["responseJsonSchema"]):
@@ -405,7 +440,7 @@ class Ollama(FakeProvider):
         _need("think" not in body, "think")
         _need(not body.get("tools"), "tools")
         _need(set(body["options"]) == {"num_predict", "num_ctx"}, "options")
-        _need([each["role"] for each in body["messages"]] == ["system", "user"], "messages")
+        _need(_is_conversation(_without_system(body["messages"])), "messages")
         _need(isinstance(body.get("format", {}), dict), "invalid format")
 
     def error(self, status: int, message: str) -> Any:

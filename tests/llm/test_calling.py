@@ -6,17 +6,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from core.errors import ModelUnavailable
-from core.llm import Completion, Model, complete
+from core.llm import Completion, Model, Profile, complete
 from tests.llm.conftest import failing, model_of, settings_for
 from tests.llm.servers import FAKES, FakeProvider, OpenAI, serving
 
 Ask = Callable[..., Completion]
+#: Those whose word for the assistant is model.
+GOOGLES = ("gemini", "vertex")
 
 SCHEMA = {
     "type": "object",
@@ -63,6 +66,45 @@ def test_system_and_prompt_arrive_as_they_are(provider: FakeProvider, ask: Ask) 
     assert "Sei kurz. “§”" in sent
     assert "Zeile 1\\nZeile 2 \U0001f600" in sent
     assert "1234" in json.dumps(_asked_with(provider, ask, max_tokens=1_234))
+
+
+def conversation(provider: FakeProvider) -> tuple[str | None, list[tuple[str, str]]]:
+    """The system prompt and the turns of the last question, whatever form its protocol gives them."""
+    body = provider.asked[-1]
+    if provider.name in GOOGLES:
+        told = body.get("systemInstruction")
+        system = "".join(part["text"] for part in told["parts"]) if told else None
+        return system, [(turn["role"], "".join(part["text"] for part in turn["parts"])) for turn in body["contents"]]
+    turns = [(turn["role"], turn["content"]) for turn in body["messages"]]
+    if provider.name == "anthropic":
+        return body.get("system"), turns
+    return (turns[0][1], turns[1:]) if turns[0][0] == "system" else (None, turns)
+
+
+def test_what_was_said_before_is_sent_as_turns(provider: FakeProvider, ask: Ask) -> None:
+    assistant = "model" if provider.name in GOOGLES else "assistant"
+    _asked_with(provider, ask, turns=[("user", "One?"), ("assistant", "1")], prompt="Two?")
+    assert conversation(provider) == ("Be short.", [("user", "One?"), (assistant, "1"), ("user", "Two?")])
+
+
+@pytest.mark.parametrize("system", ["", " \n"])
+def test_no_system_prompt_is_none_and_not_an_empty_one(provider: FakeProvider, ask: Ask, system: str) -> None:
+    _asked_with(provider, ask, system=system, prompt="Two?")
+    assert conversation(provider) == (None, [("user", "Two?")])
+
+
+def test_a_profile_stands_before_everything_else(provider: FakeProvider, ask: Ask) -> None:
+    assistant = "model" if provider.name in GOOGLES else "assistant"
+    profile = Profile("Add one.", (("1", "2"), ("2", "3")))
+    model = replace(model_of(provider), profile=profile)
+    _asked_with(provider, ask, model=model, system="Be short.", turns=[("user", "a"), ("assistant", "b")], prompt="3")
+    examples = [("user", "1"), (assistant, "2"), ("user", "2"), (assistant, "3")]
+    assert conversation(provider) == (
+        "Add one.\n\nBe short.", [*examples, ("user", "a"), (assistant, "b"), ("user", "3")],
+    )  # fmt: skip
+    assert str(model) == str(model_of(provider))
+    _asked_with(provider, ask, model=model, system=" Add one. ", prompt="3")
+    assert conversation(provider)[0] == "Add one.", "what both say is said once"
 
 
 def _asked_with(provider: FakeProvider, ask: Ask, **more: Any) -> Any:
@@ -264,6 +306,16 @@ def test_openais_own_models_get_the_newer_fields_and_are_not_stored(name: str) -
     assert fake.asked[0]["max_completion_tokens"] == 99
     assert fake.asked[0]["store"] is False
     assert "max_tokens" not in fake.asked[0]
+
+
+def test_ollama_gets_room_for_what_was_said_before(ollama: FakeProvider) -> None:
+    settings = settings_for(ollama)
+    for said in ("a", "a" * 30_000):
+        ollama.say("Hello.")
+        turns = [("user", said), ("assistant", "b")]
+        complete(model_of(ollama), system="x", prompt="y", turns=turns, max_tokens=100, settings=settings)  # type: ignore[arg-type]
+    rooms = [asked["options"]["num_ctx"] for asked in ollama.asked]
+    assert rooms[0] < rooms[1]
 
 
 def test_ollama_gets_room_for_a_long_prompt(ollama: FakeProvider) -> None:

@@ -51,10 +51,11 @@ def _message(error: Any) -> str:
 def _body(question: Question) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": question.model.name,
-        "system": question.system,
-        "messages": [{"role": "user", "content": question.prompt}],
+        "messages": [{"role": role, "content": text} for role, text in question.conversation],
         "max_tokens": question.max_tokens,
     }
+    if question.system:
+        body["system"] = question.system
     if question.schema is not None:
         schema = schemas.plain(question.schema, closed=True)
         optional, unions = schemas.burden(schema)

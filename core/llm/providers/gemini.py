@@ -32,7 +32,7 @@ def answer(client: Any, question: Question, access: Access, timeout_s: float) ->
 
     try:
         said = client.models.generate_content(
-            model=question.model.name, contents=question.prompt, config=_config(question)
+            model=question.model.name, contents=_contents(question), config=_config(question)
         )
     except errors.APIError as error:
         raise failures.of_status(
@@ -45,11 +45,21 @@ def answer(client: Any, question: Question, access: Access, timeout_s: float) ->
     return _reply(said)
 
 
+def _contents(question: Question) -> list[Any]:
+    """The conversation; the API's word for the assistant is model."""
+    from google.genai import types
+
+    return [
+        types.Content(role="user" if role == "user" else "model", parts=[types.Part(text=text)])
+        for role, text in question.conversation
+    ]
+
+
 def _config(question: Question) -> Any:
     from google.genai import types
 
     config = types.GenerateContentConfig(
-        system_instruction=question.system,
+        system_instruction=question.system or None,
         max_output_tokens=question.max_tokens,
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
     )

@@ -24,8 +24,8 @@ def ask(question: Question, access: Access, timeout_s: float) -> Reply:
         answer = client.chat(
             model=question.model.name,
             messages=[
-                {"role": "system", "content": question.system},
-                {"role": "user", "content": question.prompt},
+                *([{"role": "system", "content": question.system}] if question.system else []),
+                *({"role": role, "content": text} for role, text in question.conversation),
             ],
             format=schemas.plain(question.schema) if question.schema is not None else None,
             options={"num_predict": question.max_tokens, "num_ctx": _room(question)},
@@ -68,5 +68,6 @@ def _client(question: Question, access: Access, timeout_s: float) -> Iterator[An
 
 
 def _room(question: Question) -> int:
-    needed = len((question.system + question.prompt).encode()) // _BYTES_A_TOKEN + question.max_tokens
+    asked = question.system + "".join(text for _, text in question.conversation)
+    needed = len(asked.encode()) // _BYTES_A_TOKEN + question.max_tokens
     return next((room for room in _ROOMS if room >= needed), _ROOMS[-1])

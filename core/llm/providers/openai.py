@@ -51,8 +51,8 @@ def _body(question: Question) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": question.model.name,
         "messages": [
-            {"role": "system", "content": question.system},
-            {"role": "user", "content": question.prompt},
+            *([{"role": "system", "content": question.system}] if question.system else []),
+            *({"role": role, "content": text} for role, text in question.conversation),
         ],
     }
     if _OWN.match(question.model.name):

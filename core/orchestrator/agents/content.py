@@ -185,13 +185,14 @@ def _ask(
     task: Task, findings: Findings, wish: str, composed: str, schema: dict[str, Any] | None = None
 ) -> dict[str, Any] | None:
     """The model's answer, None without one; what it took, and why it could not be used, stands in the findings."""
-    if task.preferences.planner_model is None:
+    model = task.preferences.model_for("write")
+    if model is None:
         return None
     from core.orchestrator import asking
 
     task.work.check()
     answer = asking.write(
-        task.preferences.planner_model,
+        model,
         system=_SYSTEM,
         prompt=_prompt(task, wish, composed),
         schema=schema,
@@ -200,7 +201,7 @@ def _ask(
     findings.tokens_in, findings.tokens_out = answer["tokens_in"], answer["tokens_out"]
     findings.cost_usd = answer["cost_usd"]
     if "failed" in answer or not answer["text"].strip():
-        why = answer.get("failed", f"{task.preferences.planner_model} gave an empty answer.")
+        why = answer.get("failed", f"{model} gave an empty answer.")
         findings.note = " ".join(filter(None, (f"Composed from past work, for {why}", findings.note)))
         return None
     findings.source, findings.note = answer["model"], ""

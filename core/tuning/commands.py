@@ -1,0 +1,65 @@
+"""The commands of the agent `tuning`: what takes long, costs something, and has to go on after a crash."""
+
+import datetime as dt
+from typing import cast
+
+from core.commands.handlers import Handler, Outcome, Registry, Work, by_action
+from core.commands.models import NewCommand
+from core.errors import CommandRefused, ModelReason, ModelUnavailable, WhetstoneError
+from core.tuning.protocol import ProviderTrouble
+
+AGENT = "tuning"
+#: While a provider makes a model ready, or takes it away, it is asked as often.
+LOOK_EVERY_S = 20
+
+#: What passes by itself, so that it is worth trying again.
+_PASSING: frozenset[ModelReason] = frozenset({"rate_limited", "server_error", "not_running"})
+
+
+def registry() -> Registry:
+    """The handler of the agent `tuning`."""
+    actions: dict[str, Handler] = {"evaluate": evaluate, "serve": serve, "unserve": serve, "look": serve}
+    return {AGENT: by_action(AGENT, actions)}
+
+
+def evaluate(work: Work) -> Outcome:
+    """Ask what an evaluation has no answer to yet."""
+    from core.tuning import evaluation
+
+    number = int(work.command.payload.get("evaluation") or 0)
+    try:
+        done = evaluation.run(work.db, number, check=work.check)
+    except ModelUnavailable as why:
+        if why.reason in _PASSING and not is_last(work):
+            raise
+        evaluation.fail(work.db, number, str(why))
+        raise CommandRefused(f"{why} What is answered is kept; resume the evaluation later.") from None
+    except WhetstoneError as why:
+        evaluation.fail(work.db, number, str(why))
+        raise CommandRefused(str(why)) from None
+    return Outcome({"evaluation": number, "state": done.state, "rows": done.row_done})
+
+
+def serve(work: Work) -> Outcome:
+    """Make a model answer, end that, or look how far it is; and look again while something is under way."""
+    from core.tuning import serving
+
+    payload = work.command.payload
+    act = cast(serving.Act, work.command.action)
+    number, confirmed = int(payload.get("model") or 0), payload.get("confirmed_hourly") is True
+    try:
+        model = serving.carry_on(work.db, act, number, confirmed_hourly=confirmed)
+    except ProviderTrouble as trouble:
+        if not is_last(work):
+            raise
+        raise CommandRefused(f"{trouble} Look again later.") from None
+    except WhetstoneError as why:
+        raise CommandRefused(str(why)) from None
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=LOOK_EVERY_S)
+    again = [NewCommand(AGENT, "look", {"model": number}, not_before=later)] if model.is_moving else []
+    return Outcome({"model": number, "serving": model.serving}, then=again)
+
+
+def is_last(work: Work) -> bool:
+    """Whether the queue would not try again after this attempt."""
+    return work.command.attempt >= work.command.max_attempts

@@ -1,0 +1,244 @@
+"""Which model the orchestrator works with: deploy, undeploy, roll back, and the history of it with who and why.
+
+At most one deployment is open. It, the setting that the orchestrator reads and the audit log are written in one
+transaction, under the lock under which the setting is changed by hand.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from core import audit
+from core.database import Database
+from core.errors import Conflict, ModelRefused
+from core.orchestrator import in_use
+from core.orchestrator import preferences as settings
+from core.tables import deployments, models
+from core.tuning import comparing, model_records
+from core.tuning.callable_models import refuse_not_callable
+from core.tuning.model_records import Model
+
+#: A model that is clearly worse is deployed for a reason of at least so many words.
+LEAST_WORDS = 3
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A time for which the orchestrator worked with a model."""
+
+    id: int
+    model_id: int
+    at: dt.datetime
+    actor: str
+    reason: str
+    #: The deployment that a roll back brought back.
+    restores: int | None
+    #: What the planner's model was set to before, as `provider:name`; "" none.
+    replaced: str
+    #: The deployment in use until this one.
+    follows: int | None
+    #: All three None while it is open.
+    ended_at: dt.datetime | None
+    ended_by: str | None
+    end_reason: str | None
+    #: The model as it is now.
+    model_name: str
+    kind: model_records.Kind
+    call_name: str
+
+    @property
+    def is_open(self) -> bool:
+        return self.ended_at is None
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a roll back would bring back: a deployment, or what was set by hand ("": the built-in planner)."""
+
+    deployment: Deployment | None
+    by_hand: str
+
+    def __str__(self) -> str:
+        if self.deployment is not None:
+            return self.deployment.model_name
+        return self.by_hand or "the built-in planner"
+
+
+def current(db: Database) -> Deployment | None:
+    """The open deployment. None: what was set by hand is used, or the built-in planner."""
+    with db.connect() as connection:
+        return _current(connection)
+
+
+def history(
+    db: Database, *, model_id: int | None = None, before: int | None = None, limit: int = 50
+) -> list[Deployment]:
+    """Deployments, the newest first. `model_id`: of this model; `before`: the id of the last one already seen."""
+    query = _query().order_by(deployments.c.id.desc()).limit(limit)
+    if model_id is not None:
+        query = query.where(deployments.c.model_id == model_id)
+    if before is not None:
+        query = query.where(deployments.c.id < before)
+    with db.connect() as connection:
+        return [_of_row(row) for row in connection.execute(query)]
+
+
+def before(db: Database) -> Before | None:
+    """What a roll back would bring back; None while nothing is deployed."""
+    with db.connect() as connection:
+        now = _current(connection)
+        return None if now is None else _before(connection, now)
+
+
+def deploy(db: Database, which: int | str, *, actor: str, reason: str = "", today: dt.date | None = None) -> Deployment:
+    """Let the orchestrator plan, write and judge with this model from now on.
+
+    Raises `UnknownModel`, `Conflict` where it is in use already, and `ModelRefused` for one that cannot be asked, or
+    that did clearly worse than the one in use on the same records while no reason is given.
+    """
+    with db.begin() as connection:
+        settings.lock_planner_in(connection)
+        model = model_records.find(connection, which, lock=True)
+        refuse_not_callable(model, today=today)
+        now = _current(connection)
+        if now is not None and now.model_id == model.id:
+            raise Conflict(f"{model.name} is in use already: {now.actor} deployed it at {now.at:%Y-%m-%d %H:%M} UTC.")
+        concern = concern_in(connection, model)
+        if concern and len(reason.split()) < LEAST_WORDS:
+            raise ModelRefused(f"{concern} Say in at least {LEAST_WORDS} words why it shall be used all the same.")
+        return _open(connection, model, now, actor=actor, reason=reason.strip(), ending=f"{model.name} was deployed")
+
+
+def undeploy(db: Database, *, actor: str, reason: str = "") -> Deployment:
+    """End the open deployment: the built-in planner plans from now on. Raises `ModelRefused` where there is none."""
+    with db.begin() as connection:
+        settings.lock_planner_in(connection)
+        now = _needed(connection)
+        in_use.end_in(connection, actor=actor, reason=reason.strip())
+        settings.set_planner_in(connection, "", actor=actor, reason=reason.strip())
+        return _get(connection, now.id)
+
+
+def rollback(db: Database, *, actor: str, reason: str = "", today: dt.date | None = None) -> Deployment | None:
+    """Bring back what was in use before the open deployment; None where that was no deployment.
+
+    Rolled back again, it goes one further back. Raises `ModelRefused` where nothing is deployed, and where the former
+    model cannot be asked any more.
+    """
+    with db.begin() as connection:
+        settings.lock_planner_in(connection)
+        now = _needed(connection)
+        former = _before(connection, now)
+        reason = reason.strip()
+        if former.deployment is None:
+            in_use.end_in(connection, actor=actor, reason=f"rolled back to {former}. {reason}".strip())
+            settings.set_planner_in(connection, former.by_hand, actor=actor, reason=reason or "rolled back")
+            return None
+        model = model_records.find(connection, former.deployment.model_id, lock=True)
+        refuse_not_callable(model, today=today)
+        return _open(
+            connection, model, now, actor=actor, reason=reason, ending=f"rolled back to {former}",
+            restores=former.deployment.id,
+        )  # fmt: skip
+
+
+def concern(db: Database, which: int | str) -> str:
+    """Why deploying this model needs a reason: it did clearly worse than the one in use; "" where it did not."""
+    with db.connect() as connection:
+        return concern_in(connection, model_records.find(connection, which))
+
+
+def concern_in(connection: Connection, model: Model) -> str:
+    """The same inside the caller's transaction."""
+    now = _current(connection)
+    if now is None or now.model_id == model.id:
+        return ""
+    compared = comparing.latest_comparison_in(connection, model.id, now.model_id)
+    if compared is None or not compared.is_worse:
+        return ""
+    told = compared.sentence(model.name, now.model_name)
+    return f"{model.name} did worse than {now.model_name}, which is in use: {told}"
+
+
+def _open(
+    connection: Connection,
+    model: Model,
+    now: Deployment | None,
+    *,
+    actor: str,
+    reason: str,
+    ending: str,
+    restores: int | None = None,
+) -> Deployment:
+    """End what is open, open the new one, set the setting, write the log."""
+    replaced = settings.planner_in(connection)
+    if now is not None:
+        in_use.end_in(connection, actor=actor, reason=f"{ending}. {reason}".strip())
+    opened = connection.execute(
+        deployments.insert()
+        .values(
+            model_id=model.id,
+            at=func.clock_timestamp(),
+            actor=actor,
+            reason=reason,
+            restores=restores,
+            replaced=replaced,
+            follows=None if now is None else now.id,
+        )
+        .returning(deployments.c.id)
+    ).scalar_one()
+    settings.set_planner_in(connection, model.call_name, actor=actor, reason=reason or ending)
+    action: Literal["deploy", "rollback"] = "deploy" if restores is None else "rollback"
+    audit.record(
+        connection,
+        actor=actor,
+        action=action,
+        subject="deployment",
+        subject_id=opened,
+        before={"model": now.model_id if now else None, "planner": replaced},
+        after={"model": model.id, "name": model.name, "planner": model.call_name},
+        reason=reason,
+        row_count=1,
+    )
+    return _get(connection, opened)
+
+
+def _before(connection: Connection, now: Deployment) -> Before:
+    """What was in use before the deployment that `now` is, or that it brought back."""
+    origin = _origin(connection, now)
+    if origin.follows is None:
+        return Before(None, origin.replaced)
+    return Before(_origin(connection, _get(connection, origin.follows)), "")
+
+
+def _origin(connection: Connection, deployment: Deployment) -> Deployment:
+    """A deployment that was brought back is the one it was at first."""
+    return deployment if deployment.restores is None else _get(connection, deployment.restores)
+
+
+def _needed(connection: Connection) -> Deployment:
+    now = _current(connection)
+    if now is None:
+        raise ModelRefused("No model is deployed, so there is nothing to end or to roll back. Deploy one first.")
+    return now
+
+
+def _current(connection: Connection) -> Deployment | None:
+    row = connection.execute(_query().where(deployments.c.ended_at.is_(None))).one_or_none()
+    return None if row is None else _of_row(row)
+
+
+def _get(connection: Connection, deployment_id: int) -> Deployment:
+    return _of_row(connection.execute(_query().where(deployments.c.id == deployment_id)).one())
+
+
+def _query() -> Select[Any]:
+    return select(deployments, models.c.name.label("model_name"), models.c.kind, models.c.call_name).join(
+        models, models.c.id == deployments.c.model_id
+    )
+
+
+def _of_row(row: Row[Any]) -> Deployment:
+    return Deployment(**row._asdict())

@@ -1,0 +1,10 @@
+"""A process of its own that evaluates, for a test that kills it."""
+
+import sys
+
+from core.database import Database
+from core.tuning import evaluation
+
+if __name__ == "__main__":
+    url, evaluation_id = sys.argv[1:]
+    evaluation.run(Database(url), int(evaluation_id), at_once=2)
