@@ -62,7 +62,7 @@ def version(database: Database) -> DatasetVersion:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path, _env_file=None)  # pyright: ignore[reportCallIssue]
+    return Settings(WHETSTONE_HOME=tmp_path, _env_file=None)  # pyright: ignore[reportCallIssue]
 
 
 @pytest.fixture
