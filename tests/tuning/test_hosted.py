@@ -1,19 +1,23 @@
 """OpenAI and Gemini in the hands of the engine: from a frozen version to a model in the registry, with its cost."""
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from core.database import Database
+from core.datasets import recipes, snapshots, splits
+from core.examples.filters import Filter
 from core.settings import Settings
 from core.settings import settings as settings_of_process
-from core.tables import models
+from core.tables import examples, models
 from core.tuning import files, jobs, preflight, pricing, registry, series
+from tests.datasets.conftest import example
 from tests.tuning import victim
 from tests.tuning.conftest import freeze
 from tests.tuning.crash_cases import Case, case
@@ -102,6 +106,33 @@ def test_a_version_becomes_a_model_of_gemini(shop: Shop) -> None:
     assert model.call_name == f"vertex:{ENDPOINT}"
     assert (job.actual_cost, job.tokens_trained) == (Decimal("0.2"), 80_000)  # 40,000 in each of two epochs
     assert any(ENDPOINT in each for each in shop.told(job))
+
+
+@openai
+def test_preference_pairs_of_a_version_are_what_is_trained_on(shop: Shop) -> None:
+    rows = [
+        example(2 * number + is_good, execution_id=f"pairs-{number}-{is_good}", intent="pairs", success=bool(is_good),
+                user_request=f"Write post {number}", execution_plan=f"{'Good' if is_good else 'Bad'} plan {number}",
+                quality_score=0.9 if is_good else 0.2)
+        for number in range(15) for is_good in (0, 1)
+    ]  # fmt: skip
+    with shop.database.begin() as connection:
+        connection.execute(insert(examples), rows)
+    shop.version = snapshots.create(
+        shop.database, "pairs", filter=Filter(intents=("pairs",)), recipe=recipes.parse({"target": "plan"}),
+        split=splits.parse("100/0/0"), description="", drop_duplicates=False, actor="ada", progress=None,
+    )  # fmt: skip
+    shop.case = replace(shop.case, spec=replace(shop.case.spec, method="dpo", settings={"beta": 0.2}))
+    before = preflight.check(shop.database, shop.case.spec, shop.version, live=True)
+    assert before.can_start, before.obstacles
+    job = shop.drive(shop.start())
+    assert job.state == "succeeded", job.error
+    (sent,) = [description.parts(each)["file"] for each in shop.service.server.asked("POST", "/v1/files")]
+    pairs = [json.loads(line) for line in sent.splitlines()]
+    assert len(pairs) == 15
+    assert {pair["preferred_output"][0]["content"].split()[0] for pair in pairs} == {"Good"}
+    (created,) = shop.service.server.asked("POST", "/v1/fine_tuning/jobs")
+    assert created.json["method"]["dpo"]["hyperparameters"]["beta"] == 0.2
 
 
 @openai
