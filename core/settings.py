@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     google_project: str | None = Field(default=None, validation_alias="GOOGLE_CLOUD_PROJECT")
     google_location: str | None = Field(default=None, validation_alias="GOOGLE_CLOUD_LOCATION")
     google_bucket: str | None = Field(default=None, validation_alias="WHETSTONE_GCS_BUCKET")
-    #: Addresses instead of Google Cloud's own.
+    #: An address instead of Google Cloud's own, and an emulator of its storage, which is asked without credentials.
     vertex_base_url: str | None = Field(default=None, validation_alias="GOOGLE_VERTEX_BASE_URL")
     gcs_base_url: str | None = Field(default=None, validation_alias="STORAGE_EMULATOR_HOST")
     #: Amazon Bedrock: region, bucket and role. Credentials are the machine's own.

@@ -16,7 +16,13 @@ from ui.formatting import ago, exactly, plain
 from ui.orchestrator_acts import REASON
 
 _BUILT_IN = ""
-_AT = {"openai": "OpenAI", "anthropic": "Anthropic", "gemini": "Google", "ollama": "Ollama"}
+_AT = {
+    "openai": "OpenAI",
+    "anthropic": "Anthropic",
+    "gemini": "Google",
+    "vertex": "Google Cloud",
+    "ollama": "Ollama",
+}
 
 
 def approval(db: Database, on: bool) -> None:

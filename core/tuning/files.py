@@ -46,7 +46,8 @@ def _split(db: Database, version: DatasetVersion, split: SplitName, format: Form
     """
     folder = places.of_files(home)
     note = folder / f"{version.root_hash}-{split}-{format}-{RENDERER}"
-    if note.exists():
+    # Which pairs there are was decided by the scores of the day of freezing, and the records' hash does not tell.
+    if format != "dpo" and note.exists():
         name = note.read_text(encoding="ascii").strip()
         if not name:
             return None

@@ -18,6 +18,8 @@ from tests.llm.conftest import failing, model_of, settings_for
 from tests.llm.servers import FAKES, FakeProvider, OpenAI, serving
 
 Ask = Callable[..., Completion]
+#: Those whose word for the assistant is model.
+GOOGLES = ("gemini", "vertex")
 
 SCHEMA = {
     "type": "object",
@@ -69,7 +71,7 @@ def test_system_and_prompt_arrive_as_they_are(provider: FakeProvider, ask: Ask) 
 def conversation(provider: FakeProvider) -> tuple[str | None, list[tuple[str, str]]]:
     """The system prompt and the turns of the last question, whatever form its protocol gives them."""
     body = provider.asked[-1]
-    if provider.name == "gemini":
+    if provider.name in GOOGLES:
         told = body.get("systemInstruction")
         system = "".join(part["text"] for part in told["parts"]) if told else None
         return system, [(turn["role"], "".join(part["text"] for part in turn["parts"])) for turn in body["contents"]]
@@ -80,7 +82,7 @@ def conversation(provider: FakeProvider) -> tuple[str | None, list[tuple[str, st
 
 
 def test_what_was_said_before_is_sent_as_turns(provider: FakeProvider, ask: Ask) -> None:
-    assistant = "model" if provider.name == "gemini" else "assistant"
+    assistant = "model" if provider.name in GOOGLES else "assistant"
     _asked_with(provider, ask, turns=[("user", "One?"), ("assistant", "1")], prompt="Two?")
     assert conversation(provider) == ("Be short.", [("user", "One?"), (assistant, "1"), ("user", "Two?")])
 
@@ -92,7 +94,7 @@ def test_no_system_prompt_is_none_and_not_an_empty_one(provider: FakeProvider, a
 
 
 def test_a_profile_stands_before_everything_else(provider: FakeProvider, ask: Ask) -> None:
-    assistant = "model" if provider.name == "gemini" else "assistant"
+    assistant = "model" if provider.name in GOOGLES else "assistant"
     profile = Profile("Add one.", (("1", "2"), ("2", "3")))
     model = replace(model_of(provider), profile=profile)
     _asked_with(provider, ask, model=model, system="Be short.", turns=[("user", "a"), ("assistant", "b")], prompt="3")

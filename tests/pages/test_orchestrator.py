@@ -150,6 +150,17 @@ class TestTheSettings:
         assert app.selectbox(key="orch_planner").options[0] == "Built-in planner (no model)"
         assert "free, and nothing leaves this computer" in text(app)
 
+    def test_every_provider_that_is_ready_is_named(
+        self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
+            monkeypatch.setenv(name, "sk-test")
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "acme")
+        monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")
+        told = text(opened(visit))
+        for name in ("OpenAI", "Anthropic", "Google", "Google Cloud"):
+            assert f"✓ {name} is ready." in told
+
     def test_a_model_that_costs_is_asked_about_with_who_sees_what(
         self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -74,6 +74,8 @@ CASES = {
     "finds likely": "tests.tuning.crash_cases:LIKELY",
     "finds nothing": "tests.tuning.crash_cases:NONE",
     "two stages": "tests.tuning.crash_cases:STAGES",
+    "openai": "tests.tuning.openai.crash:CASE",
+    "gemini": "tests.tuning.gemini.crash:CASE",
 }
 
 

@@ -6,14 +6,18 @@ from unittest.mock import patch
 
 import orjson
 import pytest
+from sqlalchemy import insert
 
 from core.database import Database
-from core.datasets import tokens
+from core.datasets import recipes, snapshots, splits, tokens
 from core.datasets.exporting import export
 from core.datasets.versions import DatasetVersion
 from core.errors import TuningRefused
+from core.examples.filters import Filter
+from core.tables import examples
 from core.tuning import facts, files
-from tests.tuning.conftest import freeze
+from tests.datasets.conftest import example
+from tests.tuning.conftest import freeze, run
 
 
 def lines(database: Database, version: DatasetVersion, split: str) -> list[bytes]:
@@ -96,3 +100,32 @@ def test_what_is_no_format_is_refused(database: Database, version: DatasetVersio
     for wrong in ("parquet", "csv"):
         with pytest.raises(TuningRefused, match=f"no training file in the format '{wrong}'"):
             files.of(database, version, wrong, tmp_path)
+
+
+def test_pairs_are_those_of_the_version_also_where_another_has_the_same_records(
+    database: Database, tmp_path: Path
+) -> None:
+    """The hash of the records says nothing of scores, which decide what is paired when a version is frozen."""
+    rows = [
+        example(number, execution_id=f"p-{number}", intent="p", user_request=f"Write post {number // 2}",
+                execution_plan=f"plan {number}", quality_score=0.9 if number % 2 else 0.1, success=True)
+        for number in range(8)
+    ]  # fmt: skip
+    with database.begin() as connection:
+        connection.execute(insert(examples), rows)
+
+    def pairs() -> bytes:
+        version = snapshots.create(
+            database, "p", filter=Filter(intents=("p",)), recipe=recipes.parse({"target": "plan"}),
+            split=splits.parse("100/0/0"), description="", drop_duplicates=False, actor="ada", progress=None,
+        )  # fmt: skip
+        hashes.append(version.root_hash)
+        return files.of(database, version, "dpo", tmp_path).train.read_bytes()
+
+    hashes: list[str | None] = []
+    before = pairs()
+    run(database, "UPDATE orchestrator_training_data SET quality_score = 1 - quality_score")
+    after = pairs()
+    assert hashes[0] == hashes[1]
+    assert orjson.loads(before.split(b"\n")[0])["preferred_output"][0]["content"] == "plan 1"
+    assert orjson.loads(after.split(b"\n")[0])["preferred_output"][0]["content"] == "plan 0"

@@ -55,7 +55,7 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today:
     base = catalogue.base("gemini", spec.base_model)
     found = [*_place(settings), *_method(spec, base), *limits.obstacles(base, data, today)]
     epochs = int(spec.settings.get("epoch_count", EPOCHS))
-    expected = hosted.estimate("gemini", spec.base_model, data, epochs, epochs, is_priced=True)
+    expected = hosted.estimate("gemini", spec.base_model, data, epochs, epochs)
     if expected.cost_high is None:
         found.append(hosted.price_unknown(base.title if base else spec.base_model))
     if live and not missing_settings(settings):

@@ -56,10 +56,10 @@ class Watched(io.BufferedReader):
         return data
 
 
-def estimate(provider: ProviderId, base: str, data: DataFacts, low: int, high: int, *, is_priced: bool) -> Estimate:
+def estimate(provider: ProviderId, base: str, data: DataFacts, low: int, high: int) -> Estimate:
     """Tokens and cost of `low` to `high` epochs, at the workspace's price or else the catalogue's."""
     price = pricing.price(None, provider, base)
-    usd = price.usd_per_million if is_priced else None
+    usd = price.usd_per_million
     cost_low, cost_high = pricing.range_usd(data.tokens_train, low, high, usd)
     epochs = f"{low} epoch{'' if low == high == 1 else 's'}" if low == high else f"{low} to {high} epochs"
     counted = "tokens" if data.is_exact else "tokens (estimated)"

@@ -151,14 +151,13 @@ class OpenAI:
         tell(hosted.SMOKE, None)
         serving, note = self._smoke(name, found, job.settings)
         tokens = openai_progress.whole(getattr(found, "trained_tokens", None))
-        is_priced = is_openai(job.settings)
         return Made(
             "tuned",
             f"openai:{name}",
             artefacts=_artefacts(found, job),
             checkpoints=made,
             parameters=_parameters(found, job),
-            cost_usd=hosted.cost("openai", job.spec.base_model, tokens) if is_priced else None,
+            cost_usd=hosted.cost("openai", job.spec.base_model, tokens),
             tokens_trained=tokens,
             serving=serving,
             serving_remote={"model": name},

@@ -5,17 +5,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from core.datasets.rendering import FORMATS
 from core.errors import ModelUnavailable
 from core.settings import Settings
 from core.tuning import catalogue, limits
 from core.tuning.catalogue import BaseFacts
 from core.tuning.protocol import Checked, DataFacts, Estimate, Method, Obstacle, Setting, Spec
-from core.tuning.providers import hosted
+from core.tuning.providers import hosted, preferences
 from core.tuning.providers.openai_access import client, is_openai, is_status, said, title, winding_down
 
-#: Preference pairs need a format of their own, without which there is nothing to train on.
-METHODS: tuple[Method, ...] = ("sft", "dpo") if "dpo" in FORMATS else ("sft",)
+METHODS: tuple[Method, ...] = ("sft", "dpo")
 _AUTO = ("auto",)
 #: OpenAI's own choice of epochs, as it has published it: three, and more for fewer than about a hundred examples.
 _USUAL_EPOCHS = 3
@@ -59,20 +57,26 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today:
     """Everything that stands in the way, and what the job will take."""
     base = catalogue.base("openai", spec.base_model)
     found = [*_key(settings), *_service(base, settings, today), *_method(spec, base, settings)]
-    found += limits.obstacles(_as_known(base, settings), data, today)
-    expected = expectation(spec, data, settings)
-    if is_openai(settings) and expected.cost_high is None:
+    facts = data if spec.method != "dpo" else preferences.facts(data)
+    expected = expectation(spec, facts)
+    if facts is not None and facts.train == 0 and spec.method == "dpo":
+        found.append(preferences.missing(data))
+    else:
+        found += limits.obstacles(_as_known(base, settings), facts or data, today)
+    if facts is not None and expected.cost_high is None:
         found.append(hosted.price_unknown(spec.base_model))
     if live and not any(each.code == "key_missing" for each in found):
         found += list(_asked(spec, settings, today))
     return Checked(tuple(found), expected)
 
 
-def expectation(spec: Spec, data: DataFacts, settings: Settings) -> Estimate:
+def expectation(spec: Spec, data: DataFacts | None) -> Estimate:
     """Tokens and cost. With automatic epochs OpenAI decides, so the cost is a range."""
+    if data is None:
+        return Estimate(None, None, None, None, "Preference pairs are counted when the checks ask OpenAI.")
     chosen = spec.settings.get("n_epochs", "auto")
     low, high = (chosen, chosen) if isinstance(chosen, int) else automatic_epochs(data.train)
-    return hosted.estimate("openai", spec.base_model, data, low, high, is_priced=is_openai(settings))
+    return hosted.estimate("openai", spec.base_model, data, low, high)
 
 
 def automatic_epochs(examples: int) -> tuple[int, int]:
@@ -97,9 +101,9 @@ def _service(base: BaseFacts | None, settings: Settings, today: dt.date) -> Iter
     if not is_openai(settings):
         yield Obstacle(
             "other",
-            "OPENAI_BASE_URL leads to another service than OpenAI. OpenAI's dates, limits and prices do not hold "
-            "there, and what it trains and charges is not known here.",
-            "Ask whoever runs it.",
+            "OPENAI_BASE_URL leads to another service than OpenAI. OpenAI's dates do not hold there, and its list "
+            "prices are what is calculated with for a base of the same name.",
+            "Ask whoever runs it what it trains and charges, and enter its price on the page.",
             blocks=False,
         )
         return
@@ -130,8 +134,8 @@ def _method(spec: Spec, base: BaseFacts | None, settings: Settings) -> Iterator[
     if spec.method not in METHODS:
         yield Obstacle(
             "method_not_offered",
-            f"The method {spec.method!r} cannot be used: datasets have no records for it.",
-            "Choose supervised tuning (sft).",
+            f"The method {spec.method!r} is not offered by OpenAI.",
+            f"Choose one of: {', '.join(METHODS)}.",
         )
     elif base is not None and is_openai(settings) and spec.method not in base.methods:
         yield Obstacle(

@@ -1,25 +1,25 @@
 """The adapter, with a bucket of an emulator, credentials of its own, and nothing of the machine's settings."""
 
+import datetime as dt
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gcp_storage_emulator.server import create_server
 
 from core.settings import Settings
 from core.tuning.protocol import Spec
 from core.tuning.providers.gemini import Gemini
 from tests.llm.servers import machine_credentials
+from tests.tuning.gemini import emulator
+from tests.tuning.gemini.emulator import BUCKET
 from tests.tuning.gemini.service import Service
 from tests.tuning.loopback import Loopback
 from tests.tuning.views import Jobs, settings
 
 BASE = "gemini-3.5-flash"
 SPEC = Spec("gemini", BASE, "sft", {"epoch_count": 2, "learning_rate_multiplier": 1.5, "adapter_size": 4}, "Plans!")
-BUCKET = "acme-tuning"
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def _own_world(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def provider() -> Gemini:
-    return Gemini(timeout_s=10)
+    return Gemini(today=lambda: dt.date(2026, 11, 24), timeout_s=10)
 
 
 @pytest.fixture
@@ -44,11 +44,8 @@ def service(_own_world: None) -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def storage() -> Iterator[str]:
     """The address of an emulator of Cloud Storage with one bucket."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with create_server("127.0.0.1", port, in_memory=True, default_bucket=BUCKET):
-        yield f"http://127.0.0.1:{port}"
+    with emulator.running() as url:
+        yield url
 
 
 def leading_to(service: Service, storage: str, home: Path, **values: Any) -> Settings:

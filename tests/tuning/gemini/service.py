@@ -1,6 +1,7 @@
 """A small stand-in for Google's tuning API, whose answers have the form of Google's own description."""
 
 import itertools
+import threading
 from typing import Any
 
 from tests.llm.servers import TOKEN
@@ -23,6 +24,9 @@ class Service:
         self.heeds_filter = True
         #: Answers to the next requests for a job; one without a status takes the job and says nothing.
         self.next: list[Answer] = []
+        #: While it is closed, jobs are begun and not answered.
+        self.gate = threading.Event()
+        self.gate.set()
         self._numbers = itertools.count(1)
         name = r"(projects/[^/:]+/locations/[^/:]+"
         for method, pattern, answer in (
@@ -73,6 +77,7 @@ class Service:
         if answer is not None and answer.status:
             return answer
         made = self.create(parent, seen.json)
+        self.gate.wait(60)
         return made if answer is None else answer
 
     def create(self, parent: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from core.tuning.protocol import Checked, NotSubmitted, Obstacle, ProviderTroubl
 from core.tuning.providers import gemini_bucket
 from core.tuning.providers.gemini import Gemini
 from core.tuning.providers.gemini_access import place
-from tests.tuning.gemini.conftest import BASE, BUCKET, SPEC, leading_to
+from tests.tuning.gemini.conftest import BASE, SPEC, leading_to
+from tests.tuning.gemini.emulator import BUCKET
 from tests.tuning.gemini.service import Service, refused
 from tests.tuning.loopback import Answer, Loopback
 from tests.tuning.views import DATA, Jobs, quiet, settings

@@ -14,7 +14,8 @@ from core.llm import Model, complete
 from core.tuning.protocol import JobView, NotSubmitted, ProviderTrouble, SubmitUnknown
 from core.tuning.providers.gemini import Gemini
 from tests.tuning.gemini import description
-from tests.tuning.gemini.conftest import BUCKET, SPEC, leading_to
+from tests.tuning.gemini.conftest import SPEC, leading_to
+from tests.tuning.gemini.emulator import BUCKET
 from tests.tuning.gemini.service import ENDPOINT, HOME, MODEL, Service, refused
 from tests.tuning.loopback import DROPPED, RESET, Answer
 from tests.tuning.views import Jobs, adopted, looked_at, model_of, quiet

@@ -1,5 +1,6 @@
 """The adapter, with nothing of the machine's own settings."""
 
+import datetime as dt
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ def _own_world(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def provider() -> OpenAI:
-    return OpenAI(pause=lambda _: None, timeout_s=20)
+    return OpenAI(today=lambda: dt.date(2026, 11, 24), pause=lambda _: None, timeout_s=20)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A small stand-in for OpenAI's fine-tuning: what aimock lacks, a test sets here by hand."""
 
 import itertools
+import threading
 from typing import Any
 
 from tests.tuning.loopback import Answer, Loopback, Seen
@@ -23,6 +24,9 @@ class Service:
         #: nothing.
         self.next: list[Answer] = []
         self.page = 2
+        #: While it is closed, jobs are begun and not answered.
+        self.gate = threading.Event()
+        self.gate.set()
         self._numbers = itertools.count(1)
         self.base("gpt-4.1-mini-2025-04-14")
         for method, pattern, answer in (
@@ -109,6 +113,7 @@ class Service:
         if answer is not None and answer.status:
             return answer
         made = self.create(seen.json)
+        self.gate.wait(60)
         return made if answer is None else answer
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from core.errors import TuningRefused
 from core.settings import Settings
-from core.tuning.protocol import Checked, Obstacle, Spec
+from core.tuning.protocol import Checked, Files, Obstacle, Spec
 from core.tuning.providers.openai import OpenAI
 from core.tuning.providers.openai_access import is_openai
 from core.tuning.providers.openai_checks import automatic_epochs
@@ -107,9 +108,30 @@ def test_a_price_that_nobody_knows_is_said_and_does_not_block(openai_itself: Set
     assert (result.estimate.cost_low, result.estimate.cost_high) == (None, None)
 
 
-def test_preferences_without_records_for_them_are_not_offered(openai_itself: Settings) -> None:
-    assert not checked(openai_itself, replace(SPEC, method="dpo")).can_start
-    assert OpenAI.capabilities.methods == ("sft",)
+def test_pairs_are_counted_as_pairs_once_the_records_are_at_hand(openai_itself: Settings, jobs: Jobs) -> None:
+    spec = replace(SPEC, method="dpo", settings={"n_epochs": 2})
+    before = checked(openai_itself, spec)
+    assert before.can_start
+    assert (before.estimate.tokens, before.estimate.cost_high) == (None, None)
+    estimate = checked(openai_itself, spec, files=jobs.files).estimate
+    assert estimate.tokens is not None
+    assert 12 * 2 * 5 < estimate.tokens < 12 * 2 * 12  # 12 pairs, each of a question and two short answers
+    assert estimate.cost_high is not None
+
+    def none(_: str) -> Files:
+        raise TuningRefused("plans@1 has no training examples")
+
+    result = checked(openai_itself, spec, files=none)
+    assert not result.can_start
+    assert "no preference pairs" in found(result, "too_small").sentence
+    few = Jobs(jobs.folder, jobs.settings, train=9)
+    assert "9 training examples" in found(checked(openai_itself, spec, files=few.files), "too_small").sentence
+
+
+def test_a_method_that_a_base_does_not_take_is_not_offered(openai_itself: Settings) -> None:
+    mini = replace(SPEC, base_model="gpt-4o-mini-2024-07-18", method="dpo")
+    assert "sft" in found(checked(openai_itself, mini), "method_not_offered").remedy
+    assert not checked(openai_itself, replace(SPEC, method="profile")).can_start
 
 
 def test_another_service_has_its_own_dates(jobs: Jobs) -> None:
