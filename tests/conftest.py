@@ -15,6 +15,7 @@ from xdist.scheduler import LoadFileScheduling
 from core import migrations
 from core.database import Database
 from core.embedded import EmbeddedPostgres
+from tests.training import PATIENCE_S, tiny, trainer_python  # noqa: F401 (fixtures)
 
 #: Tests may lose their data in a power cut. Never for a real server.
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
@@ -34,6 +35,13 @@ class _Together(LoadFileScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
     return _Together(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test that trains may have to wait until the trainer is installed."""
+    for item in items:
+        if "trainer_python" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(PATIENCE_S))
 
 
 @pytest.fixture(scope="session")
