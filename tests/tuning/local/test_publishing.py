@@ -69,9 +69,9 @@ class Trained:
 
 
 @pytest.fixture
-def job(tmp_path: Path, trained: Path, served: Standing, trainer_python: Path) -> Trained:
+def job(home: Path, trained: Path, served: Standing, trainer_python: Path) -> Trained:
     given = {"OLLAMA_HOST": served.address, "WHETSTONE_TRAINER_PYTHON": trainer_python}
-    return Trained(tmp_path / "home", trained, given)
+    return Trained(home, trained, given)
 
 
 def model_of(made: Made, job: JobView, **changes: Any) -> ModelView:
