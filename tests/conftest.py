@@ -13,11 +13,19 @@ import pytest
 from core import migrations
 from core.database import Database
 from core.embedded import EmbeddedPostgres
+from tests.training import PATIENCE_S, tiny, trainer_python  # noqa: F401 (fixtures)
 
 #: Tests may lose their data in a power cut. Never for a real server.
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
 _numbers = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test that trains may have to wait until the trainer is installed."""
+    for item in items:
+        if "trainer_python" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(PATIENCE_S))
 
 
 @pytest.fixture(scope="session")

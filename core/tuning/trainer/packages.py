@@ -97,9 +97,9 @@ def refuse_wrong(found: Sequence[Package], device: Device) -> None:
     if device == "cpu" and (for_cuda or "+cu" in torch):
         named = f"{', '.join(for_cuda[:3])} and others" if for_cuda else f"torch {torch}"
         raise TrainerUnavailable(
-            f"For the CPU, the package index offers only a torch for NVIDIA's GPUs, which downloads gigabytes ({named});"
-            " nothing was installed. Set WHETSTONE_TORCH_INDEX to the address of an index with CPU builds, which "
-            "PyTorch's installation page names, or choose CUDA."
+            "For the CPU, the package index offers only a torch for NVIDIA's GPUs, which downloads gigabytes "
+            f"({named}); nothing was installed. Set WHETSTONE_TORCH_INDEX to the address of an index with CPU builds, "
+            "which PyTorch's installation page names, or choose CUDA."
         )
     if device == "cuda" and not for_cuda and ("+cpu" in torch or "+cu" not in torch):
         raise TrainerUnavailable(

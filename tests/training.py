@@ -1,0 +1,84 @@
+"""A trainer, and something small to train: made once a run, and shared by the tests of the trainer and of its users."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.settings import Settings
+from core.tuning.trainer import environment
+
+ROOT = Path(__file__).parents[1]
+PROGRAMS = ROOT / "core" / "tuning" / "trainer"
+#: Seconds within which a test may have the environment made (two minutes on a busy machine).
+PATIENCE_S = 900
+
+
+@pytest.fixture(scope="session")
+def trainer_python() -> Path:
+    """A Python with the trainer's packages: WHETSTONE_TEST_TRAINER, or that of `.trainer/`, which is made and kept."""
+    if named := os.environ.get("WHETSTONE_TEST_TRAINER"):
+        return Path(named)
+    settings = Settings(_env_file=None, WHETSTONE_HOME=ROOT / ".trainer")  # pyright: ignore[reportCallIssue]
+    made = environment.install(settings, "cpu", lambda progress: None)
+    assert made.state == "ready"
+    assert made.python
+    return made.python
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """The base that `make_tiny.py` made, its chats, and the Python to use them with."""
+
+    folder: Path
+    python: Path
+
+    @property
+    def base(self) -> Path:
+        return self.folder / "base"
+
+    @cached_property
+    def base_gguf(self) -> Path:
+        """The base as llama.cpp and Ollama take it."""
+        path = self.folder / "base.gguf"
+        done(self.python, Path(__file__).parent / "trainer" / "make_base_gguf.py", self.base, path)
+        return path
+
+    def chats(self, part: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / f"{part}.jsonl").read_text("utf-8").splitlines()]
+
+
+@pytest.fixture(scope="session")
+def tiny(trainer_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """A base that guesses one of three labels, and 200 chats by which it learns the rule."""
+    folder = tmp_path_factory.mktemp("tiny")
+    done(trainer_python, Path(__file__).parent / "trainer" / "make_tiny.py", folder, "400")
+    return Tiny(folder, trainer_python)
+
+
+def done(python: Path, program: Path, *arguments: str | Path) -> str:
+    """What a program printed, which must have gone well."""
+    finished = subprocess.run(
+        [str(python), str(program), *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr[-3_000:]
+    return finished.stdout
+
+
+def exact_match(model: Path, chats: list[dict[str, Any]], adapter: Path | None = None) -> int:
+    """How many last answers llama.cpp gives word for word. In a process of its own: it is native code."""
+    given = [str(adapter)] if adapter else []
+    finished = subprocess.run(
+        [sys.executable, str(Path(__file__).parent / "trainer" / "answer.py"), str(model), *given],
+        input=json.dumps([chat["messages"][:-1] for chat in chats]), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr[-3_000:]
+    answers = json.loads(finished.stdout.splitlines()[-1])
+    wanted = [chat["messages"][-1]["content"] for chat in chats]
+    return sum(answer.strip() == right for answer, right in zip(answers, wanted, strict=True))
