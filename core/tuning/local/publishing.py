@@ -1,6 +1,7 @@
 """From an adapter to a model that Ollama answers with: one GGUF file, put on the untouched base, and asked once."""
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from core.tuning.local import programs, shapes
 from core.tuning.local.ollama import Ollama, Shown
 from core.tuning.protocol import NotSubmitted, Tell
+from core.tuning.runners import folders
 
 #: What a name in Ollama can hold; it takes up to 80 characters.
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
@@ -24,20 +26,34 @@ _FITS: Mapping[str, str] = {
 
 
 def to_gguf(base_config: Path, adapter: Path, out: Path, *, python: str, tell: Tell) -> dict[str, Any]:
-    """The adapter as one GGUF file; an artefact of the model. Raises `NotSubmitted`."""
-    tell("converting the adapter", None)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    said = programs.run(
-        python, "to_gguf.py", base_config, adapter, out, told=lambda _: tell("converting the adapter", None)
-    )
-    digest = sha256(out)
-    if digest != said.get("sha256"):
-        raise NotSubmitted(f"{out} is not what was written: its hash is {digest}, not {said.get('sha256')}.")
+    """The adapter as one GGUF file; an artefact of the model. Raises `NotSubmitted`.
+
+    What was made of the same adapter before is taken as it is.
+    """
+    weights, note = sha256(adapter / "adapter_model.safetensors"), out.with_suffix(".json")
+    said = _made_before(out, note, weights)
+    if said is None:
+        tell("converting the adapter", None)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        said = programs.run(
+            python, "to_gguf.py", base_config, adapter, out, told=lambda _: tell("converting the adapter", None)
+        )
+        if said.get("sha256") != sha256(out):
+            raise NotSubmitted(f"{out} is not what was written; look at the disk, and try again.")
+        folders.write_json(note, {"made_of": weights, **said})
     return {
-        "kind": "adapter", "format": "gguf", "path": str(out), "sha256": digest, "bytes": out.stat().st_size,
+        "kind": "adapter", "format": "gguf", "path": str(out), "sha256": said["sha256"], "bytes": out.stat().st_size,
         "base_config": str(base_config),
         **{name: said.get(name) for name in ("architecture", "modules", "alpha")},
     }  # fmt: skip
+
+
+def _made_before(out: Path, note: Path, weights: str) -> dict[str, Any] | None:
+    try:
+        said = json.loads(note.read_text(encoding="utf-8"))
+        return said if said.get("made_of") == weights and said.get("sha256") == sha256(out) else None
+    except (OSError, ValueError):
+        return None
 
 
 def name_of(wanted: str) -> str:

@@ -97,7 +97,8 @@ class LocalProvider:
 
     def resume(self, job: JobView) -> Submitted:
         """`Resumable`."""
-        remote_id = _runner(job).resume(places.folder_of(job))
+        # The trainer may have been installed anew since.
+        remote_id = _runner(job).resume(places.folder_of(job), python=_work(job).python)
         return Submitted(remote_id, remote={"offset": _offset(job)})
 
     def finish(self, job: JobView, tell: Tell) -> Made:

@@ -76,8 +76,11 @@ class Runner(Protocol):
         """Begin, or wait for a turn; the id of the submission. Raises `NotSubmitted` or `SubmitUnknown`."""
         ...
 
-    def resume(self, folder: Path, *, died: bool = False) -> str:
-        """Begin again from the last checkpoint. `died`: nobody asked for the end. Raises like `submit`."""
+    def resume(self, folder: Path, *, died: bool = False, python: str | None = None) -> str:
+        """Begin again from the last checkpoint. `died`: nobody asked for the end. `python`: another one than before.
+
+        Raises like `submit`.
+        """
         ...
 
     def find(self, folder: Path, key: str) -> str | None:

@@ -88,12 +88,13 @@ def begin(folder: Path, work: Work, now: float) -> Begun:
     return note(folder, first, attempt=before.attempt + 1, offset=_size_of_events(folder))
 
 
-def begin_again(folder: Path, before: Begun, now: float, *, died: bool) -> Begun:
+def begin_again(folder: Path, before: Begun, now: float, *, died: bool, python: str | None = None) -> Begun:
     """Put a folder in line for another attempt with the same work."""
     (folder / STOP).unlink(missing_ok=True)
     return note(
-        folder, before, state="waiting", attempt=before.attempt + 1, deaths=before.deaths + 1 if died else 0, since=now,
-        offset=_size_of_events(folder), pid=None, pid_started=None, asked="", asked_at=None,
+        folder, before, python=python or before.python, state="waiting", attempt=before.attempt + 1,
+        deaths=before.deaths + 1 if died else 0, since=now, offset=_size_of_events(folder), pid=None, pid_started=None,
+        asked="", asked_at=None,
     )  # fmt: skip
 
 

@@ -38,10 +38,12 @@ class LocalRunner:
         self.advance(work.folder)
         return work.key
 
-    def resume(self, folder: Path, *, died: bool = False) -> str:
+    def resume(self, folder: Path, *, died: bool = False, python: str | None = None) -> str:
         current = _begun(folder)
         if not self._goes_on(folder, current):
-            folders.begin_again(folder, current, self._clock(), died=died)
+            folders.begin_again(folder, current, self._clock(), died=died, python=python)
+        elif python is not None and current.state == "waiting":  # it could not be started with the one before
+            folders.note(folder, current, python=python)
         self.advance(folder)
         return current.key
 

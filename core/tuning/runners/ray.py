@@ -53,10 +53,10 @@ class RayRunner:
             current = folders.begin(work.folder, work, self._clock())
         return self._send(work.folder, current)
 
-    def resume(self, folder: Path, *, died: bool = False) -> str:
+    def resume(self, folder: Path, *, died: bool = False, python: str | None = None) -> str:
         current = _begun(folder)
         if not self._goes_on(folder, current):
-            current = folders.begin_again(folder, current, self._clock(), died=died)
+            current = folders.begin_again(folder, current, self._clock(), died=died, python=python)
         return self._send(folder, current)
 
     def find(self, folder: Path, key: str) -> str | None:

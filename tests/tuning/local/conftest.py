@@ -6,6 +6,7 @@ WHETSTONE_TEST_TRAINER and WHETSTONE_TEST_LLAMA name Pythons with the trainer's 
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import ollama
 import pytest
 
 from core.settings import Settings
+from core.tuning.trainer import environment
 
 HERE = Path(__file__).parent
 
@@ -25,6 +27,22 @@ HERE = Path(__file__).parent
 def trainer_python() -> Path:
     """A Python that can train."""
     return _python("WHETSTONE_TEST_TRAINER", "torch", "transformers", "peft", "trl", "gguf")
+
+
+@pytest.fixture(scope="session")
+def tried(trainer_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which that Python was tried already, which takes seconds."""
+    home = tmp_path_factory.mktemp("tried")
+    found = environment.status(settings_with(home, WHETSTONE_TRAINER_PYTHON=trainer_python))
+    assert found.state == "ready", found.sentence
+    return home
+
+
+@pytest.fixture
+def home(tried: Path, tmp_path: Path) -> Path:
+    """A home of this test's own."""
+    shutil.copytree(tried, tmp_path / "home")
+    return tmp_path / "home"
 
 
 @pytest.fixture(scope="session")

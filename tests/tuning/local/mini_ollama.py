@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,7 @@ class Store:
 
     def server(self, name: str, model: Mapping[str, Any]) -> Any:
         """llama.cpp with the weights and the adapters of a model."""
-        import xllamacpp  # pyright: ignore[reportMissingImports]
-
+        xllamacpp: Any = import_module("xllamacpp")
         with self._lock:
             if name not in self._running:
                 for adapter in model["adapters"]:

@@ -84,10 +84,10 @@ def until(true: Callable[[], bool], timeout_s: float = 150.0) -> None:
 
 @pytest.mark.timeout(400)
 def test_a_job_survives_every_kill_and_its_model_knows_what_the_base_did_not(
-    database: Database, served: Standing, tiny: Path, trainer_python: Path, public_folder: Path,
-    capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    database: Database, served: Standing, tiny: Path, trainer_python: Path, home: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    settings = settings_with(tmp_path / "home", OLLAMA_HOST=served.address, WHETSTONE_TRAINER_PYTHON=trainer_python)
+    settings = settings_with(home, OLLAMA_HOST=served.address, WHETSTONE_TRAINER_PYTHON=trainer_python)
     version = freeze(database, tiny)
     spec = Spec("local", "ollama:tiny", "sft", CHOSEN, "Ticket labels")
     job = jobs.create(database, spec, version, actor="ada", reason="to know them", settings=settings)

@@ -163,7 +163,7 @@ def test_a_cluster_that_was_started_anew_has_ended_the_job(ray: RayRunner, head:
 
 
 def test_what_is_asked_of_the_cluster(ray: RayRunner, head: RayHead, work: MakeWork) -> None:
-    job = replace(work("with space", steps=1), cpus=3, environment={"HF_HUB_OFFLINE": "1"})
+    job = replace(work("with space", steps=1), key="k", cpus=3, environment={"HF_HUB_OFFLINE": "1"})
     ray.submit(job)
     until(ends(ray, job.folder))
     (body,) = [body for _, path, body in head.requests if path == "/api/jobs/"]
