@@ -13,11 +13,12 @@ import streamlit as st
 from core.database import Database
 from core.datasets.versions import DatasetVersion
 from core.errors import WhetstoneError
-from core.tuning import budget, preflight
+from core.tuning import budget, catalogue, facts, preflight
 from core.tuning.budget import Budget
-from core.tuning.protocol import Checked, Estimate, Obstacle, Spec
+from core.tuning.catalogue import BaseFacts
+from core.tuning.protocol import Checked, DataFacts, Estimate, Obstacle, Spec
 from ui import tuning_start, tuning_words
-from ui.formatting import ago, plain
+from ui.formatting import ago, count, plain
 from ui.queue_words import span
 from ui.tuning_reads import Way
 
@@ -45,6 +46,7 @@ def draw(db: Database, dataset: DatasetVersion, spec: Spec, way: Way) -> None:
         return
     left = budget.budget(db)
     _obstacles(checked)
+    _fine(checked, facts.of(db, dataset), catalogue.base(spec.provider, spec.base_model))
     _estimate(checked.estimate, left, costs_money=way.capabilities.costs_money)
     _acts(db, dataset, spec, way, checked, left)
     _said(live, way)
@@ -87,6 +89,22 @@ def _obstacles(checked: Checked) -> None:
         st.markdown(":green[:material/check_circle:] **Nothing stands in the way.**")
     for each in checked.obstacles:
         _obstacle(each)
+
+
+def _fine(checked: Checked, data: DataFacts, base: BaseFacts | None) -> None:
+    """What was looked at and stands in no way, with the limit where one is known."""
+    against = {each.code for each in checked.obstacles}
+    about = "" if data.is_exact else "about "
+    lines = []
+    if "too_small" not in against:
+        least = f", at least {base.min_examples:,} are needed" if base and base.min_examples else ""
+        lines.append(f"{count(data.train, 'training record')}{least}")
+    if "too_long" not in against:
+        most = base.max_tokens_per_example if base else None
+        limit = f", at most {most:,} are taken" if most else ""
+        lines.append(f"the longest record has {about}{count(data.longest_tokens, 'token')}{limit}")
+    if lines:
+        st.caption(f":material/check: {plain('; '.join(lines))}.")
 
 
 def _obstacle(each: Obstacle) -> None:
