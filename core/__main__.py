@@ -16,6 +16,7 @@ def registered() -> typer.Typer:
         examples,
         importing,
         migrating,
+        models,
         requesting,
         trainer,
         tuning,

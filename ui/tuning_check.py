@@ -120,12 +120,15 @@ def _estimate(estimate: Estimate, left: Budget, *, costs_money: bool) -> None:
         st.metric("Cost, estimated", cost, border=True, height="stretch")
         st.metric("Tokens to train on", "not known" if estimate.tokens is None else f"{estimate.tokens:,}", border=True,
                   height="stretch", help="Of the training split, once; each pass counts them again.")  # fmt: skip
-        st.metric("Time, estimated", "not known" if estimate.seconds is None else f"about {span(estimate.seconds)}",
-                  border=True, height="stretch")  # fmt: skip
+        st.metric("Time, estimated", _time(estimate.seconds), border=True, height="stretch")
         st.metric("Budget left", left_in_words(left), border=True, height="stretch",
                   help="This month's budget less what was spent and what open jobs may cost.")  # fmt: skip
     if estimate.basis:
         st.caption(plain(estimate.basis))
+
+
+def _time(seconds: float | None) -> str:
+    return "not known" if seconds is None else f"about {tuning_words.roughly(seconds)}"
 
 
 def left_in_words(found: Budget) -> str:

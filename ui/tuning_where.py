@@ -50,7 +50,7 @@ def draw(db: Database, dataset: DatasetVersion) -> Way | None:
         st.button("Choose another", key="tuning_change", icon=":material/arrow_back:", on_click=change)
     st.caption("  \n".join(_means(way.facts)))
     if chosen == "local":
-        tuning_trainer.offer()
+        tuning_trainer.offer(width="content")
     return way
 
 
@@ -74,6 +74,8 @@ def base(way: Way) -> tuple[str, Method]:
         method = _method(way, methods) if len(methods) > 1 else methods[0]
     if name:
         _known_of(way, name)
+    elif way.missing:
+        st.caption(plain(way.missing[0].remedy))
     return name or "", method
 
 

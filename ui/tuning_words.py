@@ -8,7 +8,7 @@ from core.tuning import catalogue
 from core.tuning.jobs import Job
 from core.tuning.protocol import ProviderId, State
 from ui.formatting import count
-from ui.queue_words import span
+from ui.queue_words import age, span
 
 Colour = Literal["blue", "orange", "green", "red", "gray", "violet"]
 
@@ -107,9 +107,14 @@ def progress(job: Job) -> tuple[float, str]:
     if job.total_steps:
         parts.append(f"step {job.done_steps:,} of {job.total_steps:,}")
     if job.seconds_left is not None and job.state == "running":
-        parts.append(f"about {span(job.seconds_left)} left")
+        parts.append(f"about {roughly(job.seconds_left)} left")
     share = min(job.done_steps / job.total_steps, 1.0) if job.total_steps else 0.0
     return share, " · ".join(parts)
+
+
+def roughly(seconds: float) -> str:
+    """A length of time that nobody knows to the second."""
+    return span(seconds) if seconds < 600 else age(seconds)
 
 
 def cost(job: Job) -> str:

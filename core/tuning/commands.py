@@ -1,7 +1,16 @@
 """The commands of the agent `tuning`: what takes long, costs something, and has to go on after a crash."""
 
+import datetime as dt
+from typing import cast
+
 from core.commands.handlers import Handler, Outcome, Registry, Work, by_action
+from core.commands.models import NewCommand
 from core.errors import CommandRefused, ModelReason, ModelUnavailable, WhetstoneError
+from core.tuning.protocol import ProviderTrouble
+
+AGENT = "tuning"
+#: While a provider makes a model ready, or takes it away, it is asked as often.
+LOOK_EVERY_S = 20
 
 #: What passes by itself, so that it is worth trying again.
 _PASSING: frozenset[ModelReason] = frozenset({"rate_limited", "server_error", "not_running"})
@@ -9,9 +18,7 @@ _PASSING: frozenset[ModelReason] = frozenset({"rate_limited", "server_error", "n
 
 def registry() -> Registry:
     """The handler of the agent `tuning`."""
-    from core.tuning.evaluation import ACTION, AGENT
-
-    actions: dict[str, Handler] = {ACTION: evaluate}
+    actions: dict[str, Handler] = {"evaluate": evaluate, "serve": serve, "unserve": serve, "look": serve}
     return {AGENT: by_action(AGENT, actions)}
 
 
@@ -31,6 +38,26 @@ def evaluate(work: Work) -> Outcome:
         evaluation.fail(work.db, number, str(why))
         raise CommandRefused(str(why)) from None
     return Outcome({"evaluation": number, "state": done.state, "rows": done.row_done})
+
+
+def serve(work: Work) -> Outcome:
+    """Make a model answer, end that, or look how far it is; and look again while something is under way."""
+    from core.tuning import serving
+
+    payload = work.command.payload
+    act = cast(serving.Act, work.command.action)
+    number, confirmed = int(payload.get("model") or 0), payload.get("confirmed_hourly") is True
+    try:
+        model = serving.carry_on(work.db, act, number, confirmed_hourly=confirmed)
+    except ProviderTrouble as trouble:
+        if not is_last(work):
+            raise
+        raise CommandRefused(f"{trouble} Look again later.") from None
+    except WhetstoneError as why:
+        raise CommandRefused(str(why)) from None
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=LOOK_EVERY_S)
+    again = [NewCommand(AGENT, "look", {"model": number}, not_before=later)] if model.is_moving else []
+    return Outcome({"model": number, "serving": model.serving}, then=again)
 
 
 def is_last(work: Work) -> bool:

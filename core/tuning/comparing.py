@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from sqlalchemy import Connection, Select, select
-from sqlalchemy.orm import aliased
 
 from core.database import Database
 from core.errors import ModelRefused
@@ -104,7 +103,7 @@ def latest_comparison_in(connection: Connection, model_id: int, other_id: int) -
 
     What was learned from is no test, so train splits do not count.
     """
-    a, b = aliased(evaluations), aliased(evaluations)
+    a, b = evaluations.alias(), evaluations.alias()
     ids = connection.execute(
         select(a.c.id, b.c.id)
         .join(b, (b.c.dataset_id == a.c.dataset_id) & (b.c.split == a.c.split))
@@ -123,7 +122,7 @@ def latest_comparison_in(connection: Connection, model_id: int, other_id: int) -
 
 def pairs(db: Database, a: int, b: int, where: Where, *, offset: int = 0, limit: int = 10) -> list[Pair]:
     """Answers side by side: where one alone was right, both, or none; in the order of the records."""
-    left, right = aliased(evaluation_outputs), aliased(evaluation_outputs)
+    left, right = evaluation_outputs.alias(), evaluation_outputs.alias()
     wanted = {
         "only_a": left.c.exact & ~right.c.exact,
         "only_b": ~left.c.exact & right.c.exact,
@@ -188,7 +187,7 @@ def difference(better: int, worse: int, n: int) -> Mean:
 
 
 def _paired(a: int, b: int) -> Select[Any, Any, Any, Any]:
-    left, right = aliased(evaluation_outputs), aliased(evaluation_outputs)
+    left, right = evaluation_outputs.alias(), evaluation_outputs.alias()
     return (
         select(left.c.exact, right.c.exact, left.c.similarity, right.c.similarity)
         .join(right, right.c.position == left.c.position)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from core.errors import WhetstoneError
 from core.settings import Settings
@@ -355,6 +355,15 @@ class ModelView:
     profile: Mapping[str, Any] | None
     folder: Path
     settings: Settings
+
+
+@runtime_checkable
+class Hosting(Protocol):
+    """A provider whose capabilities say `hosting_costs`, and that knows more of it than that."""
+
+    def hourly_words(self, base_model: str) -> str:
+        """What answering with a model on this base costs, in a sentence or two."""
+        ...
 
 
 class Resumable(Protocol):

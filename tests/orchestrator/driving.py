@@ -12,7 +12,7 @@ from core.commands import store as commands
 from core.commands.handlers import Handler, Outcome, Work
 from core.commands.models import Claim, NewCommand
 from core.database import Database
-from core.errors import CommandRefused
+from core.errors import CommandRefused, WhetstoneError
 from core.examples import store as examples
 from core.examples.store import Example
 from core.orchestrator import executions
@@ -52,7 +52,7 @@ def do(db: Database, claim: Claim, handlers: Mapping[str, Handler]) -> None:
         claims.complete(db, command.id, claim.token, given.result, then=given.then, within=given.within)
     except CommandRefused as refusal:
         claims.fail(db, command.id, claim.token, str(refusal), retry=False)
-    except Failing as error:
+    except (Failing, WhetstoneError) as error:
         claims.fail(db, command.id, claim.token, str(error), backoff_s=0.0)
 
 

@@ -207,13 +207,13 @@ class TestWhatGoesWrongOnTheWay:
         self, database: Database, ollama: FakeProvider, dataset: DatasetVersion
     ) -> None:
         model = a_model(database)
-        answers, asked, fails = expected(database, dataset), Counter[str](), iter([500] * 9)
-        draw = random.Random(3)
+        answers, asked = expected(database, dataset), Counter[str]()
+        draw, breaks = random.Random(3), iter(range(5))
 
         def answer(body: Any) -> Any:
             prompt = body["messages"][-1]["content"]
-            if draw.random() < 0.3 and next(fails, None):
-                return lambda handler: handler.answer(503, {"error": "overloaded"})
+            if draw.random() < 0.4 and next(breaks, None) is not None:
+                return lambda handler: setattr(handler, "close_connection", True)
             asked[prompt] += 1
             return lambda handler: handler.answer(200, ollama.reply(answers[prompt], 1, 1, "done"))
 
@@ -222,6 +222,8 @@ class TestWhatGoesWrongOnTheWay:
         assert (done.state, done.error) == ("done", "")
         assert set(asked.values()) == {1}
         assert len(asked) == done.row_total
+        (command,) = commands.page(database, CommandFilter()).rows
+        assert command.attempt > 1, "the connection broke at least once"
 
     def test_one_that_stays_away_fails_it_with_its_words_and_it_can_be_resumed(
         self, database: Database, ollama: FakeProvider, dataset: DatasetVersion
