@@ -71,6 +71,7 @@ def upload(work: Work) -> bool:
 
 def submit(work: Work, remote: dict[str, object], *, resubmit: bool = False) -> bool:
     """Commit the intent, send the one request, write down what came of it."""
+    began_at = time.monotonic()
     try:
         work.write(
             "submitting", state="submitting", submitted_at=func.now(), remote=remote, phase="", resubmit=resubmit,
@@ -79,9 +80,8 @@ def submit(work: Work, remote: dict[str, object], *, resubmit: bool = False) -> 
     except Cancelled:
         work.end("cancelled", notes=[Note(f"Cancelled; nothing was sent to {work.job.where}.")])
         return False
-    committed_at = time.monotonic()
     view = work.view()
-    if time.monotonic() - committed_at > work.pace.lease_s / 2:
+    if time.monotonic() - began_at > work.pace.lease_s / 2:
         # The process was frozen, and somebody else may have the job: they do not know that nothing was sent.
         raise Lost
     try:

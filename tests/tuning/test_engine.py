@@ -25,14 +25,8 @@ from core.tuning.protocol import (
 )
 from core.tuning.records import SEARCHES, Job
 from tests.commands.conftest import until
-from tests.tuning.conftest import SPEC, Create, run
+from tests.tuning.conftest import AT_ONCE, SPEC, Create, run
 from tests.tuning.scripted import CAPABILITIES, Scripted, World
-
-#: Nothing waits: a test says when what comes next comes.
-AT_ONCE = Pace(
-    lease_s=30.0, hosted_s=(0.0, 0.0), machine_s=(0.0, 0.0), searches_s=(0.0,) * SEARCHES, late_search_s=0.0,
-    settle_s=0.0, backoff_s=0.0, longest_s=0.0, chance=lambda: 0.0,
-)  # fmt: skip
 
 
 @pytest.fixture
@@ -529,7 +523,7 @@ def test_a_cancellation_that_fails_is_tried_again(
 def test_a_job_that_is_done_before_it_is_cancelled_is_kept_and_said_to_cost(
     create: Create, step: Step, database: Database, world: World, scripted: Scripted
 ) -> None:
-    world.script = ("running", "trained")
+    world.script, world.cancels_late = ("running", "trained"), True
     job = step(create(), "running")
     jobs.cancel(database, job.id, actor="bo", reason="", providers=scripted)
     job = step(job, "succeeded")
