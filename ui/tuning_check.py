@@ -16,7 +16,7 @@ from core.errors import WhetstoneError
 from core.tuning import budget, catalogue, facts, preflight
 from core.tuning.budget import Budget
 from core.tuning.catalogue import BaseFacts
-from core.tuning.protocol import Checked, DataFacts, Estimate, Obstacle, Spec
+from core.tuning.protocol import Capabilities, Checked, DataFacts, Estimate, Obstacle, Spec
 from ui import tuning_start, tuning_words
 from ui.formatting import ago, count, plain
 from ui.queue_words import span
@@ -47,7 +47,7 @@ def draw(db: Database, dataset: DatasetVersion, spec: Spec, way: Way) -> None:
     left = budget.budget(db)
     _obstacles(checked)
     _fine(checked, facts.of(db, dataset), catalogue.base(spec.provider, spec.base_model))
-    _estimate(checked.estimate, left, costs_money=way.capabilities.costs_money)
+    _estimate(checked.estimate, left, way.capabilities)
     _acts(db, dataset, spec, way, checked, left)
     _said(live, way)
     if st.session_state.pop("tuning_check_now", False):
@@ -114,12 +114,12 @@ def _obstacle(each: Obstacle) -> None:
     st.markdown(f"{icon} {word}: **{plain(each.sentence)}** {plain(each.remedy)}")
 
 
-def _estimate(estimate: Estimate, left: Budget, *, costs_money: bool) -> None:
+def _estimate(estimate: Estimate, left: Budget, can: Capabilities) -> None:
     with st.grid(4, min_column_width=190):
-        cost = tuning_words.money_range(estimate.cost_low, estimate.cost_high) if costs_money else "$0"
+        cost = tuning_words.money_range(estimate.cost_low, estimate.cost_high) if can.costs_money else "$0"
         st.metric("Cost, estimated", cost, border=True, height="stretch")
-        st.metric("Tokens to train on", "not known" if estimate.tokens is None else f"{estimate.tokens:,}", border=True,
-                  height="stretch", help="Of the training split, once; each pass counts them again.")  # fmt: skip
+        st.metric("Tokens", "not known" if estimate.tokens is None else f"{estimate.tokens:,}", border=True,
+                  height="stretch", help="What the estimate reckons with; the line below says how.")  # fmt: skip
         st.metric("Time, estimated", _time(estimate.seconds), border=True, height="stretch")
         st.metric("Budget left", left_in_words(left), border=True, height="stretch",
                   help="This month's budget less what was spent and what open jobs may cost.")  # fmt: skip

@@ -124,7 +124,7 @@ def _card(db: Database, dataset: DatasetVersion, way: Way) -> None:
         if not can:
             _ask(db, dataset, way)
         st.button(
-            "Choose",
+            f"Choose {tuning_words.short(way.facts.id)}",
             key=f"tuning_choose_{way.facts.id}",
             type="primary" if can else "secondary",
             disabled=not can,
@@ -137,7 +137,8 @@ def _card(db: Database, dataset: DatasetVersion, way: Way) -> None:
 
 def _ask(db: Database, dataset: DatasetVersion, way: Way) -> None:
     """Ask the provider itself: what stood in the way may be gone, or only it knows what it offers."""
-    if st.button("Check now", key=f"tuning_ask_{way.facts.id}", icon=":material/fact_check:", width="stretch",
+    label = f"Check {tuning_words.short(way.facts.id)} now"
+    if st.button(label, key=f"tuning_ask_{way.facts.id}", icon=":material/fact_check:", width="stretch",
                  help="Asks the provider itself, which takes some seconds."):  # fmt: skip
         with st.spinner(f"Asking {plain(way.facts.title)}…", show_time=True):
             try:

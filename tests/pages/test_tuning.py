@@ -144,6 +144,23 @@ class TestTheDataset:
         app = visit("datasets", dataset="plans", version="1")
         assert links(app)["Use for fine-tuning"] == "part=train&train_on=plans%401"
 
+    def test_the_lineage_of_a_version_leads_to_its_jobs(self, visit: Visit, database: Database) -> None:
+        job = tuned.job(database, tuned.frozen(database))
+        app = visit("datasets", dataset="plans", version="1")
+        app.session_state["version_view"] = "Lineage"
+        app.run()
+        assert f"Job {job.id}: pending, base-small" in text(app)
+        assert links(app)[f"Open job {job.id}"] == f"part=jobs&job={job.id}"
+
+    def test_one_version_of_the_list_leads_here(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        app = visit("datasets")
+        assert "Use for fine-tuning" not in links(app)
+        key = f"list_rows_{hash((('plans', 1),)) & 0xFFFFFF:x}"
+        app.session_state[key] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+        app.run()
+        assert links(app)["Use for fine-tuning"] == "part=train&train_on=plans%401"
+
 
 class TestTheProviders:
     def test_each_has_a_card_that_says_what_is_missing(self, visit: Visit, database: Database) -> None:
