@@ -88,6 +88,8 @@ def money_range(low: Decimal | None, high: Decimal | None) -> str:
     """`$4.10 to $8.20`, or one amount where both are the same."""
     if low is None and high is None:
         return "not known"
+    if low is None or high is None:
+        return f"up to {money(high)}" if low is None else f"{money(low)} or more"
     first, last = money(low), money(high)
     return first if first == last else f"{first} to {last}"
 
