@@ -49,7 +49,8 @@ SELECT agent,
        created_at
 FROM drawn ORDER BY n;
 
--- Every attempt before the last one failed, the pauses of 2, 4 and 8 seconds between them.
+-- Every attempt before the last one failed, the pauses of 2, 4 and 8 seconds between them. Commands that were really
+-- carried out, whose run is an execution's id, have attempts already.
 INSERT INTO command_attempts (command_id, attempt, worker, token, ready_at, started_at, finished_at, outcome, error)
 SELECT c.id, n, 'studio-' || 1 + (c.id + n) % 2, gen_random_uuid(), c.not_before + before.pause,
        c.started_at + before.pause,
@@ -59,7 +60,7 @@ SELECT c.id, n, 'studio-' || 1 + (c.id + n) % 2, gen_random_uuid(), c.not_before
 FROM commands AS c
 CROSS JOIN generate_series(1, c.attempt) AS n
 CROSS JOIN LATERAL (SELECT interval '1 second' * CASE n WHEN 1 THEN 0 ELSE 2 ^ n - 2 + 0.6 * (n - 1) END AS pause) AS before
-WHERE c.started_at IS NOT NULL;
+WHERE c.started_at IS NOT NULL AND c.run LIKE 'run-%';
 
 INSERT INTO workers (name, host, pid, threads, agents, started_at, seen_at, running)
 SELECT 'studio-' || n, 'studio-' || n, 4000 + n, 4, '{compliance,content,financial,market_insight}',

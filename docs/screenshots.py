@@ -109,18 +109,20 @@ def fill(environment: Mapping[str, str]) -> None:
         core(environment, "request", words, "--workspace", "demo", "--approve", "--wait")
     for words in WAITING:
         core(environment, "request", words, "--workspace", "demo", "--wait")
-    fill_queue(environment)
+    fill_with(environment, "queue_day.sql", ":number", "2000")
+    fill_with(environment, "tuning_jobs.sql", ":dataset", DATASET)
 
 
-def fill_queue(environment: Mapping[str, str], number: int = 2_000) -> None:
-    """A day of commands in the demo company's queue."""
+def fill_with(environment: Mapping[str, str], file: str, name: str, value: str) -> None:
+    """Rows of the demo company: a file beside this one, in which `name` stands for `value`."""
     program = (
         "import pathlib, sys; from core.database import open_database\n"
         "with open_database().in_workspace('demo').dedicated() as connection:\n"
-        "    connection.execute(pathlib.Path(sys.argv[1]).read_bytes().replace(b':number', sys.argv[2].encode()))"
+        "    sql = pathlib.Path(sys.argv[1]).read_text(encoding='utf-8').replace(*sys.argv[2:])\n"
+        "    connection.execute(sql.encode())"
     )
-    day = Path(__file__).resolve().parent / "queue_day.sql"
-    subprocess.run([sys.executable, "-c", program, str(day), str(number)], cwd=ROOT, env=environment, check=True)
+    path = Path(__file__).resolve().parent / file
+    subprocess.run([sys.executable, "-c", program, str(path), name, value], cwd=ROOT, env=environment, check=True)
 
 
 def core(environment: Mapping[str, str], *arguments: str) -> None:
@@ -213,8 +215,19 @@ def open_waiting(page: Page) -> None:
     page.get_by_role("dialog").wait_for()
 
 
+def tick_trained(page: Page) -> None:
+    """Three jobs with curves, compared in one chart."""
+    table = page.locator(".st-key-tuning_table").get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    for row in (0, 4, 5):
+        table.click(position={"x": 15, "y": 33 * (row + 1) + 16})
+        settle(page)
+    page.locator(".st-key-tuning_compare").scroll_into_view_if_needed()
+
+
 DATA = "/data?workspace=demo"
 DATASETS = "/datasets?workspace=demo"
+TUNING = "/tuning?workspace=demo"
 ORCHESTRATOR = "/orchestrator?workspace=demo"
 SHOTS = {
     "start": Shot("/", nothing),
@@ -229,6 +242,10 @@ SHOTS = {
     "queue-drawer": Shot("/queue?workspace=demo&status=failed", open_failed),
     "orchestrator": Shot(ORCHESTRATOR, nothing, height=1250),
     "orchestrator-drawer": Shot(ORCHESTRATOR, open_waiting, height=1000),
+    "tuning": Shot(f"{TUNING}&part=train", nothing, height=1180),
+    "tuning-jobs": Shot(f"{TUNING}&part=jobs", nothing, height=1180),
+    "tuning-compare": Shot(f"{TUNING}&part=jobs", tick_trained, height=860, theme="dark"),
+    "tuning-drawer": Shot(f"{TUNING}&job=3", nothing, height=800),
     "dataset-compare": Shot(f"{DATASETS}&dataset={DATASET}&version=1&with={DATASET}@2", nothing, height=1000),
 }
 

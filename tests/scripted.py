@@ -57,6 +57,8 @@ def running(step: int, of: int, *notes: Note) -> Polled:
     return Polled("running", "training", "training", step, of, (of - step) * 10.0, notes, points, poll_again_s=0.2)
 
 
+_UNKNOWN = Estimate(None, None, None, None, "")
+
 #: Three steps, and done.
 SUCCEEDS = (
     running(1, 3, Note("Step 1 logged.")),
@@ -93,10 +95,12 @@ class Scripted:
     def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
         del settings
         low, high = self.cost or (None, None)
-        epochs = int(spec.settings["epochs"])
+        epochs = int(spec.settings["epochs"])  # preflight fills in what is not chosen
         if not self.capabilities.costs_money:
             low = high = Decimal(0)
         estimate = Estimate(data.tokens_train * epochs, low, high, 90.0 if live else None, "Reckoned by the script.")
+        if not spec.base_model:
+            return Checked((*self.obstacles, Obstacle("base_missing", "No base is named.", "Name one.")), _UNKNOWN)
         return Checked((*self.obstacles, *(self.live_obstacles if live else ())), estimate)
 
     def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
@@ -158,13 +162,14 @@ class Scripted:
 
 def everyone() -> dict[ProviderId, Scripted]:
     """All five, each with what is typical of it."""
+    nobody = Obstacle("not_eligible", "It serves nobody here.", "Choose another.")
     key = Obstacle("key_missing", "There is no key for it.", "Set one and start the app again.")
     return {
         "local": Scripted("local", LOCAL),
         "gemini": Scripted("gemini", HOSTED, obstacles=(key,)),
         "openai": Scripted("openai", HOSTED, cost=(Decimal("4.10"), Decimal("8.20"))),
         "claude": Scripted("claude", PROFILE, cost=(Decimal("0.80"), Decimal("0.80"))),
-        "bedrock": Scripted("bedrock", HOSTED, found=()),
+        "bedrock": Scripted("bedrock", HOSTED, found=(), obstacles=(nobody,)),
     }
 
 

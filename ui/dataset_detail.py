@@ -304,6 +304,10 @@ def _lineage(db: Database, version: DatasetVersion) -> None:
         st.markdown(":material/output: **Used for**")
         for use in found.uses:
             made = f", made {use.result}" if use.result else ""
-            st.text(f"{use.job_id}: {use.status}, {use.target_model}{made}")
+            name = use.job_id if use.state == "legacy" else f"Job {use.id}"
+            st.text(f"{name}: {use.status}, {use.target_model}{made}")
+            if use.state != "legacy":
+                st.page_link(tuning_place.PAGE, label=f"Open job {use.id}", icon=":material/model_training:",
+                             query_params=tuning_place.of_job(use.id))  # fmt: skip
         if not found.uses:
             st.text("No fine-tuning yet. A job that is given this version will be listed here.")

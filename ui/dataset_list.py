@@ -10,7 +10,7 @@ from core.database import Database
 from core.datasets.splits import NAMES
 from core.datasets.versions import DatasetVersion
 from core.examples.filters import Filter, describe
-from ui import cached, dataset_place, dataset_progress
+from ui import cached, dataset_place, dataset_progress, tuning_place
 from ui.formatting import ago, count, plain, size
 
 _STATUS = {
@@ -123,6 +123,13 @@ def _compare(picked: Sequence[DatasetVersion]) -> None:
             disabled=not ready,
             on_click=lambda: _go_compare(picked),
         )
+        if len(picked) == 1 and frozen:
+            st.page_link(
+                tuning_place.PAGE,
+                label="Use for fine-tuning",
+                icon=":material/model_training:",
+                query_params=tuning_place.training_on(frozen[0].label),
+            )
         if not ready:
             st.caption("To compare, select two frozen versions in the table.", width="content")
 

@@ -16,7 +16,7 @@ _OF_A_WORKSPACE = (
     *("queue_selected", "queue_whole", "queue_place", "queue_open_command", "queue_filter", "queue_refused"),
     *("orch_selected", "orch_place", "orch_open", "orch_draft", "orch_said", "orch_moving", "orch_ended"),
     *("tuning_selected", "tuning_table_place", "tuning_open", "tuning_known_open", "tuning_kept_dataset"),
-    *("tuning_checked", "tuning_part", "tuning_name", "tuning_page_ids"),
+    *("tuning_checked", "tuning_asked", "tuning_part", "tuning_name", "tuning_page_ids"),
     *("model_selected", "model_open", "play_answers", "play_left", "play_right", "play_place"),
 )
 

@@ -28,13 +28,15 @@ def draw(db: Database, job: Job, where: str) -> None:
         _person(db, job, key)
         return
     with st.container(horizontal=True, gap="small", key=f"tuning_acts_{key}"):
-        if can.stops_and_resumes and job.state == "running":
+        if can.stops_and_resumes and job.state in ("queued", "running") and not job.is_finishing:
             _button("Stop, keep the checkpoint", "stop", key, ":material/pause:", lambda: stop(db, job),
                     waits=job.wants == "stop")  # fmt: skip
         if can.stops_and_resumes and job.state == "paused":
             _button("Resume", "resume", key, ":material/play_arrow:", lambda: resume(db, job),
                     waits=job.wants == "resume", first=True)  # fmt: skip
-        if job.is_open and job.state != "cancelling":
+        if job.is_at_provider and not job.is_finishing and not can.cancels:
+            st.caption(f"{tuning_words.provider(job.provider)} offers no way to end it; wait for its end.")
+        elif job.is_open and job.state != "cancelling":
             _button("Cancel", "cancel", key, ":material/cancel:", lambda: ask_cancel(db, job),
                     waits=job.wants == "cancel")  # fmt: skip
         if jobs.can_retry(job):
@@ -70,13 +72,11 @@ def ask_cancel(db: Database, job: Job) -> None:
 def consequence(job: Job) -> str:
     """What cancelling means now, in honest words."""
     can, title = able(job), tuning_words.provider(job.provider)
-    if job.state in _HERE:
+    if job.state in _HERE and job.submitted_at is None and not job.stage:
         return "nothing was sent to be trained yet, so nothing is charged."
     if not can.costs_money:
         kept = " Stopping instead keeps a checkpoint to go on from." if can.stops_and_resumes else ""
-        return f"training ends for good, and no model comes of it.{kept}"
-    if not can.cancels:
-        return f"{title} cannot be asked to end it. It is no longer followed here, and is charged in full."
+        return f"it ends for good, and no model comes of it.{kept}"
     return (
         f"{title} is asked to end it. What was trained until then may still be charged, and it may be done before the "
         "request arrives; no model comes of it unless it is."

@@ -13,11 +13,12 @@ import streamlit as st
 from core.database import Database
 from core.datasets.versions import DatasetVersion
 from core.errors import WhetstoneError
-from core.tuning import budget, preflight
+from core.tuning import budget, catalogue, facts, preflight
 from core.tuning.budget import Budget
-from core.tuning.protocol import Checked, Estimate, Obstacle, Spec
+from core.tuning.catalogue import BaseFacts
+from core.tuning.protocol import Capabilities, Checked, DataFacts, Estimate, Obstacle, Spec
 from ui import tuning_start, tuning_words
-from ui.formatting import ago, plain
+from ui.formatting import ago, count, plain
 from ui.queue_words import span
 from ui.tuning_reads import Way
 
@@ -45,7 +46,8 @@ def draw(db: Database, dataset: DatasetVersion, spec: Spec, way: Way) -> None:
         return
     left = budget.budget(db)
     _obstacles(checked)
-    _estimate(checked.estimate, left, costs_money=way.capabilities.costs_money)
+    _fine(checked, facts.of(db, dataset), catalogue.base(spec.provider, spec.base_model))
+    _estimate(checked.estimate, left, way.capabilities)
     _acts(db, dataset, spec, way, checked, left)
     _said(live, way)
     if st.session_state.pop("tuning_check_now", False):
@@ -89,6 +91,22 @@ def _obstacles(checked: Checked) -> None:
         _obstacle(each)
 
 
+def _fine(checked: Checked, data: DataFacts, base: BaseFacts | None) -> None:
+    """What was looked at and stands in no way, with the limit where one is known."""
+    against = {each.code for each in checked.obstacles}
+    about = "" if data.is_exact else "about "
+    lines = []
+    if "too_small" not in against:
+        least = f", at least {base.min_examples:,} are needed" if base and base.min_examples else ""
+        lines.append(f"{count(data.train, 'training record')}{least}")
+    if "too_long" not in against:
+        most = base.max_tokens_per_example if base else None
+        limit = f", at most {most:,} are taken" if most else ""
+        lines.append(f"the longest record has {about}{count(data.longest_tokens, 'token')}{limit}")
+    if lines:
+        st.caption(f":material/check: {plain('; '.join(lines))}.")
+
+
 def _obstacle(each: Obstacle) -> None:
     asked = each.code in _ASKED_AGAIN
     icon = ":orange[:material/warning:]" if asked or not each.blocks else ":red[:material/block:]"
@@ -96,18 +114,21 @@ def _obstacle(each: Obstacle) -> None:
     st.markdown(f"{icon} {word}: **{plain(each.sentence)}** {plain(each.remedy)}")
 
 
-def _estimate(estimate: Estimate, left: Budget, *, costs_money: bool) -> None:
+def _estimate(estimate: Estimate, left: Budget, can: Capabilities) -> None:
     with st.grid(4, min_column_width=190):
-        cost = tuning_words.money_range(estimate.cost_low, estimate.cost_high) if costs_money else "$0"
+        cost = tuning_words.money_range(estimate.cost_low, estimate.cost_high) if can.costs_money else "$0"
         st.metric("Cost, estimated", cost, border=True, height="stretch")
-        st.metric("Tokens to train on", "not known" if estimate.tokens is None else f"{estimate.tokens:,}", border=True,
-                  height="stretch", help="Of the training split, once; each pass counts them again.")  # fmt: skip
-        st.metric("Time, estimated", "not known" if estimate.seconds is None else f"about {span(estimate.seconds)}",
-                  border=True, height="stretch")  # fmt: skip
+        st.metric("Tokens", "not known" if estimate.tokens is None else f"{estimate.tokens:,}", border=True,
+                  height="stretch", help="What the estimate reckons with; the line below says how.")  # fmt: skip
+        st.metric("Time, estimated", _time(estimate.seconds), border=True, height="stretch")
         st.metric("Budget left", left_in_words(left), border=True, height="stretch",
                   help="This month's budget less what was spent and what open jobs may cost.")  # fmt: skip
     if estimate.basis:
         st.caption(plain(estimate.basis))
+
+
+def _time(seconds: float | None) -> str:
+    return "not known" if seconds is None else f"about {tuning_words.roughly(seconds)}"
 
 
 def left_in_words(found: Budget) -> str:

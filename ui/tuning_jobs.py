@@ -51,7 +51,7 @@ def _one(db: Database, job: Job, line: Line) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         badge(job)
         st.text(f"{shortened(tuning_words.name(job), 60)} · {subtitle(job)}", width="stretch")
-        st.button("Open", key=f"tuning_open_{job.id}", icon=":material/open_in_full:",
+        st.button(f"Open job {job.id}", key=f"tuning_open_{job.id}", icon=":material/open_in_full:",
                   on_click=tuning_acts.open_job, args=(job.id,))  # fmt: skip
     if not job.needs_person:
         progress(job, line)

@@ -37,7 +37,7 @@ def draw(db: Database) -> None:
             return
         base, method = tuning_where.base(way)
     if not base:
-        st.info("Choose a base model above; settings, checks and cost follow.")
+        st.info("Choose a base model above; settings, checks and cost follow.", icon=":material/arrow_upward:")
         return
     provider = registry.provider(way.facts.id)
     with st.container(border=True, key="tuning_step_3"):

@@ -43,6 +43,11 @@ class Way:
     def can_work(self) -> bool:
         return self.checked is not None and self.checked.can_start
 
+    @property
+    def needs_name(self) -> bool:
+        """It lists no base, and may do with one that is typed."""
+        return not self.bases and bool(self.missing) and all(each.code == "base_missing" for each in self.missing)
+
 
 def open_jobs(db: Database) -> int:
     """For the navigation, which every run of every page draws."""
@@ -99,10 +104,15 @@ def _first(
 ) -> tuple[str, Checked | None]:
     """The first base that can be trained; else the first one, with what stands in its way."""
     first = None
-    method = provider.capabilities.methods[0]
-    for base in bases[:_TRIED]:
-        found = preflight.examine(db, Spec(provider.id, base, method, {}), dataset, live=False).checked
+    for base in bases[:_TRIED] or ("",):
+        found = look(db, dataset, provider, base)
         if found.can_start:
             return base, found
         first = first or (base, found)
     return first or ("", None)
+
+
+def look(db: Database, dataset: DatasetVersion, provider: Provider, base: str, *, live: bool = False) -> Checked:
+    """What stands in the way of `base` with default settings."""
+    spec = Spec(provider.id, base, provider.capabilities.methods[0], {})
+    return preflight.examine(db, spec, dataset, live=live).checked

@@ -43,18 +43,19 @@ def put(provider: ProviderId, settings: Sequence[Setting], values: Mapping[str, 
     """Take over the values of a job for the widgets of the next run; what no longer fits stays as recommended."""
     for setting in settings:
         value = values.get(setting.name, setting.default)
-        if value == setting.default or not _fits(setting, value):
+        if value == setting.default or not fits(setting, value):
             st.session_state.pop(key(provider, setting), None)
         else:
             st.session_state[key(provider, setting)] = value
 
 
-def _fits(setting: Setting, value: Any) -> bool:
+def fits(setting: Setting, value: Any) -> bool:
     if setting.kind == "choice":
         return value in setting.choices
     if setting.kind in ("integer", "number"):
-        within = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return within and (setting.least or -math.inf) <= value <= (setting.most or math.inf)
+        least = -math.inf if setting.least is None else setting.least
+        most = math.inf if setting.most is None else setting.most
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
     return isinstance(value, bool if setting.kind == "boolean" else str)
 
 
@@ -74,7 +75,7 @@ def _grid(provider: ProviderId, settings: Sequence[Setting]) -> dict[str, Any]:
         for setting in settings:
             with st.container(gap="xxsmall"):
                 values[setting.name] = _one(setting, key(provider, setting))
-                st.caption(plain(_explained(setting)))
+                st.caption(plain(explained(setting)))
     return values
 
 
@@ -100,7 +101,7 @@ def _number(setting: Setting, widget: str) -> Any:
         value=cast(setting.default) if numeric else None,
         min_value=None if setting.least is None else cast(setting.least),
         max_value=None if setting.most is None else cast(setting.most),
-        step=1 if whole else _step(setting),
+        step=1 if whole else step(setting),
         format="%d" if whole else "%g",
         placeholder="" if numeric else str(setting.default or "automatic"),
         key=widget,
@@ -111,14 +112,14 @@ def _number(setting: Setting, widget: str) -> Any:
     return value
 
 
-def _step(setting: Setting) -> float:
+def step(setting: Setting) -> float:
     """A tenth of the size of the default, so that a learning rate of 0.0002 moves by 0.0001."""
     if not isinstance(setting.default, (int, float)) or not setting.default:
         return 0.1
     return 10.0 ** (math.floor(math.log10(abs(setting.default))) - (0 if abs(setting.default) < 0.1 else 1))
 
 
-def _explained(setting: Setting) -> str:
+def explained(setting: Setting) -> str:
     """What it does, and what is recommended."""
     default = {True: "on", False: "off", None: "automatic", "": "empty"}.get(setting.default, setting.default)
     if isinstance(setting.default, (int, float)) and not isinstance(setting.default, bool):

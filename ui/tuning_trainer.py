@@ -3,6 +3,8 @@
 Installing is a matter of the server: it goes on when the browser is closed.
 """
 
+from typing import Literal
+
 import streamlit as st
 
 from core.settings import settings
@@ -17,12 +19,12 @@ _DEVICES: dict[Device, str] = {"cpu": "Processor (CPU)", "cuda": "NVIDIA graphic
 _SIZES: dict[Device, str] = {"cpu": "about 1.5 GB on disk", "cuda": "several GB on disk"}
 
 
-def offer() -> None:
+def offer(*, width: Literal["content", "stretch"] = "stretch") -> None:
     """Nothing where it is ready, or where a Python of one's own is named instead."""
     if is_installing():
         _installing()
     elif settings().trainer_python is None and environment.status(settings()).state != "ready":
-        _choose()
+        _choose(width)
 
 
 def is_installing() -> bool:
@@ -30,10 +32,10 @@ def is_installing() -> bool:
     return INSTALLATION.is_running or environment.status(settings()).state == "installing"
 
 
-def _choose() -> None:
+def _choose(width: Literal["content", "stretch"]) -> None:
     if INSTALLATION.error:
         st.error(plain(f"Installing did not succeed. {INSTALLATION.error}"), icon=":material/error:")
-    with modals.popover("Install the trainer", key="tuning_trainer", icon=":material/download:", width="stretch"):
+    with modals.popover("Install the trainer", key="tuning_trainer", icon=":material/download:", width=width):
         device = st.radio("Train on", list(_DEVICES), key="tuning_device", format_func=_DEVICES.__getitem__,
                           persist_state="session")  # fmt: skip
         st.caption(f"Downloads the trainer's own Python packages into the data folder: {_SIZES[device]}. "

@@ -7,14 +7,16 @@ import streamlit as st
 
 from core.database import Database
 from core.datasets.versions import DatasetVersion
-from core.tuning import catalogue
+from core.errors import WhetstoneError
+from core.tuning import catalogue, registry
 from core.tuning.catalogue import ProviderFacts
-from core.tuning.protocol import Method, ProviderId
+from core.tuning.protocol import Method, Obstacle, ProviderId
 from ui import tuning_reads, tuning_trainer, tuning_words
 from ui.formatting import plain
 from ui.tuning_reads import Way
 
 _CHOSEN = "tuning_provider"
+_ASKED = "tuning_asked"
 
 
 def choose(provider_id: ProviderId) -> None:
@@ -39,7 +41,7 @@ def draw(db: Database, dataset: DatasetVersion) -> Way | None:
     if chosen is None:
         with st.grid(3, min_column_width=260):
             for facts in catalogue.catalogue().providers:
-                _card(tuning_reads.way(db, dataset, facts.id))
+                _card(db, dataset, tuning_reads.way(db, dataset, facts.id))
         return None
     way = tuning_reads.way(db, dataset, chosen)
     with st.container(horizontal=True, vertical_alignment="center", key="tuning_chosen"):
@@ -47,6 +49,8 @@ def draw(db: Database, dataset: DatasetVersion) -> Way | None:
         _closes(way.facts)
         st.button("Choose another", key="tuning_change", icon=":material/arrow_back:", on_click=change)
     st.caption("  \n".join(_means(way.facts)))
+    if chosen == "local":
+        tuning_trainer.offer(width="content")
     return way
 
 
@@ -70,6 +74,8 @@ def base(way: Way) -> tuple[str, Method]:
         method = _method(way, methods) if len(methods) > 1 else methods[0]
     if name:
         _known_of(way, name)
+    elif way.missing:
+        st.caption(plain(way.missing[0].remedy))
     return name or "", method
 
 
@@ -107,23 +113,42 @@ def _known_of(way: Way, name: str) -> None:
     st.caption(plain(". ".join(each for each in parts if each) + "."))
 
 
-def _card(way: Way) -> None:
+def _card(db: Database, dataset: DatasetVersion, way: Way) -> None:
+    can = way.can_work or way.needs_name
     with st.container(border=True, height="stretch", key=f"tuning_card_{way.facts.id}"):
         _facts(way.facts)
         st.space("stretch")
         _missing(way)
         if way.facts.id == "local":
             tuning_trainer.offer()
+        if not can:
+            _ask(db, dataset, way)
         st.button(
-            "Choose",
+            f"Choose {tuning_words.short(way.facts.id)}",
             key=f"tuning_choose_{way.facts.id}",
-            type="primary" if way.can_work else "secondary",
-            disabled=not way.can_work,
+            type="primary" if can else "secondary",
+            disabled=not can,
             width="stretch",
-            help=None if way.can_work else "It cannot be used now: what is missing stands above.",
+            help=None if can else "It cannot be used now: what is missing stands above.",
             on_click=choose,
             args=(way.facts.id,),
         )
+
+
+def _ask(db: Database, dataset: DatasetVersion, way: Way) -> None:
+    """Ask the provider itself: what stood in the way may be gone, or only it knows what it offers."""
+    label = f"Check {tuning_words.short(way.facts.id)} now"
+    if st.button(label, key=f"tuning_ask_{way.facts.id}", icon=":material/fact_check:", width="stretch",
+                 help="Asks the provider itself, which takes some seconds."):  # fmt: skip
+        with st.spinner(f"Asking {plain(way.facts.title)}…", show_time=True):
+            try:
+                found = tuning_reads.look(db, dataset, registry.provider(way.facts.id), way.base, live=True).obstacles
+                said = tuple(each for each in found if each.blocks)
+            except WhetstoneError as error:
+                said = (Obstacle("other", str(error), ""),)
+        st.session_state[_ASKED] = {**st.session_state.get(_ASKED, {}), way.facts.id: said}
+        tuning_reads.forget()
+        st.rerun()
 
 
 def _facts(facts: ProviderFacts) -> None:
@@ -158,10 +183,12 @@ def _missing(way: Way) -> None:
     if way.can_work:
         st.markdown(f":green[:material/check_circle:] Ready: {plain(_ready(way))}")
         return
-    said = [f"{each.sentence} {each.remedy}" for each in way.missing]
-    if not said:
-        said = [way.trouble or "It offers no base model now."]
-    for sentence in said:
+    if way.needs_name:
+        st.markdown(":orange[:material/edit:] It lists no base model now; choose it, and type the name of one.")
+        return
+    missing = st.session_state.get(_ASKED, {}).get(way.facts.id) or way.missing
+    said = [f"{each.sentence} {each.remedy}".strip() for each in missing]
+    for sentence in said or [way.trouble or "It offers no base model now."]:
         st.markdown(f":red[:material/block:] {plain(sentence)}")
 
 

@@ -8,7 +8,7 @@ from core.tuning import catalogue
 from core.tuning.jobs import Job
 from core.tuning.protocol import ProviderId, State
 from ui.formatting import count
-from ui.queue_words import span
+from ui.queue_words import age, span
 
 Colour = Literal["blue", "orange", "green", "red", "gray", "violet"]
 
@@ -88,6 +88,8 @@ def money_range(low: Decimal | None, high: Decimal | None) -> str:
     """`$4.10 to $8.20`, or one amount where both are the same."""
     if low is None and high is None:
         return "not known"
+    if low is None or high is None:
+        return f"up to {money(high)}" if low is None else f"{money(low)} or more"
     first, last = money(low), money(high)
     return first if first == last else f"{first} to {last}"
 
@@ -107,9 +109,14 @@ def progress(job: Job) -> tuple[float, str]:
     if job.total_steps:
         parts.append(f"step {job.done_steps:,} of {job.total_steps:,}")
     if job.seconds_left is not None and job.state == "running":
-        parts.append(f"about {span(job.seconds_left)} left")
+        parts.append(f"about {roughly(job.seconds_left)} left")
     share = min(job.done_steps / job.total_steps, 1.0) if job.total_steps else 0.0
     return share, " · ".join(parts)
+
+
+def roughly(seconds: float) -> str:
+    """A length of time that nobody knows to the second."""
+    return span(seconds) if seconds < 600 else age(seconds)
 
 
 def cost(job: Job) -> str:

@@ -3,15 +3,10 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import column, func, select, table
+from sqlalchemy import func, select
 
 from core.database import Database
-from core.tables import examples, imports, members
-
-_jobs = table(
-    "fine_tuning_jobs",
-    *map(column, ("id", "job_id", "status", "target_model", "dataset_id", "result_model_id", "created_at")),
-)
+from core.tables import examples, imports, members, models, tuning_jobs
 
 
 @dataclass(frozen=True)
@@ -26,9 +21,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Use:
-    """A fine-tuning job that was given the version."""
+    """A fine-tuning job that was given the version. `state` is "legacy" for one of the original system."""
 
+    id: int
     job_id: str
+    state: str
     status: str
     target_model: str
     result: str
@@ -57,14 +54,27 @@ def of(db: Database, dataset_id: int) -> Lineage:
         .group_by(examples.c.import_id, imports.c.file_name, imports.c.at)
         .order_by(rows.desc(), examples.c.import_id)
     )
-    jobs = select(_jobs).where(_jobs.c.dataset_id == dataset_id).order_by(_jobs.c.created_at.desc(), _jobs.c.id.desc())
+    jobs = (
+        select(tuning_jobs, models.c.name.label("made"))
+        .select_from(tuning_jobs.outerjoin(models, models.c.job_id == tuning_jobs.c.id))
+        .where(tuning_jobs.c.dataset_id == dataset_id)
+        .order_by(tuning_jobs.c.created_at.desc(), tuning_jobs.c.id.desc())
+    )
     with db.connect() as connection:
         return Lineage(
             sources=tuple(
                 Source(row.import_id, row.file_name or "", row.at, row.rows) for row in connection.execute(sources)
             ),
             uses=tuple(
-                Use(row.job_id, row.status, row.target_model, row.result_model_id or "", row.created_at)
+                Use(
+                    row.id,
+                    row.job_id,
+                    row.state,
+                    row.status,
+                    row.target_model,
+                    row.made or row.result_model_id or "",
+                    row.created_at,
+                )
                 for row in connection.execute(jobs)
             ),
         )

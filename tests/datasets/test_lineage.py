@@ -43,4 +43,5 @@ def test_jobs_that_were_given_it_are_listed_the_newest_first(database: Database,
                 ),
                 {"job": job, "dataset": dataset},
             )
-    assert [use.job_id for use in lineage.of(database, version.id).uses] == ["new", "old"]
+    uses = lineage.of(database, version.id).uses
+    assert [(use.job_id, use.state, use.result) for use in uses] == [("new", "legacy", ""), ("old", "legacy", "")]

@@ -144,6 +144,23 @@ class TestTheDataset:
         app = visit("datasets", dataset="plans", version="1")
         assert links(app)["Use for fine-tuning"] == "part=train&train_on=plans%401"
 
+    def test_the_lineage_of_a_version_leads_to_its_jobs(self, visit: Visit, database: Database) -> None:
+        job = tuned.job(database, tuned.frozen(database))
+        app = visit("datasets", dataset="plans", version="1")
+        app.session_state["version_view"] = "Lineage"
+        app.run()
+        assert f"Job {job.id}: pending, base-small" in text(app)
+        assert links(app)[f"Open job {job.id}"] == f"part=jobs&job={job.id}"
+
+    def test_one_version_of_the_list_leads_here(self, visit: Visit, database: Database) -> None:
+        tuned.frozen(database)
+        app = visit("datasets")
+        assert "Use for fine-tuning" not in links(app)
+        key = f"list_rows_{hash((('plans', 1),)) & 0xFFFFFF:x}"
+        app.session_state[key] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+        app.run()
+        assert links(app)["Use for fine-tuning"] == "part=train&train_on=plans%401"
+
 
 class TestTheProviders:
     def test_each_has_a_card_that_says_what_is_missing(self, visit: Visit, database: Database) -> None:
@@ -152,7 +169,7 @@ class TestTheProviders:
         said = text(app)
         assert "Ready: base-small, about $4.10 to $8.20 for this version." in said
         assert "There is no key for it. Set one and start the app again." in said
-        assert "It offers no base model now." in said
+        assert "It serves nobody here. Choose another." in said
         assert "Anthropic offers no self-service fine-tuning" in said
         can = {
             button.key: not button.disabled for button in app.button if (button.key or "").startswith("tuning_choose")
@@ -180,6 +197,38 @@ class TestTheProviders:
         assert "It is closed. Choose another." in text(app).replace("**", "")
         assert app.button(key="tuning_start").disabled
         assert "one thing stands in the way" in text(app)
+
+    def test_a_live_check_of_a_card_may_find_that_it_can_be_used(
+        self, visit: Visit, database: Database, providers: Providers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tuned.frozen(database)
+        gone = Obstacle("not_eligible", "The account was never asked.", "Ask it.")
+        providers["gemini"].obstacles, providers["gemini"].live_obstacles = (gone,), (
+            Obstacle("not_reachable", "The bucket is away.", "Bring it back."),
+        )  # fmt: skip
+        app = click(visit("fine_tuning"), "tuning_ask_gemini")
+        assert "The account was never asked. Ask it." in text(app)
+        assert "The bucket is away. Bring it back." in text(app)
+        providers["gemini"].obstacles, providers["gemini"].live_obstacles = (), ()
+        click(app, "tuning_ask_gemini")
+        assert not app.button(key="tuning_choose_gemini").disabled
+        assert "tuning_ask_gemini" not in keys(app)
+
+    def test_a_base_can_be_typed_where_none_is_listed(
+        self, visit: Visit, database: Database, providers: Providers
+    ) -> None:
+        tuned.frozen(database)
+        providers["local"].found = ()
+        app = visit("fine_tuning")
+        assert "choose it, and type the name of one" in text(app)
+        click(app, "tuning_choose_local")
+        assert "Choose a base model above" in text(app)
+        assert "tuning_start" not in keys(app)
+        box = app.selectbox(key="tuning_base_local")
+        box.options.append("hub:some/model")  # typed
+        box.set_value("hub:some/model").run()
+        click(app, "tuning_start")
+        assert jobs.open_jobs(database)[0].base_model == "hub:some/model"
 
     def test_another_can_be_chosen(self, visit: Visit, database: Database) -> None:
         tuned.frozen(database)

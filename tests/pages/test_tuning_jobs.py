@@ -1,5 +1,7 @@
 """Jobs on the fine-tuning page: what runs, what can be done with it, what ended, curves compared, and the drawer."""
 
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -87,6 +89,15 @@ class TestWhatRuns:
         assert "nothing is charged" in text(app)
         click(app, "modal_yes")
         assert jobs.get(database, job.id).state == "cancelled"
+
+    def test_what_cannot_be_ended_says_so_and_has_no_button(
+        self, visit: Visit, database: Database, version: DatasetVersion, providers: Providers
+    ) -> None:
+        providers["openai"].capabilities = replace(providers["openai"].capabilities, cancels=False)
+        job = tuned.driven(database, tuned.job(database, version, "openai"), steps=1)
+        app = on_jobs(visit)
+        assert "GPT offers no way to end it; wait for its end." in text(app)
+        assert f"tuning_cancel_page_{job.id}" not in keys(app)
 
     def test_somebody_who_was_slower_is_told(self, visit: Visit, database: Database, version: DatasetVersion) -> None:
         job = tuned.job(database, version)
