@@ -20,9 +20,8 @@ from tests.tuning.claude.server import FakeAnthropic, serving
 
 pytest.importorskip("core.tuning.engine")
 
-from core.tuning.engine import Engine
-
 from core.tuning import jobs
+from core.tuning.engine import Engine
 
 SPEC = Spec("claude", "claude-haiku-5-5", "profile", {"sizes": "2, 5", "validation_rows": 40, "test_rows": 20}, "filer")
 ENDED = ("succeeded", "failed", "cancelled", "expired", "blocked")
