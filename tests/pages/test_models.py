@@ -1,111 +1,20 @@
-"""The tabs Models and Playground: the list, the drawer, deploying and the way back, evaluating, comparing, asking."""
+"""The tab Models: the list, the drawer, evaluating, and two models compared."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
-from core.commands import store as commands
-from core.commands.filters import CommandFilter
 from core.database import Database
 from core.datasets.versions import DatasetVersion
-from core.orchestrator import preferences
 from core.settings import settings
 from core.tuning import deployments, evaluation, models
-from tests.llm.servers import FakeProvider
 from tests.orchestrator.driving import drive
 from tests.pages.conftest import text
-from tests.served import serving
-from tests.tuning.made import a_dataset, a_model, an_evaluation, answering
+from tests.pages.model_tabs import Visit, click, code, dataset, keys, looked_at, opened, visit
+from tests.tuning.made import a_model, an_evaluation, answering
 
-REPOSITORY = Path(__file__).parents[2]
-#: The two tabs as pages of an app of their own, beside the pages that they link to.
-HARNESS = """
-import streamlit as st
-from ui import messages, modals, model_list, model_playground, session
-
-def list_of_models():
-    model_list.draw(session.database())
-
-def playground():
-    model_playground.draw(session.database())
-
-pages = [
-    st.Page(list_of_models, title="Models", url_path="models", default=True),
-    st.Page(playground, title="Playground", url_path="playground"),
-    st.Page("../pages/datasets.py", title="Datasets", url_path="datasets"),
-]
-page = st.navigation(pages)
-if st.session_state.get("tab") == "playground":
-    playground()
-else:
-    page.run()
-modals.draw()
-messages.show()
-"""
-
-Visit = Callable[..., AppTest]
-
-
-@pytest.fixture
-def visit(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Visit]:
-    """Open a tab; parameters stand in the URL."""
-    (tmp_path / "ui").mkdir()
-    (tmp_path / "pages").symlink_to(REPOSITORY / "pages")
-    script = tmp_path / "ui" / "harness.py"
-    script.write_text(HARNESS, encoding="utf-8")
-    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-    def open_tab(tab: str = "models", **parameters: str) -> AppTest:
-        app = AppTest.from_file(script, default_timeout=60)
-        app.session_state["tab"] = tab
-        for name, value in parameters.items():
-            app.query_params[name] = value
-        app.run()
-        assert not app.exception
-        return app
-
-    with serving(database, monkeypatch, WHETSTONE_HOME=str(tmp_path), OLLAMA_HOST="http://127.0.0.1:9"):
-        yield open_tab
-
-
-@pytest.fixture
-def dataset(database: Database) -> DatasetVersion:
-    return a_dataset(database)
-
-
-def click(app: AppTest, key: str) -> AppTest:
-    app.button(key=key).click().run()
-    assert not app.exception
-    return app
-
-
-def keys(app: AppTest) -> set[str | None]:
-    return {button.key for button in app.button}
-
-
-def code(app: AppTest) -> str:
-    return "\n".join(each.value for each in app.code)
-
-
-def opened(app: AppTest, key: str) -> AppTest:
-    """With an expander open."""
-    app.session_state[key] = True
-    return app.run()
-
-
-def looked_at(app: AppTest, view: str) -> AppTest:
-    app.pills(key="model_view").set_value(view).run()
-    assert not app.exception
-    return app
-
-
-def planner(db: Database) -> str:
-    return str(preferences.planner_model(db) or "")
+__all__ = ["dataset", "visit"]
 
 
 class TestTheList:
@@ -258,111 +167,6 @@ class TestTheDrawer:
         assert models.get(database, 1).archived_at is None
 
 
-class TestDeploying:
-    def test_it_is_asked_with_what_it_means_and_done_with_the_reason(self, visit: Visit, database: Database) -> None:
-        a_model(database, "one")
-        a_model(database, "two")
-        deployments.deploy(database, "one", actor="ada")
-        app = click(visit(model="2"), "model_deploy")
-        assert "plans, writes and judges with two instead of one. Free." in text(app)
-        assert planner(database) == "ollama:one"
-        app.text_input(key="model_deploy_reason").set_value("It answers better.")
-        click(app, "model_deploy_yes")
-        now = deployments.current(database)
-        assert now is not None
-        assert (now.model_name, now.reason, now.actor) == ("two", "It answers better.", "local")
-        assert planner(database) == "ollama:two"
-        assert "two is in use from now on." in text(app)
-
-    def test_it_can_be_undone_until_somebody_else_deploys(self, visit: Visit, database: Database) -> None:
-        for name in ("one", "two"):
-            a_model(database, name)
-        app = click(click(visit(model="1"), "model_deploy"), "model_deploy_yes")
-        click(app, "notice_undo")
-        assert (planner(database), deployments.current(database)) == ("", None)
-        app = click(click(visit(model="1"), "model_deploy"), "model_deploy_yes")
-        deployments.deploy(database, "two", actor="bob")
-        click(app, "notice_undo")
-        assert planner(database) == "ollama:two"
-        assert "Somebody else has set or deployed another model" in text(app)
-
-    def test_nothing_happens_without_a_yes(self, visit: Visit, database: Database) -> None:
-        a_model(database, "one")
-        click(click(visit(model="1"), "model_deploy"), "model_deploy_no")
-        assert deployments.current(database) is None
-
-    def test_a_worse_model_needs_a_reason(self, visit: Visit, database: Database, dataset: DatasetVersion) -> None:
-        good, bad = a_model(database, "good"), a_model(database, "bad")
-        an_evaluation(database, good, dataset.id, [True] * 30)
-        an_evaluation(database, bad, dataset.id, [False] * 30)
-        deployments.deploy(database, good.id, actor="ada")
-        app = click(visit(model=str(bad.id)), "model_deploy")
-        assert "bad did worse than good, which is in use" in text(app)
-        click(app, "model_deploy_yes")
-        assert "Say in at least 3 words" in text(app)
-        assert planner(database) == "ollama:good"
-        app.text_input(key="model_deploy_reason").set_value("it is cheaper")
-        click(app, "model_deploy_yes")
-        assert planner(database) == "ollama:bad"
-
-    def test_rolling_back_and_undeploying_are_asked_by_name(self, visit: Visit, database: Database) -> None:
-        for name in ("one", "two"):
-            a_model(database, name)
-            deployments.deploy(database, name, actor="ada")
-        app = visit()
-        assert app.button(key="model_rollback").label == "Roll back to one"
-        click(app, "model_rollback")
-        assert "one is in use again from now on, and two is not" in text(app)
-        click(app, "modal_yes")
-        assert planner(database) == "ollama:one"
-        app = click(click(app, "model_undeploy"), "modal_yes")
-        assert (planner(database), deployments.current(database)) == ("", None)
-        click(app, "notice_undo")
-        assert planner(database) == "ollama:one"
-
-    def test_what_is_pushed_to_a_machine_of_ones_own_is_not_asked(
-        self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        host(monkeypatch, "local", costs=False)
-        a_model(database, "plans", call_name="", serving="none")
-        app = click(visit(model="1"), "model_serve")
-        assert models.get(database, 1).serving == "deploying"
-        assert "being made ready" in text(app)
-
-    def test_hosting_that_is_paid_is_asked_with_its_price(
-        self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        host(monkeypatch, "bedrock", costs=True)
-        a_model(database, "plans", call_name="", serving="none", provider="bedrock")
-        app = click(visit(model="1"), "model_serve")
-        assert "at a price by the hour that is not known here" in text(app)
-        assert "$39.60 an hour" in text(app)
-        assert models.get(database, 1).serving == "none"
-        click(app, "modal_yes")
-        assert models.get(database, 1).serving == "deploying"
-        (command,) = commands.page(database, CommandFilter()).rows
-        assert commands.get(database, command.id).payload == {"model": 1, "confirmed_hourly": True}
-
-    def test_an_end_that_deletes_says_so(self, visit: Visit, database: Database) -> None:
-        a_model(database, "plans", provider="openai", call_name="openai:ft:x")
-        app = click(visit(model="1"), "model_unserve")
-        assert "OpenAI deletes plans for good" in text(app)
-        click(app, "modal_no")
-        assert models.get(database, 1).serving == "ready"
-
-
-def host(monkeypatch: pytest.MonkeyPatch, name: str, *, costs: bool) -> None:
-    """A provider that says whether hosting costs something; nothing else is asked of it here."""
-    import sys
-    from types import SimpleNamespace
-
-    from core.tuning.protocol import Capabilities
-
-    can = Capabilities(True, ("sft",), "exact", True, False, False, costs, hosting_costs=costs)
-    made = SimpleNamespace(capabilities=can, hourly_words=lambda base: f"One unit of {base} is $39.60 an hour.")
-    monkeypatch.setitem(sys.modules, f"core.tuning.providers.{name}", SimpleNamespace(PROVIDER=made))  # type: ignore[arg-type]
-
-
 class TestEvaluating:
     def test_a_free_one_starts_at_once_and_shows_what_it_came_to(
         self, visit: Visit, database: Database, dataset: DatasetVersion, monkeypatch: pytest.MonkeyPatch
@@ -440,76 +244,3 @@ class TestComparing:
         app = visit()
         app.session_state["model_selected"] = ids
         assert "no split in common" in text(app.run())
-
-
-@pytest.fixture
-def ollama(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    del visit
-    with answering("ollama", monkeypatch) as provider:
-        yield provider
-
-
-class TestThePlayground:
-    def test_without_a_model_it_says_what_to_do(self, visit: Visit, database: Database) -> None:
-        a_model(database, "plans", serving="none")
-        assert "No model answers yet" in text(visit("playground"))
-
-    def test_two_models_answer_a_prompt_side_by_side(
-        self, visit: Visit, database: Database, ollama: FakeProvider
-    ) -> None:
-        for name in ("one", "two"):
-            a_model(database, name)
-        app = visit("playground")
-        assert "Write a prompt" in text(app)
-        assert "play_ask" not in keys(app)
-        app.text_area(key="play_prompt").set_value("What is a shelf?").run()
-        assert "one: free." in text(app)
-        ollama.say_to(lambda prompt: f"*{prompt}*", tokens_in=7, tokens_out=3)
-        click(app, "play_ask")
-        assert code(app) == "*What is a shelf?*\n*What is a shelf?*"
-        assert text(app).count("7 tokens in, 3 out · free") == 2
-        assert {body["model"] for body in ollama.asked} == {"one", "two"}
-
-    def test_what_goes_wrong_with_one_says_nothing_of_the_other(
-        self, visit: Visit, database: Database, ollama: FakeProvider
-    ) -> None:
-        for name in ("one", "two"):
-            a_model(database, name)
-        app = visit("playground")
-        app.text_area(key="play_prompt").set_value("So?").run()
-        ollama.by_body = lambda body: (
-            lambda handler: (
-                handler.answer(404, {"error": "not found"})
-                if body["model"] == "one"
-                else handler.answer(200, ollama.reply("Yes.", 1, 1, "done"))
-            )
-        )
-        click(app, "play_ask")
-        assert "ollama pull one" in text(app)
-        assert code(app) == "Yes."
-
-    def test_records_are_gone_through_with_the_expected_answer_beside(
-        self, visit: Visit, database: Database, dataset: DatasetVersion, ollama: FakeProvider
-    ) -> None:
-        a_model(database, "plans")
-        app = visit("playground")
-        app.segmented_control(key="play_mode").set_value("Records of a split").run()
-        assert app.button(key="play_previous").disabled
-        expected = app.code[1].value
-        assert expected.startswith('{"steps":')
-        ollama.say_to(lambda _: expected)
-        click(app, "play_ask")
-        assert "✓ exactly right · likeness 1.00" in text(app)
-        click(app, "play_next")
-        assert "✓ exactly right" not in text(app), "another record has not been asked"
-        click(app, "play_ask")
-        assert "✗ not exactly right" in text(app)
-
-    def test_what_may_cost_something_is_said_before(self, visit: Visit, database: Database) -> None:
-        models.add_base(database, "openai:gpt-6-astra", actor="ada")
-        app = visit("playground")
-        app.text_area(key="play_prompt").set_value("So?").run()
-        assert "at most about $0.1000 by list price" in text(app)
-        assert app.button(key="play_ask").label == "Ask openai\\:gpt\\-6\\-astra, and pay for it"
-        click(app, "play_ask")
-        assert "There is no key for OpenAI" in text(app)
