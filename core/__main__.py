@@ -10,7 +10,17 @@ from core.cli import app, failed
 
 def registered() -> typer.Typer:
     """The command line with every group of commands; to import a module of them is to register it."""
-    from core.cli import datasets, demo, examples, importing, migrating, requesting, trainer, worker  # noqa: F401
+    from core.cli import (  # noqa: F401
+        datasets,
+        demo,
+        examples,
+        importing,
+        migrating,
+        requesting,
+        trainer,
+        tuning,
+        worker,
+    )
 
     return app
 

@@ -8,6 +8,7 @@ from core.tuning.reading import counts, events, get, newest_events, open_jobs, p
 from core.tuning.records import FINISHING, SEARCHES, Event, Job, Page, Wants
 from core.tuning.verbs import (
     archive,
+    can_retry,
     cancel,
     give_up,
     look_again,
@@ -19,7 +20,7 @@ from core.tuning.verbs import (
 )
 
 __all__ = [
-    "FINISHING", "SEARCHES", "Event", "Job", "Page", "Wants", "archive", "cancel", "counts", "create", "events", "get",
-    "give_up", "look_again", "newest_events", "open_jobs", "page", "resume", "retry", "stop", "submit_again",
-    "unarchive", "version",
+    "FINISHING", "SEARCHES", "Event", "Job", "Page", "Wants", "archive", "can_retry", "cancel", "counts", "create",
+    "events", "get", "give_up", "look_again", "newest_events", "open_jobs", "page", "resume", "retry", "stop",
+    "submit_again", "unarchive", "version",
 ]  # fmt: skip

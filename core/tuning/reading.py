@@ -54,12 +54,12 @@ def open_jobs(db: Database) -> list[Job]:
 def counts(db: Database) -> dict[State, int]:
     """How many jobs are in each state; a state without any is missing."""
     query = (
-        select(tuning_jobs.c.state, func.count())
+        select(tuning_jobs.c.state, func.count().label("number"))
         .where(tuning_jobs.c.state != "legacy", tuning_jobs.c.archived_at.is_(None))
         .group_by(tuning_jobs.c.state)
     )
     with db.connect() as connection:
-        return dict(connection.execute(query).tuples())
+        return {row.state: row.number for row in connection.execute(query)}
 
 
 def version(db: Database) -> int:

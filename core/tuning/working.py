@@ -103,7 +103,7 @@ class Work:
         if time.monotonic() - self._told_at < self.pace.tell_s and share != 1.0:
             return
         self._told_at = time.monotonic()
-        self.hold.write(phase=self._phase(what, share))
+        self.write("told", phase=self._phase(what, share))
 
     def _phase(self, what: str, share: float | None) -> str:
         text = storable(what) if share is None else f"{storable(what)} {share:.0%}"

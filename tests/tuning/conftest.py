@@ -14,11 +14,17 @@ from core.examples.filters import Filter
 from core.settings import Settings
 from core.tables import examples
 from core.tuning import jobs
+from core.tuning.pace import Pace
 from core.tuning.protocol import Spec
-from core.tuning.records import Job
+from core.tuning.records import SEARCHES, Job
 from tests.datasets.conftest import example
 from tests.tuning.scripted import Scripted, Server, World
 
+#: Nothing waits: a test says when what comes next comes.
+AT_ONCE = Pace(
+    lease_s=30.0, hosted_s=(0.0, 0.0), machine_s=(0.0, 0.0), searches_s=(0.0,) * SEARCHES, late_search_s=0.0,
+    settle_s=0.0, backoff_s=0.0, longest_s=0.0, chance=lambda: 0.0,
+)  # fmt: skip
 SPEC = Spec("openai", "tiny", "sft", {"epochs": 2})
 
 
@@ -56,7 +62,7 @@ def version(database: Database) -> DatasetVersion:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path, _env_file=None)  # pyright: ignore[reportCallIssue]
+    return Settings(WHETSTONE_HOME=tmp_path, _env_file=None)  # pyright: ignore[reportCallIssue]
 
 
 @pytest.fixture

@@ -68,6 +68,8 @@ class World:
     upload_gate: threading.Event = field(default_factory=threading.Event)
     stages: int = 1
     cancel_works: bool = True
+    #: A job that is asked to end is done before.
+    cancels_late: bool = False
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -182,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _state(self, job: dict[str, Any]) -> dict[str, Any]:
         script = self.world.script
         status = script[min(job["polls"], len(script)) - 1]
-        if job["asked"] == "cancel" and status != "trained":
+        if job["asked"] == "cancel" and not self.world.cancels_late:
             status = "cancelled"
         if job["asked"] == "stop":
             status = "paused"

@@ -1,0 +1,220 @@
+"""kill -9 at every commit point of the engine, for every provider: nothing is paid twice, and nothing is left behind.
+
+For each point a process works on a job of its own and is killed there; then another engine takes over. What was begun
+is counted by the provider's server. The table of all points is printed: `pytest -rP tests/tuning/test_crashes.py`.
+"""
+
+import importlib.util
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.database import Database
+from core.settings import Settings
+from core.settings import settings as settings_of_process
+from core.tuning import jobs
+from core.tuning.protocol import PROVIDER_IDS
+from tests.tuning import victim
+from tests.tuning.conftest import freeze, run
+from tests.tuning.crash_cases import CASES, Case, Scenario, Service, case
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs the signals of POSIX")
+
+#: The request is under way: begun, and not answered.
+IN_FLIGHT = "during the request"
+#: Of these commits each is a point of its own; of the others, which repeat, the first.
+EACH = ("submitting", "submitted", "uploading", "again", "found", "unknown")
+
+
+@dataclass
+class Shop:
+    """One scenario of one case: a service, and jobs that are killed."""
+
+    database: Database
+    home: Path
+    name: str
+    case: Case
+    service: Service
+    dataset: Any
+
+    def job(self, scenario: Scenario) -> jobs.Job:
+        """A new job of the same records, brought to where the scenario begins."""
+        provider = self.case.make_provider()
+        settings = Settings(WHETSTONE_HOME=self.home, _env_file=None)  # pyright: ignore[reportCallIssue]
+        job = jobs.create(
+            self.database, self.case.spec, self.dataset, actor="ada", again=True, over_budget=True, settings=settings,
+            providers=lambda _id: provider,
+        )  # fmt: skip
+        asked = {"actor": "ada", "reason": "test", "providers": lambda _id: provider}
+        if scenario in ("cancelled", "stopped", "resumed"):
+            job = self.drive(job, until=lambda now: now.state == "running")
+            assert job.state == "running", f"{job.state}: {job.error}"
+            (jobs.cancel if scenario == "cancelled" else jobs.stop)(self.database, job.id, **asked)
+        if scenario == "resumed":
+            job = self.drive(job)
+            assert job.state == "paused", f"{job.state}: {job.error}"
+            jobs.resume(self.database, job.id, **asked)
+        if scenario == "answer lost":
+            self.service.drop_reply()
+        return job
+
+    def drive(
+        self, job: jobs.Job, *, hook: Callable[[str], None] = lambda _point: None, until: Any = lambda _job: False
+    ) -> jobs.Job:
+        engine = victim.engine_of(self.database, self.home, self.case, hook=hook)
+        return victim.drive(engine, job.id, until=until)
+
+    def resumed(self, job: jobs.Job) -> jobs.Job:
+        """What was stopped goes on."""
+        if job.state != "paused":
+            return job
+        provider = self.case.make_provider()
+        jobs.resume(self.database, job.id, actor="ada", reason="test", providers=lambda _id: provider)
+        return self.drive(job)
+
+    def points(self, scenario: Scenario) -> list[str]:
+        """All commit points of the scenario, from a job that nobody kills."""
+        seen: Counter[str] = Counter()
+        points: list[str] = []
+
+        def hook(name: str) -> None:
+            seen[name] += 1
+            if seen[name] == 1 or name.split()[1] in EACH:
+                points.append(f"{name} {seen[name]}")
+
+        self.resumed(self.drive(self.job(scenario), hook=hook))
+        return points
+
+    def kill(self, job: jobs.Job, point: str) -> None:
+        """Work on the job in another process until it is dead."""
+        arguments = (self.database.url, str(self.home), self.name, dict(self.service.environment), job.id, point)
+        process = context(self.case).Process(target=victim.work, args=arguments)
+        before = len(self.service.submissions())
+        if point == IN_FLIGHT:
+            self.service.stall(True)
+        process.start()
+        if point == IN_FLIGHT:
+            deadline = time.monotonic() + 60
+            while len(self.service.submissions()) == before:
+                assert time.monotonic() < deadline, "nothing was submitted"
+                time.sleep(0.01)
+            os.kill(process.pid or 0, signal.SIGKILL)
+            self.service.stall(False)
+        process.join(120)
+        assert process.exitcode == -signal.SIGKILL, f"{point}: it ended by itself, with {process.exitcode}"
+        run(self.database, "UPDATE fine_tuning_jobs SET lease_until = now() - interval '1 s' WHERE owner IS NOT NULL")
+
+
+def context(chosen: Case) -> Any:
+    """Processes that are there at once: what takes long to import is imported before."""
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload(["tests.tuning.victim", *chosen.preload])
+    return found
+
+
+SCENARIOS = [(name, scenario) for name in CASES for scenario in case(name).scenarios]
+
+
+@pytest.fixture
+def shop(
+    request: pytest.FixtureRequest, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shop]:
+    name = request.getfixturevalue("name")
+    chosen = case(name)
+    (tmp_path / "service").mkdir()
+    with chosen.serve(tmp_path / "service") as service:
+        for key, value in service.environment.items():
+            monkeypatch.setenv(key, value)
+        settings_of_process.cache_clear()
+        yield Shop(database, tmp_path, name, chosen, service, freeze(database, rows=chosen.rows))
+        service.stall(False)
+    settings_of_process.cache_clear()
+
+
+def test_every_provider_that_there_is_has_a_case() -> None:
+    there = [each for each in PROVIDER_IDS if importlib.util.find_spec(f"core.tuning.providers.{each}")]
+    assert [each for each in there if each not in CASES] == []
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("name", "scenario"), SCENARIOS, ids=[": ".join(each) for each in SCENARIOS])
+def test_killed_at_every_commit_point(name: str, scenario: Scenario, shop: Shop) -> None:
+    rows: list[tuple[str, ...]] = []
+    points = shop.points(scenario)
+    assert points
+    for point in [*points, *([IN_FLIGHT] if scenario == "through" else [])]:
+        begun_before = len(shop.service.submissions())
+        job = shop.job(scenario)
+        shop.kill(job, point)
+        at_death = len(shop.service.submissions()) - begun_before
+        state = jobs.get(shop.database, job.id).state
+        job = shop.resumed(shop.drive(job))
+        begun = shop.service.submissions()[begun_before:]
+        outcome = _judged(shop, job, begun, scenario)
+        rows.append((point, state, str(at_death), str(len(begun)), outcome))
+    sys.stdout.write(_table(f"{name}, {scenario}", rows))
+    assert [row for row in rows if row[-1].startswith("WRONG")] == []
+
+
+def _judged(shop: Shop, job: jobs.Job, begun: Sequence[str], scenario: Scenario) -> str:
+    """What became of it, in words; `WRONG` where something was paid twice, lost, or asked without need."""
+    most = shop.case.stages
+    if len(begun) > most or len(set(begun)) != len(begun):
+        return f"WRONG: {len(begun)} submissions"
+    if job.needs_person:
+        return _with_a_person(shop, job, begun)
+    adopted = {job.remote_id, *shop.case.adopted(job.remote)}
+    orphans = [each for each in begun if each not in adopted]
+    if orphans:
+        return f"WRONG: {orphans} left behind"
+    expected = "cancelled" if scenario == "cancelled" else "succeeded"
+    if scenario == "cancelled" and job.state == "succeeded" and _was_too_late(shop, job):
+        return "succeeded: it was done before it was cancelled"
+    if job.state != expected or (expected == "succeeded" and len(begun) != most):
+        return f"WRONG: {job.state} with {len(begun)} submissions: {job.error}"
+    return f"{job.state}, found again" if _was_found(shop, job) else job.state
+
+
+def _was_found(shop: Shop, job: jobs.Job) -> bool:
+    return any("found by its marker" in each.message for each in jobs.events(shop.database, job.id))
+
+
+def _was_too_late(shop: Shop, job: jobs.Job) -> bool:
+    return any("before the cancellation" in each.message for each in jobs.events(shop.database, job.id))
+
+
+def _with_a_person(shop: Shop, job: jobs.Job, begun: Sequence[str]) -> str:
+    """A person is asked only where the provider cannot be certain; then nothing is done without the person."""
+    finds = shop.case.make_provider().capabilities.finds
+    # Of what was begun in an earlier stage the provider's id is known.
+    unknown = [each for each in begun if each not in shop.case.adopted(job.remote)]
+    if finds == "exact" or (finds == "likely" and unknown):
+        return "WRONG: a person was asked"
+    if job.key not in job.advice:
+        return "WRONG: the person is not told the marker"
+    if unknown:
+        jobs.give_up(shop.database, job.id, actor="ada", reason="looked for it by hand, and cancelled it there")
+        return "a person is asked: it is there"
+    jobs.submit_again(shop.database, job.id, actor="ada", reason="it is not there")
+    before = len(shop.service.submissions())
+    job = shop.drive(job)
+    extra = len(shop.service.submissions()) - before
+    return f"a person is asked, and it is sent: {job.state}" if extra else f"WRONG: {job.state} after it was sent again"
+
+
+def _table(title: str, rows: Sequence[tuple[str, ...]]) -> str:
+    head = ("killed", "found as", "begun then", "begun at the end", "outcome")
+    widths = [max(len(row[number]) for row in (head, *rows)) for number in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)
+    ]
+    return "\n".join(["", title, *lines, ""])
