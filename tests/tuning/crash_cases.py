@@ -74,6 +74,7 @@ CASES = {
     "finds likely": "tests.tuning.crash_cases:LIKELY",
     "finds nothing": "tests.tuning.crash_cases:NONE",
     "two stages": "tests.tuning.crash_cases:STAGES",
+    "local": "tests.tuning.local.crash:CASE",
 }
 
 
