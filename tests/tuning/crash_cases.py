@@ -76,6 +76,9 @@ CASES = {
     "two stages": "tests.tuning.crash_cases:STAGES",
     "openai": "tests.tuning.openai.crash:CASE",
     "gemini": "tests.tuning.gemini.crash:CASE",
+    "local": "tests.tuning.local.crash:CASE",
+    "claude": "tests.tuning.claude.crash:CASE",
+    "bedrock": "tests.tuning.bedrock.crash:CASE",
 }
 
 

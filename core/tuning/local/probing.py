@@ -44,31 +44,35 @@ def unmeasured(chosen: Chosen, data: DataFacts, basis: str) -> Estimate:
 def probe(chosen: Chosen, data: DataFacts, files: Files, base: Path, *, python: str, settings: Settings) -> Probed:
     """Time three steps, or take what was measured within the last hour."""
     try:
-        found, was_busy = _measure(chosen, data, files, base, python, settings)
+        found = _measure(chosen, data, files, base, python, settings)
     except NotSubmitted as refused:
         code: Any = _CODES.get(refused.code, "other")
         remedy = refused.advice or "Correct what the trainer says, and check again."
         words = "It cannot be measured."
         return Probed((Obstacle(code, str(refused), remedy),), unmeasured(chosen, data, words))
-    return Probed(tuple(_obstacles(found, data, chosen)), _estimate(found, chosen, data, was_busy=was_busy))
+    if found is None:
+        words = "Another training runs on this machine, and is not disturbed; this one is measured when it is done."
+        return Probed((), unmeasured(chosen, data, words))
+    return Probed(tuple(_obstacles(found, data, chosen)), _estimate(found, chosen))
 
 
 def _measure(
     chosen: Chosen, data: DataFacts, files: Files, base: Path, python: str, settings: Settings
-) -> tuple[dict[str, Any], bool]:
+) -> dict[str, Any] | None:
+    """What was measured within the hour, or is now; None: the machine trains something else."""
     home = settings.home.absolute() / "tuning" / "probes"
     home.mkdir(parents=True, exist_ok=True)
     note = home / f"{_name(chosen, data, base, python)}.json"
     if (known := _known(note)) is not None:
-        return known, False
-    was_busy = LocalRunner(places.device(settings)).is_busy()
+        return known
+    if LocalRunner(places.device(settings)).is_busy():
+        return None
     with tempfile.TemporaryDirectory(dir=home, prefix=".probe-") as room:
         job_folder.prepare(Path(room), chosen, base, files, data.train)
         found = programs.run(python, Path(room) / "trainer" / "probe.py", room)
-    if not was_busy:
-        folders.write_json(note, found)
+    folders.write_json(note, found)
     _forget_old(home)
-    return found, was_busy
+    return found
 
 
 def _known(note: Path) -> dict[str, Any] | None:
@@ -107,7 +111,7 @@ def _obstacles(found: dict[str, Any], data: DataFacts, chosen: Chosen) -> Iterat
         )
 
 
-def _estimate(found: dict[str, Any], chosen: Chosen, data: DataFacts, *, was_busy: bool) -> Estimate:
+def _estimate(found: dict[str, Any], chosen: Chosen) -> Estimate:
     tokens = found.get("tokens_an_epoch")
     whole = None if tokens is None else tokens * chosen.epochs
     if found.get("seconds") is None:
@@ -117,8 +121,6 @@ def _estimate(found: dict[str, Any], chosen: Chosen, data: DataFacts, *, was_bus
         f"{found['steps']:,}; {found['tokens']:,} tokens by the base's own counting, {found['assistant_tokens']:,} of "
         "them learned."
     )
-    if was_busy:
-        basis += " Another training ran meanwhile, so it will be faster than this."
     if chosen.gpus > 1:
         basis += f" Measured on one device; on {chosen.gpus} it takes less."
     return Estimate(whole, Decimal(0), Decimal(0), float(found["seconds"]), basis)

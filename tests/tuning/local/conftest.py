@@ -1,10 +1,5 @@
-"""A tiny base that chats, an Ollama that answers from its weights, and the Pythons that can train and serve.
+"""An Ollama that answers from the weights it was given, and a home in which the trainer is known."""
 
-WHETSTONE_TEST_TRAINER and WHETSTONE_TEST_LLAMA name Pythons with the trainer's packages, and with `xllamacpp` and
-`gguf`; without them the Python of the tests is tried.
-"""
-
-import json
 import os
 import shutil
 import subprocess
@@ -19,14 +14,9 @@ import pytest
 
 from core.settings import Settings
 from core.tuning.trainer import environment
+from tests.training import Tiny
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="session")
-def trainer_python() -> Path:
-    """A Python that can train."""
-    return _python("WHETSTONE_TEST_TRAINER", "torch", "transformers", "peft", "trl", "gguf")
 
 
 @pytest.fixture(scope="session")
@@ -47,36 +37,11 @@ def home(tried: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def llama_python() -> Path:
-    """A Python that can serve."""
-    return _python("WHETSTONE_TEST_LLAMA", "xllamacpp", "gguf")
-
-
-def _python(setting: str, *modules: str) -> Path:
-    python = os.environ.get(setting, sys.executable)
-    found = f"import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, {modules!r})))"
-    if subprocess.run([python, "-c", found], capture_output=True, check=False).returncode:
-        pytest.skip(f"{python} has not all of {', '.join(modules)}; name one that has by {setting}")
+    """A Python with `xllamacpp` and `gguf`: WHETSTONE_TEST_LLAMA, or this one."""
+    python = os.environ.get("WHETSTONE_TEST_LLAMA", sys.executable)
+    if subprocess.run([python, "-c", "import xllamacpp, gguf"], capture_output=True, check=False).returncode:
+        pytest.skip(f"{python} has not both xllamacpp and gguf; name one that has by WHETSTONE_TEST_LLAMA")
     return Path(python)
-
-
-@pytest.fixture(scope="session")
-def tiny(trainer_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny chat model, in Hugging Face's form (`base/`) and as one file (`tiny.gguf`), and chats to teach it."""
-    folder = tmp_path_factory.mktemp("tiny") / "made"
-    make = HERE.parent.parent / "trainer" / "make_tiny.py"
-    _run(trainer_python, make, folder, "400")
-    _run(trainer_python, HERE / "tiny_gguf.py", folder / "base", folder / "tiny.gguf")
-    return folder
-
-
-def _run(python: Path, *arguments: str | Path) -> None:
-    done = subprocess.run([python, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def chats(tiny: Path, *parts: str) -> list[dict[str, Any]]:
-    """The chats of these parts."""
-    return [json.loads(line) for part in parts for line in (tiny / f"{part}.jsonl").read_text().splitlines()]
 
 
 @dataclass
@@ -137,9 +102,9 @@ def standing(llama_python: Path, tmp_path: Path) -> Iterator[Standing]:
 
 
 @pytest.fixture
-def served(standing: Standing, tiny: Path) -> Standing:
+def served(standing: Standing, tiny: Tiny) -> Standing:
     """An Ollama with the model `tiny`."""
-    standing.add("tiny", tiny / "tiny.gguf")
+    standing.add("tiny", tiny.base_gguf)
     return standing
 
 

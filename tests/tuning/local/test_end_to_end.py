@@ -28,14 +28,15 @@ from core.tuning.places import of_job
 from core.tuning.protocol import Spec
 from core.tuning.runners import folders, processes
 from tests.datasets.conftest import example
-from tests.tuning.local.conftest import Standing, chats, settings_with
+from tests.training import Tiny
+from tests.tuning.local.conftest import Standing, settings_with
 
 CHOSEN = {"epochs": 5, "learning_rate": 2e-3, "checkpoint_every": 25, "threads": 1}
 
 
-def freeze(database: Database, tiny: Path) -> DatasetVersion:
+def freeze(database: Database, tiny: Tiny) -> DatasetVersion:
     """A version of the tickets, each an example of what an agent did."""
-    rows = chats(tiny, "train", "val", "test")
+    rows = [row for part in ("train", "val", "test") for row in tiny.chats(part)]
     recorded = [
         example(
             number,
@@ -82,9 +83,8 @@ def until(true: Callable[[], bool], timeout_s: float = 150.0) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.timeout(400)
 def test_a_job_survives_every_kill_and_its_model_knows_what_the_base_did_not(
-    database: Database, served: Standing, tiny: Path, trainer_python: Path, home: Path,
+    database: Database, served: Standing, tiny: Tiny, trainer_python: Path, home: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     settings = settings_with(home, OLLAMA_HOST=served.address, WHETSTONE_TRAINER_PYTHON=trainer_python)

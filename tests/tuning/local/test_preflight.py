@@ -17,7 +17,8 @@ from core.tuning.local.choices import SETTINGS, Chosen
 from core.tuning.protocol import Checked, DataFacts, Files, Obstacle, Spec
 from core.tuning.providers.local import PROVIDER
 from core.tuning.trainer import environment
-from tests.tuning.local.conftest import chats, settings_with
+from tests.training import Tiny
+from tests.tuning.local.conftest import settings_with
 from tests.tuning.local.shown import FACTS, Showing
 from tests.tuning.runners.ray_head import RayHead
 
@@ -379,13 +380,13 @@ def test_a_cluster_that_is_asked(check: Check, tmp_path: Path) -> None:
 
 
 def test_three_real_steps_are_timed(
-    tiny: Path, trainer_python: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Tiny, trainer_python: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the base's own count of tokens; what was measured is true for an hour, and for these records alone."""
     settings: Settings = settings_with(home, WHETSTONE_TRAINER_PYTHON=trainer_python)
-    files = Files(tiny / "train.jsonl", tiny / "val.jsonl", None)
+    files = Files(tiny.folder / "train.jsonl", tiny.folder / "val.jsonl", None)
     data = replace(DATA, longest_tokens=9_999, files=lambda _format: files)
-    spec = Spec("local", str(tiny / "base"), "sft", {"epochs": 2, "max_length": 34, "threads": 1, "engine": "plain"})
+    spec = Spec("local", str(tiny.base), "sft", {"epochs": 2, "max_length": 34, "threads": 1, "engine": "plain"})
     checked = PROVIDER.check(spec, data, settings, live=True)
     assert checked.can_start
     assert checked.estimate.seconds is not None
@@ -408,10 +409,10 @@ def test_three_real_steps_are_timed(
     assert list((home / "tuning" / "probes").glob(".probe-*")) == []
 
 
-def test_examples_of_which_nothing_is_left_block(tiny: Path, trainer_python: Path, home: Path, tmp_path: Path) -> None:
+def test_examples_of_which_nothing_is_left_block(tiny: Tiny, trainer_python: Path, home: Path, tmp_path: Path) -> None:
     settings = settings_with(home, WHETSTONE_TRAINER_PYTHON=trainer_python)
-    spec = Spec("local", str(tiny / "base"), "sft", {"max_length": 32, "threads": 1, "engine": "plain"})
-    (chat, *_) = chats(tiny, "test")
+    spec = Spec("local", str(tiny.base), "sft", {"max_length": 32, "threads": 1, "engine": "plain"})
+    (chat, *_) = tiny.chats("test")
     chat["messages"][1]["content"] = "word " * 200
     (tmp_path / "long.jsonl").write_text(json.dumps(chat) + "\n")
     data = replace(DATA, files=lambda _format: Files(tmp_path / "long.jsonl", None, None))

@@ -25,7 +25,8 @@ from core.tuning.protocol import (
     Spec,
 )
 from core.tuning.providers.local import PROVIDER
-from tests.tuning.local.conftest import Standing, chats, settings_with
+from tests.training import Tiny
+from tests.tuning.local.conftest import Standing, settings_with
 
 DATA = DataFacts(1, "tickets@2", "ab" * 32, 200, 50, 50, 9_000, 2_000, 2_000, 60, True, 40_000)
 
@@ -35,11 +36,11 @@ def silent(_what: str, _share: float | None) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(tiny: Path, trainer_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tiny: Tiny, trainer_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a training is done."""
     there = tmp_path_factory.mktemp("trained") / "job"
     chosen = Chosen.of({"epochs": 1, "learning_rate": 2e-3, "threads": 1, "engine": "plain"})
-    folder.prepare(there, chosen, tiny / "base", Files(tiny / "train.jsonl", None, None), 200)
+    folder.prepare(there, chosen, tiny.base, Files(tiny.folder / "train.jsonl", None, None), 200)
     done = subprocess.run(
         [trainer_python, there / "trainer" / "train.py", there], capture_output=True, text=True, check=False
     )
@@ -84,7 +85,7 @@ def model_of(made: Made, job: JobView, **changes: Any) -> ModelView:
     return replace(model, **changes)
 
 
-def test_a_trained_job_becomes_a_model_that_answers(job: Trained, served: Standing, tiny: Path) -> None:
+def test_a_trained_job_becomes_a_model_that_answers(job: Trained, served: Standing, tiny: Tiny) -> None:
     view = job.job(name="Ticket labels, März!")
     made = PROVIDER.finish(view, silent)
     assert (made.kind, made.serving, made.call_name) == ("tuned", "ready", "ollama:ticket-labels-m-rz:latest")
@@ -100,15 +101,15 @@ def test_a_trained_job_becomes_a_model_that_answers(job: Trained, served: Standi
     base = Ollama(view.settings).show("tiny")
     assert base is not None
     assert (base.adapters, base.digest) == ((), shown.digest)  # the base is untouched
-    row = chats(tiny, "test")[0]
+    row = tiny.chats("test")[0]
     assert served.says("ticket-labels-m-rz", row["messages"][:-1])
     # Killed before its end was written down, it is done again, and becomes the same.
     assert PROVIDER.finish(view, silent).call_name == made.call_name
     assert [name for name in Ollama(view.settings).names() if "ticket" in name] == ["ticket-labels-m-rz:latest"]
 
 
-def test_a_name_that_is_taken_gets_a_number(job: Trained, served: Standing, tiny: Path) -> None:
-    served.add("tickets-2-tiny", tiny / "tiny.gguf")
+def test_a_name_that_is_taken_gets_a_number(job: Trained, served: Standing, tiny: Tiny) -> None:
+    served.add("tickets-2-tiny", tiny.base_gguf)
     assert PROVIDER.finish(job.job(), silent).call_name == "ollama:tickets-2-tiny-2:latest"
     assert Ollama(job.job().settings).show("tickets-2-tiny").adapters == ()  # pyright: ignore[reportOptionalMemberAccess]
 
@@ -150,10 +151,10 @@ def test_without_ollama_it_is_trained_and_served_later(job: Trained, served: Sta
     assert Ollama(view.settings).names() == ("tiny:latest",)
 
 
-def test_what_has_its_name_and_is_something_else_is_left_alone(job: Trained, served: Standing, tiny: Path) -> None:
+def test_what_has_its_name_and_is_something_else_is_left_alone(job: Trained, served: Standing, tiny: Tiny) -> None:
     view = job.job(name="mine")
     made = PROVIDER.finish(view, silent)
-    served.add("mine", tiny / "tiny.gguf")  # somebody made another model under this name
+    served.add("mine", tiny.base_gguf)  # somebody made another model under this name
     model = model_of(made, view)
     served_now = PROVIDER.serving(model)
     assert (served_now.state, "has another adapter" in served_now.error) == ("failed", True)
@@ -251,26 +252,24 @@ def test_an_adapter_is_converted_anew_when_it_is_another(job: Trained) -> None:
     assert again["sha256"] == first["sha256"]
 
 
-def test_a_base_made_smaller_on_publishing(job: Trained, served: Standing, tiny: Path) -> None:
+def test_a_base_made_smaller_on_publishing(job: Trained, served: Standing, tiny: Tiny) -> None:
     view = job.job(name="small", quantised="q8_0", temperature=0.5)
     made = PROVIDER.finish(view, silent)
     assert made.serving == "ready", made.note
     shown = Ollama(view.settings).show("small")
     assert shown is not None
     assert shown.quantisation == "Q8_0"
-    row = chats(tiny, "test")[0]
+    row = tiny.chats("test")[0]
     assert served.says("small", row["messages"][:-1])
 
 
-def test_a_folder_as_base_is_served_on_what_was_named(job: Trained, tiny: Path) -> None:
-    view = replace(
-        job.job(str(tiny / "base"), "named", serve_on="tiny"), remote={"base": {"folder": str(tiny / "base")}}
-    )
+def test_a_folder_as_base_is_served_on_what_was_named(job: Trained, tiny: Tiny) -> None:
+    view = replace(job.job(str(tiny.base), "named", serve_on="tiny"), remote={"base": {"folder": str(tiny.base)}})
     assert PROVIDER.finish(view, silent).call_name == "ollama:named:latest"
 
 
-def test_a_folder_as_base_is_served_once_ollama_has_it(job: Trained, served: Standing, tiny: Path) -> None:
-    base = tiny / "base"
+def test_a_folder_as_base_is_served_once_ollama_has_it(job: Trained, served: Standing, tiny: Tiny) -> None:
+    base = tiny.base
     view = replace(job.job(str(base), "found"), remote={"base": {"folder": str(base)}})
     made = PROVIDER.finish(view, silent)
     assert made.serving == "none"
@@ -278,12 +277,12 @@ def test_a_folder_as_base_is_served_once_ollama_has_it(job: Trained, served: Sta
     model = model_of(made, view)
     with pytest.raises(NotSubmitted, match="Ollama has no whetstone-base-base"):
         PROVIDER.serve(model)
-    served.add("whetstone-base-base", tiny / "tiny.gguf")
+    served.add("whetstone-base-base", tiny.base_gguf)
     assert PROVIDER.serve(model).call_name == "ollama:found:latest"
 
 
 def test_an_ollama_model_becomes_a_folder_once(
-    served: Standing, trainer_python: Path, tmp_path: Path, tiny: Path
+    served: Standing, trainer_python: Path, tmp_path: Path, tiny: Tiny
 ) -> None:
     settings: Settings = settings_with(tmp_path / "home", OLLAMA_HOST=served.address)
     shown = Ollama(settings).show("tiny")

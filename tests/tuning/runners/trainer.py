@@ -1,5 +1,7 @@
 """A program that keeps to what a trainer promises, and learns nothing: events, checkpoints, stop file, signals.
 
+Each start that does not go on from a checkpoint is told to the file PRETENDED_STARTS, where that is set.
+
 Its job.json: `steps`, `step_s`, `save_steps`, and `fault`, one of: "" · "dies" (without a word, once past half, each
 time) · "dies once" · "deaf" (to the stop file and to SIGTERM) · "error".
 """
@@ -12,7 +14,7 @@ import time
 from pathlib import Path
 
 folder = Path(sys.argv[1])
-job = json.loads((folder / "job.json").read_text())
+job = {"steps": 6, "step_s": 0.1, **json.loads((folder / "job.json").read_text())}
 rank = int(os.environ.get("RANK", "0"))
 asked: list[int] = []
 deaf = job.get("fault") == "deaf"
@@ -36,6 +38,9 @@ def save(step: int) -> None:
 
 def main() -> None:
     done = max((int(each.name.split("-")[1]) for each in folder.glob("out/checkpoint-*")), default=0)
+    if not done and (starts := os.environ.get("PRETENDED_STARTS")):
+        with Path(starts).open("a") as file:
+            file.write(f"{folder.name}\n")
     tell(
         "start", resume_from=f"checkpoint-{done}" if done else None, pid=os.getpid(), world=os.environ.get("WORLD_SIZE")
     )
@@ -61,6 +66,7 @@ def main() -> None:
             save(step)
     if rank == 0:
         (folder / "adapter").mkdir(exist_ok=True)
+        (folder / "adapter" / "adapter_model.safetensors").write_text("learned")
         (folder / "result.json").write_text(json.dumps({"steps": job["steps"]}))
     tell("done", steps=job["steps"])
 
