@@ -31,6 +31,11 @@ def failed(error: WhetstoneError | str) -> None:
     st.session_state[_KEY] = Notice(str(error), failed=True)
 
 
+def latest() -> Notice | None:
+    """What was said last and is not dismissed; a window lies over it, and may say it again."""
+    return st.session_state.get(_KEY)
+
+
 def attempt(act: Callable[[], None]) -> bool:
     """Run an act of the core. Its own errors become the notice; anything else is a bug and rises."""
     try:

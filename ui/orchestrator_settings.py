@@ -10,6 +10,7 @@ from core.llm import Model, prices
 from core.orchestrator import executions, preferences
 from core.orchestrator.preferences import Preferences
 from core.settings import settings
+from core.tuning import deployments
 from ui import messages, modals, orchestrator_reads, session
 from ui.formatting import ago, exactly, plain
 from ui.orchestrator_acts import REASON
@@ -70,6 +71,8 @@ def planner(chosen: Preferences) -> None:
     name = "the built-in planner" if chosen.planner_model is None else str(chosen.planner_model)
     st.markdown(f"**Planned by** {plain(name)}")
     st.caption(plain(sent(chosen.planner_model)))
+    if chosen.deployed is not None:
+        st.caption(plain(f"It is deployed as {chosen.deployed.name}; setting another one here ends that."))
 
 
 def details(db: Database, chosen: Preferences) -> None:
@@ -153,14 +156,18 @@ def _stays_here(model: Model) -> bool:
 
 
 def _set_planner(db: Database, model: Model | None) -> None:
-    before = executions.planner_model(db)
+    before = preferences.preferences(db)
     executions.set_planner_model(db, model, actor=session.actor(), reason=REASON)
     messages.done(f"Planned by {model or 'the built-in planner'} from now on.", undo=lambda: _planner_back(db, before))
 
 
-def _planner_back(db: Database, before: Model | None) -> str:
-    executions.set_planner_model(db, before, actor=session.actor(), reason="undone")
-    return f"Undone: planned by {before or 'the built-in planner'} again."
+def _planner_back(db: Database, before: Preferences) -> str:
+    """What was deployed is deployed again: set by hand, a profile would be left out."""
+    if before.deployed is not None:
+        deployments.deploy(db, before.deployed.model_id, actor=session.actor(), reason="setting another was undone")
+        return f"Undone: {before.deployed.name} is deployed again."
+    executions.set_planner_model(db, before.planner_model, actor=session.actor(), reason="undone")
+    return f"Undone: planned by {before.planner_model or 'the built-in planner'} again."
 
 
 def _judging(db: Database, chosen: Preferences) -> None:

@@ -17,6 +17,7 @@ _OF_A_WORKSPACE = (
     *("orch_selected", "orch_place", "orch_open", "orch_draft", "orch_said", "orch_moving", "orch_ended"),
     *("tuning_selected", "tuning_table_place", "tuning_open", "tuning_known_open", "tuning_kept_dataset"),
     *("tuning_checked", "tuning_asked", "tuning_part", "tuning_name", "tuning_page_ids"),
+    *("model_selected", "model_open", "play_answers", "play_left", "play_right", "play_place"),
 )
 
 
