@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
         if command == "core":
             return become(core_command(python, rest), environment={"PYTHONPATH": str(FOLDER)})
         os.chdir(FOLDER)
-        return become([str(python), "-m", "pytest", *rest] if command == "test" else app_command(python, rest, port))
+        return become(test_command(python, rest) if command == "test" else app_command(python, rest, port))
     except Refused as refusal:
         print(refusal, file=sys.stderr)
         return 1
@@ -82,6 +82,13 @@ def app_command(python: Path, arguments: Sequence[str], port: int | None) -> lis
     chosen = [] if port is None else [f"--server.port={port}"]
     # Without this, the first start on a machine waits for an e-mail address.
     return [str(python), "-m", "streamlit", "run", "app.py", "--server.showEmailPrompt=false", *chosen, *arguments]
+
+
+def test_command(python: Path, arguments: Sequence[str]) -> list[str]:
+    """The command that tests: all of it in as many processes as there are processors, up to four, in the tests' order,
+    so that the slow journeys in a browser begin early."""
+    at_once = [] if arguments else ["-n", "logical", "--maxprocesses=4", "--no-loadscope-reorder"]
+    return [str(python), "-m", "pytest", *at_once, *arguments]
 
 
 def core_command(python: Path, arguments: Sequence[str]) -> list[str]:

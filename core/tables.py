@@ -158,6 +158,16 @@ import_changes = Table(
     Column("after", JSON, nullable=False),
 )
 
+pairs = Table(
+    "dataset_pairs",
+    metadata,
+    Column("dataset_id", BigInteger, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("split", SmallInteger, nullable=False),
+    Column("preferred", Integer, nullable=False),
+    Column("other", Integer, nullable=False),
+)
+
 saved_filters = Table(
     "saved_filters",
     metadata,

@@ -247,3 +247,17 @@ CREATE TABLE evaluation_outputs (
     error         text NOT NULL DEFAULT '',
     PRIMARY KEY (evaluation_id, position)
 );
+
+-- Preference pairs of a version: positions of two members that answer the same, the first one better.
+CREATE TABLE dataset_pairs (
+    dataset_id bigint NOT NULL,
+    position   integer NOT NULL,
+    split      smallint NOT NULL CHECK (split IN (0, 1, 2)),
+    preferred  integer NOT NULL,
+    other      integer NOT NULL CHECK (other <> preferred),
+    PRIMARY KEY (dataset_id, position)
+);
+CREATE TRIGGER only_while_building AFTER INSERT ON dataset_pairs REFERENCING NEW TABLE AS new_members
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_frozen_members();
+CREATE TRIGGER frozen BEFORE UPDATE OR DELETE OR TRUNCATE ON dataset_pairs
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('a dataset version is frozen');

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from core import migrations
 from core.database import Database
@@ -18,6 +20,20 @@ from core.embedded import EmbeddedPostgres
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
 _numbers = count(1)
+
+
+class _Together(LoadFileScheduling):
+    """Where several processes share the run, a file stays together, so that its fixtures are made once, and so do all
+    journeys in a browser, so that there is one Chromium."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "tests/browser" if file.startswith("tests/browser/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    return _Together(config, log)
 
 
 @pytest.fixture(scope="session")

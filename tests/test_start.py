@@ -122,6 +122,11 @@ def test_a_free_named_port_is_left_to_streamlit(folder: Path) -> None:
     assert start.choose_port(["--server.port", str(free_port())], {}, folder) is None
 
 
+def test_all_tests_share_the_processors_and_chosen_ones_do_not() -> None:
+    assert start.test_command(Path("python"), [])[1:5] == ["-m", "pytest", "-n", "logical"]
+    assert start.test_command(Path("python"), ["tests/api", "-x"])[1:] == ["-m", "pytest", "tests/api", "-x"]
+
+
 def test_the_app_gets_further_arguments() -> None:
     command = start.app_command(Path("python"), ["--server.address", "0.0.0.0"], 8502)
     assert command[:5] == ["python", "-m", "streamlit", "run", "app.py"]

@@ -20,6 +20,7 @@ FORMATS: dict[Format, str] = {
     "sharegpt": "ShareGPT (JSON Lines)",
     "alpaca": "Alpaca (JSON Lines)",
     "parquet": "Parquet",
+    "dpo": "Preference pairs for DPO (JSON Lines)",
 }
 
 
@@ -32,21 +33,24 @@ def path(version: DatasetVersion, split: Part, kind: Format) -> str:
 
 
 def draw(version: DatasetVersion) -> None:
-    counts = (version.manifest or {}).get("counts", {})
+    manifest = version.manifest or {}
     with st.popover("Export", icon=":material/download:", key="version_export"):
         kind = st.selectbox(
             "Format", list(FORMATS), key="export_format", format_func=FORMATS.__getitem__, persist_state="session"
         )
+        what, counts = ("pair", manifest.get("pairs", {})) if kind == "dpo" else ("record", manifest.get("counts", {}))
         for split in PARTS:
             rows = counts.get(split, 0)
             name = "All splits together" if split == "all" else split.capitalize()
             st.link_button(
-                f"{name}: {count(rows, 'record')}",
+                f"{name}: {count(rows, what)}",
                 path(version, split, kind),
                 key=f"export_{split}",
                 icon=":material/download:",
                 width="stretch",
                 disabled=not rows,
-                help=None if rows else "This split has no record.",
+                help=None if rows else f"This split has no {what}.",
             )
+        if kind == "dpo":
+            st.caption("A pair: two answers to the same request, of which one succeeded or scored higher by 0.1.")
         st.caption("Streamed: any size works. The same version always gives the same bytes.")

@@ -10,12 +10,13 @@ from psycopg.abc import Buffer
 from sqlalchemy import func, select
 
 from core.database import Database
+from core.datasets.pairs import lines_sql
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import CANONICAL, IN_ORDER, Format, frozen_content, line_sql
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, frozen
 from core.errors import DatasetRefused
-from core.tables import members
+from core.tables import members, pairs
 
 Part = Literal["train", "validation", "test", "all"]
 PARTS: tuple[Part, ...] = (*NAMES, "all")
@@ -37,12 +38,18 @@ def export(db: Database, dataset: str | int | DatasetVersion, split: Part, forma
     return _lines(db, version, split, format)
 
 
-def row_count(db: Database, dataset: str | int | DatasetVersion, split: Part) -> int:
-    """How many records an export of this split holds."""
+def row_count(
+    db: Database,
+    dataset: str | int | DatasetVersion,
+    split: Part,
+    format: Format = CANONICAL,  # noqa: A002
+) -> int:
+    """How many records an export of this split holds, or pairs, for the format made of them."""
     version = frozen(db, dataset)
-    query = select(func.count()).select_from(members).where(members.c.dataset_id == version.id)
+    counted = pairs if format == "dpo" else members
+    query = select(func.count()).select_from(counted).where(counted.c.dataset_id == version.id)
     if split != "all":
-        query = query.where(members.c.split == NAMES.index(split))
+        query = query.where(counted.c.split == NAMES.index(split))
     with db.connect() as connection:
         return connection.execute(query).scalar_one()
 
@@ -57,7 +64,11 @@ def file_name(version: DatasetVersion, split: Part, format: Format) -> str:  # n
 def _lines(db: Database, version: DatasetVersion, split: Part, format: Format) -> Iterator[bytes]:  # noqa: A002
     """JSON holds no raw control character, so with these as quote and delimiter CSV leaves it as it is; the text
     format of COPY would double every backslash."""
-    query = f"COPY ({_query(version, split, line_sql(_recipe(version), format))}) TO STDOUT"
+    if format == "dpo":
+        lines = lines_sql(version.id, _recipe(version), _condition(split))
+    else:
+        lines = _query(version, split, line_sql(_recipe(version), format))
+    query = f"COPY ({lines}) TO STDOUT"
     with db.copying() as connection:
         connection.execute(IN_ORDER.encode())
         with (
@@ -155,8 +166,11 @@ def _row(version: DatasetVersion, execution_id: str, split: int, line: str | Non
 
 
 def _query(version: DatasetVersion, split: Part, columns: str) -> str:
-    condition = "true" if split == "all" else f"split = {NAMES.index(split)}"
-    return f"SELECT {columns} FROM ({frozen_content(version.id, condition)}) AS c ORDER BY position"
+    return f"SELECT {columns} FROM ({frozen_content(version.id, _condition(split))}) AS c ORDER BY position"
+
+
+def _condition(split: Part) -> str:
+    return "true" if split == "all" else f"split = {NAMES.index(split)}"
 
 
 def _recipe(version: DatasetVersion) -> Recipe:

@@ -1,6 +1,7 @@
 """What is written down about a version when it is frozen: counts, shares, hashes, and how it was made."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +86,9 @@ def _most_frequent(connection: Connection, values: str) -> dict[str, int]:
     return dict(run(connection, query))
 
 
-def manifest(version: DatasetVersion, review: Review, facts: Facts, now: dt.datetime | None) -> dict[str, Any]:
+def manifest(
+    version: DatasetVersion, review: Review, facts: Facts, pairs: Mapping[str, int], now: dt.datetime | None
+) -> dict[str, Any]:
     """Everything that explains a version, as JSON values."""
     choice = version.choice
     assert choice is not None, "only a legacy version has none"
@@ -97,6 +100,7 @@ def manifest(version: DatasetVersion, review: Review, facts: Facts, now: dt.date
         "recipe": choice.recipe.canonical(),
         "split": choice.split.model_dump(mode="json"),
         "counts": {**review.splits, "all": review.kept},
+        "pairs": dict(pairs),
         "left_out": review.left_out,
         "excluded_ids": list(choice.excluded_ids),
         "drop_duplicates": choice.drop_duplicates,

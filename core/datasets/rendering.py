@@ -6,7 +6,7 @@ as orjson does), while the spacing and key order of `json_build_object` and `jso
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from psycopg import sql
 from sqlalchemy import ColumnElement, Connection, any_, bindparam, func, literal_column, select
@@ -21,8 +21,8 @@ from core.tables import CONTENT, examples
 #: keeps the old text for the versions that were frozen with the old number.
 RENDERER = 1
 
-Format = Literal["openai", "chatml", "gemini", "anthropic", "bedrock", "sharegpt", "alpaca", "parquet"]
-FORMATS: tuple[Format, ...] = ("openai", "chatml", "gemini", "anthropic", "bedrock", "sharegpt", "alpaca", "parquet")
+Format = Literal["openai", "chatml", "gemini", "anthropic", "bedrock", "sharegpt", "alpaca", "parquet", "dpo"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 #: The format whose bytes are hashed when a version is frozen; every other format is made from the same parts.
 CANONICAL: Format = "openai"
@@ -56,16 +56,24 @@ def target_sql(recipe: Recipe) -> str:
     return _TARGETS[recipe.target]
 
 
+def asked_sql(recipe: Recipe) -> str:
+    """SQL text of a record's conversation up to its answer, `{"messages":[…]}`, over the content columns."""
+    first = _with_system('{"role":"system","content":', _system_sql(recipe), "},")
+    turns, user, prompt, *_ = _messages(_json(prompt_sql(recipe)), "''")
+    pieces = ["""'{"messages":['""", first, turns, user, prompt, "'}]}'"]
+    return f"concat({', '.join(pieces)})"
+
+
 def line_sql(recipe: Recipe, format: Format) -> str:  # noqa: A002  (the word of the field)
     """SQL text of one record, without line break, over a relation with the content columns.
 
-    NULL where `user_request` is: of a revision that cannot be found there is no record.
+    NULL where `user_request` is: of a revision that cannot be found there is no record. `dpo` has no line of a record:
+    its lines are pairs of them (`pairs.lines_sql`), and what is asked for here is the record alone.
     """
-    own = sql.Literal(recipe.system_prompt).as_string(None) + "::text"
-    system = own if recipe.system_prompt else _ITS_OWN_SYSTEM_PROMPT
+    system = _system_sql(recipe)
     prompt, target = _json(prompt_sql(recipe)), _json(target_sql(recipe))
     match format:
-        case "openai" | "chatml" | "parquet":
+        case "openai" | "chatml" | "parquet" | "dpo":
             pieces = _openai(system, prompt, target)
         case "anthropic" | "bedrock":
             pieces = _anthropic(system, prompt, target)
@@ -76,6 +84,11 @@ def line_sql(recipe: Recipe, format: Format) -> str:  # noqa: A002  (the word of
         case "alpaca":
             pieces = _alpaca(system, prompt, target)
     return f"CASE WHEN user_request IS NOT NULL THEN concat({', '.join(pieces)}) END"
+
+
+def _system_sql(recipe: Recipe) -> str:
+    own = sql.Literal(recipe.system_prompt).as_string(None) + "::text"
+    return own if recipe.system_prompt else _ITS_OWN_SYSTEM_PROMPT
 
 
 def _json(text: str) -> str:

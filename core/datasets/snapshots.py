@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core import audit
 from core.database import Database
-from core.datasets import candidates, checks, manifests
+from core.datasets import candidates, checks, manifests, pairs
 from core.datasets.checks import Review
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import RENDERER, run
@@ -191,7 +191,8 @@ def _build(
         raise DatasetRefused(" ".join(f"{error.sentence} {error.fix}" for error in review.errors))
     tick("freezing", review.kept)
     _insert_members(connection, version.id)
-    _freeze(connection, version, review)
+    pair_counts = pairs.freeze(connection, version.id, version.choice.recipe)
+    _freeze(connection, version, review, pair_counts)
     return by_id(connection, version.id)
 
 
@@ -205,10 +206,10 @@ def _insert_members(connection: Connection, dataset_id: int) -> None:
     )
 
 
-def _freeze(connection: Connection, version: DatasetVersion, review: Review) -> None:
+def _freeze(connection: Connection, version: DatasetVersion, review: Review, pair_counts: Mapping[str, int]) -> None:
     facts = manifests.facts(connection, version.id)
     now = connection.scalar(select(func.now()))
-    manifest = manifests.manifest(version, review, facts, now)
+    manifest = manifests.manifest(version, review, facts, pair_counts, now)
     assert version.choice is not None
     left_out = {
         "excluded_ids": list(version.choice.excluded_ids),

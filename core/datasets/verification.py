@@ -65,7 +65,7 @@ def verify(
             problems += first
             if progress:
                 progress(min(start + BATCH, last))
-        faults = _faults(version, rows, last, found_root)
+        faults = _faults(version, rows, last, found_root) + _pair_faults(connection, version)
         verification = Verification(version.label, rows, wrong, found_root, faults, tuple(problems[:FIRST]))
         if verification.ok:
             connection.execute(update(datasets).where(datasets.c.id == version.id).values(verified_at=func.now()))
@@ -103,3 +103,10 @@ def _faults(version: DatasetVersion, rows: int, last: int, found_root: str) -> t
     if found_root != version.root_hash:
         faults.append("The list of its records is not the one that was frozen: the root hash differs.")
     return tuple(faults)
+
+
+def _pair_faults(connection: Connection, version: DatasetVersion) -> tuple[str, ...]:
+    """Versions that were frozen before there were pairs have none."""
+    frozen_pairs = (version.manifest or {}).get("pairs", {}).get("all", 0)
+    count = run(connection, f"SELECT count(*) FROM dataset_pairs WHERE dataset_id = {version.id:d}")[0][0]
+    return () if count == frozen_pairs else (f"It has {count:,} pairs; {frozen_pairs:,} were frozen.",)

@@ -412,7 +412,8 @@ class TestOneVersion:
                 f"/api/datasets/my%20plans%2F2/1/export?format={kind}&split={split}"
                 for split in ("train", "validation", "test", "all")
             ]
-        assert f"{counts['train']} record" in links[0].label
+            number, what = (0, "pairs") if kind == "dpo" else (counts["train"], "record")
+            assert f"{number} {what}" in links[0].label
 
     def test_a_file_of_the_original_system_is_shown_for_what_it_is(self, visit: Visit, database: Database) -> None:
         with database.begin() as connection:
