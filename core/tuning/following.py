@@ -4,6 +4,7 @@ Each function does one step and returns whether the next one follows at once.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -78,7 +79,13 @@ def _ended(work: Work, state: State, polled: Polled) -> None:
     news = {**_news(work, polled), "seconds_left": None}
     notes = news.pop("notes")
     del news["seconds_left"]
-    work.end(state, notes=notes, error=polled.error, code=polled.error_code, advice=polled.advice, **news)
+    cost = {"actual_cost": _kept_cost(news["remote"])}
+    work.end(state, notes=notes, error=polled.error, code=polled.error_code, advice=polled.advice, **news, **cost)
+
+
+def _kept_cost(remote: Mapping[str, Any]) -> Decimal | None:
+    """What a provider kept in `remote` as spent until now, where it knows that: its job may end before `finish`."""
+    return None if remote.get("cost_usd") is None else Decimal(str(remote["cost_usd"]))
 
 
 def _trained(work: Work, polled: Polled) -> None:
@@ -98,7 +105,7 @@ def _next_stage(work: Work, polled: Polled) -> bool:
     if work.job.state == "cancelling" or work.job.wants == "cancel":
         notes = [*news.pop("notes"), Note(f"Cancelled; nothing more was sent to {work.job.where}.")]
         del news["seconds_left"]
-        work.end("cancelled", notes=notes, **news)
+        work.end("cancelled", notes=notes, **news, actual_cost=_kept_cost(news["remote"]))
         return False
     work.write(
         "again", state="uploading", stage=work.job.stage + 1, remote_id=None, submitted_at=None, searches=0, **news,
@@ -155,7 +162,7 @@ def finish(work: Work) -> bool:
     job = work.job
     if job.wants == "cancel":
         words = f"Cancelled after {job.where} was done: it may charge for it, and keeps what it made ({job.remote_id})."
-        work.end("cancelled", notes=[Note(words, "warning")])
+        work.end("cancelled", notes=[Note(words, "warning")], actual_cost=_kept_cost(job.remote))
         return False
     try:
         made = work.provider.finish(work.view(), work.tell)
@@ -177,7 +184,8 @@ def _again_or_end(work: Work, error: Exception) -> bool:
     if work.job.faults + 1 < work.pace.tries:
         work.trouble(error)
     else:
-        advice = "The training is done; try again when the cause is gone, which costs nothing."
+        done = "training" if work.provider.capabilities.trains else "part that is paid for"
+        advice = f"The {done} is done; try again when the cause is gone, which costs nothing."
         work.end("failed", error=in_words(error), advice=advice)
     return False
 

@@ -14,7 +14,7 @@ from core.datasets.versions import DatasetVersion, frozen
 from core.settings import Settings
 from core.settings import settings as settings_of_process
 from core.tables import tuning_jobs
-from core.tuning import budget, facts, pricing, registry
+from core.tuning import budget, facts, files, pricing, registry
 from core.tuning.protocol import Checked, DataFacts, Estimate, Obstacle, Provider, ProviderId, Setting, Spec
 
 Providers = Callable[[ProviderId], Provider]
@@ -91,8 +91,10 @@ def examine(
     if wrong:
         # The provider would calculate with them.
         return Examined(spec, version, data, Checked(tuple(wrong), _NOTHING_KNOWN))
+    # Who measures needs the records, too.
+    at_hand = replace(data, files=lambda format_: files.of(db, version, format_, settings.home)) if live else data
     with pricing.prices_of(db):
-        checked = provider.check(spec, data, settings, live=live)
+        checked = provider.check(spec, at_hand, settings, live=live)
     return Examined(spec, version, data, _without_training_data(checked, data))
 
 

@@ -83,6 +83,15 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Files:
+    """The frozen records as files on this disk, named by their sha256. None: the split is empty."""
+
+    train: Path
+    validation: Path | None
+    test: Path | None
+
+
+@dataclass(frozen=True)
 class DataFacts:
     """What is known of the dataset version without reading it again."""
 
@@ -99,6 +108,8 @@ class DataFacts:
     longest_tokens: int
     is_exact: bool
     size_bytes: int
+    #: The records in a format, for a live check that measures with them; None: they are not at hand.
+    files: Callable[[str], Files] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -137,15 +148,6 @@ class Checked:
     @property
     def can_start(self) -> bool:
         return not any(each.blocks for each in self.obstacles)
-
-
-@dataclass(frozen=True)
-class Files:
-    """The frozen records as files on this disk, named by their sha256. None: the split is empty."""
-
-    train: Path
-    validation: Path | None
-    test: Path | None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ was begun. Each function does one step and returns whether the next one follows 
 
 import datetime as dt
 import time
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -27,7 +28,8 @@ def validate(work: Work) -> bool:
     """Ask the provider whether the job can start now; what stands in the way ends it, with its remedy."""
     try:
         view = work.view()
-        checked = work.provider.check(view.spec, view.data, view.settings, live=True)
+        data = replace(view.data, files=view.files)  # who measures needs the records, too
+        checked = work.provider.check(view.spec, data, view.settings, live=True)
     except ProviderTrouble as error:
         return _again_or_end(work, error)
     except WhetstoneError as error:
@@ -185,12 +187,15 @@ def _refused(work: Work, error: NotSubmitted) -> bool:
 
 
 def _again_or_end(work: Work, error: WhetstoneError, **values: Any) -> bool:
-    if work.job.faults + 1 < work.pace.tries:
+    sent_before = work.job.state == "uploading" and work.job.submitted_at is not None
+    if sent_before or work.job.faults + 1 < work.pace.tries:
+        # While nobody knows whether it was begun before, it is not given up by itself.
         work.trouble(error, **values)
         return False
     code, advice = (error.code, error.advice) if isinstance(error, NotSubmitted) else ("", "")
+    begun = "no more was begun" if work.job.stage else "nothing was begun"
     values.pop("state", None)
-    work.end("failed", error=str(error), code=code, advice=advice or "Try again later; nothing was begun.", **values)
+    work.end("failed", error=str(error), code=code, advice=advice or f"Try again later; {begun}.", **values)
     return False
 
 

@@ -49,7 +49,7 @@ def cancel(db: Database, job_id: int, *, actor: str, reason: str, providers: Pro
 
 def _cancelling(job: Job) -> str:
     if job.is_finishing:
-        return f"Job {job.id} ends without a model of ours; {job.where} has trained it already, and may charge for it."
+        return f"Job {job.id} ends without a model; {job.where} was done with it already, and may charge for it."
     if job.is_at_provider:
         return (
             f"{job.where[0].upper()}{job.where[1:]} is asked to cancel job {job.id}; "

@@ -4,6 +4,7 @@ For each point a process works on a job of its own and is killed there; then ano
 is counted by the provider's server. The table of all points is printed: `pytest -rP tests/tuning/test_crashes.py`.
 """
 
+import importlib.util
 import multiprocessing
 import os
 import signal
@@ -21,6 +22,7 @@ from core.database import Database
 from core.settings import Settings
 from core.settings import settings as settings_of_process
 from core.tuning import jobs
+from core.tuning.protocol import PROVIDER_IDS
 from tests.tuning import victim
 from tests.tuning.conftest import freeze, run
 from tests.tuning.crash_cases import CASES, Case, Scenario, Service, case
@@ -136,6 +138,11 @@ def shop(
         yield Shop(database, tmp_path, name, chosen, service, freeze(database, rows=chosen.rows))
         service.stall(False)
     settings_of_process.cache_clear()
+
+
+def test_every_provider_that_there_is_has_a_case() -> None:
+    there = [each for each in PROVIDER_IDS if importlib.util.find_spec(f"core.tuning.providers.{each}")]
+    assert [each for each in there if each not in CASES] == []
 
 
 @pytest.mark.timeout(600)

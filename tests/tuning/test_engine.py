@@ -537,7 +537,7 @@ def test_while_it_is_finished_it_ends_without_a_model(
     create: Create, step: Step, database: Database, world: World, scripted: Scripted
 ) -> None:
     job = step(create(), "finishing")
-    assert "has trained it already, and may charge" in jobs.cancel(
+    assert "was done with it already, and may charge" in jobs.cancel(
         database, job.id, actor="bo", reason="", providers=scripted
     )
     job = step(job, "cancelled")
@@ -678,6 +678,53 @@ def test_a_provider_that_says_nothing_of_the_cost(
     pricing.set_price(database, "openai", "tiny", "3", actor="ada", reason="")
     job = step(create(again=True), "succeeded")
     assert job.actual_cost == Decimal("0.006"), "2,000 tokens at 3 dollars a million"
+
+
+def test_what_was_spent_until_a_failure_is_kept(create: Create, step: Step, scripted: Scripted) -> None:
+    job = step(create(), "queued")
+    said = Polled("failed", "failed", error="No more.", remote={"cost_usd": "0.75"})
+    scripted.poll = lambda _: said  # pyright: ignore[reportAttributeAccessIssue]
+    assert step(job, "failed").actual_cost == Decimal("0.75")
+
+
+def test_a_look_that_fails_before_it_is_sent_again_ends_nothing(
+    create: Create, step: Step, world: World, database: Database, scripted: Scripted
+) -> None:
+    job = unfound(step, create, world)
+    jobs.submit_again(database, job.id, actor="ada", reason="not in the console")
+
+    def find(_: object) -> Any:
+        raise ProviderTrouble("The list does not answer.")
+
+    scripted.find = find  # pyright: ignore[reportAttributeAccessIssue]
+    for _ in range(AT_ONCE.tries + 2):
+        job = step(job)
+    assert (job.state, len(world.paid)) == ("uploading", 1)
+    del scripted.find
+    world.finds = True
+    assert step(job, "queued").remote_id == "job-1"
+
+
+def test_the_live_check_has_the_records_at_hand(create: Create, step: Step, scripted: Scripted) -> None:
+    seen: list[Any] = []
+
+    def check(spec: Any, data: Any, settings: Any, *, live: bool) -> Any:
+        seen.append((live, data.files and data.files("openai").train.exists()))
+        return Scripted.check(scripted, spec, data, settings, live=live)
+
+    scripted.check = check  # pyright: ignore[reportAttributeAccessIssue]
+    step(create(), "queued")
+    assert seen == [(False, None), (True, True)]
+
+
+def test_jobs_are_counted_by_state(create: Create, step: Step, database: Database) -> None:
+    step(create(), "succeeded")
+    create(again=True)
+    assert jobs.counts(database) == {"succeeded": 1, "validating": 1}
+    assert [each.state for each in jobs.open_jobs(database)] == ["validating"]
+    first, second = jobs.page(database, limit=1), jobs.page(database, limit=1, after=2)
+    assert ([each.id for each in first.rows], first.next) == ([2], 2)
+    assert ([each.id for each in second.rows], second.next) == ([1], None)
 
 
 def test_a_model_that_nothing_serves_yet_says_what_to_do(
