@@ -242,7 +242,7 @@ SHOTS = {
     "queue-drawer": Shot("/queue?workspace=demo&status=failed", open_failed),
     "orchestrator": Shot(ORCHESTRATOR, nothing, height=1250),
     "orchestrator-drawer": Shot(ORCHESTRATOR, open_waiting, height=1000),
-    "tuning": Shot(f"{TUNING}&part=train", nothing, height=1180),
+    "tuning": Shot(f"{TUNING}&part=train", nothing, height=1500),
     "tuning-jobs": Shot(f"{TUNING}&part=jobs", nothing, height=1180),
     "tuning-compare": Shot(f"{TUNING}&part=jobs", tick_trained, height=860, theme="dark"),
     "tuning-drawer": Shot(f"{TUNING}&job=3", nothing, height=800),

@@ -1,27 +1,25 @@
 """The parts of the fine-tuning page, one of which is shown."""
 
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Callable
 
 import streamlit as st
 
 from core.database import Database
-from ui import tuning_budget, tuning_place, tuning_reads
+from ui import model_list, model_playground, tuning_budget, tuning_jobs, tuning_new, tuning_place, tuning_reads
 from ui.tuning_place import PARTS, TITLES, Part
 
 _KEY = "tuning_parts"
-_DRAWN_BY: dict[Part, str] = {
-    "train": "ui.tuning_new",
-    "jobs": "ui.tuning_jobs",
-    "models": "ui.model_list",
-    "playground": "ui.model_playground",
+_DRAW: dict[Part, Callable[[Database], None]] = {
+    "train": tuning_new.draw,
+    "jobs": tuning_jobs.draw,
+    "models": model_list.draw,
+    "playground": model_playground.draw,
 }
 
 
 def chosen(db: Database) -> Part:
     """What the address says, or what was shown last; else jobs while some run, and the way to a new one."""
-    found = tuning_place.part("jobs" if tuning_reads.open_now(db) else "train")
-    return found if find_spec(_DRAWN_BY[found]) else "train"
+    return tuning_place.part("jobs" if tuning_reads.open_now(db) else "train")
 
 
 def choose(db: Database, part: Part) -> None:
@@ -31,7 +29,7 @@ def choose(db: Database, part: Part) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.segmented_control(
             "Part of the page",
-            [each for each in PARTS if find_spec(_DRAWN_BY[each])],
+            PARTS,
             required=True,
             key=_KEY,
             label_visibility="collapsed",
@@ -43,4 +41,4 @@ def choose(db: Database, part: Part) -> None:
 
 
 def draw(db: Database, part: Part) -> None:
-    import_module(_DRAWN_BY[part]).draw(db)
+    _DRAW[part](db)

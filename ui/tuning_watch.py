@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from core.database import Database
 from core.errors import WhetstoneError
-from core.tuning import jobs, models
+from core.tuning import jobs
 from core.tuning.jobs import Job
 from ui import modals, tuning_reads, tuning_words
 from ui.formatting import plain, shortened
@@ -21,11 +21,8 @@ _KNOWN = "tuning_known_open"
 
 
 def seen(db: Database, part: Part) -> object:
-    """What is shown: of jobs everything where they are listed, elsewhere only their states; and the models."""
-    if part == "jobs":
-        return jobs.version(db)
-    states = tuple(sorted(jobs.counts(db).items()))
-    return (states, models.version(db)) if part == "models" else states
+    """What is shown: of jobs everything where they are listed, elsewhere only their states."""
+    return jobs.version(db) if part == "jobs" else tuple(sorted(jobs.counts(db).items()))
 
 
 def watch(db: Database, part: Part, before: object) -> None:
