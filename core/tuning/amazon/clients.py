@@ -130,7 +130,8 @@ class Amazon:
 @lru_cache(maxsize=32)
 def _client(region: str, base_url: str | None, service: Service) -> Any:
     """Kept, because making one reads descriptions of megabytes. Sessions are not for many threads; clients are."""
-    import boto3  # pyright: ignore[reportMissingImports]  (installed only by those who use it)
+    # Installed only by those who use it.
+    from boto3.session import Session  # pyright: ignore[reportMissingImports]
     from botocore.config import Config  # pyright: ignore[reportMissingImports]
 
     config = Config(
@@ -140,7 +141,7 @@ def _client(region: str, base_url: str | None, service: Service) -> Any:
         # A server of one's own has no names of buckets in its address.
         s3={"addressing_style": "path"} if base_url else {},
     )
-    return boto3.session.Session().client(service, region_name=region or None, endpoint_url=base_url, config=config)
+    return Session().client(service, region_name=region or None, endpoint_url=base_url, config=config)
 
 
 def _of_answer(error: Any) -> Refused | NoAnswer:

@@ -64,7 +64,7 @@ def _adapter(job: Job) -> LoraConfig:
 
 
 def _trl(job: Job, base: Base, arguments: dict[str, Any], train: list[Row], val: list[Row] | None, watch: Watch) -> Any:
-    from datasets import Dataset, disable_progress_bars
+    from datasets import Dataset, disable_progress_bars  # pyright: ignore[reportAttributeAccessIssue]
     from trl import SFTConfig, SFTTrainer
 
     disable_progress_bars()
