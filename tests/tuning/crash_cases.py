@@ -90,8 +90,6 @@ def case(name: str) -> Case:
 
 # The scripted provider
 
-_ALL: tuple[Scenario, ...] = ("through", "answer lost", "cancelled", "stopped", "resumed")
-
 
 class _Scripted:
     """Its server, as a service."""
@@ -114,7 +112,7 @@ class _Scripted:
         (self._world.gate.clear if on else self._world.gate.set)()
 
 
-def _scripted(finds: str, stages: int = 1) -> Case:
+def _scripted(finds: str, *scenarios: Scenario, stages: int = 1) -> Case:
     @contextmanager
     def serve(_folder: Path) -> Iterator[_Scripted]:
         server = Server()
@@ -127,7 +125,7 @@ def _scripted(finds: str, stages: int = 1) -> Case:
 
     return Case(
         SPEC, serve, provider="tests.tuning.crash_cases:scripted_provider", stages=stages,
-        scenarios=_ALL if stages == 1 else ("through",),
+        scenarios=scenarios,
         adopted=lambda remote: [str(value) for name, value in remote.items() if name.startswith("done_")],
     )  # fmt: skip
 
@@ -138,4 +136,7 @@ def scripted_provider() -> Provider:
     return Scripted(os.environ["SCRIPTED_URL"], capabilities=can, stages=int(os.environ["SCRIPTED_STAGES"]))
 
 
-EXACT, LIKELY, NONE, STAGES = _scripted("exact"), _scripted("likely"), _scripted("none"), _scripted("likely", stages=2)
+EXACT = _scripted("exact", "through", "answer lost")
+LIKELY = _scripted("likely", "through", "answer lost", "cancelled", "stopped", "resumed")
+NONE = _scripted("none", "through", "answer lost")
+STAGES = _scripted("likely", "through", stages=2)
