@@ -61,6 +61,11 @@ def is_open() -> bool:
     return _KEY in st.session_state
 
 
+def is_showing(window: Callable[[], None]) -> bool:
+    """Whether this window is the one that is open; in a drawer: whether nothing took its place meanwhile."""
+    return st.session_state.get(_KEY) is window
+
+
 def draw() -> None:
     """Called by the router after the page."""
     window: Callable[[], None] | None = st.session_state.get(_KEY)

@@ -60,8 +60,9 @@ def _close() -> None:
 
 
 def _draw() -> None:
-    if _OPEN not in st.session_state:  # closed while an answer was on its way
-        return
+    if _OPEN not in st.session_state or not modals.is_showing(_window):
+        # A button in here asked a question or led away. Only the drawer is drawn again by it, so all has to be.
+        st.rerun()
     db, asked = session.database(), st.session_state[_OPEN]
     try:
         model = _read(db, asked)

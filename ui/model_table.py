@@ -60,7 +60,7 @@ def _frame(shown: Sequence[Model], scores: Mapping[int, Evaluation], labels: Map
     return pd.DataFrame(
         {
             "open": ["Open"] * len(shown),
-            "in_use": ["▲ in use" if each.in_use else "▣ archived" if each.archived_at else None for each in shown],
+            "in_use": ["▲ in use" if each.in_use else "▣ archived" if each.archived_at else "" for each in shown],
             "name": [each.name for each in shown],
             "kind": [model_words.kind(each) for each in shown],
             "score": [model_words.score(each) for each in found],

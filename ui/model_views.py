@@ -12,7 +12,7 @@ from core.datasets.versions import DatasetVersion
 from core.tuning import deployments, lineage
 from core.tuning.lineage import JobLine
 from core.tuning.models import Model
-from ui import dataset_place, model_acts, model_in_use, model_words, session
+from ui import dataset_place, modals, model_acts, model_in_use, model_words, session
 from ui.formatting import ago, count, exactly
 from ui.tables import height
 
@@ -75,6 +75,8 @@ def _job(job: JobLine | None, model: Model) -> None:
 
 
 def _open_job(model: Model) -> None:
+    """The drawer closes with it: the next run finds no model in the address."""
+    modals.close()
     st.query_params.from_dict({"part": "jobs", "job": str(model.job_id), **_workspace()})
 
 

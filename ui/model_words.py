@@ -83,11 +83,12 @@ def verdict(found: Comparison) -> str:
     """In one sentence what the comparison comes to."""
     a, b = found.a.model_name, found.b.model_name
     few = f" With {found.n:,} records this is indicative only." if found.is_indicative else ""
-    if found.is_better:
-        return f"{a} is better than {b}, beyond what may be luck.{few}"
-    if found.is_worse:
-        return f"{a} is worse than {b}, beyond what may be luck.{few}"
-    return f"No clear difference between {a} and {b}: it may be luck.{few}"
+    if not (found.is_better or found.is_worse):
+        return f"No clear difference between {a} and {b}: it may be luck.{few}"
+    by = "in exactly right answers" if found.is_clear_in_exact else (
+        "by the likeness of answers; how many are exactly right may be luck"
+    )  # fmt: skip
+    return f"{a} is {'better' if found.is_better else 'worse'} than {b}, beyond what may be luck, {by}.{few}"
 
 
 def error(word: str) -> str:

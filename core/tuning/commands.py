@@ -11,6 +11,8 @@ from core.tuning.protocol import ProviderTrouble
 AGENT = "tuning"
 #: While a provider makes a model ready, or takes it away, it is asked as often.
 LOOK_EVERY_S = 20
+#: After so many seconds of an evaluation, others have their turn.
+SLICE_S = 30.0
 
 #: What passes by itself, so that it is worth trying again.
 _PASSING: frozenset[ModelReason] = frozenset({"rate_limited", "server_error", "not_running"})
@@ -23,12 +25,15 @@ def registry() -> Registry:
 
 
 def evaluate(work: Work) -> Outcome:
-    """Ask what an evaluation has no answer to yet."""
+    """Ask for a while what an evaluation has no answer to yet, and leave the rest to the next command.
+
+    Asking a split may take hours, and workers are few.
+    """
     from core.tuning import evaluation
 
     number = int(work.command.payload.get("evaluation") or 0)
     try:
-        done = evaluation.run(work.db, number, check=work.check)
+        done = evaluation.run(work.db, number, check=work.check, most_s=SLICE_S)
     except ModelUnavailable as why:
         if why.reason in _PASSING and not is_last(work):
             raise
@@ -37,7 +42,8 @@ def evaluate(work: Work) -> Outcome:
     except WhetstoneError as why:
         evaluation.fail(work.db, number, str(why))
         raise CommandRefused(str(why)) from None
-    return Outcome({"evaluation": number, "state": done.state, "rows": done.row_done})
+    again = [evaluation.command(number)] if done.state == "running" else []
+    return Outcome({"evaluation": number, "state": done.state, "rows": done.row_done}, then=again)
 
 
 def serve(work: Work) -> Outcome:

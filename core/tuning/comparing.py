@@ -56,14 +56,21 @@ class Comparison:
     @property
     def is_worse(self) -> bool:
         """Whether `a` is worse beyond what may be luck."""
-        alike = self.n >= _LEAST_ROWS and self.similarity.high < 0 and self.only_a <= self.only_b
-        return (self.p < _RARE and self.only_a < self.only_b) or alike
+        return self._clearly(self.only_b - self.only_a, -self.similarity.high)
 
     @property
     def is_better(self) -> bool:
         """Whether `a` is better beyond what may be luck."""
-        alike = self.n >= _LEAST_ROWS and self.similarity.low > 0 and self.only_b <= self.only_a
-        return (self.p < _RARE and self.only_b < self.only_a) or alike
+        return self._clearly(self.only_a - self.only_b, self.similarity.low)
+
+    @property
+    def is_clear_in_exact(self) -> bool:
+        """Whether the exactly right answers alone show a difference beyond luck; otherwise it is likeness that does."""
+        return self.p < _RARE
+
+    def _clearly(self, exact: int, likeness: float) -> bool:
+        """By exactly right answers, or, where they do not say the opposite, by likeness."""
+        return (self.is_clear_in_exact and exact > 0) or (self.n >= _LEAST_ROWS and exact >= 0 and likeness > 0)
 
     def sentence(self, a: str = "", b: str = "") -> str:
         """What came out, with the names of the two models."""

@@ -28,7 +28,7 @@ from core.tuning.evaluation_running import fail, run
 from core.tuning.model_records import Model
 
 __all__ = [
-    "Comparison", "Estimate", "Evaluation", "Output", "Pair", "cancel", "compare", "estimate", "fail",
+    "Comparison", "Estimate", "Evaluation", "Output", "Pair", "cancel", "command", "compare", "estimate", "fail",
     "get", "latest", "of_models", "outputs", "pairs", "resume", "run", "standing_still", "start",
 ]  # fmt: skip
 
@@ -190,14 +190,20 @@ def standing_still(db: Database, evaluations_: Sequence[Evaluation]) -> set[int]
     return {number for key, number in open_ones.items() if key not in carried}
 
 
-def _enqueue(connection: Connection, evaluation_id: int, actor: str) -> None:
-    commands.enqueue_in(
-        connection,
-        NewCommand(
-            AGENT, ACTION, {"evaluation": evaluation_id}, dedupe_key=_key(evaluation_id), max_attempts=MOST_ATTEMPTS
-        ),
-        actor=actor,
+def command(evaluation_id: int) -> NewCommand:
+    """What carries an evaluation out. Whatever else waits goes first: plans and texts are wanted sooner."""
+    return NewCommand(
+        AGENT,
+        ACTION,
+        {"evaluation": evaluation_id},
+        priority=-1,
+        dedupe_key=_key(evaluation_id),
+        max_attempts=MOST_ATTEMPTS,
     )
+
+
+def _enqueue(connection: Connection, evaluation_id: int, actor: str) -> None:
+    commands.enqueue_in(connection, command(evaluation_id), actor=actor)
 
 
 def _key(evaluation_id: int) -> str:

@@ -1,5 +1,6 @@
 """Asking the records of an evaluation, one answer after the other kept as it comes, and summing up when all are."""
 
+import math
 import queue
 import threading
 import time
@@ -61,24 +62,27 @@ def run(
     settings: Settings | None = None,
     check: Callable[[], None] = lambda: None,
     at_once: int = AT_ONCE,
+    most_s: float = math.inf,
 ) -> Evaluation:
     """Ask what is not answered yet, and sum up when all is. Safe to call again after a crash, and twice at once.
 
-    `check` is called between answers, and ends it by raising. Raises `ModelUnavailable` where the model cannot be
-    reached, and `ModelRefused` where it cannot be asked: the evaluation stays open, and can be run again.
+    After `most_s` seconds nothing more is begun, and the evaluation stays open. `check` is called between answers, and
+    ends it by raising. Raises `ModelUnavailable` where the model cannot be reached, and `ModelRefused` where it cannot
+    be asked: the evaluation stays open, and can be run again.
     """
     with _alone(db, evaluation_id, check):
         evaluation = get(db, evaluation_id)
         if evaluation.state != "running":
             return evaluation
         try:
-            _ask_all(db, evaluation, settings, check, at_once)
+            is_all = _ask_all(db, evaluation, settings, check, at_once, time.monotonic() + most_s)
         except _Ended:
             return get(db, evaluation_id)
         except WhetstoneError as error:
             _note(db, evaluation_id, str(error))
             raise
-        _sum_up(db, evaluation_id)
+        if is_all:
+            _sum_up(db, evaluation_id)
         return get(db, evaluation_id)
 
 
@@ -107,20 +111,31 @@ def _alone(db: Database, evaluation_id: int, check: Callable[[], None]) -> Itera
 
 
 def _ask_all(
-    db: Database, evaluation: Evaluation, settings: Settings | None, check: Callable[[], None], at_once: int
-) -> None:
-    """Ask and keep. After whatever goes wrong nothing more is asked, but what is under way is paid for, and kept."""
+    db: Database,
+    evaluation: Evaluation,
+    settings: Settings | None,
+    check: Callable[[], None],
+    at_once: int,
+    until: float,
+) -> bool:
+    """Ask and keep; whether all is answered now.
+
+    After whatever goes wrong nothing more is asked, but what is under way is paid for, and kept.
+    """
     model = model_records.get(db, evaluation.model_id)
     version = versions.frozen(db, evaluation.dataset_id)
     asking.called(model)  # refused once, and not once a record
     left = _unanswered(db, evaluation, version)
     trouble: list[BaseException] = []
+    begun = 0
 
     def questions() -> Iterator[Row]:
+        nonlocal begun
         for batch in rows.in_batches(left, _BATCH):
             for row in rows.at(db, version, batch):
-                if trouble:
+                if trouble or (begun and time.monotonic() > until):
                     return
+                begun += 1
                 yield row
 
     for future in _in_threads(lambda row: _asked(model, row, settings), questions(), at_once):
@@ -132,6 +147,7 @@ def _ask_all(
             trouble.append(why)
     if trouble:
         raise trouble[0]
+    return begun == len(left)
 
 
 def _unanswered(db: Database, evaluation: Evaluation, version: DatasetVersion) -> list[int]:

@@ -227,7 +227,7 @@ class TestComparing:
         said = text(app)
         found = {metric.label: metric.value for metric in app.metric}
         assert found == {"Only new": "25", "Only old": "2", "Both right": "3", "None right": "0"}
-        assert "new is better than old, beyond what may be luck." in said
+        assert "new is better than old, beyond what may be luck, in exactly right answers." in said
         assert "indicative only" in said
         assert "1 to 2 of 2" not in said
         assert code(app).count("answer 0") == 2, "lost ones come first: they are what is to be looked at"

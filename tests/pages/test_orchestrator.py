@@ -13,12 +13,15 @@ from core.commands.handlers import Handler
 from core.database import Database
 from core.orchestrator import executions
 from core.orchestrator.plans import Request, to_json
+from core.orchestrator.preferences import preferences
 from core.orchestrator.records import Execution
 from core.orchestrator.registry import registry
 from core.settings import settings
+from core.tuning import deployments
 from tests.orchestrator.driving import Failing, drive, submitted
 from tests.pages.conftest import Visit, text
 from tests.served import add
+from tests.tuning.made import a_model
 
 HOSTILE = "![x](http://evil.example/a.png) **bold** <b>tag</b> :material/home: [l](http://evil.example)"
 
@@ -180,6 +183,20 @@ class TestTheSettings:
         monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
         executions.set_planner_model(database, "anthropic:some-model", actor="ada", reason="")
         assert "The provider of this model is not ready" in text(opened(visit))
+
+    def test_setting_another_model_ends_a_deployment_and_undo_deploys_it_again(
+        self, visit: Visit, database: Database
+    ) -> None:
+        profile = {"system": "Plan as we do.", "examples": []}
+        a_model(database, "brief", kind="profile", call_name="ollama:x", profile=profile)
+        deployments.deploy(database, "brief", actor="ada")
+        app = opened(visit)
+        assert "deployed as brief; setting another one here ends that" in text(app)
+        app.selectbox(key="orch_planner").set_value("").run()
+        assert (executions.planner_model(database), deployments.current(database)) == (None, None)
+        click(app, "notice_undo")
+        now = preferences(database)
+        assert (str(now.planner_model), now.deployed is not None) == ("ollama:x", True)
 
     def test_judging_is_saved_together(self, visit: Visit, database: Database) -> None:
         app = opened(visit)

@@ -37,8 +37,18 @@ def test_a_clear_difference_is_called_one(database: Database) -> None:
     two = an_evaluation(database, b, 1, [False] * 30 + [True] * 10)
     found = evaluation.compare(database, one, two)
     assert (found.is_better, found.is_worse) == (True, False)
+    assert found.is_clear_in_exact
     assert evaluation.compare(database, two, one).is_worse
     assert "indicative only" in found.sentence()
+
+
+def test_a_difference_may_be_clear_in_likeness_alone(database: Database) -> None:
+    a, b = a_model(database, "a"), a_model(database, "b")
+    one = an_evaluation(database, a, 1, [False] * 40, likeness=[0.9] * 40)
+    two = an_evaluation(database, b, 1, [False] * 40, likeness=[0.6 + place / 1_000 for place in range(40)])
+    found = evaluation.compare(database, one, two)
+    assert (found.is_better, found.is_clear_in_exact, found.p) == (True, False, 1.0)
+    assert (found.is_worse, evaluation.compare(database, two, one).is_worse) == (False, True)
 
 
 def test_the_interval_holds_as_often_as_it_says() -> None:

@@ -19,11 +19,14 @@ from core import audit
 from core.commands import claims
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
+from core.commands.handlers import Work
+from core.commands.models import NewCommand
 from core.commands.worker import Worker
 from core.database import Database
 from core.datasets.versions import DatasetVersion
 from core.errors import Conflict, DatasetRefused, ModelRefused, ModelUnavailable
 from core.tables import evaluation_outputs
+from core.tuning import commands as tuning_commands
 from core.tuning import evaluation, models, rows
 from core.tuning.commands import registry
 from tests.llm.servers import FakeProvider, Handler
@@ -105,15 +108,6 @@ def test_plans_are_checked_to_be_json(database: Database, ollama: FakeProvider, 
     texts = a_dataset(database, name="texts", target="result", begin=40)
     ollama.say_to(lambda _: "A post.")
     assert evaluated(database, model, texts, limit=4).mean("json_valid") is None
-
-
-def test_a_smaller_draw_is_part_of_a_larger_one(database: Database, dataset: DatasetVersion) -> None:
-    every = rows.positions(database, dataset, "test")
-    for limit in (1, 3, 7, 1_000):
-        drawn = rows.positions(database, dataset, "test", limit)
-        assert len(drawn) == min(limit, len(every))
-        assert set(drawn) <= set(rows.positions(database, dataset, "test", limit + 2)) <= set(every)
-    assert rows.positions(database, dataset, "test", 7) != every[:7]
 
 
 def test_an_answer_that_is_none_counts_as_wrong_and_says_why(
@@ -270,6 +264,28 @@ class TestWhatGoesWrongOnTheWay:
         assert (ended.state, ended.metrics) == ("cancelled", {})
         assert 3 <= ended.row_done == len(outputs(database, ended.id)) == len(ollama.asked) < ended.row_total
         assert not evaluation.cancel(database, ended.id, actor="bob")
+
+    def test_others_have_their_turn_while_a_long_one_is_under_way(
+        self, database: Database, ollama: FakeProvider, dataset: DatasetVersion, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tuning_commands, "SLICE_S", 0.0)
+        model = a_model(database)
+        knowing(ollama, database, dataset)
+        started = evaluation.start(database, model.id, dataset, actor="ada")
+        turns: list[str] = []
+
+        def other(work: Work) -> dict[str, Any]:
+            turns.append(f"other {evaluation.get(work.db, started).row_done}")
+            return {}
+
+        commands.enqueue(database, NewCommand("other", "x"), actor="ada")
+        drive(database, {**registry(), "other": other})
+        done = evaluation.get(database, started)
+        assert (turns, done.state, len(ollama.asked)) == (["other 0"], "done", done.row_total)
+        rows_done = [commands.get(database, row.id).result for row in commands.page(database, CommandFilter()).rows]
+        slices = [result["rows"] for result in rows_done if result.get("rows")]
+        assert len(slices) > 5
+        assert slices == sorted(slices, reverse=True), "each goes on where the one before ended"
 
     def test_two_processes_that_run_it_share_the_work_and_ask_nothing_twice(
         self, database: Database, ollama: FakeProvider, dataset: DatasetVersion
