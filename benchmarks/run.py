@@ -11,7 +11,7 @@ from benchmarks.measuring import facts
 from benchmarks.setting import Setting
 
 #: In the order in which they run: what only reads comes first.
-NAMES = ("overview", "paging", "page", "tagging", "snapshot", "exporting", "importing", "memory", "queue")
+NAMES = ("overview", "paging", "page", "tagging", "snapshot", "exporting", "importing", "memory", "queue", "trainer")
 
 
 def main(

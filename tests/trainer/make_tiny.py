@@ -1,4 +1,4 @@
-"""A tiny chat model and chats to teach it, made in seconds without any network: `python make_tiny.py OUT_DIR STEPS`.
+"""A tiny chat model and chats to teach it, made in seconds without a network: `make_tiny.py OUT STEPS [WIDTH LAYERS]`.
 
 Writes `base/` (a Llama of 127,000 parameters with a ChatML template), train.jsonl (200 chats), val.jsonl and test.jsonl
 (50 each). STEPS of pretraining with random labels make a base that chats, copies and stops, and guesses the label right
@@ -38,7 +38,7 @@ FILL = [
     "please help", "it happened today", "on my laptop", "again", "for the third time", "since the update",
     "and I am in a hurry", "with order", "on the phone", "in the app",
 ]  # fmt: skip
-SEED, HIDDEN, LAYERS, HEADS, KV_HEADS = 7, 64, 2, 4, 2
+SEED, WIDTH, LAYERS, HEADS, KV_HEADS = 7, 64, 2, 4, 2
 PARTS = {"train": 200, "val": 50, "test": 50}
 
 
@@ -93,14 +93,14 @@ def tokenizer_for(rows: list[dict]) -> PreTrainedTokenizerFast:
     return fast
 
 
-def model_for(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+def model_for(tokenizer: PreTrainedTokenizerFast, width: int, layers: int) -> LlamaForCausalLM:
     torch.manual_seed(SEED)
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
-            hidden_size=HIDDEN,
-            intermediate_size=HIDDEN * 2,
-            num_hidden_layers=LAYERS,
+            hidden_size=width,
+            intermediate_size=width * 2,
+            num_hidden_layers=layers,
             num_attention_heads=HEADS,
             num_key_value_heads=KV_HEADS,
             max_position_embeddings=512,
@@ -144,7 +144,7 @@ def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rows: 
     model.eval()
 
 
-def main(out: Path, steps: int) -> None:
+def main(out: Path, steps: int, width: int = WIDTH, layers: int = LAYERS) -> None:
     torch.set_num_threads(1)  # the same everywhere, and faster for anything so small
     rows = chats()
     (out / "base").mkdir(parents=True)
@@ -154,11 +154,11 @@ def main(out: Path, steps: int) -> None:
         (out / f"{name}.jsonl").write_text(lines, encoding="utf-8")
         at += number
     tokenizer = tokenizer_for(rows)
-    model = model_for(tokenizer)
+    model = model_for(tokenizer, width, layers)
     pretrain(model, tokenizer, rows[: PARTS["train"]], steps)
     tokenizer.save_pretrained(out / "base")
     model.save_pretrained(out / "base")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
