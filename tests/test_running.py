@@ -45,9 +45,19 @@ def test_it_works_on_commands_of_every_workspace_until_it_is_closed(app: Running
     until(lambda: status(database, left) == "completed", "it can be opened again")
 
 
+def test_it_looks_after_fine_tuning_in_every_workspace(app: Running, database: Database) -> None:
+    workspaces.create(database, "demo")
+    app.start()
+    poller = app.poller
+    assert poller is not None
+    until(lambda: poller.snapshot().leads == ("demo", "public"))
+    app.close()
+    assert (app.poller, poller.snapshot().running) == (None, False)
+
+
 def test_who_only_looks_does_no_work(app: Running) -> None:
     app.database()
-    assert (app.worker, app.background) == (None, None)
+    assert (app.worker, app.poller, app.background) == (None, None, None)
 
 
 def test_without_threads_the_work_is_left_to_others(

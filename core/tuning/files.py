@@ -27,7 +27,8 @@ def of(db: Database, dataset: str | int | DatasetVersion, format: str, home: Pat
     chosen = _format(format)
     train, validation, test = (_split(db, version, split, chosen, home) for split in NAMES)
     if train is None:
-        raise TuningRefused(f"{version.label} has no training examples; create a version with a larger share for them.")
+        what = "preference pairs to train on" if format == "dpo" else "training examples"
+        raise TuningRefused(f"{version.label} has no {what}; create a version that has some.")
     return Files(train, validation, test)
 
 

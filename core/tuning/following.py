@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func
 
+from core.commands.attempts import PASSING
 from core.commands.wording import in_words, storable
 from core.errors import WhetstoneError
 from core.tuning import pricing
@@ -166,7 +167,7 @@ def finish(work: Work) -> bool:
         return False
     try:
         made = work.provider.finish(work.view(), work.tell)
-    except (Lost, Stopping):
+    except (Lost, Stopping, *PASSING):
         raise
     except NotSubmitted as error:
         work.end("failed", error=str(error), code=error.code, advice=error.advice)

@@ -99,6 +99,8 @@ class Hold:
     token: UUID
     #: Set by a heartbeat that found the token gone.
     lost: threading.Event = field(default_factory=threading.Event)
+    #: Seconds after which the job is due again, once it was let go.
+    released_s: float | None = None
 
     @property
     def is_slow(self) -> bool:
@@ -134,7 +136,9 @@ class Hold:
             _add_points(connection, self.job.id, points)
             if within is not None:
                 within(connection)
-        self.job = of_row(row)
+        if release_s is None:
+            self.job = of_row(row)
+        self.released_s = release_s
 
     def _statement(
         self, values: dict[str, Any], release_s: float | None, unless_cancelled: bool, has_news: bool
@@ -152,7 +156,8 @@ class Hold:
         statement = update(tuning_jobs).where(columns.id == self.job.id, columns.token == self.token)
         if unless_cancelled:
             statement = statement.where(columns.wants.is_distinct_from("cancel"))
-        return statement.values(**values).returning(tuning_jobs)
+        # What was let go is not looked at any more, and most of what a poll costs is reading it.
+        return statement.values(**values).returning(columns.id if release_s is not None else tuning_jobs)
 
     def _why(self, connection: Connection) -> Exception:
         query = select(tuning_jobs.c.token).where(tuning_jobs.c.id == self.job.id)

@@ -9,6 +9,7 @@ import queue
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -39,6 +40,10 @@ _AHEAD = 8
 #: Seconds a stop waits for what is being done.
 STOP_S = 10.0
 _PAUSE_S = 1.0
+#: Seconds between two looks at least, so that one claim takes several jobs; what is new is heard of at once.
+_LEAST_S = 0.2
+#: Seconds for which a lead is believed, and after which it is asked for again.
+_LEAD_S = 2.0
 _KEY = "hashtextextended('whetstone tuning leader ' || name, 8)"
 _LEAD = f"SELECT name FROM unnest(%s::text[]) AS t (name) WHERE pg_try_advisory_lock({_KEY})"
 _LET_GO = f"SELECT pg_advisory_unlock({_KEY}) FROM unnest(%s::text[]) AS t (name)"
@@ -158,6 +163,8 @@ class Poller:
         self._places = Places(self._db, self._workspaces, table="fine_tuning_metrics")
         self._engines: dict[str, Engine] = {}
         self._leads: set[str] = set()
+        #: More may be due than there is room for.
+        self._starved = False
         lanes = [lane for lane in (self._slow, self._quick) for _ in range(lane.threads)]
         jobs = [self._look_out, *[partial(self._work, lane) for lane in lanes]]
         self._started = [threading.Thread(target=job, name="whetstone-tuning", daemon=True) for job in jobs]
@@ -216,8 +223,12 @@ class Poller:
             self._stopping.wait(_PAUSE_S)
 
     def _watch(self, connection: psycopg.Connection) -> None:
+        asked_at = -_LEAD_S
         while not self._stopping.is_set():
-            self._lead(connection, [db.schema for db in self._places.now()])
+            names = [db.schema for db in self._places.now()]
+            if time.monotonic() - asked_at >= min(_LEAD_S, self._idle_s):
+                self._lead(connection, names)
+                asked_at = time.monotonic()
             pause = self._look()
             self._fault("")
             ready, _, _ = select.select([connection, self._ear], [], [], pause)
@@ -246,15 +257,16 @@ class Poller:
         for db in self._places.known():
             with self._places.passing_over_dropped():
                 pause = min(pause, self._take(self._engine(db), db.schema in self._leads))
-        return max(pause, 0.0)
+        return pause if pause == 0.0 else max(pause, _LEAST_S)
 
     def _take(self, engine: Engine, leads: bool) -> float:
         slow, room = self._slow.room > 0, self._quick.room
+        self._starved = not slow or room <= 0
+        if room <= 0:
+            return self._idle_s  # a thread that has little left rings
         until_next = engine.until_next(leads=leads, slow=slow)
         if until_next is None or until_next > 0:
             return self._idle_s if until_next is None else until_next
-        if room <= 0:
-            return self._idle_s  # a thread that has little left rings
         holds = engine.claim(room, leads=leads, slow=slow)
         for hold in holds:
             (self._slow if hold.is_slow else self._quick).put(_Task(engine, hold))
@@ -275,7 +287,9 @@ class Poller:
             task.engine.work(task.hold)
             with self._lock:
                 self._state = replace(self._state, steps=self._state.steps + 1)
-            if lane.done():
+            has_little_left = lane.done()
+            again_s = task.hold.released_s
+            if (self._starved and has_little_left) or (again_s is not None and again_s < self._idle_s):
                 self.wake()
 
     def _let_go(self) -> None:

@@ -36,8 +36,10 @@ class Examined:
     @property
     def spec_hash(self) -> str:
         """The same for the same records, base, method and settings, whatever the version or the model is called."""
+        # The hash of the records says nothing of how they are paired.
+        pairs = {"pairs_of": self.version.id} if self.spec.method == "dpo" else {}
         chosen = {
-            "records": self.data.root_hash, "provider": self.spec.provider, "base": self.spec.base_model,
+            **pairs, "records": self.data.root_hash, "provider": self.spec.provider, "base": self.spec.base_model,
             "method": self.spec.method, "settings": dict(self.spec.settings),
         }  # fmt: skip
         return hashlib.sha256(orjson.dumps(chosen, option=orjson.OPT_SORT_KEYS)).hexdigest()

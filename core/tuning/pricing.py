@@ -1,11 +1,10 @@
 """What training costs: the list price of the catalogue, or what the workspace entered instead."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from types import MappingProxyType
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -31,18 +30,18 @@ class Price:
     is_override: bool = False
 
 
-#: What the workspace entered, while one of its jobs is looked at: providers have no database to ask.
-_of_workspace: ContextVar[Mapping[str, Decimal]] = ContextVar("prices_of_workspace", default=MappingProxyType({}))
+#: The workspace one of whose jobs is looked at: providers have no database to ask.
+_workspace: ContextVar[Database | None] = ContextVar("workspace_of_prices", default=None)
 
 
 @contextmanager
 def prices_of(db: Database) -> Iterator[None]:
-    """Within this, `price(None, …)` is the price in the workspace of `db`."""
-    token = _of_workspace.set(overrides(db))
+    """Within this, `price(None, …)` is the price in the workspace of `db`. Nothing is read before it is asked for."""
+    token = _workspace.set(db)
     try:
         yield
     finally:
-        _of_workspace.reset(token)
+        _workspace.reset(token)
 
 
 def price(db: Database | None, provider: ProviderId, base: str) -> Price:
@@ -52,7 +51,8 @@ def price(db: Database | None, provider: ProviderId, base: str) -> Price:
     """
     if provider == "local":
         return Price(Decimal(0), "your own machine")
-    own = (_of_workspace.get() if db is None else overrides(db)).get(_name(provider, base))
+    db = db or _workspace.get()
+    own = None if db is None else overrides(db).get(_name(provider, base))
     if own is not None:
         return Price(own, "entered in this workspace", is_override=True)
     listed = catalogue.base(provider, base)

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import func, insert, update
 
+from core.commands.attempts import PASSING
 from core.commands.wording import in_words, storable
 from core.errors import WhetstoneError
 from core.tables import tuning_events, tuning_jobs
@@ -30,6 +31,8 @@ def validate(work: Work) -> bool:
         view = work.view()
         data = replace(view.data, files=view.files)  # who measures needs the records, too
         checked = work.provider.check(view.spec, data, view.settings, live=True)
+    except PASSING:
+        raise  # the database is away, which is no fault of the job
     except ProviderTrouble as error:
         return _again_or_end(work, error)
     except WhetstoneError as error:
@@ -59,7 +62,7 @@ def upload(work: Work) -> bool:
         if work.job.submitted_at is not None and (found := _found(work)) is not None:
             return _accept(work, "found", found, _is_there(work, found))
         remote = work.provider.upload(work.view(), work.tell)
-    except (Lost, Stopping):
+    except (Lost, Stopping, *PASSING):
         raise
     except NotSubmitted as error:
         return _refused(work, error)

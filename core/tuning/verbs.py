@@ -21,6 +21,8 @@ from core.tuning.records import NOT_SENT, SEARCHES, Job, notify, read
 
 #: Nobody holds the job any more: what its holder still writes is refused.
 _FREE: dict[str, Any] = {"owner": None, "token": None, "lease_until": None}
+#: A job of a machine on which nobody has looked after it for so many minutes can be cancelled from elsewhere.
+_FORSAKEN_MIN = 10
 _NOW: dict[str, Any] = {"poll_at": func.now()}
 
 
@@ -38,6 +40,12 @@ def cancel(db: Database, job_id: int, *, actor: str, reason: str, providers: Pro
             _set(connection, job, state="cancelled", completed_at=func.now(), wants=None, **_FREE)
             already = " for this step" if job.stage else ""
             return f"Job {job.id} is cancelled; nothing was sent to {job.where}{already}."
+        if job.host is not None and _is_forsaken(connection, job):
+            _set(connection, job, state="cancelled", completed_at=func.now(), wants=None, **_FREE)
+            return (
+                f"Job {job.id} is cancelled here; its machine {job.host} has not been heard of for {_FORSAKEN_MIN} "
+                "minutes, and what still runs there was not stopped."
+            )
         if job.is_at_provider and not job.is_finishing and not providers(job.provider).capabilities.cancels:
             raise TuningRefused(f"Job {job.id} cannot be cancelled: {job.where} does not offer that; wait for its end.")
         if job.state in NOT_SENT:  # to be sent again, so it may have been sent before
@@ -45,6 +53,14 @@ def cancel(db: Database, job_id: int, *, actor: str, reason: str, providers: Pro
         searches = {"searches": 0} if job.state == "submit_unknown" else {}
         _set(connection, job, wants="cancel", **searches, **_NOW)
         return _cancelling(job)
+
+
+def _is_forsaken(connection: Connection, job: Job) -> bool:
+    """Whether nobody on its machine has looked after a job that is due for long."""
+    due = func.greatest(tuning_jobs.c.poll_at, func.coalesce(tuning_jobs.c.lease_until, tuning_jobs.c.poll_at))
+    since = func.now() - func.make_interval(0, 0, 0, 0, 0, _FORSAKEN_MIN)
+    query = select(due < since).where(tuning_jobs.c.id == job.id)
+    return bool(connection.execute(query).scalar_one())
 
 
 def _cancelling(job: Job) -> str:

@@ -28,7 +28,9 @@ AT_ONCE = Pace(
 SPEC = Spec("openai", "tiny", "sft", {"epochs": 2})
 
 
-def freeze(database: Database, name: str = "plans", rows: int = 20, **fields: Any) -> DatasetVersion:
+def freeze(
+    database: Database, name: str = "plans", rows: int = 20, *, split: str = "80/10/10", **fields: Any
+) -> DatasetVersion:
     """A version of `rows` examples; another name has other records."""
     rowset = [
         example(
@@ -44,7 +46,7 @@ def freeze(database: Database, name: str = "plans", rows: int = 20, **fields: An
         connection.execute(insert(examples), rowset)
     return snapshots.create(
         database, name, filter=Filter(intents=(name,)), recipe=recipes.parse({"target": "plan"}),
-        split=splits.parse("80/10/10"), description="", drop_duplicates=True, actor="ada", progress=None,
+        split=splits.parse(split), description="", drop_duplicates=True, actor="ada", progress=None,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.database import Database
-from core.errors import AlreadyTrained, TuningRefused
+from core.errors import AlreadyTrained, DatabaseUnavailable, TuningRefused
 from core.settings import Settings
 from core.tuning import budget, jobs, pricing, series
 from core.tuning.engine import Engine
@@ -566,6 +566,20 @@ def test_a_provider_that_cannot_cancel_says_so(
         jobs.cancel(database, job.id, actor="bo", reason="", providers=scripted)
 
 
+def test_a_job_whose_machine_is_gone_can_be_cancelled_from_elsewhere(
+    create: Create, step: Step, database: Database, scripted: Scripted
+) -> None:
+    with_capabilities(scripted, is_on_a_machine=True)
+    job = step(create(), "running")
+    run(database, "UPDATE fine_tuning_jobs SET host = 'elsewhere', poll_at = now() - interval '5 minutes'")
+    words = jobs.cancel(database, job.id, actor="ada", reason="", providers=scripted)
+    assert "is asked to cancel" in words, "it may only be busy"
+    run(database, "UPDATE fine_tuning_jobs SET poll_at = now() - interval '11 minutes'")
+    words = jobs.cancel(database, job.id, actor="ada", reason="", providers=scripted)
+    assert "its machine elsewhere has not been heard of for 10 minutes" in words
+    assert jobs.get(database, job.id).state == "cancelled"
+
+
 # Stop, resume, retry
 
 
@@ -819,6 +833,27 @@ def test_a_job_of_another_machine_is_left_to_it(
     assert engine.claim(10, leads=True, slow=True) == []
     run(database, "UPDATE fine_tuning_jobs SET host = %s", job.host)
     assert len(engine.claim(10, leads=False, slow=True)) == 1, "on its own machine no leader is needed"
+
+
+@pytest.mark.parametrize("where", ["check", "upload", "finish"])
+def test_a_database_that_is_away_is_no_fault_of_the_job(
+    create: Create, step: Step, scripted: Scripted, database: Database, world: World, where: str
+) -> None:
+    job = create()
+    if where == "finish":
+        job = step(job, "finishing")
+    before = job.state
+
+    def away(*_: object, **__: object) -> Any:
+        raise DatabaseUnavailable("The database does not answer.")
+
+    setattr(scripted, where, away)
+    job = step(job)
+    assert job.state == {"upload": "uploading"}.get(where, before)
+    delattr(scripted, where)
+    run(database, "UPDATE fine_tuning_jobs SET lease_until = now() - interval '1 s'")
+    step(job, "succeeded")
+    assert len(world.paid) == 1
 
 
 def test_a_fault_in_one_step_is_said_and_tried_again(
