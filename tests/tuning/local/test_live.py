@@ -1,0 +1,69 @@
+"""The same with a real Ollama, where one answers at OLLAMA_HOST: its own import, adapter, template and runner.
+
+It makes three models whose names begin with `whetstone-test-`, and removes them again.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import ollama
+import pytest
+
+from core.settings import Settings
+from core.tuning.local import folder
+from core.tuning.local.choices import Chosen
+from core.tuning.local.ollama import Ollama, OllamaAway
+from core.tuning.protocol import DataFacts, Files, JobView, Spec
+from core.tuning.providers.local import PROVIDER
+from tests.training import Tiny
+from tests.tuning.local.conftest import Standing, settings_with
+
+BASE = "whetstone-test-base"
+
+
+@pytest.fixture
+def address() -> str:
+    """Where a real Ollama answers."""
+    try:
+        found = Ollama(Settings())
+        found.names()
+    except OllamaAway as away:
+        pytest.skip(f"no real Ollama: {away}")
+    return found.address
+
+
+@pytest.fixture
+def client(address: str, tiny: Tiny) -> Iterator[ollama.Client]:
+    client = ollama.Client(host=address)
+    client.create(model=BASE, files={"base.gguf": client.create_blob(tiny.base_gguf)}, template=_TEMPLATE)
+    yield client
+    for name in [each.model for each in client.list().models if (each.model or "").startswith("whetstone-test-")]:
+        client.delete(name or "")
+
+
+#: The template of the tiny base, as Ollama writes templates.
+_TEMPLATE = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"
+
+
+def test_a_real_ollama_answers_with_what_was_trained(
+    client: ollama.Client, address: str, tiny: Tiny, home: Path
+) -> None:
+    settings = settings_with(home, OLLAMA_HOST=address, WHETSTONE_TRAINER_PYTHON=tiny.python)
+    there = home / "tuning" / "jobs" / "k1"
+    chosen = Chosen.of({"epochs": 5, "learning_rate": 2e-3, "threads": 1})
+    files = Files(tiny.folder / "train.jsonl", tiny.folder / "val.jsonl", None)
+    folder.prepare(there, chosen, tiny.base, files, 200)
+    subprocess.run([tiny.python, there / "trainer" / "train.py", there], check=True, capture_output=True)
+    data = DataFacts(1, "tickets@1", "ab" * 32, 200, 50, 50, 9_000, 2_000, 2_000, 60, True, 40_000)
+    shown = Ollama(settings).show(BASE)
+    assert shown is not None
+    spec = Spec("local", f"ollama:{BASE}", "sft", {}, "whetstone-test-tuned")
+    remote = {"base": {"tag": shown.name, "digest": shown.digest}}
+    job = JobView(1, "k1", 0, "running", spec, remote, "k1", None, there, lambda _f: files, data, settings)
+    made = PROVIDER.finish(job, lambda _what, _share: None)
+    assert made.serving == "ready", made.note
+    standing = Standing(tiny.python, home, address=address)
+    unseen = tiny.chats("test")
+    assert standing.right(BASE, unseen) < len(unseen) / 2
+    assert standing.right(made.call_name.removeprefix("ollama:"), unseen) > len(unseen) * 0.8
