@@ -186,6 +186,10 @@ class Bedrock:
         except ProviderTrouble as trouble:
             raise NotSubmitted(str(trouble), passing=True) from None
 
+    def hourly_words(self, base_model: str) -> str:
+        """What answering costs, in words; AWS tells no price to a program."""
+        return hosting.words_for(base_model)
+
     def serving(self, model: ModelView) -> Served:
         """How far hosting, or its end, is."""
         return hosting.state(model)
