@@ -258,7 +258,8 @@ def _submission(folder: Path, current: Begun) -> dict[str, Any]:
 
 
 def _words(said: str, told: Mapping[str, Any]) -> str:
-    message = str(told.get("message") or "").strip()
+    # The lines after the first are the end of the log.
+    message = str(told.get("message") or "").strip().partition("\n")[0]
     return f"{said}: {message[:_SHOWN]}" if message else said
 
 

@@ -11,13 +11,11 @@ from typing import Any
 import psutil
 import pytest
 
-from core.settings import Settings
-from core.tuning.local import bases, programs, shapes
+from core.tuning.local import bases, shapes
 from core.tuning.local.choices import SETTINGS, Chosen
-from core.tuning.protocol import Checked, DataFacts, Files, Obstacle, Spec
+from core.tuning.protocol import Checked, DataFacts, Obstacle, Spec
 from core.tuning.providers.local import PROVIDER
 from core.tuning.trainer import environment
-from tests.training import Tiny
 from tests.tuning.local.conftest import settings_with
 from tests.tuning.local.shown import FACTS, Showing
 from tests.tuning.runners.ray_head import RayHead
@@ -377,45 +375,3 @@ def test_a_cluster_that_is_asked(check: Check, tmp_path: Path) -> None:
         assert any(each.blocks for each in missing)
     finally:
         head.close()
-
-
-def test_three_real_steps_are_timed(
-    tiny: Tiny, trainer_python: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the base's own count of tokens; what was measured is true for an hour, and for these records alone."""
-    settings: Settings = settings_with(home, WHETSTONE_TRAINER_PYTHON=trainer_python)
-    files = Files(tiny.folder / "train.jsonl", tiny.folder / "val.jsonl", None)
-    data = replace(DATA, longest_tokens=9_999, files=lambda _format: files)
-    spec = Spec("local", str(tiny.base), "sft", {"epochs": 2, "max_length": 34, "threads": 1, "engine": "plain"})
-    checked = PROVIDER.check(spec, data, settings, live=True)
-    assert checked.can_start
-    assert checked.estimate.seconds is not None
-    assert checked.estimate.seconds > 0
-    assert checked.estimate.tokens is not None
-    assert "Three real steps on cpu" in checked.estimate.basis
-    assert "for all 90;" in checked.estimate.basis
-    (long,) = [each for each in checked.obstacles if each.code == "too_long"]
-    assert "of 200 examples of plans@3 have more than 34 tokens" in long.sentence
-    assert " of them are left out, because nothing of the answer is left." in long.sentence
-    assert not long.blocks
-
-    def run_no_more(*_: Any, **__: Any) -> None:
-        raise AssertionError("it was measured already")
-
-    monkeypatch.setattr(programs, "run", run_no_more)
-    assert PROVIDER.check(spec, data, settings, live=True).estimate == checked.estimate
-    with pytest.raises(AssertionError, match="measured already"):
-        PROVIDER.check(spec, replace(data, root_hash="cd"), settings, live=True)
-    assert list((home / "tuning" / "probes").glob(".probe-*")) == []
-
-
-def test_examples_of_which_nothing_is_left_block(tiny: Tiny, trainer_python: Path, home: Path, tmp_path: Path) -> None:
-    settings = settings_with(home, WHETSTONE_TRAINER_PYTHON=trainer_python)
-    spec = Spec("local", str(tiny.base), "sft", {"max_length": 32, "threads": 1, "engine": "plain"})
-    (chat, *_) = tiny.chats("test")
-    chat["messages"][1]["content"] = "word " * 200
-    (tmp_path / "long.jsonl").write_text(json.dumps(chat) + "\n")
-    data = replace(DATA, files=lambda _format: Files(tmp_path / "long.jsonl", None, None))
-    checked = PROVIDER.check(spec, data, settings, live=True)
-    assert not checked.can_start
-    assert any(each.code == "too_long" and each.blocks for each in checked.obstacles)
