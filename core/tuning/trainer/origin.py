@@ -21,10 +21,10 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def hash_of_base(job: Job, model: Any) -> str:
-    """Of the weights and what describes them; of a hub's model, its commit."""
+def hash_of_base(job: Job) -> str:
+    """Of the weights and what describes them; of a hub's model, which is not here yet, its id."""
     if job.hub:
-        return f"commit:{getattr(model.config, '_commit_hash', None) or 'unknown'}"
+        return f"hub:{job.base}"
     folder = Path(job.base)
     files = [*weights(folder), *(folder / name for name in _DESCRIBES_BASE if (folder / name).is_file())]
     lines = [f"{path.name} {sha256(path)}\n" for path in sorted(files)]

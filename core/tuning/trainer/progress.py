@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 
+def is_first() -> bool:
+    """Of a distributed training, one process alone writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 class Progress:
     """Writes events; `is_silent` for all processes of a distributed training but one."""
 

@@ -7,7 +7,6 @@ works in this folder, else failed; the last event says the same, and a reason.
 """
 
 import json
-import os
 import sys
 import time
 import traceback
@@ -16,10 +15,11 @@ from pathlib import Path
 
 import base
 import job as jobs
+import origin
 import rows
 from alone import Taken, alone
 from job import BUSY, FAILED, Refused
-from progress import Progress
+from progress import Progress, is_first
 from stopping import Stopping
 
 _BEGAN = time.time()
@@ -29,14 +29,13 @@ def main(folder: Path) -> int:
     """Run the job of a folder; the exit code."""
     stopping = Stopping(folder)
     stopping.listen()
-    is_first = os.environ.get("RANK", "0") == "0"
-    progress = Progress(folder, is_silent=not is_first)
+    progress = Progress(folder, is_silent=not is_first())
     if not folder.is_dir():
         sys.stderr.write(f"There is no folder {folder}.\n")
         return FAILED
     try:
         # Held until this process ends.
-        held = alone(folder) if is_first else nullcontext()
+        held = alone(folder) if is_first() else nullcontext()
     except Taken as taken:  # the events are the other one's
         sys.stderr.write(f"{taken}\n")
         return BUSY
@@ -51,15 +50,23 @@ def _run(folder: Path, progress: Progress, stopping: Stopping) -> int:
         job = jobs.read(folder)
         base.check(job)
         train, val = rows.read(job.train), rows.read(job.val) if job.val else None
+        base_hash = _checked(folder, job) if is_first() else ""
         base.quiet_libraries(job)
         import training  # only now: its libraries take seconds
 
-        return training.run(folder, job, train, val, progress, stopping, _BEGAN)
+        return training.run(folder, job, base_hash, train, val, progress, stopping, _BEGAN)
     except Refused as refused:
         return _failed(progress, refused.code, str(refused))
     except Exception as error:  # noqa: BLE001 (the outermost edge: whoever watches must learn the reason)
         traceback.print_exc()
         return _failed(progress, *_explained(error))
+
+
+def _checked(folder: Path, job: jobs.Job) -> str:
+    """The hash of the base, when all is as it was when the training began."""
+    base_hash = origin.hash_of_base(job)
+    origin.unchanged(folder, job, base_hash)
+    return base_hash
 
 
 def _was_done(folder: Path, progress: Progress) -> int:

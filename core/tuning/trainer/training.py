@@ -17,7 +17,7 @@ import engines
 import measuring
 import origin
 from job import STOPPED, Job
-from progress import Progress
+from progress import Progress, is_first
 from rows import Row
 from stopping import Stopping
 from watching import Interrupted
@@ -26,29 +26,18 @@ _WEIGHTS = "adapter_model.safetensors"
 
 
 def run(
-    folder: Path,
-    job: Job,
-    train: list[Row],
-    val: list[Row] | None,
-    progress: Progress,
-    stopping: Stopping,
-    began: float,
-) -> int:
+    folder: Path, job: Job, base_hash: str, train: list[Row], val: list[Row] | None, progress: Progress,
+    stopping: Stopping, began: float,
+) -> int:  # fmt: skip
     """Train, or go on from the newest checkpoint; the exit code. `began`: when the process did (time.time())."""
     imported_s = time.time() - began
     set_seed(job.seed)
     base = bases.load(job)
-    facts = {
-        "base_hash": origin.hash_of_base(job, base.model),
-        "template_hash": origin.hash_of_template(base.tokenizer),
-    }
-    is_first = progress_is_ours()
-    if is_first:
-        origin.unchanged(folder, job, facts["base_hash"])
+    if is_first():
         base.model.config.save_pretrained(folder / "base_config")
     trainer = engines.trainer_of(job, base, train, val, folder / "out", progress, stopping)
     checkpoint = newest_checkpoint(folder / "out")
-    facts |= _facts(job, base, trainer)
+    facts = _facts(job, base, base_hash, trainer)
     progress.tell(
         "start", pid=os.getpid(), resume_from=checkpoint.name if checkpoint else None, import_s=round(imported_s, 2),
         ready_s=round(time.time() - began, 2), **facts,
@@ -62,16 +51,11 @@ def run(
         after = _after(trainer)
     except Interrupted:
         return _stopped(trainer, progress, stopping)
-    if is_first:
+    if is_first():
         result = {**_result(trainer, before, after, began), **facts}
         _write(folder, job, trainer, base, result)
         progress.tell("done", **json.loads((folder / "result.json").read_text(encoding="utf-8")))
     return 0
-
-
-def progress_is_ours() -> bool:
-    """Of a distributed training, one process alone writes."""
-    return int(os.environ.get("RANK", "0")) == 0
 
 
 def newest_checkpoint(out: Path) -> Path | None:
@@ -86,11 +70,13 @@ def newest_checkpoint(out: Path) -> Path | None:
     return found[max(found)] if found else None
 
 
-def _facts(job: Job, base: bases.Base, trainer: Any) -> dict[str, Any]:
+def _facts(job: Job, base: bases.Base, base_hash: str, trainer: Any) -> dict[str, Any]:
     parameters = list(trainer.model.parameters())
     trainable = sum(each.numel() for each in parameters if each.requires_grad)
     return {
-        "engine": job.engine, "seed": job.seed, "way": base.reader.way, "device": base.device,
+        "base_hash": base_hash, "base_commit": getattr(base.model.config, "_commit_hash", None),
+        "template_hash": origin.hash_of_template(base.tokenizer), "engine": job.engine, "seed": job.seed,
+        "way": base.reader.way, "device": base.device,
         "dtype": str(base.dtype).removeprefix("torch."), "threads": torch.get_num_threads(),
         "processes": trainer.args.world_size, "trainable": trainable,
         "parameters": sum(each.numel() for each in parameters) - trainable,
