@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import TrainerUnavailable
 from core.settings import Settings
 from core.tuning.trainer import environment
 
@@ -26,10 +28,22 @@ def trainer_python() -> Path:
     if named := os.environ.get("WHETSTONE_TEST_TRAINER"):
         return Path(named)
     settings = Settings(_env_file=None, WHETSTONE_HOME=ROOT / ".trainer")  # pyright: ignore[reportCallIssue]
-    made = environment.install(settings, "cpu", lambda progress: None)
+    made = _installed(settings)
     assert made.state == "ready"
     assert made.python
     return made.python
+
+
+def _installed(settings: Settings) -> environment.Environment:
+    """Installed here, or by another process of this run, which is waited for."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return environment.install(settings, "cpu", lambda progress: None)
+        except TrainerUnavailable:
+            if environment.status(settings).state != "installing" or time.monotonic() > end:
+                raise
+            time.sleep(1)
 
 
 @dataclass(frozen=True)
