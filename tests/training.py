@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import TrainerUnavailable
 from core.settings import Settings
 from core.tuning.trainer import environment
 
@@ -26,10 +28,20 @@ def trainer_python() -> Path:
     if named := os.environ.get("WHETSTONE_TEST_TRAINER"):
         return Path(named)
     settings = Settings(_env_file=None, WHETSTONE_HOME=ROOT / ".trainer")  # pyright: ignore[reportCallIssue]
-    made = environment.install(settings, "cpu", lambda progress: None)
-    assert made.state == "ready"
+    made = _installed(settings)
     assert made.python
     return made.python
+
+
+def _installed(settings: Settings) -> environment.Environment:
+    """Made by us, or by tests in another process, for whom we wait."""
+    while True:
+        try:
+            return environment.install(settings, "cpu", lambda progress: None)
+        except TrainerUnavailable:
+            time.sleep(1)
+            if environment.status(settings).state not in ("installing", "ready"):
+                raise
 
 
 @dataclass(frozen=True)
