@@ -116,9 +116,11 @@ def install(settings: Settings, device: Device, tell: Tell, *, tools: Tools | No
         now = _judged(folder, current) if current else None
         if now and now.state == "ready" and now.device == device:
             return now
+        told = _told(folder, tell)
+        told(Progress("making", 0.0, "Making an environment."))  # first: by this others know that it is being made
         _sweep(folder, keep=current)
         _refuse_without_room(folder, device)
-        made = _make(folder, device, settings.torch_index, _told(folder, tell), tools)
+        made = _make(folder, device, settings.torch_index, told, tools)
         _write(folder / "current.json", made)
         _sweep(folder, keep=made)
         return _judged(folder, made)
@@ -128,7 +130,6 @@ def _make(folder: Path, device: Device, index: str | None, tell: Tell, tools: To
     """A new environment under a name of its own; what `current.json` has to say of it. Nothing is left of a failure."""
     path = folder / f"env-{device}-{wanted()[:8]}-{secrets.token_hex(3)}"
     try:
-        tell(Progress("making", 0.0, "Making an environment."))
         said: list[str] = []
         if tools.make(path, said.append):
             raise TrainerUnavailable(f"This Python cannot make an environment: {' '.join(said)[-300:]}")
