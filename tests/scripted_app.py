@@ -15,6 +15,7 @@ providers["local"].polls = (
     *(replace(running(step, STEPS), poll_again_s=0.4) for step in range(1, STEPS + 1)),
     Polled("trained", "done", tokens_trained=1_000),
 )
+providers["openai"].polls = (replace(running(1, 100), poll_again_s=0.4),)
 install(providers)
 tuning_watch.EVERY_S = tuning_watch.IDLE_EVERY_S = 1
 app = real.app

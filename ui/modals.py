@@ -14,6 +14,7 @@ from ui.formatting import plain
 from ui.messages import attempt
 
 _KEY = "modal"
+_DRAWN, _PARAMETER, _WHOLE = "modal_drawn", "modal_parameter", "modal_whole_page"
 _POPOVERS = "popovers"
 
 
@@ -28,9 +29,13 @@ class Question:
     no: str
 
 
-def show(draw: Callable[[], None]) -> None:
-    """Open a window on this run's end. `draw` is a function under `st.dialog` that passes `close` as `on_dismiss`."""
+def show(draw: Callable[[], None], *, parameter: str | None = None) -> None:
+    """Open a window on this run's end. `draw` is a function under `st.dialog` that passes `close` as `on_dismiss`.
+
+    `parameter` is that of the address by which a drawer is open; without it in the address, it closes by itself.
+    """
     st.session_state[_KEY] = draw
+    st.session_state[_PARAMETER] = parameter
     close_popovers()
 
 
@@ -61,16 +66,30 @@ def is_open() -> bool:
     return _KEY in st.session_state
 
 
-def is_showing(window: Callable[[], None]) -> bool:
-    """Whether this window is the one that is open; in a drawer: whether nothing took its place meanwhile."""
-    return st.session_state.get(_KEY) is window
+def keep_up(parameter: str, shown: str) -> None:
+    """For a drawer that the address opens, before it draws anything: a callback of one of its buttons may have opened
+    another window, or led elsewhere in the address. Only the drawer is drawn anew after that; the page has to be."""
+    if st.session_state.get(_WHOLE):
+        return
+    replaced = st.session_state.get(_KEY) is not st.session_state.get(_DRAWN)
+    if replaced or st.query_params.get(parameter) != shown:
+        st.rerun()
 
 
 def draw() -> None:
     """Called by the router after the page."""
     window: Callable[[], None] | None = st.session_state.get(_KEY)
-    if window is not None:
-        window()
+    parameter: str | None = st.session_state.get(_PARAMETER)
+    if window is not None and parameter is not None and parameter not in st.query_params:
+        close()  # Back, or a link, led elsewhere; what is there may have a window of its own
+        st.rerun()
+    st.session_state[_DRAWN] = window
+    st.session_state[_WHOLE] = True
+    try:
+        if window is not None:
+            window()
+    finally:
+        st.session_state[_WHOLE] = False
 
 
 def _ask(question: Question) -> None:

@@ -34,7 +34,7 @@ def show(model_id: int) -> None:
     """Open a model's drawer, from a callback."""
     st.session_state[_OPEN] = str(model_id)
     st.query_params[PARAMETER] = str(model_id)
-    modals.show(_window)
+    modals.show(_window, parameter=PARAMETER)
 
 
 def follow_url() -> None:
@@ -42,7 +42,9 @@ def follow_url() -> None:
     asked, is_open = st.query_params.get(PARAMETER), st.session_state.get(_OPEN)
     if asked and not modals.is_open():
         st.session_state[_OPEN] = asked
-        modals.show(_window)
+        modals.show(_window, parameter=PARAMETER)
+    elif asked and is_open:
+        st.session_state[_OPEN] = asked
     elif not asked and is_open:
         modals.close()
         st.session_state.pop(_OPEN, None)
@@ -60,10 +62,10 @@ def _close() -> None:
 
 
 def _draw() -> None:
-    if _OPEN not in st.session_state or not modals.is_showing(_window):
-        # A button in here asked a question or led away. Only the drawer is drawn again by it, so all has to be.
+    if _OPEN not in st.session_state:  # a button led away, or it was closed while an answer was on its way
         st.rerun()
     db, asked = session.database(), st.session_state[_OPEN]
+    modals.keep_up(PARAMETER, asked)
     try:
         model = _read(db, asked)
         seen = models.version(db)

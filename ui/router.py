@@ -70,6 +70,8 @@ def run() -> None:
         frame.workspace_badge()
         st.set_page_config(page_title=f"{page.title} · Whetstone")
         session.note_page(page.url_path)
+        if session.arrived():
+            modals.close()  # a link in a window led here; the window belongs to the page before
         try:
             page.run()
         finally:  # also when the page stops early; last, so that what the page itself has to say is in it

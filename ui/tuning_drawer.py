@@ -34,7 +34,9 @@ def follow_url() -> None:
     asked, is_open = st.query_params.get(tuning_place.JOB), st.session_state.get(_OPEN)
     if asked and not modals.is_open():
         st.session_state[_OPEN] = asked
-        modals.show(_window)
+        modals.show(_window, parameter=tuning_place.JOB)
+    elif asked and is_open:
+        st.session_state[_OPEN] = asked
     elif not asked and is_open:
         modals.close()
         st.session_state.pop(_OPEN, None)
@@ -55,6 +57,7 @@ def _draw() -> None:
     if _OPEN not in st.session_state:  # closed while an answer was on its way
         return
     db, asked = session.database(), st.session_state[_OPEN]
+    modals.keep_up(tuning_place.JOB, asked)
     _way(asked)
     try:
         job = _read(db, asked)

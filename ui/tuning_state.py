@@ -33,9 +33,12 @@ def _open(by_state: dict) -> None:
 
 
 def _finished(found: Month) -> None:
-    st.metric("Finished this month", f"{found.total:,}", f"{percent(found.success_rate)} succeeded" if found.total else
-              "none yet", delta_color="off", delta_arrow="off", border=True, height="stretch",
-              help="Jobs that ended in this month (UTC). The share is of those that nobody cancelled.")  # fmt: skip
+    if found.success_rate is None:
+        below = "all were cancelled" if found.total else "none yet"
+    else:
+        below = f"{percent(found.success_rate)} succeeded"
+    st.metric("Finished this month", f"{found.total:,}", below, delta_color="off", delta_arrow="off", border=True,
+              height="stretch", help="Jobs that ended this month (UTC). Share: of those not cancelled.")  # fmt: skip
 
 
 def _spent(found: Budget) -> None:

@@ -172,6 +172,9 @@ def lineage(db: Database, job: Job) -> None:
             st.text("None yet." if job.is_open else "None came of it.")
             return
         st.text(job.model_name)
-        st.page_link(tuning_place.PAGE, label="Open it under Models", icon=":material/deployed_code:",
-                     query_params={"part": "models", "model": str(job.model_id),
-                                   **tuning_place.workspace()})  # fmt: skip
+        st.button("Open it under Models", key="tuning_open_model", icon=":material/deployed_code:",
+                  on_click=_open_model, args=(job.model_id,))  # fmt: skip
+
+
+def _open_model(model_id: int) -> None:
+    st.query_params.from_dict({"part": "models", "model": str(model_id), **tuning_place.workspace()})

@@ -38,6 +38,8 @@ def _look(db: Database, part: Part, before: object, every: int) -> None:
         changed = True  # the router knows what to show
     if changed and not modals.is_open():
         st.rerun()
+    if part == "models":  # says so itself
+        return
     st.caption(
         f":material/sync: Up to date at {dt.datetime.now(dt.UTC):%H:%M:%S} UTC, looks again every {every} s",
         width="content",

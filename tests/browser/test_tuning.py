@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.database import Database
+from core.datasets import snapshots
 from core.settings import Settings
 from core.tuning import jobs
 from core.tuning.jobs import Job
@@ -33,8 +34,20 @@ def former(database: Database, tmp_path: Path) -> Job:
 
 
 @pytest.fixture
-def app_url(database: Database, tmp_path: Path, former: Job) -> Iterator[str]:
-    """The app with scripted providers."""
+def endless(database: Database, former: Job, tmp_path: Path) -> Job:
+    """A job that runs until somebody ends it."""
+    return tuned.job(
+        database, snapshots.get(database, "plans@1"), "openai", name="endless",
+        providers=lambda name: everyone()[name], app_settings=Settings(home=tmp_path),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def app_url(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The app with scripted providers, started when the jobs of before are there."""
+    for name in ("former", "endless"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name)
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "tests.scripted_app:app", "--port", str(port), "--log-level", "warning"]
     environment = {
@@ -54,7 +67,7 @@ def app_url(database: Database, tmp_path: Path, former: Job) -> Iterator[str]:
         log.close()
 
 
-def test_a_version_is_trained_on_and_its_curve_compared(visit: Visit, database: Database) -> None:
+def test_a_version_is_trained_on_and_its_curve_compared(former: Job, visit: Visit, database: Database) -> None:
     page = visit("/datasets?dataset=plans&version=1")
     page.get_by_role("link", name="Use for fine-tuning").click()
     page.wait_for_url("**/tuning?*train_on=plans%401*")
@@ -82,8 +95,16 @@ def test_a_version_is_trained_on_and_its_curve_compared(visit: Visit, database: 
     legend = page.locator(".st-key-tuning_compare_chart .legendtext")
     expect(legend).to_have_text(["#2 mine, train", "#2 mine, validation", "#1 former, train", "#1 former, validation"])
 
+    grid(page, "tuning_table").click(position={"x": 60, "y": 33 + 16})
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_text("Lineage", exact=True).click()
+    drawer.get_by_role("button", name="Open it under Models").click()
+    expect(drawer.get_by_text("Model 1 · called ollama:tuned-2")).to_be_visible()
+    drawer.get_by_role("button", name="Open the job").click()
+    expect(drawer.get_by_text("Job 2 · mine")).to_be_visible()
 
-def test_it_fits_a_narrow_window_and_a_drawer_opens(visit: Visit, former: Job) -> None:
+
+def test_it_fits_a_narrow_window_and_a_drawer_opens(former: Job, visit: Visit) -> None:
     page = visit("/tuning?part=train", NARROW)
     expect(page.get_by_text("Ready: base-small, about $4.10 to $8.20 for this version.")).to_be_visible()
     assert fits(page)
@@ -112,3 +133,28 @@ def tick(page: Page, row: int) -> None:
     frame.scroll_into_view_if_needed()
     frame.click(position={"x": 15, "y": 33 * (row + 1) + 16})
     settled(page)
+
+
+def test_a_drawer_asks_and_leads_on_and_gives_way(endless: Job, visit: Visit, database: Database, former: Job) -> None:
+    page = visit(f"/tuning?job={endless.id}")
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_role("button", name="Cancel").click()
+    expect(drawer.get_by_text("What was trained until then may still be charged")).to_be_visible()
+    drawer.get_by_role("button", name="Let it run").click()
+    expect(drawer.get_by_text(f"Job {endless.id} · endless")).to_be_visible()
+    drawer.get_by_role("button", name="Cancel").click()
+    drawer.get_by_role("button", name=f"Cancel job {endless.id}").click()
+    expect(drawer.get_by_role("button", name="Archive")).to_be_visible()
+    assert jobs.get(database, endless.id).state == "cancelled"
+
+    drawer.get_by_text("Lineage", exact=True).click()
+    drawer.get_by_role("link", name="Open it").click()
+    page.wait_for_url("**/datasets?*dataset=plans*")
+    expect(page.get_by_role("button", name="Verify")).to_be_visible()
+    expect(drawer).to_be_hidden()
+    page.get_by_text("Lineage", exact=True).click()
+    page.get_by_role("link", name=f"Open job {endless.id}").click()
+    drawer.get_by_role("button", name="Use these settings for a new job").click()
+    expect(drawer).to_be_hidden()
+    expect(page.get_by_text("GPT · Supervised and preference tuning")).to_be_visible()
+    expect(page.get_by_text("All as recommended.")).to_be_visible()

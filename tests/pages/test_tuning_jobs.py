@@ -294,7 +294,9 @@ class TestTheDrawer:
         app = drawer(visit, job, "Lineage")
         assert "plans@1, 40 records" in text(app)
         assert links(app)["Open it"] == "dataset=plans&version=1"
-        assert links(app)["Open it under Models"] == f"part=models&model={job.model_id}"
+        click(app, "tuning_open_model")
+        assert where(app) == {"part": ["models"], "model": [str(job.model_id)]}
+        assert "Model " + str(job.model_id) in text(app)
 
     def test_every_series_has_its_curve(self, visit: Visit, database: Database, version: DatasetVersion) -> None:
         job = tuned.job(database, version)
