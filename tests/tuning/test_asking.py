@@ -19,7 +19,7 @@ PROFILE = {"system": "Plan as we do.", "examples": [{"user": "Q", "assistant": "
 
 @pytest.mark.parametrize("name", sorted(FAKES))
 def test_base_tuned_and_profile_are_asked_the_same_way(database: Database, name: str) -> None:
-    assistant = "model" if name == "gemini" else "assistant"
+    assistant = "model" if name in ("gemini", "vertex") else "assistant"
     with serving(FAKES[name]()) as provider:
         call_name = str(model_of(provider))
         base = models.add_base(database, call_name, actor="ada")
