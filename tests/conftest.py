@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -21,6 +22,11 @@ from tests.training import PATIENCE_S, tiny, trainer_python  # noqa: F401 (fixtu
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
 _numbers = count(1)
+
+
+def pytest_runtest_teardown() -> None:
+    """A command that was tested here logs to what was its standard error, which is closed by now."""
+    structlog.reset_defaults()
 
 
 class _Together(LoadFileScheduling):
