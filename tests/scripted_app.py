@@ -7,12 +7,12 @@ from core.tuning.protocol import Polled
 from tests.scripted import everyone, install, running
 from ui import tuning_watch
 
-STEPS = 8
+STEPS = 9
 
 providers = everyone()
 # Long enough to be seen running.
 providers["local"].polls = (
-    *(replace(running(step, STEPS), poll_again_s=0.4) for step in range(1, STEPS + 1)),
+    *(replace(running(step, STEPS), poll_again_s=0.6) for step in range(1, STEPS + 1)),
     Polled("trained", "done", tokens_trained=1_000),
 )
 providers["openai"].polls = (replace(running(1, 100), poll_again_s=0.4),)

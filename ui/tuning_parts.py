@@ -34,7 +34,7 @@ def choose(db: Database, part: Part) -> None:
             key=_KEY,
             label_visibility="collapsed",
             format_func=lambda each: f"{TITLES[each]} ({number:,})" if each == "jobs" and number else TITLES[each],
-            on_change=lambda: tuning_place.go(st.session_state[_KEY]),
+            on_change=lambda: tuning_place.chosen(st.session_state[_KEY]),
             width="content",
         )
         tuning_budget.draw(db)

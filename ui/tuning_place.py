@@ -3,6 +3,7 @@
 `?part=jobs`: the part that is shown; `&train_on=NAME@3`: the version a new job trains on; `&job=12`: a job's drawer.
 """
 
+import time
 from typing import Literal, get_args
 
 import streamlit as st
@@ -18,6 +19,9 @@ TRAIN_ON = "train_on"
 JOB = "job"
 _PART = "part"
 _KEPT = "tuning_part"
+_LED = "tuning_led"
+#: Seconds in which a browser has heard where it was led.
+_HEARD_S = 2.0
 
 
 def training_on(label: str) -> dict[str, str]:
@@ -44,13 +48,33 @@ def part(otherwise: Part) -> Part:
     elif asked is None:
         asked = st.session_state.get(_KEPT)
     found = PARTS[PARTS.index(asked)] if asked in PARTS else otherwise
-    st.session_state[_KEPT] = found
+    _led_to(found)
     return found
 
 
+def chosen(to: Part) -> None:
+    """The control says that it was moved. Just after the page itself led to another part, that is not so: a browser
+    that has not heard of it yet still sends what it showed before."""
+    before, at = st.session_state.get(_LED, (None, 0.0))
+    if to != before or time.monotonic() - at > _HEARD_S:
+        st.session_state[_KEPT] = to
+        _write(to)
+
+
 def go(to: Part) -> None:
-    """Show this part, from the next run on."""
+    """Lead to this part, from the next run on."""
+    _led_to(to)
+    _write(to)
+
+
+def _led_to(to: Part) -> None:
+    before = st.session_state.get(_KEPT)
+    if before not in (None, to):
+        st.session_state[_LED] = before, time.monotonic()
     st.session_state[_KEPT] = to
+
+
+def _write(to: Part) -> None:
     if st.query_params.get(_PART) != to:
         st.query_params[_PART] = to
 

@@ -71,6 +71,11 @@ def in_use(db: Database) -> tuple[str, str]:
     return ("Built-in", "rules, no model") if by_hand is None else (str(by_hand), "set by hand")
 
 
+def recount() -> None:
+    """After a job began or ended: the number beside the page's name is counted anew."""
+    _open_jobs.clear()
+
+
 def forget() -> None:
     """After something was set up: look again at what providers can do."""
     _way.clear()

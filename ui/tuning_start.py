@@ -11,7 +11,7 @@ from core.tuning import budget, jobs
 from core.tuning.budget import Budget
 from core.tuning.jobs import Job
 from core.tuning.protocol import Estimate, Spec
-from ui import messages, modals, session, tuning_place, tuning_watch, tuning_words
+from ui import messages, modals, session, tuning_place, tuning_reads, tuning_watch, tuning_words
 from ui.formatting import plain
 from ui.tuning_reads import Way
 
@@ -92,6 +92,7 @@ def _started(job: Job) -> None:
     st.session_state.pop("tuning_name", None)
     st.session_state.pop("tuning_checked", None)
     tuning_watch.follow(job.id)
+    tuning_reads.recount()
     tuning_place.go("jobs")
     messages.done(f"Started job {job.id}: {tuning_words.name(job)}. You may close the browser; it goes on without it.")
 

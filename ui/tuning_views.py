@@ -10,7 +10,7 @@ from core.datasets import snapshots
 from core.errors import UnknownDataset
 from core.tuning import jobs, registry, series
 from core.tuning.jobs import Job
-from ui import dataset_place, tuning_acts, tuning_charts, tuning_jobs, tuning_new, tuning_place, tuning_words
+from ui import dataset_place, modals, tuning_acts, tuning_charts, tuning_jobs, tuning_new, tuning_place, tuning_words
 from ui.formatting import ago, exactly
 from ui.queue_words import span
 from ui.tuning_charts import Line
@@ -177,4 +177,5 @@ def lineage(db: Database, job: Job) -> None:
 
 
 def _open_model(model_id: int) -> None:
+    modals.close()
     st.query_params.from_dict({"part": "models", "model": str(model_id), **tuning_place.workspace()})

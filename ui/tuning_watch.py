@@ -37,6 +37,7 @@ def _look(db: Database, part: Part, before: object, every: int) -> None:
     except (OperationalError, WhetstoneError):
         changed = True  # the router knows what to show
     if changed and not modals.is_open():
+        tuning_reads.recount()
         st.rerun()
     if part == "models":  # says so itself
         return
@@ -54,10 +55,12 @@ def follow(job_id: int) -> None:
 def say_ended(db: Database) -> None:
     """A toast for each job that was open when this session last looked and is not any more."""
     now = {job.id for job in jobs.open_jobs(db)}
-    before: set[int] | None = st.session_state.get(_KNOWN)
-    st.session_state[_KNOWN] = now
-    for job_id in sorted((before or set()) - now):
+    before: set[int] = st.session_state.get(_KNOWN, set())
+    for job_id in sorted(before - now):
         _toast(jobs.get(db, job_id))
+        # Only now: a run may be broken off at any call that draws, and then the next one says it.
+        st.session_state[_KNOWN] = before = before - {job_id}
+    st.session_state[_KNOWN] = now
 
 
 def _toast(job: Job) -> None:

@@ -81,7 +81,7 @@ def test_a_version_is_trained_on_and_its_curve_compared(former: Job, visit: Visi
     page.get_by_role("button", name="Start training").click()
 
     expect(page.get_by_text("Running: 1 job")).to_be_visible()
-    expect(page.get_by_text(re.compile(r"^Training · step \d of 8"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^Training · step \d of 9"))).to_be_visible()
     expect(page.get_by_role("link", name="Fine-tuning (1)")).to_be_visible()
     expect(page.locator(".st-key-tuning_curve_2 .nsewdrag").first).to_be_attached()
     expect(page.get_by_test_id("stToast").get_by_text("Job 2 has ended: succeeded. mine")).to_be_visible()

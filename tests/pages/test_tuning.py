@@ -21,6 +21,7 @@ from core.tuning.trainer.environment import Environment, Progress
 from tests.pages import tuned
 from tests.pages.conftest import Visit, text
 from tests.scripted import Scripted, everyone, install
+from ui import tuning_place
 
 Providers = dict[ProviderId, Scripted]
 
@@ -114,6 +115,18 @@ class TestTheState:
         click(app, "tuning_first")
         assert where(app)["part"] == ["train"]
         assert app.segmented_control(key="tuning_parts").value == "train"
+
+    def test_where_the_address_leads_is_not_undone_by_what_the_browser_showed_before(
+        self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        app = visit("fine_tuning", part="jobs")
+        app.query_params["part"] = "models"
+        app.run()
+        app.segmented_control(key="tuning_parts").set_value("jobs").run()
+        assert app.segmented_control(key="tuning_parts").value == "models"
+        monkeypatch.setattr(tuning_place, "_HEARD_S", 0.0)
+        app.segmented_control(key="tuning_parts").set_value("jobs").run()
+        assert where(app)["part"] == ["jobs"]
 
 
 class TestTheDataset:
