@@ -75,7 +75,6 @@ def _job(job: JobLine | None, model: Model) -> None:
 
 
 def _open_job(model: Model) -> None:
-    modals.close()
     """The drawer closes with it: the next run finds no model in the address."""
     modals.close()
     st.query_params.from_dict({"part": "jobs", "job": str(model.job_id), **_workspace()})
