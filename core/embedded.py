@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
@@ -25,6 +25,7 @@ import psycopg
 
 from core import carriers
 from core.errors import DatabaseUnavailable
+from core.file_lock import locked
 
 #: The database that holds Whetstone's schemas.
 DATABASE = "whetstone"
@@ -392,24 +393,9 @@ class EmbeddedPostgres:
         if sys.platform != "win32" and self._user.is_switched:
             os.chown(path, self._user.uid, self._user.gid)
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
+    def _lock(self) -> AbstractContextManager[None]:
         """One process, and one thread of it, starts or stops at a time."""
-        with (self.home / "lock").open("a+b") as file:
-            if sys.platform == "win32":
-                import msvcrt
-
-                while True:
-                    with suppress(OSError):
-                        file.seek(0)
-                        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-                        break
-                    time.sleep(0.1)
-            else:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        return locked(self.home / "lock")
 
 
 def _careful_with_shared_memory() -> dict[str, str]:

@@ -43,6 +43,31 @@ def ago(moment: dt.datetime, now: dt.datetime | None = None) -> str:
     return f"{moment:%d %b %Y}"
 
 
+def span(seconds: float | None) -> str:
+    """A length of time: `0.8 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d`."""
+    if seconds is None:
+        return "–"
+    if seconds < 0.05:
+        return "< 0.1 s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if round(seconds) < 60:
+        return f"{round(seconds)} s"
+    for limit, large, small, units in ((3_600, 60, 1, ("min", "s")), (86_400, 3_600, 60, ("h", "min"))):
+        if round(seconds) < limit:
+            whole, rest = divmod(round(seconds), large)
+            return f"{whole} {units[0]}" + (f" {rest // small} {units[1]}" if rest // small else "")
+    return f"{seconds / 86_400:.0f} d"
+
+
+def age(seconds: float) -> str:
+    """The same in one unit, for what grows while one looks: `12 s`, `3 min`, `2 h`, `4 d`."""
+    for limit, size, unit in ((60, 1, "s"), (3_600, 60, "min"), (86_400, 3_600, "h")):
+        if seconds < limit:
+            return f"{max(int(seconds // size), 0)} {unit}"
+    return f"{seconds // 86_400:,.0f} d"
+
+
 def exactly(moment: dt.datetime) -> str:
     return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 

@@ -18,7 +18,7 @@ from core.orchestrator.executions import ORCHESTRATOR
 from core.orchestrator.records import OPEN, Counts, Execution, ExecutionRow, Status
 from ui import modals, orchestrator_drawer, orchestrator_reads
 from ui import orchestrator_words as words
-from ui.formatting import count, percent, score, shortened
+from ui.formatting import count, percent, score, shortened, span
 
 EVERY_S = 5
 _MOVING: tuple[Status, ...] = ("planning", "approved", "executing")
@@ -66,7 +66,7 @@ def _cards(numbers: Counts, days: Sequence[trends.Day]) -> None:
                   chart_data=rates if len(rates) > 1 else None,
                   help=f"Of the {numbers.judged:,} whose outcome is known; a rejected plan is no success. "
                        "Line: by day, the last 14 days, where any has an outcome.")  # fmt: skip
-        st.metric("Median duration", words.span(numbers.median_duration_s), border=True, height="stretch",
+        st.metric("Median duration", span(numbers.median_duration_s), border=True, height="stretch",
                   chart_data=medians if len(medians) > 1 else None,
                   help="Planning and executing of the latest 1,000 that ended, without the time for which a plan "
                        "waited for a person. Line: by day, the last 14 days.")  # fmt: skip

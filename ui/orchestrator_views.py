@@ -15,7 +15,7 @@ from core.orchestrator.plans import Step
 from core.orchestrator.records import Execution, StepState
 from ui import orchestrator_acts
 from ui import orchestrator_words as words
-from ui.formatting import count, exactly, score
+from ui.formatting import count, exactly, score, span
 
 #: More than this of one text is cut in the drawer; an export holds all of it.
 _LONGEST = 20_000
@@ -47,7 +47,7 @@ def _step(number: int, step: Step, state: StepState, *, decided: bool) -> None:
     if decided:
         parts.append(words.step_status(state.status))
     if state.duration_s is not None:
-        parts.append(words.span(state.duration_s))
+        parts.append(span(state.duration_s))
     if state.attempt > 1:
         parts.append(f"attempt {state.attempt}")
     st.text(" · ".join(parts))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from core.orchestrator.records import Execution, ExecutionRow, Status, StepState
-from ui.formatting import count
+from ui.formatting import count, span
 
 Colour = Literal["blue", "orange", "green", "red", "gray", "violet"]
 
@@ -41,23 +41,6 @@ def status(name: Status) -> str:
 
 def step_status(name: str) -> str:
     return _STEP.get(name, name)
-
-
-def span(seconds: float | None) -> str:
-    """A length of time: `0.8 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d`."""
-    if seconds is None:
-        return "–"
-    if seconds < 0.05:
-        return "< 0.1 s"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if round(seconds) < 60:
-        return f"{round(seconds)} s"
-    for limit, large, small, units in ((3_600, 60, 1, ("min", "s")), (86_400, 3_600, 60, ("h", "min"))):
-        if round(seconds) < limit:
-            whole, rest = divmod(round(seconds), large)
-            return f"{whole} {units[0]}" + (f" {rest // small} {units[1]}" if rest // small else "")
-    return f"{seconds / 86_400:.0f} d"
 
 
 def duration(execution: Execution | ExecutionRow) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 from core.commands.statistics import Hour, HourOfTimes
 from core.database import Database
 from ui import charts, queue_reads
-from ui.queue_words import span
+from ui.formatting import span
 
 _HEIGHT = 230
 

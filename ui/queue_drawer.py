@@ -17,7 +17,7 @@ from core.commands.verbs import Verb
 from core.database import Database
 from core.errors import WhetstoneError
 from ui import modals, queue_acts, queue_drawer_views, queue_words, session
-from ui.formatting import ago, exactly, plain
+from ui.formatting import ago, exactly, plain, span
 
 _OPEN = "queue_open_command"
 _PAGE = "queue_page_ids"
@@ -134,11 +134,11 @@ def _took(command: Command, now: dt.datetime) -> str:
     if command.started_at is None:
         return "not started yet"
     if command.status == "running":
-        since = queue_words.span((now - command.started_at).total_seconds())
+        since = span((now - command.started_at).total_seconds())
         return f"running for {since} on {command.worker}"
     if command.finished_at is None:
         return f"last tried {ago(command.started_at, now)} on {command.worker}"
-    return f"took {queue_words.span((command.finished_at - command.started_at).total_seconds())} on {command.worker}"
+    return f"took {span((command.finished_at - command.started_at).total_seconds())} on {command.worker}"
 
 
 def _acts(db: Database, command: Command) -> None:

@@ -9,8 +9,7 @@ from core import audit
 from core.commands import store
 from core.commands.models import Attempt, Command
 from core.database import Database
-from ui.formatting import count, exactly
-from ui.queue_words import span
+from ui.formatting import count, exactly, span
 
 #: More than this of one value is cut in the drawer; an export holds all of it.
 _LONGEST = 20_000

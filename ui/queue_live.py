@@ -15,8 +15,7 @@ from core.commands import choices, statistics
 from core.database import Database
 from core.errors import WhetstoneError
 from ui import modals, queue_reads
-from ui.formatting import count, shortened
-from ui.queue_words import age
+from ui.formatting import age, count, shortened
 
 EVERY_S = 5
 #: Ages and running times on the page grow although nothing happens.

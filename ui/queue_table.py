@@ -18,7 +18,7 @@ from core.commands.models import CommandRow, Page
 from core.database import Database
 from ui import queue_drawer, queue_words
 from ui.example_table import Place
-from ui.formatting import count, shortened
+from ui.formatting import age, count, shortened, span
 
 _SIZES = (25, 50, 100, 200)
 _SORTS: dict[store.Sort, str] = {
@@ -131,7 +131,7 @@ def _frame(rows: Sequence[CommandRow]) -> pd.DataFrame:
             "id": [f"#{row.id}" for row in rows],
             "agent": [row.agent for row in rows],
             "action": [row.action for row in rows],
-            "age": [queue_words.age((now - row.created_at).total_seconds()) for row in rows],
+            "age": [age((now - row.created_at).total_seconds()) for row in rows],
             "attempts": [f"{row.attempt}/{row.max_attempts}" for row in rows],
             "duration": [_took(row.duration_s) for row in rows],
             "preview": [shortened(row.preview, 200) or None for row in rows],
@@ -145,7 +145,7 @@ def _took(seconds: float | None) -> str | None:
     """Short enough for its column: the drawer says it exactly."""
     if seconds is None:
         return None
-    return queue_words.span(seconds) if seconds < 60 else queue_words.age(seconds)
+    return span(seconds) if seconds < 60 else age(seconds)
 
 
 def _columns(ids: tuple[int, ...]) -> dict[str, Any]:

@@ -18,8 +18,7 @@ from core.tuning.budget import Budget
 from core.tuning.catalogue import BaseFacts
 from core.tuning.protocol import Capabilities, Checked, DataFacts, Estimate, Obstacle, Spec
 from ui import tuning_start, tuning_words
-from ui.formatting import ago, count, plain
-from ui.queue_words import span
+from ui.formatting import ago, count, plain, span
 from ui.tuning_reads import Way
 
 _KEPT = "tuning_checked"

@@ -17,8 +17,7 @@ from core.tuning import jobs
 from core.tuning.jobs import Job
 from core.tuning.protocol import STATES, State
 from ui import tuning_acts, tuning_compare, tuning_words
-from ui.formatting import count, shortened
-from ui.queue_words import age
+from ui.formatting import age, count, shortened
 from ui.tables import height
 
 _SIZE = 20

@@ -11,8 +11,7 @@ from core.errors import UnknownDataset
 from core.tuning import jobs, registry, series
 from core.tuning.jobs import Job
 from ui import dataset_place, modals, tuning_acts, tuning_charts, tuning_jobs, tuning_new, tuning_place, tuning_words
-from ui.formatting import ago, exactly
-from ui.queue_words import span
+from ui.formatting import ago, exactly, span
 from ui.tuning_charts import Line
 
 _MOST_EVENTS = 200

@@ -7,8 +7,7 @@ from typing import Literal
 from core.tuning import catalogue
 from core.tuning.jobs import Job
 from core.tuning.protocol import ProviderId, State
-from ui.formatting import count
-from ui.queue_words import age, span
+from ui.formatting import age, count, span
 
 Colour = Literal["blue", "orange", "green", "red", "gray", "violet"]
 

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection
 
-from core import audit
+from core import stored_settings
 from core.database import Database
 from core.errors import ConfigurationError
 from core.llm import Model
 from core.orchestrator import in_use
 from core.orchestrator.in_use import Deployed, Work
-from core.tables import workspace_settings
 
 PLANNER = "planner_model"
 #: What nothing that goes out may say, unless the workspace has a list of its own.
@@ -95,18 +93,17 @@ def set_planner_model(db: Database, model: Model | str | None, *, actor: str, re
 
 def lock_planner_in(connection: Connection) -> None:
     """Nobody else sets the planner's model, deploys or ends a deployment before this transaction ends."""
-    _lock_in(connection, PLANNER)
+    stored_settings.lock(connection, PLANNER)
 
 
 def planner_in(connection: Connection) -> str:
     """What the planner's model is set to, in the form of `provider:name`; "" for none."""
-    query = select(workspace_settings.c.value).where(workspace_settings.c.key == PLANNER)
-    return connection.execute(query).scalar_one_or_none() or ""
+    return stored_settings.read(connection, PLANNER, "")
 
 
 def set_planner_in(connection: Connection, name: str, *, actor: str, reason: str) -> bool:
     """Write the setting alone, for who holds its lock and looks after the deployments."""
-    return _set_in(connection, PLANNER, name, "", actor=actor, reason=reason)
+    return stored_settings.write(connection, PLANNER, name, "", actor=actor, reason=reason)
 
 
 def _model(name: str) -> Model | None:
@@ -157,34 +154,5 @@ def _share(value: float, name: str) -> float:
 
 def _set(db: Database, key: str, value: Any, default: Any, *, actor: str, reason: str) -> bool:
     with db.begin() as connection:
-        _lock_in(connection, key)
-        return _set_in(connection, key, value, default, actor=actor, reason=reason)
-
-
-def _lock_in(connection: Connection, key: str) -> None:
-    """Two who change one setting at once: the second sees what the first made of it, and the log tells the truth."""
-    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"setting {key}", 5))))
-
-
-def _set_in(connection: Connection, key: str, value: Any, default: Any, *, actor: str, reason: str) -> bool:
-    columns = workspace_settings.c
-    before = connection.execute(select(columns.value).where(columns.key == key)).scalar_one_or_none()
-    before = default if before is None else before
-    if before == value:
-        return False
-    new = {"value": value, "actor": actor, "at": func.now()}
-    connection.execute(
-        insert(workspace_settings).values(key=key, **new).on_conflict_do_update(index_elements=["key"], set_=new)
-    )
-    audit.record(
-        connection,
-        actor=actor,
-        action="setting",
-        subject="setting",
-        subject_id=key,
-        before={"value": before},
-        after={"value": value},
-        reason=reason,
-        row_count=1,
-    )
-    return True
+        stored_settings.lock(connection, key)
+        return stored_settings.write(connection, key, value, default, actor=actor, reason=reason)

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from sqlalchemy import Connection, bindparam, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, bindparam, text
 
-from core import audit
+from core import stored_settings
 from core.database import Database
 from core.errors import ConfigurationError
-from core.tables import workspace_settings
 from core.tuning.protocol import OPEN, Estimate, Obstacle
 
 _KEY = "tuning_budget_usd"
@@ -63,8 +61,8 @@ def budget(db: Database) -> Budget:
 def budget_in(connection: Connection) -> Budget:
     """The same inside the caller's transaction."""
     row = connection.execute(_SPENT, {"open": list(OPEN), "given_up": GIVEN_UP}).one()
-    limit = _limit(connection)
-    return Budget(None if limit is None else Decimal(limit), row.spent, row.reserved, row.unknown)
+    limit = stored_settings.read(connection, _KEY, "")
+    return Budget(Decimal(limit) if limit else None, row.spent, row.reserved, row.unknown)
 
 
 def set_budget(db: Database, usd: Decimal | float | str | None, *, actor: str, reason: str) -> bool:
@@ -72,26 +70,15 @@ def set_budget(db: Database, usd: Decimal | float | str | None, *, actor: str, r
 
     Raises `ConfigurationError` for what is no amount. Jobs that run go on.
     """
-    wanted = None if usd is None else str(_amount(usd))
+    wanted = "" if usd is None else str(_amount(usd))
     with db.begin() as connection:
         lock(connection)
-        before = _limit(connection)
-        if before == wanted:
-            return False
-        new = {"value": wanted or "", "actor": actor, "at": func.now()}
-        connection.execute(
-            insert(workspace_settings).values(key=_KEY, **new).on_conflict_do_update(index_elements=["key"], set_=new)
-        )
-        audit.record(
-            connection, actor=actor, action="setting", subject="setting", subject_id=_KEY,
-            before={"value": before}, after={"value": wanted}, reason=reason, row_count=1,
-        )  # fmt: skip
-    return True
+        return stored_settings.write(connection, _KEY, wanted, "", actor=actor, reason=reason)
 
 
 def lock(connection: Connection) -> None:
     """One after another until the end of the transaction: two jobs that fit alone may not fit together."""
-    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"setting {_KEY}", 5))))
+    stored_settings.lock(connection, _KEY)
 
 
 def obstacle(estimate: Estimate, now: Budget, *, confirmed: bool = False) -> Obstacle | None:
@@ -113,11 +100,6 @@ def obstacle(estimate: Estimate, now: Budget, *, confirmed: bool = False) -> Obs
 def dollars(usd: Decimal) -> str:
     """`$1,234.50`; what is less than a cent, with the digits that it has."""
     return f"${usd:,.2f}" if usd == 0 or usd >= Decimal("0.01") else f"${usd:.6f}".rstrip("0")
-
-
-def _limit(connection: Connection) -> str | None:
-    columns = workspace_settings.c
-    return connection.execute(select(columns.value).where(columns.key == _KEY)).scalar_one_or_none() or None
 
 
 def _amount(usd: Decimal | float | str) -> Decimal:

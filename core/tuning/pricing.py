@@ -6,13 +6,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects.postgresql import insert
-
-from core import audit
+from core import stored_settings
 from core.database import Database
 from core.errors import ConfigurationError
-from core.tables import workspace_settings
 from core.tuning import catalogue
 from core.tuning.protocol import ProviderId
 
@@ -64,7 +60,7 @@ def price(db: Database | None, provider: ProviderId, base: str) -> Price:
 def overrides(db: Database) -> dict[str, Decimal]:
     """Prices that the workspace entered, by `provider/base`."""
     with db.connect() as connection:
-        return {name: Decimal(value) for name, value in _stored(connection).items()}
+        return {name: Decimal(value) for name, value in stored_settings.read(connection, _KEY, {}).items()}
 
 
 def set_price(
@@ -76,22 +72,12 @@ def set_price(
     """
     wanted = None if usd is None else _amount(usd)
     with db.begin() as connection:
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"setting {_KEY}", 5))))
-        before = _stored(connection)
+        stored_settings.lock(connection, _KEY)
+        before = stored_settings.read(connection, _KEY, {})
         after = {name: value for name, value in before.items() if name != _name(provider, base)}
         if wanted is not None:
             after[_name(provider, base)] = str(wanted)
-        if after == before:
-            return False
-        new = {"value": after, "actor": actor, "at": func.now()}
-        connection.execute(
-            insert(workspace_settings).values(key=_KEY, **new).on_conflict_do_update(index_elements=["key"], set_=new)
-        )
-        audit.record(
-            connection, actor=actor, action="setting", subject="setting", subject_id=_KEY,
-            before={"value": before}, after={"value": after}, reason=reason, row_count=1,
-        )  # fmt: skip
-    return True
+        return stored_settings.write(connection, _KEY, after, {}, actor=actor, reason=reason)
 
 
 def range_usd(
@@ -103,11 +89,6 @@ def range_usd(
     low, high = (Decimal(tokens) * Decimal(str(epochs)) * usd_per_million / _MILLION for epochs in
                  (epochs_low, epochs_high))  # fmt: skip
     return low, high
-
-
-def _stored(connection: Connection) -> dict[str, str]:
-    columns = workspace_settings.c
-    return connection.execute(select(columns.value).where(columns.key == _KEY)).scalar_one_or_none() or {}
 
 
 def _name(provider: ProviderId, base: str) -> str:

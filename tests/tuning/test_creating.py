@@ -241,7 +241,7 @@ def test_a_budget_is_audited_and_can_be_lifted(database: Database) -> None:
     assert budget.set_budget(database, None, actor="bo", reason="free again")
     assert budget.budget(database).monthly_usd is None
     line = audit.entries(database, subject="setting", subject_id="tuning_budget_usd")[0]
-    assert (line.actor, line.reason, line.before, line.after) == ("bo", "free again", {"value": "0"}, {"value": None})
+    assert (line.actor, line.reason, line.before, line.after) == ("bo", "free again", {"value": "0"}, {"value": ""})
     for wrong in ("-1", "much", "NaN", "Infinity"):
         with pytest.raises(ConfigurationError, match="no budget"):
             budget.set_budget(database, wrong, actor="ada", reason="")

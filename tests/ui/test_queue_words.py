@@ -7,6 +7,7 @@ import pytest
 
 from core.commands.models import STATUSES, CommandRow
 from ui import queue_words
+from ui.formatting import age, span
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
@@ -34,7 +35,7 @@ def row(**values: Any) -> CommandRow:
     ],
 )
 def test_a_length_of_time(seconds: float | None, expected: str) -> None:
-    assert queue_words.span(seconds) == expected
+    assert span(seconds) == expected
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_a_length_of_time(seconds: float | None, expected: str) -> None:
     [(-1, "0 s"), (0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3_599, "59 min"), (3_600, "1 h"), (86_400 * 3.9, "3 d")],
 )
 def test_an_age_has_one_unit(seconds: float, expected: str) -> None:
-    assert queue_words.age(seconds) == expected
+    assert age(seconds) == expected
 
 
 @pytest.mark.parametrize(

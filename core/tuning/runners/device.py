@@ -1,12 +1,12 @@
 """One trainer at a time on a machine: who has the device, and who is next."""
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from core.file_lock import locked
 from core.tuning.runners import folders
 
 #: Whoever waits is heard of with every poll. Who was not heard of for so long does not stand in the way of others.
@@ -24,20 +24,7 @@ class Device:
     def alone(self) -> Iterator[None]:
         """One process, and one thread of it, decides at a time."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "lock").open("a+b") as file:
-            if sys.platform == "win32":
-                import msvcrt
-
-                while True:
-                    with suppress(OSError):
-                        file.seek(0)
-                        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-                        break
-                    time.sleep(0.1)
-            else:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX)
+        with locked(self._folder / "lock"):
             yield
 
     def holder(self) -> Path | None:
