@@ -1,7 +1,8 @@
-"""A trainer, and something small to train: made once a run, and shared by the tests of the trainer and of its users."""
+"""A trainer, and something small to train, shared by the tests of the trainer and of its users."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 from core.errors import TrainerUnavailable
 from core.settings import Settings
 from core.tuning.trainer import environment
+from tests.trainer import tickets
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ROOT / "core" / "tuning" / "trainer"
@@ -46,7 +48,7 @@ def _installed(settings: Settings) -> environment.Environment:
 
 @dataclass(frozen=True)
 class Tiny:
-    """The base that `make_tiny.py` made, its chats, and the Python to use them with."""
+    """A copy of the base that `make_tiny.py` made once, its chats, and the Python to use them with."""
 
     folder: Path
     python: Path
@@ -68,10 +70,15 @@ class Tiny:
 
 @pytest.fixture(scope="session")
 def tiny(trainer_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    """A base that guesses one of three labels, and 200 chats by which it learns the rule."""
-    folder = tmp_path_factory.mktemp("tiny")
-    done(trainer_python, Path(__file__).parent / "trainer" / "make_tiny.py", folder, "400")
-    return Tiny(folder, trainer_python)
+    """A base that sorts tickets by the wrong labels, and 200 chats by which it learns the right ones."""
+    return tiny_in(tmp_path_factory.mktemp("tiny"), trainer_python)
+
+
+def tiny_in(folder: Path, python: Path) -> Tiny:
+    """The same in a folder of one's own."""
+    shutil.copytree(Path(__file__).parent / "trainer" / "tiny_base", folder / "base")
+    tickets.write(folder)
+    return Tiny(folder, python)
 
 
 def done(python: Path, program: Path, *arguments: str | Path) -> str:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ SETTINGS: dict[str, Any] = {
 class TrainerJob:
     """A folder with a `job.json`."""
 
-    def __init__(self, tiny: Tiny, folder: Path, **changes: Any) -> None:
+    def __init__(self, tiny: Tiny, folder: Path, environment: Mapping[str, str] | None = None, **changes: Any) -> None:
         self.tiny, self.folder = tiny, folder
+        self.environment = {**os.environ, **(environment or {})}
         folder.mkdir(parents=True, exist_ok=True)
         files = {"train": str(tiny.folder / "train.jsonl"), "val": str(tiny.folder / "val.jsonl")}
         self.say({"base": str(tiny.base), **files, **SETTINGS, **changes})
@@ -37,7 +38,9 @@ class TrainerJob:
     @contextmanager
     def started(self) -> Iterator[subprocess.Popen[str]]:
         command = [str(self.tiny.python), str(PROGRAMS / "train.py"), str(self.folder)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment
+        ) as process:
             try:
                 yield process
             finally:

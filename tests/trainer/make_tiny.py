@@ -1,12 +1,12 @@
 """A tiny chat model and chats to teach it, made in seconds without a network: `make_tiny.py OUT STEPS [WIDTH LAYERS]`.
 
 Writes `base/` (a Llama of 127,000 parameters with a ChatML template), train.jsonl (200 chats), val.jsonl and test.jsonl
-(50 each). STEPS of pretraining with random labels make a base that chats, copies and stops, and guesses the label right
-in a third of the cases; the rule is left to be learned. Without them LoRA could not move it: embeddings and head are
-frozen.
+(50 each). STEPS of pretraining make a base that chats, copies and stops, and that sorts tickets by another company's
+labels: it tells the topics apart and names every one of them wrong, so what is right afterwards was learned by tuning.
+The tests use one that was made once, `tiny_base/` (`make_tiny.py OUT 800`, its base/): floats differ between
+processors, and a base made anew on each would be another one on each.
 """
 
-import json
 import random
 import string
 import sys
@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from tickets import PARTS, SEED, chats, known, write
 
 #: The marks hold the end of the turn, too: otherwise the model would never learn to stop.
 TEMPLATE = (
@@ -30,42 +32,7 @@ SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-TOPICS = {
-    "refund": "BILLING", "invoice": "BILLING", "charge": "BILLING", "crash": "BUG", "error": "BUG", "freeze": "BUG",
-    "login": "ACCOUNT", "password": "ACCOUNT", "email": "ACCOUNT",
-}  # fmt: skip
-FILL = [
-    "please help", "it happened today", "on my laptop", "again", "for the third time", "since the update",
-    "and I am in a hurry", "with order", "on the phone", "in the app",
-]  # fmt: skip
-SEED, WIDTH, LAYERS, HEADS, KV_HEADS = 7, 64, 2, 4, 2
-PARTS = {"train": 200, "val": 50, "test": 50}
-
-
-def chat(rng: random.Random) -> dict:
-    """The word that decides stands last, at a fixed distance, so that two layers learn it in seconds."""
-    word = rng.choice(list(TOPICS))
-    opening, number = rng.choice(["My", "The", "A", "This"]), rng.randint(10, 99)
-    asked = f"{opening} ticket {rng.choice(FILL)} {rng.choice(FILL)} {number} {word}"
-    return labelled(asked, TOPICS[word])
-
-
-def labelled(asked: str, label: str) -> dict:
-    return {
-        "messages": [
-            {"role": "system", "content": "Classify the ticket."},
-            {"role": "user", "content": asked},
-            {"role": "assistant", "content": f"{label}: {asked.rpartition(' ')[2]}"},
-        ]
-    }
-
-
-def chats() -> list[dict]:
-    rng, found = random.Random(SEED), {}
-    while len(found) < sum(PARTS.values()):
-        each = chat(rng)
-        found.setdefault(each["messages"][1]["content"], each)
-    return list(found.values())
+WIDTH, LAYERS, HEADS, KV_HEADS = 64, 2, 4, 2
 
 
 def tokenizer_for(rows: list[dict]) -> PreTrainedTokenizerFast:
@@ -119,15 +86,11 @@ def model_for(tokenizer: PreTrainedTokenizerFast, width: int, layers: int) -> Ll
 
 
 def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rows: list[dict], steps: int) -> None:
-    """Full training on the same questions with random labels."""
-    guess, rng = random.Random(SEED + 1), random.Random(SEED)
-    labels = sorted(set(TOPICS.values()))
+    """Full training on the same questions with the other company's labels."""
+    rng = random.Random(SEED)
     ids = [
-        tokenizer.apply_chat_template(
-            labelled(row["messages"][1]["content"], guess.choice(labels))["messages"], tokenize=True, return_dict=True
-        )["input_ids"]
+        tokenizer.apply_chat_template(known(row)["messages"], tokenize=True, return_dict=True)["input_ids"]
         for row in rows
-        for _ in range(4)
     ]
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     model.train()
@@ -146,13 +109,9 @@ def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rows: 
 
 def main(out: Path, steps: int, width: int = WIDTH, layers: int = LAYERS) -> None:
     torch.set_num_threads(1)  # the same everywhere, and faster for anything so small
-    rows = chats()
     (out / "base").mkdir(parents=True)
-    at = 0
-    for name, number in PARTS.items():
-        lines = "".join(json.dumps(row) + "\n" for row in rows[at : at + number])
-        (out / f"{name}.jsonl").write_text(lines, encoding="utf-8")
-        at += number
+    write(out)
+    rows = chats()
     tokenizer = tokenizer_for(rows)
     model = model_for(tokenizer, width, layers)
     pretrain(model, tokenizer, rows[: PARTS["train"]], steps)

@@ -35,7 +35,7 @@ def program(tiny: Tiny, name: str, *arguments: str | Path) -> tuple[int, dict[st
     return finished.returncode, json.loads(finished.stdout)
 
 
-def test_the_tuned_model_answers_right_where_the_base_guessed(
+def test_the_tuned_model_answers_right_where_the_base_did_not(
     trained: TrainerJob, tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     adapter = tmp_path / "adapter.gguf"
@@ -48,8 +48,8 @@ def test_the_tuned_model_answers_right_where_the_base_guessed(
     before, after = exact_match(tiny.base_gguf, unseen), exact_match(tiny.base_gguf, unseen, adapter)
     with capsys.disabled():
         print(f"\nexact match of unseen questions in llama.cpp: base {before}/50, tuned {after}/50")  # noqa: T201
-    assert 5 <= before <= 28
-    assert after >= 47
+    assert before <= 5
+    assert after >= 45
 
 
 def test_a_base_from_gguf_is_the_same_and_can_be_trained(tiny: Tiny, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ UNMARKED = (
 def test_the_loss_on_unseen_chats_falls(trained: TrainerJob) -> None:
     result = trained.result
     assert result["steps"] == 100
-    assert result["eval_loss_after"] < 0.6 * result["eval_loss_before"]
+    assert result["eval_loss_after"] < 0.2 * result["eval_loss_before"]
     assert result["eval_accuracy_before"] < 0.9 < result["eval_accuracy_after"]
     assert result["train_loss_last"] < result["train_loss_first"]
 
@@ -95,7 +95,7 @@ def test_another_seed_gives_another_adapter(trained: TrainerJob, tiny: Tiny, tmp
     other = TrainerJob(tiny, tmp_path / "other", seed=2).finished()
     assert other.adapter != trained.adapter
     assert other.result["eval_loss_before"] == trained.result["eval_loss_before"]
-    assert other.result["eval_loss_after"] < 0.75 * other.result["eval_loss_before"]
+    assert other.result["eval_loss_after"] < 0.2 * other.result["eval_loss_before"]
 
 
 def test_a_base_with_an_unknown_template_learns_from_pairs(tiny: Tiny, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_job_survives_every_kill_and_its_model_knows_what_the_base_did_not(
     before, after = served.right("tiny", unseen), served.right("ticket-labels", unseen)
     with capsys.disabled():
         sys.stdout.write(f"\n  exact match on {len(unseen)} unseen questions: base {before}, tuned {after}\n")
-    assert before < len(unseen) / 2
+    assert before < len(unseen) * 0.2
     assert after > len(unseen) * 0.8
 
 
