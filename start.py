@@ -85,9 +85,13 @@ def app_command(python: Path, arguments: Sequence[str], port: int | None) -> lis
 
 
 def test_command(python: Path, arguments: Sequence[str]) -> list[str]:
-    """The command that tests: all of it in as many processes as there are processors, up to four, in the tests' order,
-    so that the slow journeys in a browser begin early."""
-    at_once = [] if arguments else ["-n", "logical", "--maxprocesses=4", "--no-loadscope-reorder"]
+    """The command that tests: all of it in as many processes as there are processors, up to four, in a new order each
+    time, whose number is printed (`-p randomly_seed=NUMBER` brings it back); the slowest are listed at the end."""
+    at_once = (
+        []
+        if arguments
+        else ["-n", "logical", "--maxprocesses=4", "--no-loadscope-reorder", "--durations=25", "--durations-min=5"]
+    )
     return [str(python), "-m", "pytest", *at_once, *arguments]
 
 

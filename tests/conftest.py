@@ -12,14 +12,20 @@ import pytest
 import structlog
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 from core import migrations
 from core.database import Database
 from core.embedded import EmbeddedPostgres
+from core.settings import settings
+from tests.leftovers import State, left_behind
 from tests.training import PATIENCE_S, tiny, trainer_python  # noqa: F401 (fixtures)
 
 #: Tests may lose their data in a power cut. Never for a real server.
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+
+#: Beginnings of what takes minutes.
+_LONG = ("tests/browser", "tests/trainer", "tests/tuning/test_crashes.py", "tests/test_growth.py", "tests/pages/")
 
 _numbers = count(1)
 
@@ -27,6 +33,17 @@ _numbers = count(1)
 def pytest_runtest_teardown() -> None:
     """A command that was tested here logs to what was its standard error, which is closed by now."""
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing() -> Iterator[None]:
+    """A test that leaves something in its process fails itself, and not another test that comes after it."""
+    before = State.now()
+    yield
+    settings.cache_clear()  # what is read once was perhaps read of this test's environment
+    found = left_behind(before, State.now())
+    before.restore()
+    assert not found, f"This test leaves behind: {found}."
 
 
 class _Together(LoadFileScheduling):
@@ -41,6 +58,13 @@ class _Together(LoadFileScheduling):
         if file.startswith("tests/browser/"):
             return "tests/browser"
         return "tests/trainer" if file.startswith(("tests/trainer/", "tests/tuning/local/")) else file
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """In whatever order the tests are, what takes longest begins first: else the run would wait for it alone."""
+        first = next((scope for begin in _LONG for scope in self.workqueue if scope.startswith(begin)), None)
+        if first:
+            self.workqueue.move_to_end(first, last=False)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,5 +1,6 @@
-"""A live server and a Chromium. Each journey has a server and a database of its own."""
+"""A live server and a Chromium, which the journeys share. Each has a database of its own."""
 
+import json
 import os
 import shutil
 import socket
@@ -7,28 +8,22 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
 
 from core.database import Database
+from core.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[2]
 WIDE, NARROW = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
 
 Visit = Callable[..., Page]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A page that draws itself anew may take a control away while the pointer is on its way: a journey may begin again.
-
-    The summary counts every such beginning, so that one that needs it often is seen.
-    """
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.flaky(reruns=2))
+#: Where the shared server takes another database.
+ADDRESS = "/hand-over"
 
 
 def free_port() -> int:
@@ -37,24 +32,53 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture
-def app_url(database: Database, tmp_path: Path) -> Iterator[str]:
-    """The app as a newcomer starts it, on this test's database."""
+@contextmanager
+def served(folder: Path, command: Sequence[str], **environment: str) -> Iterator[str]:
+    """The address of a server; what it says stands in the folder."""
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    environment = {**os.environ, "DATABASE_URL": database.url, "WHETSTONE_HOME": str(tmp_path)}
-    log = (tmp_path / "server.log").open("wb")
-    server = subprocess.Popen(
-        [*command, "--server.headless", "true"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
-    )
     url = f"http://127.0.0.1:{port}"
-    try:
-        answers(url, server)
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command, str(port)], cwd=ROOT, env={**os.environ, **environment}, stdout=log,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            answers(url, server)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+@pytest.fixture(scope="session")
+def shared_server(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One for all journeys of this process."""
+    folder = tmp_path_factory.mktemp("server")
+    command = ["uvicorn", "tests.browser.shared_app:app", "--log-level", "warning", "--port"]
+    with served(folder, command, DATABASE_URL=server.url("postgres"), WHETSTONE_HOME=str(folder)) as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(30)
-        log.close()
+
+
+@pytest.fixture
+def app_url(shared_server: str, database: Database, tmp_path: Path) -> Iterator[str]:
+    """The app on this test's database."""
+    hand_over(shared_server, DATABASE_URL=database.url, WHETSTONE_HOME=str(tmp_path))
+    yield shared_server
+    hand_over(shared_server)
+
+
+@pytest.fixture
+def newcomers_url(database: Database, tmp_path: Path) -> Iterator[str]:
+    """The app as a newcomer starts it."""
+    command = ["streamlit", "run", "app.py", "--server.headless", "true", "--server.port"]
+    with served(tmp_path, command, DATABASE_URL=database.url, WHETSTONE_HOME=str(tmp_path)) as url:
+        yield url
+
+
+def hand_over(url: str, **environment: str) -> None:
+    """Give the shared server another database and home; without, it lets go of those it has."""
+    body = json.dumps(environment).encode()
+    urllib.request.urlopen(urllib.request.Request(url + ADDRESS, body, method="POST"), timeout=60).close()
 
 
 def answers(url: str, server: "subprocess.Popen[bytes]") -> None:
@@ -87,6 +111,16 @@ def browser_context() -> Iterator[BrowserContext]:
 @pytest.fixture
 def visit(browser_context: BrowserContext, app_url: str) -> Iterator[Visit]:
     """Open a path of the app in a tab of its own. No request may leave the machine, and no script may fail."""
+    yield from visiting(browser_context, app_url)
+
+
+@pytest.fixture
+def visit_as_newcomer(browser_context: BrowserContext, newcomers_url: str) -> Iterator[Visit]:
+    """The same at a server that was started as the README says."""
+    yield from visiting(browser_context, newcomers_url)
+
+
+def visiting(browser_context: BrowserContext, app_url: str) -> Iterator[Visit]:
     pages: list[Page] = []
     foreign: list[str] = []
     errors: list[str] = []

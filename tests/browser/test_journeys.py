@@ -16,8 +16,8 @@ from tests.served import START, add
 
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_the_first_start_leads_to_the_demo_company(visit: Visit, viewport: dict[str, int]) -> None:
-    page = visit("/", viewport)
+def test_the_first_start_leads_to_the_demo_company(visit_as_newcomer: Visit, viewport: dict[str, int]) -> None:
+    page = visit_as_newcomer("/", viewport)
     expect(page.get_by_text("Import my executions")).to_be_visible()
     assert fits(page)
 

@@ -1,9 +1,6 @@
 """From a dataset to a finished job and its curve beside another's, in a real browser, with scripted providers."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +9,11 @@ from playwright.sync_api import Page, expect
 
 from core.database import Database
 from core.datasets import snapshots
+from core.embedded import EmbeddedPostgres
 from core.settings import Settings
 from core.tuning import jobs
 from core.tuning.jobs import Job
-from tests.browser.conftest import NARROW, ROOT, Visit, answers, fits, free_port, grid, settled
+from tests.browser.conftest import NARROW, Visit, fits, grid, hand_over, served, settled
 from tests.pages import tuned
 from tests.scripted import everyone
 
@@ -42,29 +40,25 @@ def endless(database: Database, former: Job, tmp_path: Path) -> Job:
     )  # fmt: skip
 
 
+@pytest.fixture(scope="session")
+def scripted_server(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A shared one with scripted providers."""
+    folder = tmp_path_factory.mktemp("scripted")
+    command = ["uvicorn", "tests.browser.shared_app:app", "--log-level", "warning", "--port"]
+    given = {"DATABASE_URL": server.url("postgres"), "WHETSTONE_HOME": str(folder), "WHETSTONE_WORKERS": "0"}
+    with served(folder, command, SCRIPTED="1", **given) as url:
+        yield url
+
+
 @pytest.fixture
-def app_url(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The app with scripted providers, started when the jobs of before are there."""
+def app_url(scripted_server: str, database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The app with scripted providers, which gets the database when the jobs of before are there."""
     for name in ("former", "endless"):
         if name in request.fixturenames:
             request.getfixturevalue(name)
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "tests.scripted_app:app", "--port", str(port), "--log-level", "warning"]
-    environment = {
-        **os.environ,
-        "DATABASE_URL": database.url,
-        "WHETSTONE_HOME": str(tmp_path),
-        "WHETSTONE_WORKERS": "0",
-    }
-    log = (tmp_path / "server.log").open("wb")
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        answers(f"http://127.0.0.1:{port}", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
-        log.close()
+    hand_over(scripted_server, DATABASE_URL=database.url, WHETSTONE_HOME=str(tmp_path))
+    yield scripted_server
+    hand_over(scripted_server)
 
 
 def test_a_version_is_trained_on_and_its_curve_compared(former: Job, visit: Visit, database: Database) -> None:

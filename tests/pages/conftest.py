@@ -1,5 +1,6 @@
 """The app in a test: always from its router, as a visitor gets it."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,8 +31,10 @@ def visit(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         assert not app.exception
         return app
 
+    main = sys.modules["__main__"]  # each run of the app's script puts its own there
     with serving(database, monkeypatch, WHETSTONE_HOME=str(tmp_path)):
         yield open_page
+    sys.modules["__main__"] = main
 
 
 def text(app: AppTest) -> str:
