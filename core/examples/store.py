@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import orjson
 import psycopg
-from sqlalchemy import BigInteger, Connection, Select, any_, bindparam, cast, func, select, text, tuple_, update
+from sqlalchemy import BigInteger, Connection, Select, bindparam, cast, exists, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import OperationalError
 
@@ -364,11 +364,10 @@ def set_score_in(
 
 def known_or_raise(connection: Connection, ids: Sequence[int]) -> None:
     """Raise `UnknownExample` naming the first of `ids` that does not exist."""
-    asked = select(func.unnest(list(ids)).label("id")).subquery()
     # One parameter however many ids: a list of them would end at PostgreSQL's 65,535.
-    known = select(examples.c.id).where(examples.c.id == any_(bindparam(None, list(ids), type_=ARRAY(BigInteger))))
-    missing = connection.execute(
-        select(asked.c.id).where(asked.c.id.not_in(known)).order_by(asked.c.id).limit(1)
-    ).scalar_one_or_none()
+    asked = select(func.unnest(bindparam(None, list(ids), type_=ARRAY(BigInteger))).label("id")).subquery()
+    # Not NOT IN: of more ids than fit into work_mem it reads the list again for each of them.
+    unknown = ~exists().where(examples.c.id == asked.c.id)
+    missing = connection.execute(select(asked.c.id).where(unknown).order_by(asked.c.id).limit(1)).scalar_one_or_none()
     if missing is not None:
         raise UnknownExample(f"There is no example {missing}; nothing was changed.")
