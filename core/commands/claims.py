@@ -228,6 +228,9 @@ def retain(db: Database, keep_days: int) -> int:
     reason = f"finished more than {keep_days} days ago"
     with db.begin() as connection:
         audit.acting(connection, actor="retention", reason=reason)
+        connection.exec_driver_sql(
+            "SET LOCAL work_mem = '64MB'"
+        )  # for the list of old ones, looked up in by every wait
         removed = connection.execute(_RETAIN, {"days": keep_days}).rowcount
         if removed:
             audit.record(
