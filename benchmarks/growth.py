@@ -40,7 +40,14 @@ _MOST_ROUNDS = 3
 
 _EVERYTHING = Filter(exclude_tags=())
 _ACTOR = "benchmark"
-_BACKGROUND = ("checkpointer", "background writer", "walwriter", "autovacuum", "io worker", "logical replication")
+_BACKGROUND = (
+    "checkpointer",
+    "background writer",
+    "walwriter",
+    "autovacuum launcher",
+    "io worker",
+    "logical replication",
+)
 
 Seconds = dict[str, float]
 #: Of every act, by the number of rows.
@@ -120,14 +127,24 @@ def measure(company: Database, folder: Path, rows: int, tell: Tell = lambda _nam
     with watch.act("demo load"):
         demo.load(company, examples=rows, actor=_ACTOR, workspace=name, today=dt.date(2026, 11, 1))
     db = company.in_workspace(name)
+    _leave_alone(db)
     _examples(db, watch, rows)
     _datasets(db, watch)
-    _imports(workspaces.create(company, other), watch, folder, _files(db, folder, rows), rows)
+    _leave_alone(workspaces.create(company, other))
+    _imports(company.in_workspace(other), watch, folder, _files(db, folder, rows), rows)
     _commands(db, watch, rows)
     with watch.act("demo drop"):
         demo.drop(company, actor=_ACTOR, workspace=name)
     workspaces.drop(company, other)
     return watch.seconds
+
+
+def _leave_alone(db: Database) -> None:
+    """No autovacuum in between: it comes when it likes, and its seconds would count for whatever goes on then."""
+    with db.begin() as connection:
+        tables = connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        for (table_name,) in tables.all():
+            connection.exec_driver_sql(f'ALTER TABLE "{table_name}" SET (autovacuum_enabled = off)')
 
 
 def _examples(db: Database, watch: Watch, rows: int) -> None:
