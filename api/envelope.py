@@ -15,6 +15,7 @@ STATUS: dict[type[errors.WhetstoneError], int] = {
     errors.Conflict: 409,
     errors.DatabaseUnavailable: 503,
     errors.MigrationRefused: 503,
+    errors.TookTooLong: 503,
     errors.ConfigurationError: 500,
 }
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,19 @@ def facts(db: Database) -> str:
         shown = [(name, connection.execute(f"SHOW {name}".encode()).fetchone()) for name in _SETTINGS]
         postgres = connection.info.server_version
     settings = ", ".join(f"{name} {row[0]}" for name, row in shown if row)
-    packages = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "datasets", "pyarrow", "psycopg"))
+    packages = ", ".join(f"{name} {_version(name)}" for name in ("duckdb", "datasets", "pyarrow", "psycopg"))
     return (
         f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, "
         f"PostgreSQL {postgres // 10000}.{postgres % 10000}; {packages}\n{settings}\n"
         f"load average before: {os.getloadavg()[0]:.1f} (above 0.5 these figures are of a busy machine)"
     )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 #: VmHWM and not getrusage: on Linux a child's ru_maxrss begins with the memory of the parent that forked it.

@@ -4,9 +4,8 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -35,6 +34,9 @@ COLUMNS = {
     "execution_time_ms": pa.int64(),
     "is_trainable": pa.bool_(),
 }
+if TYPE_CHECKING:  # benchmarks that compare with nothing else run without it
+    import duckdb
+
 _ROWS_A_BATCH = 20_000
 
 
@@ -44,6 +46,8 @@ class Setting:
 
     home: Path
     examples: int
+    #: Of the benchmark growth, which makes its own.
+    sizes: tuple[int, ...] = ()
 
     @cached_property
     def _server(self) -> EmbeddedPostgres:
@@ -98,8 +102,10 @@ class Setting:
                 writer.write_table(pa.table({name: list(values) for name, values in columns.items()}, schema=schema))
 
     @cached_property
-    def duckdb(self) -> duckdb.DuckDBPyConnection:
+    def duckdb(self) -> "duckdb.DuckDBPyConnection":
         """A DuckDB database with the same rows as the table `examples`, and as the view `parquet`."""
+        import duckdb
+
         path = self.home / f"bench-{self.examples}.duckdb"
         connection = duckdb.connect(str(path))
         connection.execute("SET TimeZone = 'UTC'")

@@ -4,7 +4,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import orjson
@@ -14,10 +14,11 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import set_json_dumps, set_json_loads
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from core import carriers
 from core.embedded import EmbeddedPostgres
-from core.errors import DatabaseUnavailable
+from core.errors import DatabaseUnavailable, TookTooLong
 from core.settings import Settings
 from core.settings import settings as settings_of_process
 
@@ -26,6 +27,12 @@ PUBLIC = "public"
 #: What a server says while it is coming up; it is worth asking again.
 _PASSING = ("starting up", "not yet accepting connections", "in recovery mode")
 _STARTING_TIMEOUT_S = 30
+
+#: Seconds after which the server notices that the process which asked is gone, and ends what it asked for. It looks
+#: only between two steps of a statement; without this, a freeze whose process was killed went on to its end.
+GONE_AFTER_S = 2
+#: Seconds that a page waits for one answer.
+READING_LIMIT_S = 60.0
 
 
 class Database:
@@ -72,6 +79,20 @@ class Database:
     def connect(self) -> AbstractContextManager[sqlalchemy.Connection]:
         """A pooled connection; what is not committed is rolled back."""
         return self.engine.connect()
+
+    @contextmanager
+    def reading(self, limit_s: float = READING_LIMIT_S) -> Iterator[sqlalchemy.Connection]:
+        """`connect` for what a page shows: a statement is broken off after `limit_s`. Raises `TookTooLong`."""
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(limit_s * 1_000):d}")
+            try:
+                yield connection
+            except OperationalError as error:
+                if isinstance(error.orig, psycopg.errors.QueryCanceled):
+                    raise TookTooLong(
+                        f"This took longer than {limit_s:g} s and was broken off; choose a narrower filter."
+                    ) from None
+                raise
 
     @contextmanager
     def copying(self) -> Iterator[psycopg.Connection[Any]]:
@@ -162,6 +183,8 @@ class Database:
         connection.autocommit = True
         connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema)))
         connection.execute("SET TIME ZONE 'UTC'")
+        with suppress(psycopg.DatabaseError):  # a server on a system that cannot tell whether a socket was closed
+            connection.execute(f"SET client_connection_check_interval = '{GONE_AFTER_S:d}s'")
         connection.autocommit = False
 
     def _reason(self, error: psycopg.Error) -> str:

@@ -3,6 +3,7 @@
 WhetstoneError
 ├── ConfigurationError      a setting is missing or wrong
 ├── DatabaseUnavailable     the database cannot be reached or started
+├── TookTooLong             what a page asked was broken off after its limit
 ├── MigrationRefused        the schema does not fit this version of the code
 ├── WorkspaceRefused        a workspace cannot be opened, created or dropped
 ├── UnknownExample          an example id does not exist
@@ -41,6 +42,10 @@ class ConfigurationError(WhetstoneError):
 
 class DatabaseUnavailable(WhetstoneError):
     """The database cannot be reached or started."""
+
+
+class TookTooLong(WhetstoneError):
+    """What a page asked took longer than anybody waits for a page, and was broken off."""
 
 
 class MigrationRefused(WhetstoneError):

@@ -23,14 +23,14 @@ ABLE: Mapping[Verb, tuple[Status, ...]] = {
 
 def version(db: Database) -> int:
     """A number that grows with everything that happens to commands; the end of an index, so asking costs nothing."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return connection.execute(select(func.coalesce(func.max(command_events.c.id), 0))).scalar_one()
 
 
 def by_status(db: Database, chosen: CommandFilter) -> dict[Status, int]:
     """How many of the choice are in which status; every status is named."""
     query = select(commands.c.status, func.count()).where(where(chosen)).group_by(commands.c.status)
-    with db.connect() as connection:
+    with db.reading() as connection:
         found = {row[0]: row[1] for row in connection.execute(query)}
     return {status: found.get(status, 0) for status in STATUSES}
 
@@ -48,5 +48,5 @@ _UNSERVED = text("""
 
 def unserved(db: Database) -> dict[str, int]:
     """Agents for which commands are ready and nobody is there to take them, with the number of commands."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return {row[0]: row[1] for row in connection.execute(_UNSERVED, {"lease": LEASE_S})}

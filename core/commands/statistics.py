@@ -122,7 +122,7 @@ _DAY = 24
 
 def counts(db: Database) -> Counts:
     """Counts of all commands, from indexes: cheap enough for every few seconds."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         found: dict[str, int] = {row[0]: row[1] for row in connection.execute(_COUNTS)}
         oldest, waiting, later = connection.execute(_PENDING).one()
     by_status: dict[Status, int] = {status: found.get(status, 0) for status in STATUSES}
@@ -131,13 +131,13 @@ def counts(db: Database) -> Counts:
 
 def last_day(db: Database, *, hours: int = _DAY) -> list[Hour]:
     """The last hours, the oldest first, also those in which nothing happened. Removed commands are not in it."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [Hour(*row) for row in connection.execute(_HOURS, {"hours": hours})]
 
 
 def waiting(db: Database, *, hours: int = _DAY) -> list[HourOfTimes]:
     """How long commands waited and ran, by the hour in which they were claimed."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [
             HourOfTimes(row[0], row[1], *map(_seconds, row[2:])) for row in connection.execute(_TIMES, {"hours": hours})
         ]
@@ -153,5 +153,5 @@ def workers(db: Database) -> list[WorkerState]:
     # Age by the clock of the database, which also wrote it.
     alive = text(f"stopped_at IS NULL AND seen_at > now() - interval '{LEASE_S} seconds' AS is_alive")
     query = select(workers_table, alive).order_by(text("is_alive DESC"), c.seen_at.desc(), c.name)
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [WorkerState(**row._asdict()) for row in connection.execute(query)]

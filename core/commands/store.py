@@ -139,19 +139,19 @@ def steps(db: Database, command_id: int) -> list[FinishedStep]:
 def events(db: Database, command_id: int) -> list[Event]:
     """What happened to the command, the oldest first; also to one that was removed."""
     query = select(command_events).where(command_events.c.command_id == command_id).order_by(command_events.c.id)
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [Event(*row) for row in connection.execute(query)]
 
 
 def count(db: Database, chosen: CommandFilter) -> int:
     """How many commands the filter chooses."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return connection.execute(select(func.count()).select_from(commands).where(where(chosen))).scalar_one()
 
 
 def agents(db: Database) -> list[str]:
     """The agents that commands are there for, sorted: what a filter can offer."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return sorted(connection.execute(select(commands.c.agent).distinct()).scalars())
 
 
@@ -160,7 +160,7 @@ def page(
 ) -> Page:
     """One page of the table. `after` is the `next` of the page before; any depth costs the same."""
     mark = _parsed(after, sort)
-    with db.connect() as connection:
+    with db.reading() as connection:
         if sort == "status":
             rows = _by_status(connection, chosen, mark, limit + 1)
         else:

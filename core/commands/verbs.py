@@ -14,13 +14,13 @@ from core.commands.models import Change, Command
 from core.database import Database
 from core.tables import commands
 
-# {choice} is the filter, {why_not} names the reason for which a row stays as it is, NULL where it changes.
+# {choice} is the filter, {why_not} names the reason for which a row of {of} stays as it is, NULL where it changes.
 # FOR UPDATE in the order of ids: two verbs at once wait for each other instead of deadlocking.
 _STATEMENT = """
 WITH RECURSIVE chosen AS MATERIALIZED (
     SELECT * FROM commands WHERE {choice} ORDER BY id FOR UPDATE
 ), {more} judged AS MATERIALIZED (
-    SELECT id, {why_not} AS why_not FROM chosen
+    SELECT id, {why_not} AS why_not FROM {of}
 ), changed AS (
     {change}
 )
@@ -31,13 +31,15 @@ _FORESEEN = """
 WITH RECURSIVE chosen AS MATERIALIZED (
     SELECT * FROM commands WHERE {choice}
 ), {more} judged AS (
-    SELECT id, {why_not} AS why_not FROM chosen
+    SELECT id, {why_not} AS why_not FROM {of}
 )
 SELECT id, why_not FROM judged ORDER BY id
 """
 _UPDATE = (
     "UPDATE commands AS c SET {change} FROM judged WHERE c.id = judged.id AND judged.why_not IS NULL RETURNING c.id"
 )
+
+_PLAIN = {"more": "", "of": "chosen"}
 
 _RESUME = {
     "why_not": """
@@ -86,19 +88,30 @@ _RETRY = {
     ),
 }
 # What others still wait for stays, unless they go too: those that stay are found first, then all they wait for.
+# The planner takes what a recursion finds for millions of rows, too many to look up in; so both lists are grouped.
 _DELETE = {
     "more": """
         needed (id) AS (
             SELECT w.waits_for FROM command_waits w JOIN commands c ON c.id = w.waits_for
             WHERE c.status <> 'completed' AND w.command_id NOT IN (SELECT id FROM chosen WHERE status <> 'running')
             UNION
-            SELECT w.waits_for FROM needed n JOIN command_waits w ON w.command_id = n.id
+            SELECT w.waits_for FROM needed n, LATERAL (
+                SELECT waits_for FROM command_waits WHERE command_id = n.id OFFSET 0) AS w
+        ), weighed AS (
+            SELECT id, max(status) AS status, bool_or(is_needed) AS is_needed
+            FROM (SELECT id, status, false AS is_needed FROM chosen UNION ALL SELECT id, NULL, true FROM needed) AS each
+            GROUP BY id
+            HAVING max(status) IS NOT NULL
         ),""",
+    "of": "weighed",
     "why_not": """
         CASE WHEN status = 'running' THEN status
-             WHEN status <> 'completed' AND id IN (SELECT id FROM needed) THEN 'needed' END""",
+             WHEN status <> 'completed' AND is_needed THEN 'needed' END""",
     "change": "DELETE FROM commands USING judged WHERE commands.id = judged.id AND judged.why_not IS NULL",
 }
+
+#: A list that does not fit into work_mem is read again for every row that is looked up in it.
+_ROOM = "SET LOCAL work_mem = '64MB'"
 
 Verb = Literal["resume", "pause", "cancel", "retry", "delete"]
 _PARTS_OF: Mapping[Verb, Mapping[str, str]] = {
@@ -152,8 +165,9 @@ def delete(db: Database, chosen: CommandFilter, *, actor: str, reason: str) -> C
 def foresee(db: Database, verb: Verb, chosen: CommandFilter) -> Change:
     """What the verb would change at this moment, and what not. Nothing is written: this is for a question before it."""
     condition = where(chosen).compile(dialect=postgresql.psycopg.dialect())
-    statement = _FORESEEN.format(**{"more": "", **_PARTS_OF[verb]}, choice=str(condition))
+    statement = _FORESEEN.format(**{**_PLAIN, **_PARTS_OF[verb]}, choice=str(condition))
     with db.connect() as connection:
+        connection.exec_driver_sql(_ROOM)
         judged = connection.exec_driver_sql(statement, dict(condition.params)).all()
         return _change(connection, verb, chosen, judged)
 
@@ -172,9 +186,10 @@ def _once(
     db: Database, verb: str, parts: Mapping[str, str], chosen: CommandFilter, *, actor: str, reason: str
 ) -> Change:
     condition = where(chosen).compile(dialect=postgresql.psycopg.dialect())
-    statement = _STATEMENT.format(**{"more": "", **parts}, choice=str(condition))
+    statement = _STATEMENT.format(**{**_PLAIN, **parts}, choice=str(condition))
     with db.begin() as connection:
         audit.acting(connection, actor=actor, reason=reason)
+        connection.exec_driver_sql(_ROOM)
         judged = connection.exec_driver_sql(statement, dict(condition.params)).all()
         change = _change(connection, verb, chosen, judged)
         _record(connection, verb, chosen, change.changed, len(change.refused), actor=actor, reason=reason)

@@ -22,7 +22,7 @@ def freeze(connection: Connection, dataset_id: int, recipe: Recipe) -> dict[str,
     what is oldest; what failed is never preferred. Conversations are equal when everything before the answer is.
     """
     run(connection, IN_ORDER)
-    run(connection, f"CREATE TEMPORARY TABLE answers ON COMMIT DROP AS {_answers(dataset_id, recipe)}")
+    run(connection, f"CREATE TEMPORARY TABLE answers ON COMMIT DROP AS {_answers(recipe)}")
     run(connection, f"{ANY_ORDER}; ANALYZE answers")
     run(connection, _PAIRS.format(dataset_id=dataset_id, margin=MARGIN))
     run(connection, "DROP TABLE answers")
@@ -31,12 +31,17 @@ def freeze(connection: Connection, dataset_id: int, recipe: Recipe) -> dict[str,
     return {**{name: counts.get(name, 0) for name in NAMES}, "all": sum(counts.values())}
 
 
-def _answers(dataset_id: int, recipe: Recipe) -> str:
-    """Only what was asked more than once is rendered: usually little of a version."""
-    repeated = f"""(
-        SELECT m.example_id, m.revision, m.position, m.split, c.quality_score
-        FROM candidates AS c JOIN dataset_members AS m ON m.dataset_id = {dataset_id:d} AND m.example_id = c.example_id
-        WHERE c.request_key IN (SELECT request_key FROM candidates GROUP BY request_key HAVING count(*) > 1))"""
+def _answers(recipe: Recipe) -> str:
+    """Only what was asked more than once is rendered: usually little of a version.
+
+    Numbered as the members are, from the `candidates` alone: of members that this transaction has just written the
+    planner knows nothing, and a join with them became a loop in a loop.
+    """
+    repeated = """(
+        SELECT example_id, revision, position, split, quality_score
+        FROM (SELECT *, row_number() OVER (ORDER BY example_id) AS position,
+                     count(*) OVER (PARTITION BY request_key) AS times FROM candidates) AS counted
+        WHERE times > 1)"""
     return f"""
         SELECT position, split, quality_score, sha256(convert_to({asked_sql(recipe)}, 'UTF8')) AS asked,
                sha256(convert_to({target_sql(recipe)}, 'UTF8')) AS answer,

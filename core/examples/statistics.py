@@ -127,7 +127,7 @@ def overview(db: Database, chosen: Filter, *, total: int | None = None, now: dt.
     are summed up once for each chart. GROUPING SETS over the examples would not be parallel, and one query a chart
     would scan six times. A fresh cube holds such groups already.
     """
-    with db.connect() as connection:
+    with db.reading() as connection:
         weeks = _by_week(connection, chosen, now or dt.datetime.now(dt.UTC))
         in_cube = cube.usable(connection, chosen)
         if in_cube is not None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import orjson
 import psycopg
-from sqlalchemy import BigInteger, Connection, Select, any_, bindparam, cast, func, select, text, tuple_, update
+from sqlalchemy import BigInteger, Connection, Select, bindparam, cast, exists, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import OperationalError
 
@@ -124,7 +124,7 @@ def _get(connection: Connection, example_id: int, *, lock: bool = False) -> Exam
 
 def count(db: Database, chosen: Filter) -> int:
     """How many examples the filter chooses."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         in_cube = cube.usable(connection, chosen)
         if in_cube is not None:
             query = select(func.coalesce(cast(func.sum(sums.c.number), BigInteger), 0)).where(in_cube)
@@ -138,7 +138,7 @@ def page(db: Database, chosen: Filter, *, sort: Sort = "newest", after: str | No
 
     The ids come first, from the dashboard index alone: a filter that few rows pass never reads the wide rows it skips.
     """
-    with db.connect() as connection:
+    with db.reading() as connection:
         if sort in ("newest", "oldest"):
             ids = connection.execute(_by_time(chosen, sort, after, limit + 1)).scalars().all()
         else:
@@ -221,7 +221,7 @@ def choices(db: Database) -> Choices:
     c = examples.c
     groups = (c.intent, c.source_agent, c.source_model, c.tags)
     query = select(*groups, func.count().label("number")).where(c.withdrawn_at.is_(None)).group_by(*groups)
-    with db.connect() as connection:
+    with db.reading() as connection:
         if cube.is_fresh(connection):
             known = connection.execute(select(cube_version)).one()
             return Choices(
@@ -239,14 +239,14 @@ def choices(db: Database) -> Choices:
 
 def version(db: Database) -> str:
     """Changes with every committed change of examples, so that a page can cache by it."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return connection.execute(text(cube.CURRENT_VERSION)).scalar_one()
 
 
 def history(db: Database, example_id: int) -> list[Revision]:
     """Former contents of an example, the latest first. The current content is in the example itself."""
     query = select(revisions).where(revisions.c.example_id == example_id).order_by(revisions.c.revision.desc())
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [Revision(*row) for row in connection.execute(query)]
 
 
@@ -364,11 +364,10 @@ def set_score_in(
 
 def known_or_raise(connection: Connection, ids: Sequence[int]) -> None:
     """Raise `UnknownExample` naming the first of `ids` that does not exist."""
-    asked = select(func.unnest(list(ids)).label("id")).subquery()
     # One parameter however many ids: a list of them would end at PostgreSQL's 65,535.
-    known = select(examples.c.id).where(examples.c.id == any_(bindparam(None, list(ids), type_=ARRAY(BigInteger))))
-    missing = connection.execute(
-        select(asked.c.id).where(asked.c.id.not_in(known)).order_by(asked.c.id).limit(1)
-    ).scalar_one_or_none()
+    asked = select(func.unnest(bindparam(None, list(ids), type_=ARRAY(BigInteger))).label("id")).subquery()
+    # Not NOT IN: of more ids than fit into work_mem it reads the list again for each of them.
+    unknown = ~exists().where(examples.c.id == asked.c.id)
+    missing = connection.execute(select(asked.c.id).where(unknown).order_by(asked.c.id).limit(1)).scalar_one_or_none()
     if missing is not None:
         raise UnknownExample(f"There is no example {missing}; nothing was changed.")

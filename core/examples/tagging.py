@@ -182,25 +182,25 @@ def _apply(connection: Connection, verb: Verb, chosen: Filter, tags: list[str], 
 
 
 # A tag that a later act gave or took again on a row is that act's now, and stays. In id order, as in _STATEMENT.
+# Nothing that came out of `unnest` is joined with another such: the planner takes each for a hundred rows, and loops.
 _UNDO = """
-WITH later AS (
-    SELECT ids.id, array_agg(DISTINCT tag) AS tags
-    FROM tag_changes AS c JOIN tag_change_rows AS r ON r.change_id = c.id,
-         unnest(r.ids) AS ids (id), unnest(r.tags) AS tag
-    WHERE c.id > :id AND c.undone_at IS NULL AND c.tags && (SELECT tags FROM tag_changes WHERE id = :id)
-    GROUP BY ids.id
+WITH acts AS (
+    SELECT id, id = :id AS is_mine FROM tag_changes
+    WHERE id = :id OR id > :id AND undone_at IS NULL AND tags && (SELECT tags FROM tag_changes WHERE id = :id)
 ), mine AS (
-    SELECT ids.id, CASE WHEN later.tags IS NULL THEN r.tags
-                    ELSE ARRAY(SELECT unnest(r.tags) EXCEPT SELECT unnest(later.tags)) END AS tags
-    FROM tag_change_rows AS r CROSS JOIN unnest(r.ids) AS ids (id) LEFT JOIN later USING (id)
-    WHERE r.change_id = :id
+    SELECT ids.id, tag
+    FROM acts JOIN tag_change_rows AS r ON r.change_id = acts.id, unnest(r.ids) AS ids (id), unnest(r.tags) AS tag
+    GROUP BY ids.id, tag
+    HAVING bool_and(is_mine)
+), wanted AS (
+    SELECT id, array_agg(tag) AS tags FROM mine GROUP BY id
 ), locked AS (
-    SELECT e.id FROM orchestrator_training_data AS e JOIN mine USING (id) ORDER BY e.id FOR UPDATE OF e
+    SELECT e.id, wanted.tags FROM orchestrator_training_data AS e JOIN wanted USING (id) ORDER BY e.id FOR UPDATE OF e
 )
 UPDATE orchestrator_training_data AS e
 SET tags = {new}, updated_at = now()
-FROM mine JOIN locked USING (id)
-WHERE e.id = mine.id AND {differs}
+FROM locked
+WHERE e.id = locked.id AND {differs}
 """
 
 
@@ -219,8 +219,8 @@ def undo_tags(db: Database, change_id: int, *, actor: str) -> int:
             raise Conflict("This change of tags was undone already.")
         verb: Verb = "remove" if change.verb == "add" else "add"
         statement = _UNDO.format(
-            new=_sql(verb, "new", row="e.tags", named="mine.tags"),
-            differs=_sql(verb, "differs", row="e.tags", named="mine.tags"),
+            new=_sql(verb, "new", row="e.tags", named="locked.tags"),
+            differs=_sql(verb, "differs", row="e.tags", named="locked.tags"),
         )
         number = connection.execute(text(statement), {"id": change_id}).rowcount
         connection.execute(

@@ -119,7 +119,8 @@ def _update(raw: psycopg.Connection[Any], import_id: int, scale: Scale) -> None:
         FOR UPDATE OF t""",
         {"import_id": import_id},
     )
-    overwrite(raw, scale, "t.id IN (SELECT example_id FROM import_changes WHERE import_id = %s)", (import_id,))
+    # Not by way of what was just written to import_changes: statistics of earlier imports say that it is one row.
+    overwrite(raw, scale, is_different)
     keep_after(raw, import_id)
 
 
@@ -136,7 +137,7 @@ def overwrite(raw: psycopg.Connection[Any], scale: Scale, choice: str, parameter
         f"""
         UPDATE orchestrator_training_data t SET {", ".join(f"{name} = {value}" for name, value in values.items())}
         FROM staged s JOIN decided d USING (row)
-        WHERE t.id = d.example_id AND {choice}""",
+        WHERE t.id = d.example_id AND ({choice})""",
         parameters,
     )
 

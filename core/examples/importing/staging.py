@@ -159,6 +159,8 @@ def compare(raw: psycopg.Connection[Any], staged: Staged, scale: Scale) -> int:
         FROM (SELECT s.row, s.execution_id, {digest} AS digest FROM staged s) s
         LEFT JOIN orchestrator_training_data t USING (execution_id)""",
     )
+    if staged.rows > 1:
+        execute(raw, "ANALYZE decided (row, execution_id, example_id, outcome)")
     return _collapse_repeats(raw, staged)
 
 
