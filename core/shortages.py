@@ -89,11 +89,9 @@ def say(found: Kind, folder: Path | None = None, *, of_database: bool = True) ->
             "there and try again; what was not finished was rolled back."
         )
     if found == "read_only":
-        return (
-            f"{f'The folder {folder}' if folder else 'The PostgreSQL server that DATABASE_URL names'} can only be read "
-            f"at the moment, and not be written to; make it writable{', or set WHETSTONE_HOME to a folder that is,' if folder else ''} "
-            "and try again."
-        )
+        what = f"The folder {folder}" if folder else "The PostgreSQL server that DATABASE_URL names"
+        other = ", or set WHETSTONE_HOME to a folder that is," if folder else ""
+        return f"{what} can only be read at the moment; make it writable{other} and try again."
     if found == "files":
         return (
             "This program has as many files open as the system lets it; close other programs, or raise the limit "
