@@ -153,7 +153,9 @@ def interrupted(db: Database) -> list[int]:
     """
     query = text(
         """SELECT d.id
-           FROM (SELECT id, hashtextextended(:prefix || id, 0) AS key FROM datasets WHERE status = 'building') AS d
+           FROM (
+               SELECT id, hashtextextended(:prefix || id, 0) AS key FROM training_datasets WHERE status = 'building'
+           ) AS d
            WHERE NOT EXISTS (
                SELECT FROM pg_locks AS l
                WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
