@@ -22,7 +22,7 @@ from tests.served import add, serving
 REQUESTS = 10_000
 SEED = 20261127
 
-METHODS = ("GET",) * 12 + ("HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE")
+METHODS = ("GET",) * 30 + ("HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE")
 NUMBERS = (
     "0", "-1", "1",
     "2147483647", "2147483648", "-2147483649", "9223372036854775807", "9223372036854775808",
@@ -125,7 +125,9 @@ def test_no_request_is_answered_with_a_fault_of_ours(
         serving(database, monkeypatch, WHETSTONE_HOME=str(tmp_path)),
         TestClient(application(), base_url="http://127.0.0.1", raise_server_exceptions=False) as client,
     ):
-        for method, address, headers in requests(SEED, REQUESTS):
+        for method, address, headers in requests(SEED, REQUESTS * 2):
+            if answered.total() == REQUESTS:
+                break
             try:
                 answer = client.request(method, address, headers=headers)
             except ValueError:
@@ -135,9 +137,9 @@ def test_no_request_is_answered_with_a_fault_of_ours(
                 faults.append(f"{answer.status_code} {method} {address[:300]} {answer.text[:200]}")
 
     assert not faults, "\n".join(faults[:20])
-    assert answered.total() >= REQUESTS * 0.95
+    assert answered.total() == REQUESTS
     assert answered[200] > 100
-    assert answered[400] > 1_000
+    assert answered[400] > 100
 
 
 @pytest.mark.parametrize(
