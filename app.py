@@ -14,9 +14,11 @@ from starlette.routing import Mount
 from api import rest
 from api.headers import SecurityHeaders
 from api.hosts import KnownHosts
+from core import logs
 from core.errors import WhetstoneError
 from core.running import RUNNING
 
+logs.configure()
 log = structlog.get_logger()
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import StreamingResponse
 
 from api.workspaces import chosen_workspace
+from core.bounds import LARGEST_INTEGER
 from core.datasets import exporting as dataset_exporting
 from core.datasets import rendering
 from core.examples import exporting
@@ -39,7 +40,7 @@ def examples(
 @router.get("/datasets/{name:path}/{version}/export")  # a name may hold a slash
 def dataset(
     name: str,
-    version: int,
+    version: Annotated[int, Path(ge=1, le=LARGEST_INTEGER)],
     format: Annotated[rendering.Format, Query()] = "openai",  # noqa: A002
     split: Annotated[dataset_exporting.Part, Query()] = "all",
     workspace: str = "public",

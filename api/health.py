@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.responses import JSONResponse
 
 from api.envelope import answer, refused
-from core import workspaces
+from core import shortages, workspaces
 from core.background import State
 from core.errors import WhetstoneError
 from core.running import RUNNING
@@ -43,8 +43,10 @@ def health() -> JSONResponse:
         state |= {"database": "ok", "workspaces": workspaces.list_workspaces(database)}
     except WhetstoneError as error:
         return refused(503, str(error), error=type(error).__name__, data=state)
-    except OperationalError:
-        return refused(503, "The database does not answer.", error="DatabaseUnavailable", data=state)
+    except OperationalError as error:
+        return refused(
+            503, shortages.sentence(error) or "The database does not answer.", error="DatabaseUnavailable", data=state
+        )
     background = RUNNING.background
     state["background"] = None if background is None else _shown(background.snapshot())
     poller = RUNNING.poller

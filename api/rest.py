@@ -4,12 +4,13 @@ import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from api import commands, executions, exports, health
 from api.envelope import of_error, refused
+from core import shortages
 from core.errors import DatabaseUnavailable, WhetstoneError
 
 log = structlog.get_logger()
@@ -25,6 +26,8 @@ def application() -> FastAPI:
     api.add_exception_handler(WhetstoneError, _known)
     api.add_exception_handler(OperationalError, _database)
     api.add_exception_handler(psycopg.OperationalError, _database)  # streams go past SQLAlchemy
+    api.add_exception_handler(DataError, _refused_value)
+    api.add_exception_handler(psycopg.DataError, _refused_value)
     api.add_exception_handler(RequestValidationError, _parameters)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(Exception, _unexpected)
@@ -37,8 +40,13 @@ async def _known(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _database(_request: Request, error: Exception) -> JSONResponse:
-    log.error("the database did not answer", reason=str(error).splitlines()[0])
-    return of_error(DatabaseUnavailable("The database does not answer at the moment; try again shortly."))
+    log.error("the database did not answer", reason=(str(error) or type(error).__name__).splitlines()[0])
+    short = shortages.sentence(error)
+    return of_error(DatabaseUnavailable(short or "The database does not answer at the moment; try again shortly."))
+
+
+async def _refused_value(_request: Request, _error: Exception) -> JSONResponse:
+    return refused(400, "A parameter holds a value that the database cannot take; look at its numbers and its text.")
 
 
 async def _parameters(_request: Request, error: Exception) -> JSONResponse:
@@ -53,5 +61,9 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    short = shortages.sentence(error)
+    if short is not None:
+        log.error("a shortage", path=request.url.path, reason=short)
+        return of_error(DatabaseUnavailable(short))
     log.error("unexpected error", path=request.url.path, exc_info=error)
     return refused(500, "Something went wrong here; the log of the server says what.", error="InternalError")

@@ -5,6 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
+from core import logs
 from core.cli import app, failed
 
 
@@ -28,6 +29,7 @@ def registered() -> typer.Typer:
 
 def main() -> None:
     """Run one command. A wrong option is one line too, where typer would draw a box around it."""
+    logs.configure()
     as_json = "--json" in sys.argv
     try:
         code = registered()(standalone_mode=False)

@@ -11,7 +11,7 @@ import psycopg
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from core import workspaces
+from core import shortages, workspaces
 from core.database import Database
 from core.datasets import snapshots
 from core.errors import Conflict, WhetstoneError
@@ -88,7 +88,7 @@ class Background:
                 faults = 0
             except (SQLAlchemyError, psycopg.Error, WhetstoneError) as error:
                 # The database is away, restarting or full; connections are found again and a build can be begun anew.
-                self._fault(_first_line(error))
+                self._fault(shortages.sentence(error) or _first_line(error))
                 faults += 1
             self._wake.wait(min(self._pause_s * 2**faults, LONGEST_PAUSE_S))
             self._wake.clear()

@@ -16,7 +16,7 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from core import carriers
+from core import carriers, shortages
 from core.embedded import EmbeddedPostgres
 from core.errors import DatabaseUnavailable, TookTooLong
 from core.settings import Settings
@@ -157,7 +157,7 @@ class Database:
                     continue
                 # `from None`: the arguments of the failed call, password included, stand in its traceback.
                 raise DatabaseUnavailable(
-                    f"The database {self.where} cannot be reached: {self._reason(error)}."
+                    shortages.sentence(error) or f"The database {self.where} cannot be reached: {self._reason(error)}."
                 ) from None
             try:
                 self._prepare(connection)

@@ -23,7 +23,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from core import carriers
+from core import carriers, shortages
 from core.errors import DatabaseUnavailable
 from core.file_lock import locked
 
@@ -74,6 +74,15 @@ class EmbeddedPostgres:
 
     def start(self) -> str:
         """Start the server unless it runs already, wait until it answers, and return the URL of the database."""
+        try:
+            return self._started()
+        except OSError as error:
+            sentence = shortages.sentence(error, folder=self.home)
+            if sentence is None:
+                raise
+            raise DatabaseUnavailable(sentence) from error
+
+    def _started(self) -> str:
         self._prepare_home()
         deadline = time.monotonic() + _START_TIMEOUT_S
         with self._lock():
@@ -294,10 +303,13 @@ class EmbeddedPostgres:
                 file.write("\ninclude_if_exists = 'whetstone.conf'\n")
             password.replace(self.home / "password")
             folder.rename(self._data)
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, OSError) as error:
             shutil.rmtree(folder, ignore_errors=True)
             password.unlink(missing_ok=True)
-            raise
+            short = shortages.kind(error) or shortages.kind_in_words(str(error))
+            if short is None:
+                raise
+            raise DatabaseUnavailable(shortages.say(short, self.home)) from error
 
     def _locale_arguments(self) -> list[str]:
         """Code-point order and Unicode case, the same on every system and in every later version."""
@@ -324,8 +336,13 @@ class EmbeddedPostgres:
                 if "shared memory block" in reason and time.monotonic() < give_up:
                     time.sleep(0.2)
                     continue
+                short = shortages.kind(error) or shortages.kind_in_words(
+                    f"{reason} {error} {self._said_since(log_end)}"
+                )
                 raise DatabaseUnavailable(
-                    f"The database in {self.home} could not be started: {reason or error} (log: {self._log_file})."
+                    shortages.say(short, self.home)
+                    if short
+                    else f"The database in {self.home} could not be started: {reason or error} (log: {self._log_file})."
                 ) from error
             return
 
@@ -336,6 +353,13 @@ class EmbeddedPostgres:
             fatal = [line for line in log if "FATAL" in line or "PANIC" in line]
             if fatal:
                 return fatal[-1].split("FATAL:")[-1].split("PANIC:")[-1].strip()
+        return ""
+
+    def _said_since(self, start: int) -> str:
+        """The end of what the server logged after byte `start`; on a full disk that may be nothing."""
+        with suppress(OSError), self._log_file.open("rb") as log:
+            log.seek(start)
+            return log.read(1 << 16).decode(errors="replace")
         return ""
 
     def _write_configuration(self) -> None:

@@ -10,6 +10,7 @@ from core.database import Database
 from core.datasets import snapshots
 from core.datasets.versions import DatasetVersion
 from core.errors import WhetstoneError
+from core.running import RUNNING
 from ui import cached, messages, modals, session
 from ui.formatting import count, plain
 from ui.messages import attempt
@@ -51,7 +52,10 @@ def _look_again(db: Database, seen: tuple[tuple[object, ...], ...]) -> None:
 
 
 def draw(db: Database, version: DatasetVersion) -> None:
-    """The bar of one version, and Stop. Drawn live while it is open."""
+    """The bar of one version, and Stop. Drawn live while it is open; one whose builder is gone says so."""
+    if version.status == "building" and version.id in snapshots.interrupted(db):
+        _gone(db, version)
+        return
     with st.container(border=True, key=f"build_{version.id}"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**Building {plain(version.label)}**", width="content")
@@ -63,6 +67,24 @@ def draw(db: Database, version: DatasetVersion) -> None:
             )
         _live(db, version.id)
         st.caption("You may close the browser: building goes on, and you find the version here.")
+
+
+def _gone(db: Database, version: DatasetVersion) -> None:
+    """Its process was killed. A running app takes it up by itself; where none can, a person does."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"build_{version.id}"):
+        st.markdown(f"**{plain(version.label)} was interrupted: its process is gone.**", width="stretch")
+        st.button(
+            "Finish",
+            key=f"build_finish_{version.id}",
+            icon=":material/play_arrow:",
+            on_click=lambda: _finish(db, version),
+        )
+        st.button(
+            "Remove",
+            key=f"build_remove_{version.id}",
+            icon=":material/delete:",
+            on_click=lambda: _stop(db, version),
+        )
 
 
 @st.fragment(run_every=EVERY_S)
@@ -82,6 +104,20 @@ def _share(db: Database, version: DatasetVersion) -> tuple[float, str]:
     return begins + (
         ends - begins
     ) * version.done_count / whole, f"{words}: {count(version.done_count, 'record')} done…"
+
+
+def _finish(db: Database, version: DatasetVersion) -> None:
+    """Here and now, if this process does not build in the background."""
+
+    def act() -> None:
+        if RUNNING.background is not None:
+            RUNNING.background.wake()
+            messages.done(f"{version.label} is being finished.")
+            return
+        now = snapshots.build(db, version.id, wait=False)
+        messages.done(f"{now.label} is {now.status}.")
+
+    attempt(act)
 
 
 def _stop(db: Database, version: DatasetVersion) -> None:

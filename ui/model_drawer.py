@@ -9,6 +9,8 @@ from collections.abc import Callable
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
+from core import shortages
+from core.bounds import id_in
 from core.database import Database
 from core.errors import UnknownModel, WhetstoneError
 from core.tuning import callable_models, models, serving
@@ -76,8 +78,9 @@ def _draw() -> None:
         _watch(asked, seen)
     except WhetstoneError as error:
         st.error(plain(str(error)), icon=":material/error:")
-    except OperationalError:
-        st.error("The database does not answer at the moment; this looks again by itself.")
+    except OperationalError as error:
+        told = shortages.sentence(error)
+        st.error(plain(told or "The database does not answer at the moment; this looks again by itself."))
         _watch(asked, None)
 
 
@@ -96,9 +99,10 @@ def _watch(asked: str, seen: str | None) -> None:
 
 def _read(db: Database, asked: str) -> Model:
     """Whatever stands in an address may be anything."""
-    if not asked.isascii() or not asked.isdecimal() or len(asked) > 18:
+    number = id_in(asked)
+    if number is None:
         raise UnknownModel("The link names no model; look for it in the list of the workspace.")
-    return models.get(db, int(asked))
+    return models.get(db, number)
 
 
 def _head(db: Database, model: Model) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
+from core import shortages
 from core.database import Database
 from core.errors import UnknownExecution, WhetstoneError
 from core.orchestrator import executions
@@ -108,8 +109,9 @@ def _draw() -> None:
         _watch(execution_id, seen)
     except WhetstoneError as error:
         st.error(plain(str(error)), icon=":material/error:")
-    except OperationalError:
-        st.error("The database does not answer at the moment; this looks again by itself.")
+    except OperationalError as error:
+        told = shortages.sentence(error)
+        st.error(plain(told or "The database does not answer at the moment; this looks again by itself."))
         _watch(execution_id, None)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
+from core import shortages
 from core.commands import store
 from core.commands.choices import ABLE
 from core.commands.filters import CommandFilter
@@ -86,8 +87,9 @@ def _live() -> None:
     except WhetstoneError as error:
         st.error(plain(str(error)))
         queue_drawer_views.events_of(db, st.session_state[_OPEN])
-    except OperationalError:
-        st.error("The database does not answer at the moment; this looks again by itself.")
+    except OperationalError as error:
+        told = shortages.sentence(error)
+        st.error(plain(told or "The database does not answer at the moment; this looks again by itself."))
 
 
 def _way(command_id: int) -> None:

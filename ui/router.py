@@ -1,8 +1,9 @@
 """The script: opens the core, draws the frame, runs one page."""
 
 import streamlit as st
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 
+from core import shortages
 from core.errors import DatabaseUnavailable, MigrationRefused, WhetstoneError
 from core.running import RUNNING
 from ui import cached, frame, messages, modals, orchestrator_reads, queue_reads, session, tuning_reads
@@ -79,8 +80,11 @@ def run() -> None:
         modals.draw()
     except (DatabaseUnavailable, MigrationRefused) as error:
         trouble(str(error))
-    except OperationalError:
-        trouble("The database stopped answering; try again in a moment.")
+    except (OperationalError, InternalError, OSError, MemoryError) as error:
+        told = shortages.sentence(error)
+        if told is None and not isinstance(error, OperationalError):
+            raise
+        trouble(told or "The database stopped answering; try again in a moment.")
     except WhetstoneError as error:
         st.error(plain(str(error)), icon=":material/error:")
 

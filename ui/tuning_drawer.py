@@ -9,6 +9,8 @@ from collections.abc import Callable
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
+from core import shortages
+from core.bounds import id_in
 from core.database import Database
 from core.errors import UnknownJob, WhetstoneError
 from core.tuning import jobs
@@ -70,8 +72,9 @@ def _draw() -> None:
             _watch(asked, seen)
     except WhetstoneError as error:
         st.error(plain(str(error)), icon=":material/error:")
-    except OperationalError:
-        st.error("The database does not answer at the moment; this looks again by itself.")
+    except OperationalError as error:
+        told = shortages.sentence(error)
+        st.error(plain(told or "The database does not answer at the moment; this looks again by itself."))
         _watch(asked, None)
 
 
@@ -95,9 +98,10 @@ def signature(job: Job) -> object:
 
 def _read(db: Database, asked: str) -> Job:
     """Whatever stands in an address may be anything."""
-    if not asked.isascii() or not asked.isdecimal() or len(asked) > 18:
+    number = id_in(asked)
+    if number is None:
         raise UnknownJob("The link names no job; look for it in the list of the workspace.")
-    return jobs.get(db, int(asked))
+    return jobs.get(db, number)
 
 
 def _way(asked: str) -> None:

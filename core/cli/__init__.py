@@ -10,6 +10,7 @@ import psycopg
 import typer
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from core import shortages
 from core.database import Database, open_database
 from core.embedded import EmbeddedPostgres
 from core.errors import WhetstoneError
@@ -81,10 +82,19 @@ def command(
                 function(*args, **kwargs)
             except WhetstoneError as error:
                 raise failed(str(error), type(error).__name__, as_json=as_json) from None
-            except (OperationalError, psycopg.OperationalError):
-                sentence = "The database stopped answering; what was not finished was rolled back. Try again."
+            except (OperationalError, psycopg.OperationalError) as error:
+                stopped = "The database stopped answering; what was not finished was rolled back. Try again."
+                sentence = shortages.sentence(error) or stopped
                 raise failed(sentence, "DatabaseUnavailable", as_json=as_json) from None
+            except (OSError, MemoryError) as error:
+                short = shortages.sentence(error)
+                if short is None:
+                    raise
+                raise failed(short, "OutOfResources", as_json=as_json) from None
             except (SQLAlchemyError, psycopg.Error) as error:
+                short = shortages.sentence(error)
+                if short is not None:
+                    raise failed(short, "DatabaseUnavailable", as_json=as_json) from None
                 reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
                 sentence = f"The database refused this, and nothing was changed: {reason}."
                 raise failed(sentence, "DatabaseRefused", as_json=as_json) from None

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from core.cli import AsJson, Workspace, app, command, database, printable, show
+from core.database import Database
 from core.datasets import recipes, snapshots, splits
 from core.datasets.exporting import PARTS, Part, export
 from core.datasets.recipes import TARGETS, Target
@@ -57,6 +58,9 @@ def create(
             actor=settings().actor,
             progress=None if as_json else _tell,
         )
+        left = [] if as_json else _interrupted(db)
+    for sentence in left:
+        typer.echo(sentence, err=True)
     show(_facts(version), as_json=as_json, text=_in_words(version))
 
 
@@ -69,8 +73,35 @@ def list_versions(
     """All versions, the newest first."""
     with closing(database(workspace)) as db:
         found = snapshots.versions(db, archived=archived)
-    lines = [_in_words(version) for version in found] or ["There is no dataset yet."]
-    show([_facts(version) for version in found], as_json=as_json, text="\n".join(lines))
+        gone = set(snapshots.interrupted(db))
+    lines = [_in_words(version, gone=version.id in gone) for version in found] or ["There is no dataset yet."]
+    show(
+        [_facts(version) | {"interrupted": version.id in gone} for version in found],
+        as_json=as_json,
+        text="\n".join(lines),
+    )
+
+
+@command("finish", group=group)
+def finish(label: Label, workspace: Workspace = "public", as_json: AsJson = False) -> None:
+    """Freeze a version that was asked for and not finished, because its process was killed or never came to it."""
+    with closing(database(workspace)) as db:
+        version = snapshots.get(db, label)
+        if version.is_open:
+            version = snapshots.build(db, version.id, None if as_json else _tell)
+        if version.status != "frozen":
+            raise DatasetRefused(f"{version.label} was not frozen: {version.error or version.status}")
+    show(_facts(version), as_json=as_json, text=_in_words(version))
+
+
+@command("remove", group=group)
+def remove(label: Label, workspace: Workspace = "public", as_json: AsJson = False) -> None:
+    """Give up a version that is not frozen; its number is free again, and that it was asked for stays in the log."""
+    with closing(database(workspace)) as db:
+        version = snapshots.cancel(
+            db, snapshots.get(db, label).id, actor=settings().actor, reason="removed on the command line"
+        )
+    show(_facts(version), as_json=as_json, text=f"{version.label} is given up; nothing of it was frozen.")
 
 
 @command("export", group=group)
@@ -202,7 +233,19 @@ def _facts(version: DatasetVersion) -> dict[str, Any]:
     }
 
 
-def _in_words(version: DatasetVersion) -> str:
+def _interrupted(db: Database) -> list[str]:
+    """What to do about each version whose process was killed."""
+    return [_in_words(snapshots.get(db, dataset_id), gone=True) for dataset_id in snapshots.interrupted(db)]
+
+
+def _in_words(version: DatasetVersion, *, gone: bool = False) -> str:
+    if gone:
+        return (
+            f"{version.label}  interrupted: its process is gone; finish it with `dataset finish {version.label}` "
+            f"or give it up with `dataset remove {version.label}`"
+        )
+    if version.status == "queued":
+        return f"{version.label}  waiting for the app; or freeze it now with `dataset finish {version.label}`"
     if version.status != "frozen":
         return f"{version.label}  {version.status}  {version.error or ''}".rstrip()
     counts = (version.manifest or {})["counts"]

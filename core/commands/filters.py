@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from sqlalchemy import ColumnElement, and_, any_, bindparam, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from core.bounds import Id
 from core.commands.models import Status
 from core.errors import InvalidFilter
 from core.tables import commands
@@ -27,7 +28,7 @@ def _sorted_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 Statuses = Annotated[tuple[Status, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
-Ids = Annotated[tuple[int, ...], AfterValidator(_sorted_once)]
+Ids = Annotated[tuple[Id, ...], AfterValidator(_sorted_once)]
 
 
 class CommandFilter(BaseModel):
@@ -47,8 +48,10 @@ class CommandFilter(BaseModel):
     @field_validator("agents", "run")
     @classmethod
     def _without_nul(cls, value: Any) -> Any:
-        if any("\0" in word for word in ([value] if isinstance(value, str) else value or ())):
-            raise ValueError("text cannot hold a NUL character")
+        for word in [value] if isinstance(value, str) else value or ():
+            if "\0" in word:
+                raise ValueError("text cannot hold a NUL character")
+            word.encode()  # half of a surrogate pair is a UnicodeEncodeError, which is a ValueError
         return value
 
     def canonical(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, case, cast, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Text
 
+from core.bounds import id_in
 from core.commands.filters import CommandFilter, where
 from core.commands.models import Attempt, Command, CommandRow, Event, FinishedStep, NewCommand, Page, Status
 from core.database import Database
@@ -175,9 +176,10 @@ def _parsed(after: str | None, sort: Sort) -> tuple[Status, int] | None:
         return None
     command_id, _, status = after.partition("@")
     known: Status | None = next((each for each in STATUS_ORDER if each == status), None)
-    if not command_id.isdecimal() or int(command_id) >= 2**63 or (sort == "status" and known is None):
+    number = id_in(command_id)
+    if number is None or (sort == "status" and known is None):
         raise InvalidFilter(f"{after!r} is not the mark of a page; start again at the first page.")
-    return known or STATUS_ORDER[0], int(command_id)
+    return known or STATUS_ORDER[0], number
 
 
 def _by_id(chosen: CommandFilter, sort: Sort, seen: int | None, limit: int) -> Select[*tuple[Any, ...]]:

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from core import audit
 from core.database import Database
@@ -24,8 +24,8 @@ from core.examples.filters import Filter
 from core.tables import datasets
 
 __all__ = [
-    "Progress", "archive", "build", "cancel", "create", "describe", "fail", "get", "pending", "request", "unarchive",
-    "versions",
+    "Progress", "archive", "build", "cancel", "create", "describe", "fail", "get", "interrupted", "pending", "request",
+    "unarchive", "versions",
 ]  # fmt: skip
 
 _NAME_LENGTH = 100
@@ -146,6 +146,28 @@ def pending(db: Database) -> list[int]:
         return list(connection.scalars(query))
 
 
+def interrupted(db: Database) -> list[int]:
+    """The ids of the versions that are said to be built while nobody builds them: the process was killed.
+
+    Whoever builds holds the version's lock until the moment it is frozen, so one without a lock has no builder.
+    """
+    query = text(
+        """SELECT d.id
+           FROM (
+               SELECT id, hashtextextended(:prefix || id, 0) AS key FROM training_datasets WHERE status = 'building'
+           ) AS d
+           WHERE NOT EXISTS (
+               SELECT FROM pg_locks AS l
+               WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+                   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                   AND (l.classid::bigint << 32 | l.objid::bigint) = d.key
+           )
+           ORDER BY d.id"""
+    )
+    with db.connect() as connection:
+        return list(connection.scalars(query, {"prefix": _key_words(db, "dataset ")}))
+
+
 def cancel(db: Database, dataset_id: int, *, actor: str, reason: str) -> DatasetVersion:
     """Stop a version that is not frozen yet; its builder notices and takes everything back. Raises `Conflict`."""
     version = _close(db, dataset_id, "cancelled", actor=actor, reason=reason)
@@ -264,7 +286,11 @@ def _lock(connection: Connection, db: Database, dataset_id: int, *, wait: bool) 
 
 def _key(db: Database, what: str) -> object:
     """A key for an advisory lock; they are shared by all schemas of a database, so the schema is part of it."""
-    return func.hashtextextended(f"whetstone {db.schema} {what}", 0)
+    return func.hashtextextended(_key_words(db, what), 0)
+
+
+def _key_words(db: Database, what: str) -> str:
+    return f"whetstone {db.schema} {what}"
 
 
 def _close(

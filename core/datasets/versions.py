@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select
 
+from core.bounds import LARGEST_INTEGER, id_in
 from core.database import Database
 from core.datasets import recipes
 from core.datasets.candidates import Choice
@@ -112,11 +113,15 @@ def _by_label(connection: Connection, label: str) -> DatasetVersion:
         name = label
     elif not number.isdecimal():
         raise UnknownDataset(f"{label!r} names no version; write NAME@NUMBER, as in support-plans@2.")
+    wanted = id_in(number) if at else 0
+    if "\0" in label or wanted is None or wanted > LARGEST_INTEGER:
+        told = label.replace("\0", "")[:100]
+        raise UnknownDataset(f"There is no dataset {told!r}; {_known(connection, name.replace(chr(0), ''))}.")
     query = select(datasets).where(datasets.c.name == name)
     if at:
-        query = query.where(datasets.c.version == int(number))
+        query = query.where(datasets.c.version == wanted)
     newest = query.order_by((datasets.c.status == "frozen").desc(), datasets.c.version.desc()).limit(1)
-    row = connection.execute(newest).one_or_none() if not at or int(number) < 2**31 else None
+    row = connection.execute(newest).one_or_none()
     if row is None:
         raise UnknownDataset(f"There is no dataset {label!r}; {_known(connection, name)}.")
     return _version(row)

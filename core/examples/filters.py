@@ -20,6 +20,7 @@ from pydantic import (
 from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, cast, func, not_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from core.bounds import Id
 from core.errors import InvalidFilter
 from core.examples.tags import Tag
 from core.tables import example_words as words
@@ -58,7 +59,7 @@ Line = Annotated[str, AfterValidator(_storable)]
 Words = Annotated[tuple[Line, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
 Tags = Annotated[tuple[Tag, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
 #: Ids are PostgreSQL's bigint; what no id can be is told and not asked for.
-Ids = Annotated[tuple[Annotated[int, Field(ge=-(2**63), lt=2**63)], ...], AfterValidator(_sorted_once)]
+Ids = Annotated[tuple[Id, ...], AfterValidator(_sorted_once)]
 
 
 class Filter(BaseModel):

@@ -151,7 +151,9 @@ def of_row(row: Row[*tuple[Any, ...]]) -> Execution:
 def read(connection: Connection, execution_id: str, *, lock: bool = False) -> Execution:
     """The execution, locked until the end of the transaction if asked for. Raises `UnknownExecution`."""
     query = select(*columns()).where(executions.c.execution_id == execution_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    # No text in a database holds a NUL, so no execution is called that.
+    known = "\0" not in execution_id
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none() if known else None
     if row is None:
         raise UnknownExecution(f"There is no execution {execution_id!r}; look for it in the list of the workspace.")
     return of_row(row)

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast, get_args
 
 from sqlalchemy import Connection, Row, Select, exists, select, text
 
+from core.bounds import id_in
 from core.database import Database
 from core.errors import ModelRefused, UnknownModel
 from core.tables import deployments, models
@@ -111,7 +112,8 @@ def find(connection: Connection, which: int | str, *, lock: bool = False) -> Mod
     if isinstance(which, str):
         which = which.replace("\0", "").strip()
         known = connection.execute(select(models.c.id).where(models.c.name == which)).scalar_one_or_none()
-        which = int(which) if known is None and which.isdecimal() else which if known is None else known
+        number = id_in(which)
+        which = known if known is not None else which if number is None else number
     if isinstance(which, str) or not 0 < which < 2**63:
         raise _unknown(connection, which)
     if lock:

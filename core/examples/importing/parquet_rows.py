@@ -11,7 +11,8 @@ from core.errors import ImportRefused
 from core.examples.importing.models import RowError
 from core.examples.importing.sources import Source
 
-_BATCH = 500
+#: A field of 1 MiB that is repeated takes next to nothing in the file and its whole size here: few rows at once.
+_BATCH = 100
 #: Everything pyarrow raises for a broken file; some of it is Python's own.
 _BROKEN = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError, NotImplementedError)
 

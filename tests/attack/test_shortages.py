@@ -1,0 +1,93 @@
+"""What runs out has a sentence of its own, wherever it is met."""
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.exc import InternalError, OperationalError
+
+from core import shortages
+from core.embedded import EmbeddedPostgres
+from core.errors import DatabaseUnavailable
+
+FOLDER = Path("/var/lib/whetstone")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "is full"),
+        (errno.EDQUOT, "is full"),
+        (errno.EROFS, "can only be read"),
+        (errno.EMFILE, "as many files open"),
+        (errno.ENFILE, "as many files open"),
+        (errno.ENOMEM, "not enough memory"),
+        (errno.EIO, "could not be read or written"),
+    ],
+)
+def test_each_errno_has_its_sentence(number: int, words: str) -> None:
+    said = shortages.sentence(OSError(number, os.strerror(number)), folder=FOLDER)
+    assert said is not None
+    assert words in said
+    assert "again" in said or "keep a copy" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        (psycopg.errors.DiskFull("could not extend file"), "disk"),
+        (psycopg.errors.OutOfMemory("out of memory"), "memory"),
+        (psycopg.errors.TooManyConnections("sorry"), "connections"),
+        (psycopg.errors.ReadOnlySqlTransaction("cannot execute INSERT"), "read_only"),
+        (psycopg.errors.IoError("could not write: No space left on device"), "disk"),
+        (psycopg.errors.IoError("could not fsync: Input/output error"), "disk_fault"),
+        (psycopg.OperationalError("connection failed: FATAL:  sorry, too many clients already"), "connections"),
+        (psycopg.OperationalError("FATAL:  could not write init file: No space left on device"), "disk"),
+        (MemoryError(), "memory"),
+        (psycopg.OperationalError("server closed the connection unexpectedly"), None),
+        (psycopg.errors.UniqueViolation("no space left on device"), None),
+        (FileNotFoundError(errno.ENOENT, "no"), None),
+    ],
+)
+def test_what_ran_out_is_told_by_code_and_by_words(error: BaseException, found: str | None) -> None:
+    assert shortages.kind(error) == found
+
+
+def test_what_sqlalchemy_wraps_is_found_too() -> None:
+    assert shortages.kind(OperationalError("INSERT", {}, psycopg.errors.DiskFull("x"))) == "disk"
+    assert shortages.kind(InternalError("INSERT", {}, psycopg.errors.ReadOnlySqlTransaction("x"))) == "read_only"
+
+
+def test_a_full_disk_is_said_with_place_and_numbers(tmp_path: Path) -> None:
+    said = shortages.say("disk", tmp_path / "not" / "yet")
+    assert f"The disk that holds {tmp_path / 'not' / 'yet'} is full (" in said
+    assert "256 MB are needed" in said
+
+
+@pytest.fixture
+def small_disk(public_folder: Path) -> Iterator[Path]:
+    folder = public_folder / "small"
+    folder.mkdir(exist_ok=True)
+    if sys.platform != "linux" or os.geteuid():
+        pytest.skip("only root may mount a small file system")
+    mounted = subprocess.run(
+        ["/bin/mount", "-t", "tmpfs", "-o", "size=12m,mode=0755", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["/bin/umount", "-l", folder], check=True)
+
+
+def test_a_first_start_on_a_full_disk_says_so(small_disk: Path) -> None:
+    with pytest.raises(DatabaseUnavailable, match=r"The disk that holds .*small.* is full .* MB free.*256 MB") as said:
+        EmbeddedPostgres(small_disk).start()
+    assert "rolled back" in str(said.value)
+    assert not list(small_disk.glob(".new-*"))
