@@ -52,8 +52,8 @@ class Execution:
     success: bool | None
     #: A score by hand: score, success, actor, reason, at, and what it replaced.
     override: dict[str, Any] | None
-    #: `text` (the whole as one text), `steps` (the result of each), `missing` (what could not be
-    #: said, in sentences), `notes` (what to know about a step's text).
+    #: `text` (what was delivered), `beside` (checks, fields, findings), `steps` (the result of each),
+    #: `missing` (what could not be said, in sentences), `notes` (what to know about a step's text).
     result: dict[str, Any] | None
     error: str | None
     created_by: str

@@ -66,3 +66,15 @@ def test_a_judgement_is_needed_or_given(database: Database, judgement: str) -> N
         connection.execute(
             update(examples).where(examples.c.execution_id == done.execution_id).values(judgement=judgement)
         )
+
+
+def test_checks_and_fields_stand_beside_the_result_and_are_not_learned(database: Database) -> None:
+    done = carried_out(database, "Write a blog post about solar roof tiles.")
+    assert done.result
+    titles = [each["title"] for each in done.result["beside"]]
+    assert "Compliance, claims" in titles
+    assert "Content, seo fields" in titles
+    learned = example_of(database, done.execution_id).execution_result or ""
+    assert learned == done.result["text"]
+    assert "Checked step" not in learned
+    assert "Slug:" not in learned
