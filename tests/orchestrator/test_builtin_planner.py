@@ -119,7 +119,7 @@ def test_words_decide_and_past_work_only_where_they_do_not() -> None:
     assert intents.detect("Write a thread about shelves", past).intent == "social_post"
     assert intents.detect("Something on shelves", past).intent == "email_campaign"
     assert intents.detect("Something on shelves", SimilarWork(0, "")) == intents.Detected(
-        intents.DEFAULT, "no rule fits the words, so it is taken as a text to write"
+        intents.DEFAULT, "no rule fits the words", is_known=False
     )
 
 

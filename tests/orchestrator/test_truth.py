@@ -78,3 +78,37 @@ def test_checks_and_fields_stand_beside_the_result_and_are_not_learned(database:
     assert learned == done.result["text"]
     assert "Checked step" not in learned
     assert "Slug:" not in learned
+
+
+def test_a_request_that_is_not_understood_is_told_so_and_nothing_of_it_is_done(database: Database) -> None:
+    planned = submitted(database, "asdf qwer zxcv")
+    assert (planned.status, planned.plan, planned.result) == ("failed", None, None)
+    assert "not understood" in (planned.error or "")
+    assert "content generation, social post, email campaign" in (planned.error or "")
+    assert executions.example_id(database, planned.execution_id) is None
+    again = submitted(database, "asdf qwer zxcv", intent="social_post")
+    assert again.status == "pending_approval", "a person has said what kind of work it is"
+
+
+def test_text_of_work_that_nobody_approved_is_not_taken_over(database: Database) -> None:
+    carried_out(database, "asdf qwer zxcv", intent="content_generation")
+    done = carried_out(database, "Write a blog post about solar roof tiles.")
+    assert done.result
+    assert "asdf" not in done.result["text"]
+    assert any("on this topic" in sentence for sentence in done.result["missing"])
+
+
+def test_a_network_that_is_named_is_kept_to_where_nothing_was_published_yet(company: Database) -> None:
+    planned = submitted(company, "Write a short post for Mastodon about our opening hours.")
+    assert planned.plan
+    (step,) = [step for step in planned.plan.steps if step.action == "social_variants"]
+    assert step.payload["platforms"] == ["Mastodon"]
+
+
+def test_a_limit_of_words_is_kept_to_or_the_plan_says_that_it_is_not(database: Database) -> None:
+    article = submitted(database, "Write an article about drills in no more than 200 words.").plan
+    assert article
+    assert next(step for step in article.steps if step.action == "draft").payload["words"] == 200
+    post = submitted(database, "Write a short post for Mastodon about drills, at most 50 words.").plan
+    assert post
+    assert "50 words cannot be set" in next(step for step in post.steps if step.id == "posts").reason
