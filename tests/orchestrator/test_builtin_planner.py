@@ -127,7 +127,7 @@ def test_words_decide_and_past_work_only_where_they_do_not() -> None:
 def test_any_request_can_be_planned(words: str) -> None:
     words = words.encode("utf-8", "ignore").decode()
     if words.strip():
-        plan = planned(words, NOTHING)
+        plan = planned(f"Write an article about {words}", NOTHING)
         assert parse(to_json(plan), SHAPE) == plan
 
 
