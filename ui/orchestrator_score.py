@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.database import Database
 from core.orchestrator.records import Execution
+from core.orchestrator.scoring import JUDGE
 from ui import orchestrator_acts
 from ui import orchestrator_words as words
 from ui.formatting import plain, score
@@ -20,19 +21,21 @@ def draw(db: Database, execution: Execution) -> None:
         st.text("It is scored when it has ended.")
         return
     parts = execution.score_parts or []
+    _scored(execution)
     if parts:
         _rubric(execution, parts)
     else:
-        st.text("It was not scored by the rubric: nothing of it was carried out to its end.")
+        st.text("It has no form: nothing of it was carried out to its end.")
     if execution.override:
         _overruled(execution.override)
     _override(db, execution)
 
 
 def _rubric(execution: Execution, parts: list[dict[str, Any]]) -> None:
-    computed = round(sum((part["score"] or 0.0) * part["weight"] for part in parts), 3)  # as the score itself is
-    terms = " + ".join(f"{score(part['score'])} × {part['weight']:.0%}" for part in parts if part["score"] is not None)
-    st.text(f"By the rubric: {score(computed)} = {terms}" if terms else "No part of the rubric could be judged.")
+    counted = [part for part in parts if part["score"] is not None and part["name"] != JUDGE]
+    terms = " + ".join(f"{score(part['score'])} × {part['weight']:.0%}" for part in counted)
+    st.text(f"Form: {score(execution.form)} = {terms}" if terms else "No part of the form applies.")
+    st.caption("Form is how a text is made, by rules. It is never the score: nonsense can be of good form.")
     if execution.status == "failed":
         st.text("A failed execution is no success, whatever its score.")
     for part in parts:
@@ -40,12 +43,19 @@ def _rubric(execution: Execution, parts: list[dict[str, Any]]) -> None:
             _part(part)
 
 
+def _scored(execution: Execution) -> None:
+    if execution.score is None and execution.success is None:
+        st.text("Score: not known. Nobody has judged it yet, so no model learns from it.")
+    elif execution.scored_by:
+        st.text(f"Score: {score(execution.score)}, {words.SUCCESS[execution.success]}, by {execution.scored_by}")
+
+
 def _part(part: Mapping[str, Any]) -> None:
     name, value = str(part["name"]).capitalize(), part["score"]
     if value is None:
-        st.text(f"{name}: left out, its weight went to the others")
+        st.text(f"{name}: none" if part["name"] == JUDGE else f"{name}: left out, its weight went to the others")
     else:
-        said = f"{score(value)} × weight {part['weight']:.0%}"
+        said = score(value) if part["name"] == JUDGE else f"{score(value)} × weight {part['weight']:.0%}"
         st.progress(float(value), text=f"**{plain(name)}** {plain(said)}")
     st.text(str(part["reason"]))
     st.caption(plain(f"Formula: {part['formula']}"))

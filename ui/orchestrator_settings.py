@@ -8,6 +8,7 @@ from core import audit
 from core.database import Database
 from core.llm import Model, prices
 from core.orchestrator import executions, preferences
+from core.orchestrator.judge import RUBRIC
 from core.orchestrator.preferences import Preferences
 from core.settings import settings
 from core.tuning import deployments
@@ -184,14 +185,14 @@ def _judging(db: Database, chosen: Preferences) -> None:
             0.0, 1.0, chosen.success_threshold, 0.05,
             key=f"orch_threshold_{chosen.success_threshold}",
         )  # fmt: skip
-        weight = st.slider(
-            "Share of a model's judgement in the score",
-            0.0, 1.0, chosen.judge_weight, 0.05,
-            key=f"orch_weight_{chosen.judge_weight}",
-            help="0: no model is asked. The other parts of the score share the rest.",
-        )  # fmt: skip
-        if chosen.planner_model is None:
-            st.caption("The judge is the model that plans: without one this share is not used.")
+        judging = st.toggle(
+            "A model scores what was carried out",
+            chosen.judges,
+            key=f"orch_judges_{chosen.judges}",
+            help="The model that plans is asked once an execution; its cost is shown with the score.",
+        )
+        st.caption("Without a model nothing is scored by itself: score and outcome wait for a person.")
+        st.text(f"It judges by this rubric:\n{RUBRIC}")
         words = st.text_area(
             "Words that nothing may hold, one a line",
             "\n".join(chosen.banned_words),
@@ -199,15 +200,15 @@ def _judging(db: Database, chosen: Preferences) -> None:
             height=120,
         )
         if st.form_submit_button("Save", key="orch_judging_save", icon=":material/save:"):
-            messages.attempt(lambda: _save(db, threshold, weight, words.splitlines()))
+            messages.attempt(lambda: _save(db, threshold, judging, words.splitlines()))
             st.rerun()
 
 
-def _save(db: Database, threshold: float, weight: float, words: list[str]) -> None:
+def _save(db: Database, threshold: float, judging: bool, words: list[str]) -> None:
     who: dict[Literal["actor", "reason"], str] = {"actor": session.actor(), "reason": REASON}
     changed = [
         executions.set_success_threshold(db, threshold, **who),
-        executions.set_judge_weight(db, weight, **who),
+        executions.set_judging(db, judging, **who),
         preferences.set_banned_words(db, words, **who),
     ]
     messages.done("Saved. It holds for what is scored from now on." if any(changed) else "Nothing was changed.")

@@ -93,7 +93,11 @@ def _told(execution: Execution) -> str:
     lines += _steps(execution.plan) if execution.plan else []
     lines += [f"Note: {execution.plan_note}"] if execution.plan_note else []
     if execution.score is not None:
-        lines.append(f"Score {execution.score:.2f}, {'a success' if execution.success else 'no success'}.")
+        outcome = {True: "a success", False: "no success", None: "outcome not known"}[execution.success]
+        lines.append(f"Score {execution.score:.2f} by {execution.scored_by}, {outcome}.")
+    elif execution.status == "completed":
+        lines.append("Score not known: nobody has judged it yet, so no model learns from it.")
+    lines += [f"Form {execution.form:.2f}."] if execution.form is not None else []
     lines += [f"Error: {execution.error}"] if execution.error else []
     lines += ["", (execution.result or {})["text"]] if execution.status == "completed" else []
     return "\n".join(lines)

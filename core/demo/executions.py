@@ -185,11 +185,16 @@ def _sentence_on_posts(views: list[int]) -> str:
     return f"Posts on it so far: {len(views)}, with {sum(views) / len(views):,.0f} views on average."
 
 
-def _plan(steps: Sequence[words.Step]) -> str:
-    """The template of a plan as JSON. Filling it in keeps it JSON, because no value needs escaping there."""
-    return orjson.dumps(
-        [{"agent": agent, "action": action, "payload": payload, "why": why} for agent, action, payload, why in steps]
-    ).decode()
+def _plan(intent: str, steps: Sequence[words.Step]) -> str:
+    """The template of a plan as the orchestrator writes them. Filled in it stays JSON: no value needs escaping."""
+    made = [
+        {
+            "id": f"s{number}", "agent": agent.removesuffix("_agent"), "action": action, "payload": payload,
+            "reason": why, "depends_on": [f"s{number - 1}"] if number > 1 else [],
+        }
+        for number, (agent, action, payload, why) in enumerate(steps, start=1)
+    ]  # fmt: skip
+    return orjson.dumps({"intent": intent, "steps": made}).decode()
 
 
 def _ended(opener: str) -> tuple[str, str]:
@@ -214,7 +219,8 @@ _OPENERS = [[_ended(opener) for opener in words.OPENERS[intent.name]] for intent
 _RESULTS = [words.RESULTS[intent.name] for intent in words.INTENTS]
 #: By intent and wording: without and with a review at the end.
 _PLANS = [
-    [(_plan(steps), _plan((*steps, words.REVIEW))) for steps in words.PLANS[intent.name]] for intent in words.INTENTS
+    [(_plan(intent.name, steps), _plan(intent.name, (*steps, words.REVIEW))) for steps in words.PLANS[intent.name]]
+    for intent in words.INTENTS
 ]
 _FORMATS = [
     [

@@ -5,7 +5,7 @@ Company, product and rivals are invented, and no person is named. Every text is 
 template can stand inside a JSON string and a COPY field as it is.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 COMPANY = "Brindlewick"
 PRODUCT = "Benchtide"
@@ -180,109 +180,171 @@ DETAILS = (
 BUDGET_DETAIL = DETAILS.index("There is a budget of $%(budget)s for it.")
 
 #: Steps of a plan: agent, action, payload, why.
-Step = tuple[str, str, dict[str, str], str]
+Step = tuple[str, str, dict[str, Any], str]
 
 PLANS: dict[str, tuple[tuple[Step, ...], ...]] = {
     "content_generation": (
         (
-            (MARKET, "find_similar_work", {"topic": "%(topic)s"}, "see what earlier pieces on %(topic)s achieved"),
-            (CONTENT, "outline", {"topic": "%(topic)s", "tone": "%(tone)s"}, "agree on the structure first"),
-            (CONTENT, "draft", {"audience": "%(reader)s", "words": "%(words)s"}, "the piece that was asked for"),
+            (MARKET, "what_performed", {"by": "topic", "months": 12}, "see what earlier pieces on %(topic)s achieved"),
+            (CONTENT, "outline", {"topic": "%(topic)s", "format": "article"}, "agree on the structure first"),
+            (
+                CONTENT,
+                "draft",
+                {"topic": "%(topic)s", "format": "article", "audience": "%(reader)s"},
+                "the piece that was asked for",
+            ),
         ),
         (
             (
                 CONTENT,
                 "draft",
-                {"topic": "%(topic)s", "audience": "%(reader)s"},
+                {"topic": "%(topic)s", "format": "article", "audience": "%(reader)s"},
                 "the topic is known, no research needed",
             ),
-            (CONTENT, "shorten", {"words": "%(words)s"}, "long pieces lose their readers"),
         ),
     ),
     "social_post": (
         (
-            (MARKET, "best_time", {"platform": "%(platform)s"}, "post when our followers are there"),
-            (CONTENT, "draft", {"topic": "%(topic)s", "format": "%(format)s"}, "one thought for each post"),
+            (MARKET, "what_performed", {"by": "platform", "months": 12}, "see where our readers are"),
+            (
+                CONTENT,
+                "social_variants",
+                {"topic": "%(topic)s", "platforms": ["%(platform)s"], "format": "%(format)s"},
+                "one thought for each post",
+            ),
         ),
         (
-            (CONTENT, "draft", {"topic": "%(topic)s", "platform": "%(platform)s"}, "short enough to write at once"),
-            (CONTENT, "schedule", {"platform": "%(platform)s"}, "goes out with the next free slot"),
+            (
+                CONTENT,
+                "social_variants",
+                {"topic": "%(topic)s", "platforms": ["%(platform)s"], "format": "%(format)s"},
+                "one thought for each post",
+            ),
         ),
     ),
     "email_campaign": (
         (
-            (MARKET, "segment", {"audience": "%(reader)s"}, "only readers for whom this matters"),
-            (CONTENT, "draft", {"topic": "%(topic)s", "tone": "%(tone)s"}, "subject, text and one link"),
-            (CONTENT, "schedule", {"platform": "newsletter"}, "together with the next issue"),
+            (MARKET, "what_performed", {"by": "topic", "months": 12}, "see what earlier pieces on %(topic)s achieved"),
+            (
+                CONTENT,
+                "draft",
+                {"topic": "%(topic)s", "format": "email", "audience": "%(reader)s"},
+                "subject, text and one link",
+            ),
         ),
         (
-            (CONTENT, "draft", {"topic": "%(topic)s", "audience": "%(reader)s"}, "write the text first"),
-            (CONTENT, "subject_lines", {"count": "3"}, "let the team choose a subject"),
+            (
+                CONTENT,
+                "draft",
+                {"topic": "%(topic)s", "format": "email", "audience": "%(reader)s"},
+                "write the text first",
+            ),
         ),
     ),
     "financial_report": (
         (
-            (FINANCIAL, "read_metrics", {"period": "%(month)s"}, "figures of the last full month"),
-            (FINANCIAL, "compare", {"with": "the month before"}, "a figure says little alone"),
-            (CONTENT, "summarise", {"audience": "%(reader)s"}, "one page that can be read in two minutes"),
+            (FINANCIAL, "trend", {"metric": "revenue", "months": 6}, "one figure alone says little"),
+            (FINANCIAL, "trend", {"metric": "costs", "months": 6}, "one figure alone says little"),
+            (
+                CONTENT,
+                "draft",
+                {"topic": "%(topic)s", "format": "report", "audience": "%(reader)s"},
+                "one page that can be read in two minutes",
+            ),
         ),
         (
+            (FINANCIAL, "trend", {"metric": "revenue", "months": 6}, "one figure alone says little"),
+            (FINANCIAL, "acquisition_cost", {"months": 3}, "whether customers are worth what they cost"),
             (
-                FINANCIAL,
-                "read_metrics",
-                {"period": "%(month)s", "topic": "%(topic)s"},
-                "figures of the last full month",
+                CONTENT,
+                "draft",
+                {"topic": "%(topic)s", "format": "report", "audience": "%(reader)s"},
+                "what the figures come to",
             ),
-            (FINANCIAL, "comment", {"topic": "%(topic)s"}, "say what moved and what did not"),
         ),
     ),
     "budget_review": (
         (
-            (FINANCIAL, "read_metrics", {"metric": "cash"}, "what is there"),
-            (FINANCIAL, "forecast", {"spend": "%(budget)s", "months": "6"}, "what would be left after half a year"),
-            (FINANCIAL, "recommend", {"topic": "%(topic)s"}, "a clear yes or no with its reason"),
+            (FINANCIAL, "trend", {"metric": "cash", "months": 6}, "one figure alone says little"),
+            (FINANCIAL, "acquisition_cost", {"months": 3}, "whether customers are worth what they cost"),
+            (
+                CONTENT,
+                "draft",
+                {"topic": "%(topic)s", "format": "memo", "audience": "%(reader)s"},
+                "whether the money is there",
+            ),
         ),
         (
-            (FINANCIAL, "forecast", {"spend": "%(budget)s"}, "cash with and without the campaign"),
-            (FINANCIAL, "recommend", {"topic": "%(topic)s", "tone": "%(tone)s"}, "the team decides, we advise"),
+            (FINANCIAL, "trend", {"metric": "cash", "months": 6}, "one figure alone says little"),
+            (CONTENT, "draft", {"topic": "%(topic)s", "format": "memo", "audience": "%(reader)s"}, "cash decides"),
         ),
     ),
     "market_research": (
         (
-            (MARKET, "read_posts", {"topic": "%(topic)s"}, "our own readers are the nearest source"),
-            (MARKET, "group_questions", {"topic": "%(topic)s"}, "the same need has many names"),
-            (CONTENT, "summarise", {"audience": "%(reader)s"}, "findings first, method after"),
+            (MARKET, "what_performed", {"by": "topic", "months": 12}, "see what earlier pieces on %(topic)s achieved"),
+            (MARKET, "what_performed", {"by": "platform", "months": 12}, "see where our readers are"),
+            (
+                CONTENT,
+                "draft",
+                {"topic": "%(topic)s", "format": "report", "audience": "%(reader)s"},
+                "what was found, in one text",
+            ),
         ),
         (
-            (MARKET, "read_posts", {"topic": "%(topic)s", "platform": "%(platform)s"}, "where the talk is"),
-            (MARKET, "estimate_demand", {"topic": "%(topic)s"}, "a range, not a single number"),
+            (MARKET, "what_performed", {"by": "topic", "months": 12}, "see what earlier pieces on %(topic)s achieved"),
+            (
+                CONTENT,
+                "draft",
+                {"topic": "%(topic)s", "format": "report", "audience": "%(reader)s"},
+                "what was found, in one text",
+            ),
         ),
     ),
     "competitor_watch": (
         (
-            (MARKET, "collect", {"rival": "%(rival)s", "topic": "%(topic)s"}, "public pages only"),
-            (MARKET, "compare", {"rival": "%(rival)s"}, "feature by feature"),
-            (CONTENT, "summarise", {"audience": "%(reader)s"}, "three points that change what we do"),
+            (MARKET, "what_performed", {"by": "topic", "months": 12}, "see what earlier pieces on %(topic)s achieved"),
+            (
+                CONTENT,
+                "draft",
+                {"topic": "%(topic)s", "format": "memo", "audience": "%(reader)s"},
+                "our own side of it",
+            ),
         ),
         (
-            (MARKET, "compare", {"rival": "%(rival)s", "topic": "%(topic)s"}, "we hold last quarter’s notes already"),
-            (MARKET, "recommend", {"topic": "%(topic)s"}, "what to copy and what to leave"),
+            (MARKET, "what_performed", {"by": "platform", "months": 12}, "see where our readers are"),
+            (
+                CONTENT,
+                "draft",
+                {"topic": "%(topic)s", "format": "memo", "audience": "%(reader)s"},
+                "our own side of it",
+            ),
         ),
     ),
     "compliance_check": (
         (
-            (COMPLIANCE, "read_policy", {"topic": "%(topic)s"}, "the rule that applies"),
-            (COMPLIANCE, "check_claims", {"platform": "%(platform)s"}, "every number needs a source"),
-            (COMPLIANCE, "suggest_wording", {"tone": "%(tone)s"}, "a finding without a fix stops the work"),
+            (COMPLIANCE, "claims", {"topic": "%(topic)s"}, "read before anybody relies on it"),
+            (COMPLIANCE, "banned_words", {"topic": "%(topic)s"}, "read before anybody relies on it"),
+            (
+                CONTENT,
+                "draft",
+                {"topic": "%(topic)s", "format": "review", "audience": "%(reader)s"},
+                "what has to change",
+            ),
         ),
         (
-            (COMPLIANCE, "check_claims", {"topic": "%(topic)s"}, "only the claims were asked for"),
-            (COMPLIANCE, "report", {"audience": "%(reader)s"}, "risk, reason, wording"),
+            (COMPLIANCE, "claims", {"topic": "%(topic)s"}, "read before anybody relies on it"),
+            (COMPLIANCE, "personal_data", {"topic": "%(topic)s"}, "read before anybody relies on it"),
+            (
+                CONTENT,
+                "draft",
+                {"topic": "%(topic)s", "format": "review", "audience": "%(reader)s"},
+                "what has to change",
+            ),
         ),
     ),
 }
-#: Comes last in a plan whose draft is looked at before it goes out.
-REVIEW: Step = (COMPLIANCE, "review_draft", {"topic": "%(topic)s"}, "nothing about %(topic)s goes out unchecked")
+#: The last step of plans that are reviewed.
+REVIEW: Step = (COMPLIANCE, "disclosures", {"topic": "%(topic)s"}, "nothing about %(topic)s goes out unchecked")
 
 RESULTS: dict[str, tuple[str, ...]] = {
     "content_generation": (

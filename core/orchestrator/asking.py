@@ -37,7 +37,7 @@ def judge(model: Model, request: Request, plan: Plan, result: Mapping[str, Any])
     try:
         given = judging.judge(model, request, plan, result)
     except ModelUnavailable as why:
-        told = f"{model} gave no judgement, so the rubric stands alone: {why}"
+        told = f"{model} gave no judgement, so it has no score until a person gives one: {why}"
         return {"failed": told, **_took(_of_error(why))}
     return {"score": given.score, "reason": given.reason, "model": str(model), **_took(given)}
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.errors import CommandRefused
 from core.orchestrator import intents
 from core.orchestrator.context import FEW, Context
 from core.orchestrator.plans import Plan, Request, Shape, Step, parse, to_json
@@ -18,7 +19,14 @@ NOTE = (
     "special about this request they do not see."
 )
 _MONEY = re.compile(r"[$€£]\s?(\d[\d,]*(?:\.\d+)?)\s?([kK])?")
-_WORDS = re.compile(r"under (\d{2,4}) words", re.IGNORECASE)
+_WORDS = re.compile(
+    r"\b(?:under|at most|no more than|up to|within|max(?:imum)?(?: of)?) (\d{2,4}) words", re.IGNORECASE
+)
+#: Networks that a request may name before anything was published there.
+_NETWORKS = (
+    "LinkedIn", "Instagram", "TikTok", "Facebook", "Twitter", "YouTube", "Mastodon", "Bluesky", "Reddit", "Pinterest",
+    "Threads", "Snapchat", "WhatsApp", "Telegram", "Discord",
+)  # fmt: skip
 _TONE = re.compile(r"\b(friendly|plain|professional|playful|technical|formal|casual) tone\b", re.IGNORECASE)
 _FOR = re.compile(r"\b(?:meant for|aimed at|written for|audience:?)\s+([^.,;]{3,80})", re.IGNORECASE)
 _ABOUT = re.compile(r"\b(?:about|on|explains?|around|with a view to|comment on)\s+(.+)$", re.IGNORECASE)
@@ -48,8 +56,16 @@ class Told:
 
 
 def plan(request: Request, context: Context, shape: Shape) -> Plan:
-    """A plan of the agents in `shape`. The intent that was asked for stands; else rules find it."""
+    """A plan of the agents in `shape`. The intent that was asked for stands; else rules find it.
+
+    Raises `CommandRefused` for a request whose kind of work nobody can tell.
+    """
     detected = intents.detect(request.text, context.similar, context.topic.name)
+    if not request.intent and not detected.is_known:
+        raise CommandRefused(
+            "The request was not understood: no word of it says what kind of work is wanted. Submit it again with a "
+            f"kind: {', '.join(name.replace('_', ' ') for name in intents.KNOWN)}."
+        )
     intent = request.intent or detected.intent
     told = _read(request, context)
     kind = intent if intent in _STEPS else detected.intent
@@ -75,12 +91,21 @@ def _read(request: Request, context: Context) -> Told:
         context=context,
         topic=topic,
         audience=(request.audience or (reader[1].strip() if reader else ""))[:300],
-        platforms=(request.platforms or context.platforms.asked)[:6],
+        platforms=_platforms(request, text, context),
         tone=tone[1].lower() if tone else "",
         words=min(max(int(words[1]), 20), 3000) if words else 0,
         money=float(money[1].replace(",", "")) * (1000 if money[2] else 1) if money else None,
         is_legal=bool(_LEGAL.search(f"{text} {topic}")),
     )
+
+
+def _platforms(request: Request, text: str, context: Context) -> tuple[str, ...]:
+    """Those that are asked for: in their field, or by name in the words, also where nothing was published there yet."""
+    if request.platforms:
+        return request.platforms[:6]
+    named = [name for name in _NETWORKS if re.search(rf"\b{name}\b", text, 0 if name == "Threads" else re.IGNORECASE)]
+    known = [name for name in context.platforms.asked if name.lower() not in {each.lower() for each in named}]
+    return (*known, *named)[:6]
 
 
 def _topic(text: str) -> str:
@@ -162,6 +187,8 @@ def _social(told: Told) -> list[Step]:
     payload = {"topic": told.topic, "platforms": list(platforms), "format": "thread" if is_thread else "post"}
     payload |= {name: value for name, value in (("audience", told.audience), ("tone", told.tone)) if value}
     reason = f"{_because_platform(told)} {_because_similar(told)}"
+    if told.words:
+        reason += f" The limit of {told.words} words cannot be set for a post; look at its length before it goes out."
     return [
         _performed(told, "topic", **({"platform": platforms[0]} if platforms[0] in known else {})),
         Step("posts", "content", "social_variants", payload, reason, ("performed",)),

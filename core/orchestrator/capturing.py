@@ -3,13 +3,14 @@
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from core.examples import tagging
 from core.examples.capture import save_in
 from core.orchestrator import context as contexts
 from core.orchestrator.plans import to_json
 from core.orchestrator.records import Execution
+from core.tables import examples
 
 SOURCE_AGENT = "orchestrator"
 #: Tags of plans that were not carried out; the first are negative examples.
@@ -21,6 +22,10 @@ def capture(connection: Connection, execution: Execution, *, actor: str) -> int 
     if execution.plan is None:
         return None
     saved = save_in(connection, record_of(execution), actor=actor)
+    # It is no answer to learn from until a person or a judge has said what it is worth.
+    connection.execute(
+        update(examples).where(examples.c.id == saved.id, examples.c.judgement.is_(None)).values(judgement="needed")
+    )
     tag = TAGS.get(execution.status)
     if tag:
         reason = execution.decision_reason or f"the execution was {execution.status}"

@@ -1,7 +1,7 @@
-"""The commands `score` and `close`: the result is put together and scored, and the example completed.
+"""The commands `score` and `close`: the result is put together, judged by a model in use, the example completed.
 
-`score` comes when every step has completed. `close` comes when one failed or was cancelled: what was done is kept, the
-score says how far it came, and it is no success.
+`score` comes when every step has completed. `close` comes when one failed or was cancelled: what was done is kept, and
+what failed is no success. Without a judge score and success are unknown until a person says what they are.
 """
 
 import datetime as dt
@@ -41,7 +41,7 @@ def close(work: Work) -> Outcome:
 
 def _judgement(work: Work, execution: Execution, chosen: Preferences) -> dict[str, Any] | None:
     model = chosen.model_for("judge")
-    if model is None or not chosen.judge_weight or execution.plan is None:
+    if model is None or not chosen.judges or execution.plan is None:
         return None
     from core.orchestrator import asking
 
@@ -58,7 +58,8 @@ def _complete(connection: Connection, execution_id: str, chosen: Preferences, ju
     if execution.status != "executing":
         return  # cancelled meanwhile; `close` keeps what was done
     values = _scored(connection, execution, chosen, judgement)
-    values |= {"success": values["score"] >= chosen.success_threshold, "status": "completed", "error": None}
+    success = None if values["score"] is None else values["score"] >= chosen.success_threshold
+    values |= {"success": success, "status": "completed", "error": None}
     _write(connection, execution, values)
 
 
@@ -71,19 +72,20 @@ def _keep_what_is_there(connection: Connection, execution_id: str, chosen: Prefe
     if execution.status == "failed":
         values |= {"success": False}
     else:
-        values |= {"score": None, "score_parts": None}
+        values |= {"form": None, "score_parts": None}
     _write(connection, execution, values)
 
 
 def _scored(
     connection: Connection, execution: Execution, chosen: Preferences, judgement: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """The result, the score with its parts, and what it all took."""
+    """The result, its form with its parts, the judge's score where there is one, and what it all took."""
     assert execution.plan is not None, "only a plan has steps to score"
     done, kept = results.done_in(connection, execution.execution_id, execution.plan)
     result = results.gathered(execution.plan, done, kept)
     parts = scoring.rubric(execution.request, execution.plan, done, result["text"], chosen.banned_words)
-    total, weighed = scoring.total([*parts, *_judge_part(judgement, chosen)])
+    form, weighed = scoring.form(parts)
+    judged = judgement if judgement and "failed" not in judgement else {}
     spending = {
         "planning": [execution.spent.get("planning", {})],
         "steps": [each.result for each in done],
@@ -91,19 +93,20 @@ def _scored(
     }
     return {
         "result": result,
-        "score": total,
-        "score_parts": [part.to_json() for part in weighed],
+        "form": form,
+        "score": judged.get("score"),
+        "scored_by": judged.get("model", ""),
+        "score_parts": [part.to_json() for part in [*weighed, *_judge_part(judgement)]],
         **results.spending(spending),
     }
 
 
-def _judge_part(judgement: dict[str, Any] | None, chosen: Preferences) -> list[Part]:
+def _judge_part(judgement: dict[str, Any] | None) -> list[Part]:
     if judgement is None:
         return []
     if "failed" in judgement:
-        return [scoring.unjudged(judgement["failed"], chosen.judge_weight)]
-    weight = chosen.judge_weight
-    return [scoring.judged(judgement["score"], judgement["reason"], judgement["model"], weight, judgement["cost_usd"])]
+        return [scoring.unjudged(judgement["failed"])]
+    return [scoring.judged(judgement["score"], judgement["reason"], judgement["model"], judgement["cost_usd"])]
 
 
 def _write(connection: Connection, execution: Execution, values: dict[str, Any]) -> None:
@@ -111,7 +114,8 @@ def _write(connection: Connection, execution: Execution, values: dict[str, Any])
     now = connection.execute(select(func.now())).scalar_one()
     finished = execution.finished_at or now
     if execution.override:
-        values |= {"score": execution.override["score"], "success": execution.override["success"]}
+        values |= {name: execution.override[name] for name in ("score", "success")}
+        values |= {"scored_by": execution.scored_by}
     connection.execute(
         update(executions_table)
         .where(executions_table.c.execution_id == execution.execution_id)

@@ -22,10 +22,9 @@ from core.orchestrator.agents import SHAPE
 from core.orchestrator.plans import MOST_INTENT, Plan, Request, order, parse, to_json
 from core.orchestrator.preferences import (
     approval_required,
-    judge_weight,
     planner_model,
     set_approval,
-    set_judge_weight,
+    set_judging,
     set_planner_model,
     set_success_threshold,
     success_threshold,
@@ -36,8 +35,8 @@ from core.tables import examples as examples_table
 from core.tables import executions
 
 __all__ = [
-    "approval_required", "approve", "cancel", "counts", "export", "get", "judge_weight", "override_score", "page",
-    "planner_model", "progress", "reject", "resume", "set_approval", "set_judge_weight", "set_planner_model",
+    "approval_required", "approve", "cancel", "counts", "export", "get", "override_score", "page",
+    "planner_model", "progress", "reject", "resume", "set_approval", "set_judging", "set_planner_model",
     "set_success_threshold", "submit", "success_threshold",
 ]  # fmt: skip
 
@@ -252,7 +251,11 @@ def override_score(
         connection.execute(
             update(executions)
             .where(executions.c.execution_id == execution_id)
-            .values(**new, override={**new, "actor": actor, "reason": reason, "at": now.isoformat(), "replaced": was})
+            .values(
+                **new,
+                scored_by="" if score is None and success is None else actor,
+                override={**new, "actor": actor, "reason": reason, "at": now.isoformat(), "replaced": was},
+            )
         )
         audit.record(
             connection, actor=actor, action="score", subject="execution", subject_id=execution_id, before=was,

@@ -54,10 +54,11 @@ KNOWN = (
 
 @dataclass(frozen=True)
 class Detected:
-    """The intent, and why it was taken for that."""
+    """The intent, and why it was taken for that. `is_known` False: no word says what kind of work it is."""
 
     intent: str
     why: str
+    is_known: bool = True
 
 
 def detect(request: str, past: SimilarWork, topic: str = "") -> Detected:
@@ -76,7 +77,7 @@ def detect(request: str, past: SimilarWork, topic: str = "") -> Detected:
     if usual:
         weights[usual] = weights.get(usual, 0.0) + _PAST
     if not weights:
-        return Detected(DEFAULT, "no rule fits the words, so it is taken as a text to write")
+        return Detected(DEFAULT, "no rule fits the words", is_known=False)
     intent = max(KNOWN, key=lambda name: weights.get(name, 0.0))
     reasons = [f"the request says {', '.join(dict.fromkeys(said[intent]))}"] if intent in said else []
     reasons += ["similar requests were mostly that"] if intent == usual else []

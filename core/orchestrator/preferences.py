@@ -28,8 +28,8 @@ class Preferences:
     approval_required: bool = True
     #: Plans, writes and judges; None: the built-in planner and agents, without a model.
     planner_model: Model | None = None
-    #: The part of the score that the model's judgement has, 0.0 to 1.0; 0: no model is asked.
-    judge_weight: float = 0.0
+    #: Whether the model scores what was carried out. Without a model nothing is scored by itself.
+    judges: bool = True
     #: The lowest score that counts as success.
     success_threshold: float = 0.6
     banned_words: tuple[str, ...] = BANNED_WORDS
@@ -57,7 +57,7 @@ def preferences_in(connection: Connection) -> Preferences:
     return Preferences(
         approval_required=bool(stored.get("approval_required", default.approval_required)),
         planner_model=_model(model),
-        judge_weight=float(stored.get("judge_weight", default.judge_weight)),
+        judges=bool(stored.get("judges", default.judges)),
         success_threshold=float(stored.get("success_threshold", default.success_threshold)),
         banned_words=tuple(stored.get("banned_words", default.banned_words)),
         deployed=deployed,
@@ -110,14 +110,9 @@ def _model(name: str) -> Model | None:
     return Model.parse(name) if name else None
 
 
-def judge_weight(db: Database) -> float:
-    """The part of the score that a model's judgement has."""
-    return preferences(db).judge_weight
-
-
-def set_judge_weight(db: Database, weight: float, *, actor: str, reason: str) -> bool:
-    """Give a model's judgement this part of the score; 0 asks no model."""
-    return _set(db, "judge_weight", _share(weight, "The judge's weight"), 0.0, actor=actor, reason=reason)
+def set_judging(db: Database, on: bool, *, actor: str, reason: str) -> bool:
+    """Let the model score what is carried out, or leave that to people; whether that changed anything."""
+    return _set(db, "judges", bool(on), True, actor=actor, reason=reason)
 
 
 def success_threshold(db: Database) -> float:

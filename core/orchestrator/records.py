@@ -42,14 +42,18 @@ class Execution:
     plan_note: str
     #: The model that was set when the plan was made.
     planner_model: str
-    #: One entry a part of the rubric: name, score, weight, reason, formula.
+    #: One entry a part of the form, and the judge's: name, score, weight, reason, formula.
     score_parts: list[dict[str, Any]] | None
+    #: How well it is made, by rules, 0.0 to 1.0. It says nothing of how good it is.
+    form: float | None
     score: float | None
+    #: The model or the person that the score is from; "" without one.
+    scored_by: str
     success: bool | None
     #: A score by hand: score, success, actor, reason, at, and what it replaced.
     override: dict[str, Any] | None
-    #: `text` (the whole as one text), `steps` (the result of each), `missing` (what could not be
-    #: said, in sentences), `notes` (what to know about a step's text).
+    #: `text` (what was delivered), `beside` (checks, fields, findings), `steps` (the result of each),
+    #: `missing` (what could not be said, in sentences), `notes` (what to know about a step's text).
     result: dict[str, Any] | None
     error: str | None
     created_by: str

@@ -38,21 +38,27 @@ def done_in(connection: Connection, execution_id: str, plan: Plan) -> tuple[list
 
 
 def gathered(plan: Plan, done: Sequence[Done], kept: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The result as it is stored: `text`, `steps`, `missing`, `notes`."""
+    """The result as it is stored: `text`, `beside`, `steps`, `missing`, `notes`."""
     missing = [str(sentence) for each in done for sentence in each.result.get("missing", ())]
     notes = [f"{each.step.id}: {each.result['note']}" for each in done if each.result.get("note")]
-    return {"text": text_of(plan, done), "steps": list(kept), "missing": list(dict.fromkeys(missing)), "notes": notes}
+    text, beside = parts_of(plan, done)
+    missing = list(dict.fromkeys(missing))
+    return {"text": text, "beside": beside, "steps": list(kept), "missing": missing, "notes": notes}
 
 
-def text_of(plan: Plan, done: Sequence[Done]) -> str:
-    """What was asked for first, then what no text took up: checks, fields, findings of their own."""
+def parts_of(plan: Plan, done: Sequence[Done]) -> tuple[str, list[dict[str, str]]]:
+    """What was delivered, and what stands beside it with a title each: checks, fields, findings of their own.
+
+    Only the first is what a model would learn. A plan that writes nothing delivers what its steps found.
+    """
     said = [each for each in done if each.is_completed and str(each.result.get("text", "")).strip()]
     delivered = [each for each in said if each.step.agent == "content" and each.step.action in _DELIVERED]
     taken_up = {id_ for each in delivered for id_ in _needed(plan, each.step)}
     rest = [each for each in said if each not in delivered and each.step.id not in taken_up]
-    parts = [str(each.result["text"]).strip() for each in delivered]
-    parts += [f"{_title(each.step)}:\n{str(each.result['text']).strip()}" for each in rest]
-    return "\n\n".join(parts)
+    beside = [{"title": _title(each.step), "text": str(each.result["text"]).strip()} for each in rest]
+    if not any(step.agent == "content" and step.action in _DELIVERED for step in plan.steps):
+        return "\n\n".join(f"{each['title']}:\n{each['text']}" for each in beside), []
+    return "\n\n".join(str(each.result["text"]).strip() for each in delivered), beside
 
 
 def _needed(plan: Plan, step: Step) -> set[str]:

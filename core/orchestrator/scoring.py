@@ -1,7 +1,7 @@
-"""The score of an execution: a rubric that anyone can work out again from what is stored.
+"""The form of an execution: a rubric that anyone can work out again from what is stored. It is never the score.
 
-Each part is 0.0 to 1.0, with its weight, its formula and the reason for its value. A model's judgement may be one more
-part; the others then share what its weight leaves. A part that does not apply is left out, and says so.
+Each part is 0.0 to 1.0, with its weight, its formula and the reason for its value. A part that does not apply is left
+out, and says so. A model's judgement stands beside the parts, with no weight among them: it is the score by itself.
 """
 
 import re
@@ -29,8 +29,10 @@ class Part:
         return asdict(self)
 
 
-#: How much each part counts; a model's judgement takes its share from all of them alike.
+#: How much each part of the form counts.
 WEIGHTS = {"completeness": 0.30, "relevance": 0.25, "structure": 0.15, "readability": 0.15, "policy": 0.15}
+#: The name of a model's judgement among the parts.
+JUDGE = "judge"
 #: Relevance counts as full when this share of the request's words is taken up: nobody repeats all of them.
 _ENOUGH_WORDS = 0.6
 _EASY, _HARD = 60.0, 0.0
@@ -57,9 +59,15 @@ class Done:
     def is_completed(self) -> bool:
         return self.status == "completed"
 
+    @property
+    def has_delivered(self) -> bool:
+        """Whether there is more than an empty text, or one that only says that nothing is recorded."""
+        rests_on_nothing = self.result.get("n") == 0 and bool(self.result.get("missing"))
+        return self.is_completed and not rests_on_nothing and bool(str(self.result.get("text", "")).strip())
+
 
 def rubric(request: str, plan: Plan, done: Sequence[Done], text: str, banned: Sequence[str]) -> list[Part]:
-    """All parts but a model's judgement, in the order of `WEIGHTS`."""
+    """All parts of the form, in the order of `WEIGHTS`."""
     return [
         completeness(done),
         relevance(request, text),
@@ -70,13 +78,13 @@ def rubric(request: str, plan: Plan, done: Sequence[Done], text: str, banned: Se
 
 
 def completeness(done: Sequence[Done]) -> Part:
-    """Steps that completed, divided by all steps; a step whose result says that something is missing counts half."""
-    finished = [each for each in done if each.is_completed and str(each.result.get("text", "")).strip()]
+    """Steps that delivered, divided by all steps; a step whose result says that something is missing counts half."""
+    finished = [each for each in done if each.has_delivered]
     partial = [each for each in finished if each.result.get("missing")]
     score = (len(finished) - 0.5 * len(partial)) / len(done) if done else 0.0
     reason = f"{len(finished)} of {plural(len(done), 'step')} gave a result"
     reason += f", {len(partial)} of them with something missing." if partial else "."
-    return _part("completeness", score, reason, "(completed − ½ · with something missing) ÷ steps")
+    return _part("completeness", score, reason, "(delivered − ½ · with something missing) ÷ steps")
 
 
 def relevance(request: str, text: str) -> Part:
@@ -172,31 +180,24 @@ def policy(done: Sequence[Done], text: str, banned: Sequence[str]) -> Part:
     return _part("policy", score, f"By {by}: {counted or 'nothing found'}.", formula)
 
 
-def judged(score: float, reason: str, model: str, weight: float, cost_usd: str | None) -> Part:
-    """A model's judgement as a part."""
-    return Part("judge", _rounded(score), weight, f"{model}: {reason}", "as the model judges it, 0 to 1", cost_usd)
+def judged(score: float, reason: str, model: str, cost_usd: str | None) -> Part:
+    """A model's judgement: the score itself, no part of the form."""
+    return Part(JUDGE, _rounded(score), 0.0, f"{model}: {reason}", "as the model judges it, 0 to 1", cost_usd)
 
 
-def unjudged(why: str, weight: float) -> Part:
-    """The place of a judgement that could not be had; its weight goes to the others."""
-    return Part("judge", None, weight, why, "as the model judges it, 0 to 1", "0")
+def unjudged(why: str) -> Part:
+    """The place of a judgement that could not be had."""
+    return Part(JUDGE, None, 0.0, why, "as the model judges it, 0 to 1", "0")
 
 
-def total(parts: Sequence[Part]) -> tuple[float, list[Part]]:
-    """The weighted mean of the parts that could be judged, and the parts with the weights that they got in the end."""
-    judge = next((part.weight for part in parts if part.name == "judge" and part.score is not None), 0.0)
-    own = sum(part.weight for part in parts if part.name != "judge" and part.score is not None)
-    weighed = []
-    for part in parts:
-        if part.score is None:
-            weight = 0.0
-        elif part.name == "judge":
-            weight = judge if own else 1.0
-        else:
-            weight = part.weight / own * (1 - judge)
-        weighed.append(Part(**{**asdict(part), "weight": round(weight, 4)}))
-    score = sum((part.score or 0.0) * part.weight for part in weighed)
-    return min(max(round(score, 3), 0.0), 1.0), weighed
+def form(parts: Sequence[Part]) -> tuple[float | None, list[Part]]:
+    """The weighted mean of the parts that apply, and the parts with the weights that they got in the end."""
+    own = sum(part.weight for part in parts if part.score is not None)
+    weighed = [
+        Part(**{**asdict(part), "weight": 0.0 if part.score is None else round(part.weight / own, 4)}) for part in parts
+    ]
+    mean = sum((part.score or 0.0) * part.weight for part in weighed)
+    return (min(max(round(mean, 3), 0.0), 1.0) if own else None), weighed
 
 
 def _part(name: str, score: float | None, reason: str, formula: str) -> Part:

@@ -119,7 +119,7 @@ def test_words_decide_and_past_work_only_where_they_do_not() -> None:
     assert intents.detect("Write a thread about shelves", past).intent == "social_post"
     assert intents.detect("Something on shelves", past).intent == "email_campaign"
     assert intents.detect("Something on shelves", SimilarWork(0, "")) == intents.Detected(
-        intents.DEFAULT, "no rule fits the words, so it is taken as a text to write"
+        intents.DEFAULT, "no rule fits the words", is_known=False
     )
 
 
@@ -127,7 +127,7 @@ def test_words_decide_and_past_work_only_where_they_do_not() -> None:
 def test_any_request_can_be_planned(words: str) -> None:
     words = words.encode("utf-8", "ignore").decode()
     if words.strip():
-        plan = planned(words, NOTHING)
+        plan = planned(f"Write an article about {words}", NOTHING)
         assert parse(to_json(plan), SHAPE) == plan
 
 

@@ -86,25 +86,19 @@ def part(name: str, score: float | None, weight: float) -> Part:
     return Part(name, score, weight, "", "")
 
 
-def test_the_total_is_the_weighted_mean_of_what_could_be_judged() -> None:
-    total, parts = scoring.total([part("a", 1.0, 0.3), part("b", None, 0.3), part("c", 0.5, 0.1)])
-    assert total == pytest.approx(0.3 / 0.4 * 1 + 0.1 / 0.4 * 0.5)
+def test_the_form_is_the_weighted_mean_of_what_applies() -> None:
+    form, parts = scoring.form([part("a", 1.0, 0.3), part("b", None, 0.3), part("c", 0.5, 0.1)])
+    assert form == pytest.approx(0.3 / 0.4 * 1 + 0.1 / 0.4 * 0.5)
     assert [each.weight for each in parts] == [0.75, 0, 0.25]
 
 
-def test_a_judge_takes_its_weight_from_all_others_alike() -> None:
-    total, parts = scoring.total(
-        [part("a", 1.0, 0.6), part("b", 0.0, 0.4), scoring.judged(0.5, "ok", "m", 0.4, "0.01")]
-    )
-    assert [each.weight for each in parts] == [pytest.approx(0.36), pytest.approx(0.24), 0.4]
-    assert total == pytest.approx(0.36 + 0.4 * 0.5)
-    without, _ = scoring.total([part("a", 1.0, 0.6), part("b", 0.0, 0.4), scoring.unjudged("away", 0.4)])
-    assert without == pytest.approx(0.6)
+def test_where_no_part_applies_the_form_is_unknown() -> None:
+    assert scoring.form([part("a", None, 1.0)])[0] is None
 
 
-def test_nothing_that_can_be_judged_is_a_score_of_zero() -> None:
-    assert scoring.total([part("a", None, 1.0)])[0] == 0.0
-    assert scoring.total([part("a", None, 1.0), scoring.judged(0.7, "", "m", 0.3, None)])[0] == 0.7
+def test_a_step_that_only_says_what_is_not_recorded_has_not_delivered() -> None:
+    only = scoring.completeness([done(text="Revenue is not recorded.", missing=["Revenue is not recorded."], n=0)])
+    assert (only.score, only.reason) == (0, "0 of 1 step gave a result.")
 
 
 def test_the_weights_are_one_in_all() -> None:
@@ -113,9 +107,10 @@ def test_the_weights_are_one_in_all() -> None:
 
 @given(st.text(max_size=400), st.text(max_size=400), st.lists(st.sampled_from(["completed", "failed"]), max_size=4))
 def test_every_score_is_between_0_and_1_and_can_be_worked_out_again(request: str, text: str, ends: list[str]) -> None:
-    total, parts = scoring.total(scoring.rubric(request, PLAN, [done(status) for status in ends], text, ["x"]))
-    assert 0 <= total <= 1
+    form, parts = scoring.form(scoring.rubric(request, PLAN, [done(status) for status in ends], text, ["x"]))
+    assert form is not None
+    assert 0 <= form <= 1
     assert [each.name for each in parts] == list(scoring.WEIGHTS)
     assert all(each.score is None or 0 <= each.score <= 1 for each in parts)
-    assert total == pytest.approx(sum((each.score or 0) * each.weight for each in parts), abs=0.002)
+    assert form == pytest.approx(sum((each.score or 0) * each.weight for each in parts), abs=0.002)
     assert sum(each.weight for each in parts) == pytest.approx(1, abs=0.001)

@@ -8,7 +8,7 @@ import pytest
 from core.database import Database
 from core.orchestrator import asking, capturing, executions
 from core.orchestrator.plans import Plan, Request, Step, to_json
-from core.orchestrator.preferences import set_judge_weight, set_planner_model
+from core.orchestrator.preferences import set_judging, set_planner_model
 from core.orchestrator.records import Execution
 from core.settings import settings
 from tests.llm.conftest import model_of
@@ -49,9 +49,9 @@ def _lead_to(fake: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.cache_clear()
 
 
-def planned(db: Database, provider: FakeProvider, *, judge: float = 0.0) -> Execution:
+def planned(db: Database, provider: FakeProvider, *, judge: bool = False) -> Execution:
     set_planner_model(db, model_of(provider), actor="ada", reason="test")
-    set_judge_weight(db, judge, actor="ada", reason="test")
+    set_judging(db, judge, actor="ada", reason="test")
     execution = executions.submit(db, ASK, actor="ada", again=True)
     drive(db, agents=["orchestrator"])
     return executions.get(db, execution.execution_id)
@@ -65,7 +65,7 @@ def carried_out(db: Database, execution: Execution) -> Execution:
 
 def test_the_model_plans_writes_and_judges_and_its_cost_is_kept(database: Database, provider: FakeProvider) -> None:
     provider.say(to_json(PLAN), tokens_in=100, tokens_out=10)
-    execution = planned(database, provider, judge=0.4)
+    execution = planned(database, provider, judge=True)
     assert (execution.plan, execution.plan_source) == (PLAN, str(model_of(provider)))
     assert execution.planner_model == str(model_of(provider))
     assert (execution.tokens_in, execution.tokens_out) == (100, 10)
@@ -82,17 +82,16 @@ def test_the_model_plans_writes_and_judges_and_its_cost_is_kept(database: Databa
     draft = (done.result or {})["steps"][1]["result"]
     assert (draft["source"], draft["note"]) == (str(model_of(provider)), "")
     judge = (done.score_parts or [])[-1]
-    assert (judge["name"], judge["score"], judge["weight"]) == ("judge", 0.5, 0.4)
+    assert (judge["name"], judge["score"], judge["weight"]) == ("judge", 0.5, 0.0)
     assert "Short." in judge["reason"]
-    rubric = sum((part["score"] or 0) * part["weight"] for part in (done.score_parts or [])[:-1])
-    assert done.score == pytest.approx(rubric + 0.2, abs=0.002)
+    assert (done.score, done.success, done.scored_by) == (0.5, False, str(model_of(provider)))
+    assert example_of(database, done.execution_id).is_trainable, "a judge has said what it is worth"
     assert example_of(database, done.execution_id).source_model == str(model_of(provider))
 
 
 def test_five_requests_of_a_day_go_all_the_way_with_each_provider(company: Database, provider: FakeProvider) -> None:
     """With four providers: twenty, through plan, approval, steps, judge and example."""
     set_planner_model(company, model_of(provider), actor="ada", reason="test")
-    set_judge_weight(company, 0.3, actor="ada", reason="test")
     scores = []
     for number, asked in enumerate(requests(11)[:5]):
         provider.say(to_json(PLAN), tokens_in=50, tokens_out=10)
@@ -108,7 +107,7 @@ def test_five_requests_of_a_day_go_all_the_way_with_each_provider(company: Datab
         assert (learned.source_model, learned.quality_score) == (str(model_of(provider)), done.score)
         assert f"Shelf {number}" in (learned.execution_result or "")
         scores.append(done.score)
-    assert scores[0] < scores[4], "the judge has its weight in the score"
+    assert scores == [0, 0.25, 0.5, 0.75, 1], "the judge is asked by itself, and its word is the score"
 
 
 def test_a_known_price_becomes_the_cost_of_the_execution(database: Database, ollama: FakeProvider) -> None:
@@ -136,7 +135,7 @@ def test_a_model_that_is_away_never_stops_the_work(
     database: Database, ollama: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ollama.say(to_json(PLAN))
-    execution = planned(database, ollama, judge=0.5)
+    execution = planned(database, ollama, judge=True)
     monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
     settings.cache_clear()
     done = carried_out(database, execution)
@@ -146,10 +145,9 @@ def test_a_model_that_is_away_never_stops_the_work(
     assert "Composed from past work" in draft["note"]
     judge = (done.score_parts or [])[-1]
     assert (judge["score"], judge["weight"]) == (None, 0)
-    assert "the rubric stands alone" in judge["reason"]
-    assert done.score == pytest.approx(
-        sum((part["score"] or 0) * part["weight"] for part in done.score_parts or []), abs=0.002
-    )
+    assert "no score until a person gives one" in judge["reason"]
+    assert (done.score, done.success, done.scored_by) == (None, None, "")
+    assert not example_of(database, done.execution_id).is_trainable
 
 
 def test_a_model_is_asked_once_though_the_scoring_is_tried_again(
@@ -169,7 +167,7 @@ def test_a_model_is_asked_once_though_the_scoring_is_tried_again(
         return real_capture(connection, execution, actor=actor)
 
     ollama.say(to_json(PLAN))
-    execution = planned(database, ollama, judge=0.4)
+    execution = planned(database, ollama, judge=True)
     monkeypatch.setattr(asking, "judge", judge)
     monkeypatch.setattr(capturing, "capture", capture)
     ollama.say("A text.")

@@ -309,7 +309,6 @@ def test_a_deployed_profile_stands_before_the_planners_own_prompt(
     with answering("anthropic", monkeypatch) as provider:
         a_model(database, "p", kind="profile", call_name=str(model_of(provider)), profile=PROFILE)
         deployments.deploy(database, "p", actor="ada")
-        settings.set_judge_weight(database, 0.3, actor="ada", reason="")
         provider.say(to_json(PLAN))
         execution = executions.submit(database, Request("Write a blog post about tool shelves"), actor="ada")
         drive(database, agents=["orchestrator"])

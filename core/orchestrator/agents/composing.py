@@ -63,28 +63,21 @@ class Material:
     used: tuple[Source, ...] = field(default=())
 
 
+#: What was brought in, or approved by a person: work of this orchestrator that nobody approved is not built upon.
 _BEST = text(
     """
-    (SELECT execution_id, execution_result, quality_score, created_at, business_state,
-            CASE WHEN lower(business_state->>'topic') = lower(:topic) THEN 0 ELSE 1 END AS place
-     FROM orchestrator_training_data
-     WHERE id = ANY (:near) AND quality_score >= :least AND has_result AND success IS NOT FALSE
-       AND withdrawn_at IS NULL AND created_at < :as_of AND (:intent = '' OR intent = :intent)
-       AND NOT tags && ARRAY['EXCLUDE', 'TEST', 'LOW_QUALITY', 'REJECTED', 'CANCELLED'])
-    UNION ALL
-    -- By the index on quality, from the best down.
-    (SELECT execution_id, execution_result, quality_score, created_at, business_state, 2
-     FROM orchestrator_training_data
-     WHERE intent = :intent AND quality_score >= :least AND has_result AND success IS NOT FALSE
-       AND withdrawn_at IS NULL AND created_at < :as_of AND NOT id = ANY (:near)
-       AND NOT tags && ARRAY['EXCLUDE', 'TEST', 'LOW_QUALITY', 'REJECTED', 'CANCELLED']
-     ORDER BY quality_score DESC, id DESC LIMIT :most)
-    ORDER BY place, quality_score DESC, execution_id LIMIT :most"""
+    SELECT execution_id, execution_result, quality_score, created_at, business_state
+    FROM orchestrator_training_data
+    WHERE id = ANY (:near) AND quality_score >= :least AND has_result AND success IS NOT FALSE
+      AND withdrawn_at IS NULL AND created_at < :as_of AND (:intent = '' OR intent = :intent)
+      AND judgement IS DISTINCT FROM 'needed' AND lower(business_state->>'topic') = lower(:topic)
+      AND NOT tags && ARRAY['EXCLUDE', 'TEST', 'LOW_QUALITY', 'REJECTED', 'CANCELLED']
+    ORDER BY quality_score DESC, execution_id LIMIT :most"""
 )
 
 
 def best_work(db: Database, near: Sequence[int], intent: str, topic: str, *, as_of: dt.datetime) -> list[Source]:
-    """Well scored results of this intent from before `as_of`: of the examples `near` first, and there on the topic."""
+    """Well scored results among `near`, imported or approved, of this intent and on this topic, from before `as_of`."""
     with db.connect() as connection:
         rows = connection.execute(
             _BEST,

@@ -82,8 +82,10 @@ _SEO_SCHEMA: dict[str, Any] = {
     "required": ["title", "description", "keywords"],
     "additionalProperties": False,
 }
-_NOTHING = "No earlier work of this kind scored well enough to adapt; the text rests on the request and the figures."
-_CARRIED_OVER = "Adapted from work on other topics: read it for statements that do not hold here."
+_NOTHING = (
+    "No imported or approved work of this kind on this topic scored well enough to adapt; the text rests on the "
+    "request and the figures."
+)
 _SYSTEM = f"""You write for a company.
 
 - Use only the facts, figures and sentences that you are given; invent no number, name, quote or source.
@@ -156,8 +158,6 @@ def _piece(task: Task) -> tuple[Piece, Findings]:
     findings.missing += task.payload.get("gaps", ())
     if not sources:
         findings.missing.append(_NOTHING)
-    elif any(source.topic.lower() != target.topic.lower() for source in found.used):
-        findings.note = _CARRIED_OVER
     piece = Piece(
         topic=target.topic,
         audience=target.audience,
