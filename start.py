@@ -86,7 +86,7 @@ def app_command(python: Path, arguments: Sequence[str], port: int | None) -> lis
 
 def test_command(python: Path, arguments: Sequence[str]) -> list[str]:
     """The command that tests: all of it in as many processes as there are processors, up to four, in a new order each
-    time, whose number is printed (`--randomly-seed=NUMBER` brings it back); the slowest are listed at the end."""
+    time (`--randomly-seed=NUMBER` brings one back: the run names it), and the slowest are listed."""
     at_once = (
         []
         if arguments

@@ -72,6 +72,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     return _Together(config, log)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """A quiet run does not name its order by itself."""
+    terminalreporter.write_line(f"The order of this run: --randomly-seed={config.getoption('randomly_seed')}")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The first test that trains may have to wait until the trainer is installed."""
     for item in items:
