@@ -287,16 +287,15 @@ def describe(chosen: Filter) -> str:
     if chosen.success is not None:
         parts.append("succeeded" if chosen.success else "failed")
     if chosen.verdicts:
-        parts.append(" or ".join(said for name, said in VERDICTS.items() if name in chosen.verdicts))
-    for label, tags in (
+        parts.append(" or ".join(word for name, word in VERDICTS.items() if name in chosen.verdicts))
+    for label, said in (
         ("tagged", " and ".join(chosen.include_tags)),
         ("not tagged", " or ".join(chosen.exclude_tags)),
+        ("from", _told(chosen.created_from)),
+        ("before", _told(chosen.created_to)),
     ):
-        if tags:
-            parts.append(f"{label} {tags}")
-    for label, moment in (("from", chosen.created_from), ("before", chosen.created_to)):
-        if moment:
-            parts.append(f"{label} {_told(moment)}")
+        if said:
+            parts.append(f"{label} {said}")
     if chosen.words:
         parts.append(f"request with the words “{chosen.words}”")
     if chosen.trainable:
@@ -306,7 +305,9 @@ def describe(chosen: Filter) -> str:
     return ", ".join(parts) or "all examples"
 
 
-def _told(moment: dt.datetime) -> str:
+def _told(moment: dt.datetime | None) -> str:
     """To the minute where that is all of it: words that say less than the filter would name other examples."""
+    if moment is None:
+        return ""
     whole = moment.replace(tzinfo=None)
     return whole.isoformat(" ", "minutes" if not (moment.second or moment.microsecond) else "auto")
