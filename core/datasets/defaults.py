@@ -15,7 +15,7 @@ from core.database import Database
 from core.datasets.recipes import Target
 from core.errors import DatasetRefused
 from core.examples import cube, filters
-from core.examples.filters import VERDICTS, Filter, Verdict
+from core.examples.filters import POOR_BELOW, VERDICTS, Filter, Verdict
 from core.tables import cube as sums
 from core.tables import datasets, examples
 
@@ -63,7 +63,10 @@ def safe(chosen: Filter, let_in: Collection[Reason] = ()) -> Filter:
     - It bounds the quality: its bounds count, and not the lowest score of 0.5.
     - It asks for one of the tags: that tag is let in. It excludes tags, and EXCLUDE is not among them: they stay.
     """
-    wanted = set(let_in) | {"poor" for bound in (chosen.quality_min, chosen.quality_max) if bound is not None}
+    wanted: set[str] = set(let_in)
+    low, high = chosen.quality_min, chosen.quality_max
+    if (low is not None and low < POOR_BELOW) or (low is None and high is not None):
+        wanted.add("poor")
     changed: dict[str, Any] = {"trainable": chosen.trainable or "untrainable" not in wanted}
     if not chosen.verdicts and chosen.success is not False:
         verdicts: set[Verdict] = {*TAKEN, *(verdict for verdict in VERDICTS if verdict in wanted)}

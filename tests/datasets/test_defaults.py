@@ -100,6 +100,8 @@ class TestWhatSomebodyAsksFor:
             (Filter(success=True), {"success": None, "verdicts": ("succeeded",)}),
             (Filter(verdicts=("failed",)), {"verdicts": ("failed",)}),
             (Filter(quality_max=0.4), {"quality_max": 0.4, "verdicts": ("good", "poor", "succeeded")}),
+            (Filter(quality_min=0.4, quality_max=0.9), {"verdicts": ("good", "poor", "succeeded")}),
+            (Filter(quality_min=0.6), {"quality_min": 0.6, "verdicts": ("good", "succeeded")}),
             (Filter(include_tags=("TEST",)), {"exclude_tags": ("DEVELOPMENT", "EXCLUDE", "LOW_QUALITY")}),
             (EVERYTHING, {"exclude_tags": ()}),
             (Filter(exclude_tags=("EXCLUDE", "OLD")), {"exclude_tags": (*sorted((*TAGS, "OLD")),)}),
