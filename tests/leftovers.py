@@ -13,6 +13,8 @@ from typing import Any
 _PASSING = "PYTEST_CURRENT_TEST"
 #: Beginnings of the names of threads that work on a database until they are stopped.
 _OURS = ("whetstone-", "worker ")
+#: Sleeps for as long as its engine holds no job, and ends with the process.
+_SLEEPS = "whetstone-tuning-leases"
 _SIGNALS = sorted(set(signal.valid_signals()) - {getattr(signal, "SIGKILL", None), getattr(signal, "SIGSTOP", None)})
 
 
@@ -68,7 +70,7 @@ def left_behind(
         if handler != before.handlers[number]
     ]
     for thread in threads():
-        if thread.name.startswith(_OURS):
+        if thread.name.startswith(_OURS) and thread.name != _SLEEPS:
             thread.join(5)  # it may be on its way out
             if thread.is_alive():
                 found.append(f"the thread {thread.name}")

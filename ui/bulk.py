@@ -10,11 +10,17 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.database import PUBLIC, Database
+from core.datasets import defaults, snapshots
+from core.datasets.defaults import Outlook
+from core.datasets.recipes import Recipe
+from core.datasets.splits import Split
+from core.datasets.versions import DatasetVersion
 from core.examples import tagging
 from core.examples.filters import Filter, to_query
 from core.examples.tags import BUILT_IN
+from core.running import RUNNING
 from ui import cached, dataset_place, example_table, messages, modals, session
-from ui.formatting import count
+from ui.formatting import count, plain
 
 REASON = "on the data page"
 
@@ -31,10 +37,10 @@ def draw(db: Database, chosen: Filter, total: int) -> None:
             _button(db, "Approve", "MANUAL_APPROVED", ":material/thumb_up:", target, number)
             _button(db, "Exclude", "EXCLUDE", ":material/visibility_off:", target, number)
             _export(target, number)
-            _dataset(target, number)
             with modals.popover("More", icon=":material/more_horiz:", key="bulk_more"):
                 _old_data(db)
                 _by_quality(db, chosen)
+        _dataset(db, target)
 
 
 def _scope(ids: Sequence[int], total: int) -> bool:
@@ -139,15 +145,61 @@ def _export(target: Filter | Sequence[int], number: int) -> None:
             st.link_button(label, export_path(target, kind), key=f"bulk_export_{kind}", icon=":material/download:")
 
 
-def _dataset(target: Filter | Sequence[int], number: int) -> None:
-    chosen = target if isinstance(target, Filter) else Filter(ids=tuple(target), exclude_tags=())
-    if st.button(
-        "Create dataset",
-        key="bulk_dataset",
-        icon=":material/dataset:",
-        help=f"From {count(number, 'example')}. You see what it would hold before it is frozen.",
-    ):
-        st.switch_page(dataset_place.PAGE, query_params=dataset_place.creating(chosen))
+def _dataset(db: Database, target: Filter | Sequence[int]) -> None:
+    """At once with safe defaults, or reviewed first; what the defaults leave out stands beside the button."""
+    # What is chosen by hand gets the defaults too: a row of the table does not show whether it teaches anything.
+    chosen = target if isinstance(target, Filter) else Filter(ids=tuple(target))
+    found = cached.outlook(db, chosen)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bulk_dataset_bar"):
+        if st.button(
+            "Create dataset",
+            key="bulk_dataset",
+            icon=":material/dataset:",
+            type="primary",
+            disabled=not found.kept,
+            help=f"Freezes {count(found.kept, 'example')} now. Undo archives it."
+            if found.kept
+            else "Nothing here is taken by default. Review first, and let in what you want.",
+        ):
+            _freeze_now(db, found)
+        if st.button(
+            "Review first",
+            key="bulk_review",
+            icon=":material/fact_check:",
+            help="Shows what it would hold and what stands against it, and lets you change everything.",
+        ):
+            st.switch_page(dataset_place.PAGE, query_params=dataset_place.creating(chosen))
+        st.caption(plain(f"A new dataset takes {defaults.in_words(found)}"), width="stretch")
+
+
+def _freeze_now(db: Database, found: Outlook) -> None:
+    """Ask for it and go where its progress is shown. It is frozen in the background."""
+    asked: list[DatasetVersion] = []
+
+    def act() -> None:
+        target = defaults.propose_target(db, found.filter)
+        version = snapshots.request(
+            db,
+            defaults.propose_name(db, found.filter, target),
+            filter=found.filter,
+            recipe=Recipe(target=target),
+            split=Split(),
+            actor=session.actor(),
+        )
+        if RUNNING.background is not None:
+            RUNNING.background.wake()
+        asked.append(version)
+        messages.done(f"Creating {version.label}: {defaults.in_words(found)}", undo=lambda: _archive(db, version))
+
+    if messages.attempt(act):
+        name, number = asked[0].name, asked[0].version
+        st.switch_page(dataset_place.PAGE, query_params={"dataset": name, "version": str(number)})
+    st.rerun()  # the notice says why not
+
+
+def _archive(db: Database, version: DatasetVersion) -> str:
+    snapshots.archive(db, version.id, actor=session.actor(), reason="creation undone on the page")
+    return f"{version.label} is archived; “Show archived versions” on the datasets page brings it back."
 
 
 def _old_data(db: Database) -> None:

@@ -3,11 +3,14 @@
 The version also changes with writes of other processes and of the command line, so that nobody looks at old numbers.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from core.database import Database
+from core.datasets import defaults
+from core.datasets.defaults import Outlook, Reason
 from core.examples import statistics, store
 from core.examples.filters import EVERYTHING, Filter, parse
 
@@ -34,6 +37,11 @@ def count(db: Database, chosen: Filter) -> int:
     return _count(_place(db), chosen.to_json(), version(db), _db=db)
 
 
+def outlook(db: Database, chosen: Filter, let_in: Sequence[Reason] = ()) -> Outlook:
+    """What a new dataset of this filter would take by itself, and what it would leave out."""
+    return _outlook(_place(db), chosen.to_json(), tuple(let_in), version(db), _db=db)
+
+
 def _place(db: Database) -> str:
     return f"{hash(db.url)}/{db.schema}"
 
@@ -54,3 +62,9 @@ def _choices(place: str, version: str, *, _db: Database) -> Any:
 def _count(place: str, chosen: str, version: str, *, _db: Database) -> int:
     del place, version
     return store.count(_db, parse(chosen))
+
+
+@st.cache_data(ttl="10min", max_entries=64, show_spinner=False)
+def _outlook(place: str, chosen: str, let_in: tuple[Reason, ...], version: str, *, _db: Database) -> Any:
+    del place, version
+    return defaults.outlook(_db, parse(chosen), let_in)

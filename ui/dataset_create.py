@@ -6,6 +6,7 @@ from core.database import Database
 from core.datasets import snapshots
 from core.datasets.candidates import Choice
 from core.datasets.checks import Review
+from core.datasets.defaults import REASONS, WORDS, Outlook, Reason
 from core.datasets.splits import NAMES
 from core.datasets.versions import DatasetVersion
 from core.errors import InvalidFilter
@@ -39,24 +40,56 @@ def draw(db: Database, known: list[DatasetVersion]) -> None:
         return
     st.subheader("New dataset version", anchor=False)
     draft = dataset_draft.read(chosen)
-    number = cached.count(db, chosen)
+    found = cached.outlook(db, chosen, st.session_state["new_let_in"])
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{count(number, 'example')}** in the filter: {plain(describe(chosen))}", width="content")
+        of = f" of {found.total:,}" if found.gone else ""
+        st.markdown(
+            f"**{found.kept:,}{of} example{'s' if found.total != 1 else ''}** would be taken: "
+            f"{plain(describe(found.filter))}",
+            width="content",
+        )
         st.page_link(
             dataset_place.DATA_PAGE,
             label="Change the filter",
             icon=":material/filter_alt:",
             query_params=dataset_place.shown(chosen),
         )
+    _left_out(found)
     with st.container(border=True, key="new_review"):
         _names(draft)
-        review = _review(db, draft.choice, number)
+        review = _review(db, draft.choice, found.kept)
         if review is not None:
             _numbers(review)
         _freeze(db, draft, review, _next_number(draft.name, known))
         if review is not None:
             dataset_findings.draw(db, draft.choice, review)
     _adjust(db, draft)
+
+
+def _left_out(found: Outlook) -> None:
+    """What the defaults leave out and why; each reason can be let in, and what the filter itself lets in is said."""
+    asked: list[Reason] = st.session_state["new_let_in"]
+    offered = [reason for reason in REASONS if reason in found.left_out or reason in asked]
+    if offered:
+        st.pills(
+            "Left out by default; choose what to let in all the same",
+            offered,
+            selection_mode="multi",
+            key="new_let_in",
+            format_func=lambda reason: f"{_number(found, reason):,} {WORDS[reason]}",
+            persist_state="session",
+            help="An example that has several reasons counts for each, and comes in when all of them are let in.",
+        )
+    themselves = {reason: number for reason, number in found.let_in.items() if reason not in asked}
+    if themselves:
+        said = ", ".join(f"{number:,} {WORDS[reason]}" for reason, number in themselves.items())
+        st.caption(f":material/info: In, because your filter asks for it: {plain(said)}.")
+    if not offered and not themselves:
+        st.caption("The defaults leave nothing out.")
+
+
+def _number(found: Outlook, reason: Reason) -> int:
+    return found.left_out.get(reason, 0) + found.let_in.get(reason, 0)
 
 
 def _names(draft: Draft) -> None:

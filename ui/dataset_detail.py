@@ -14,6 +14,7 @@ from ui import (
     dataset_charts,
     dataset_draft,
     dataset_export,
+    dataset_list,
     dataset_place,
     dataset_progress,
     dataset_records,
@@ -102,6 +103,8 @@ def _badges(version: DatasetVersion) -> None:
     st.badge(label, icon=icon, color=colour)
     if version.verified_at:
         st.badge(f"Verified {ago(version.verified_at)}", icon=":material/verified:", color="green")
+    if used := dataset_list.used(version):
+        st.badge(f"Used by {plain(used)}", icon=":material/model_training:", color="violet")
     if version.archived_at:
         st.badge("Archived", icon=":material/archive:", color="gray")
 
@@ -134,8 +137,7 @@ def _acts(db: Database, version: DatasetVersion, known: list[DatasetVersion]) ->
 
 def _again(version: DatasetVersion) -> None:
     assert version.choice is not None, "the button is not drawn for a file of the original system"
-    dataset_draft.take_over(version)
-    dataset_place.go_to_new(version.choice.filter)
+    dataset_place.go_to_new(dataset_draft.take_over(version))
 
 
 def _compare(version: DatasetVersion, known: list[DatasetVersion]) -> None:
@@ -309,5 +311,7 @@ def _lineage(db: Database, version: DatasetVersion) -> None:
             if use.state != "legacy":
                 st.page_link(tuning_place.PAGE, label=f"Open job {use.id}", icon=":material/model_training:",
                              query_params=tuning_place.of_job(use.id))  # fmt: skip
+        if version.file_path:
+            st.text(f"Exported to {version.file_path}")
         if not found.uses:
             st.text("No fine-tuning yet. A job that is given this version will be listed here.")

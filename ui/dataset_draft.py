@@ -1,12 +1,12 @@
 """The version that is being put together: widgets write its parts into the session, everybody else reads them here."""
 
-import re
 from dataclasses import dataclass
 
 import streamlit as st
 
+from core.datasets import defaults
 from core.datasets.candidates import Choice
-from core.datasets.recipes import Recipe, Target
+from core.datasets.recipes import Recipe
 from core.datasets.splits import Group, Split
 from core.datasets.versions import DatasetVersion
 from core.examples.filters import Filter
@@ -23,6 +23,7 @@ _DEFAULTS = {
     "new_group": "request",
     "new_drop_duplicates": True,
     "new_excluded_ids": (),
+    "new_let_in": [],
     "new_suggested": "",
 }
 
@@ -37,11 +38,12 @@ class Draft:
 
 
 def read(chosen: Filter) -> Draft:
-    """The draft for this filter; what nobody touched has its default."""
+    """The draft for this filter with safe defaults; what nobody touched has its default."""
     for key, default in _DEFAULTS.items():
         st.session_state.setdefault(key, default)
     state = st.session_state
-    suggested = suggest_name(chosen, state["new_target"])
+    chosen = defaults.safe(chosen, state["new_let_in"])
+    suggested = defaults.name_for(chosen, state["new_target"])
     if state["new_name"] == state["new_suggested"]:  # nobody chose another one
         state["new_name"] = suggested
     state["new_suggested"] = suggested
@@ -62,25 +64,11 @@ def read(chosen: Filter) -> Draft:
     return Draft(state["new_name"].strip(), state["new_description"].replace("\0", "").strip(), choice)
 
 
-def suggest_name(chosen: Filter, target: Target) -> str:
-    """`content-plans`, `best-results`: a name in the words of the filter, which the visitor may replace."""
-    what = {"plan": "plans", "result": "results", "both": "plans-and-results"}[target]
-    if chosen.intents and len(chosen.intents) <= 2 and all(chosen.intents):
-        about = "-".join(chosen.intents)
-    elif chosen.include_tags:
-        about = chosen.include_tags[0].replace("_", "-")
-    elif chosen.quality_min is not None and chosen.quality_min >= 0.5:
-        about = "best"
-    else:
-        about = "all"
-    stem = re.sub(r"[^a-z0-9]+", "-", about.lower()).strip("-")[:60]
-    return f"{stem or 'all'}-{what}"
-
-
-def take_over(version: DatasetVersion) -> None:
-    """Begin with how `version` was made."""
+def take_over(version: DatasetVersion) -> Filter:
+    """Begin with how `version` was made; gives its filter without what the draft adds."""
     choice = version.choice
     assert choice is not None, "a file of the original system has no choice to take over"
+    chosen, let_in = defaults.taken_apart(choice.filter)
     given: dict[str, object] = {
         "new_name": version.name,
         "new_description": version.description,
@@ -93,9 +81,11 @@ def take_over(version: DatasetVersion) -> None:
         "new_group": choice.split.group,
         "new_drop_duplicates": choice.drop_duplicates,
         "new_excluded_ids": choice.excluded_ids,
+        "new_let_in": list(let_in),
         "new_suggested": "",
     }
     st.session_state.update(given)
+    return chosen
 
 
 def forget() -> None:

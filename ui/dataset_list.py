@@ -107,7 +107,7 @@ def _table(versions: list[DatasetVersion]) -> None:
             selection_mode="multi-row",
             placeholder="–",
             column_config=_columns(open_row),
-            alt="Dataset versions: name, version, state, records, splits, quality, tokens, size, verified, who, when.",
+            alt="Dataset versions: name, version, state, records, splits, quality, tokens, size, use, verified, who.",
         )
     _compare([versions[row] for row in picked.selection.rows if row < len(versions)])
 
@@ -152,12 +152,18 @@ def _frame(versions: Sequence[DatasetVersion]) -> pd.DataFrame:
             "quality": pd.Series([version.avg_quality for version in versions], dtype="float64"),
             "tokens": [tokens(version) for version in versions],
             "size": [size(version.size_bytes) if version.size_bytes else None for version in versions],
+            "used": [f"by {used(version)}" if used(version) else None for version in versions],
             "verified": ["✓ " + ago(version.verified_at) if version.verified_at else None for version in versions],
             "by": [version.created_by for version in versions],
             "created": pd.Series([version.created_at for version in versions], dtype="datetime64[us, UTC]"),
             "description": [version.description for version in versions],
         }
     )
+
+
+def used(version: DatasetVersion) -> str:
+    """`job 3`, or the name that the original system gave its job; "" where none uses it."""
+    return f"job {version.used_by}" if version.used_by else version.used_by_key
 
 
 def _records(version: DatasetVersion) -> int | None:
@@ -190,6 +196,7 @@ def _columns(open_row: Callable[[], None]) -> dict[str, Any]:
         "quality": config.ProgressColumn("Quality", min_value=0, max_value=1, format="%.2f", width=96),
         "tokens": config.TextColumn("Tokens", width=112, alignment="right"),
         "size": config.TextColumn("Size", width=85, alignment="right"),
+        "used": config.TextColumn("Used", width=90),
         "verified": config.TextColumn("Verified", width=105),
         "by": config.TextColumn("By", width=90),
         "created": config.DatetimeColumn("Created (UTC)", format="YYYY-MM-DD HH:mm", width=130),

@@ -31,7 +31,13 @@ _PHASES = {
 def signature(versions: list[DatasetVersion]) -> tuple[tuple[object, ...], ...]:
     """Changes when the list has to be drawn anew."""
     return tuple(
-        (version.id, version.status, version.verified_at is not None, version.archived_at is not None)
+        (
+            version.id,
+            version.status,
+            version.used_by_key,
+            version.verified_at is not None,
+            version.archived_at is not None,
+        )
         for version in versions
     )
 

@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.database import Database
+from core.datasets.defaults import TAKEN
 from core.errors import InvalidFilter, WhetstoneError
 from core.examples import saved
-from core.examples.filters import PARAMETERS, Filter, describe, from_query, parse, to_query
+from core.examples.filters import PARAMETERS, VERDICTS, Filter, describe, from_query, parse, to_query
 from core.examples.tags import BUILT_IN
 from ui import cached, messages, session
 from ui.formatting import plain
@@ -22,6 +23,7 @@ from ui.formatting import plain
 _FILTER = "filter"
 _IN_URL = "filter_in_url"
 _OUTCOMES = {None: "All", True: "Succeeded", False: "Failed"}
+_GOOD = "Succeeded or judged good"
 _DAY = dt.timedelta(days=1)
 
 
@@ -73,7 +75,7 @@ def draw(db: Database, current: Filter) -> None:
         with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
             _words_and_quality()
             _choice("intents", "Intent", options.intents, current.intents)
-            _outcome()
+            _outcome(current)
             _tags("include_tags", "Has all tags", options.tags, current.include_tags)
             _tags("exclude_tags", "Has none of the tags", options.tags, current.exclude_tags)
             _dates()
@@ -103,7 +105,7 @@ def _seed(current: Filter) -> None:
             1.0 if current.quality_max is None else current.quality_max,
         ),
         "f_intents": list(current.intents),
-        "f_success": _OUTCOMES[current.success],
+        "f_success": _outcome_of(current),
         "f_include_tags": list(current.include_tags),
         "f_exclude_tags": list(current.exclude_tags),
         "f_from": current.created_from.date() if current.created_from else None,
@@ -162,14 +164,25 @@ def _tags(field: str, label: str, known: list[str], current: tuple[str, ...]) ->
     )
 
 
-def _outcome() -> None:
-    by_label = {label: value for value, label in _OUTCOMES.items()}
+def _outcome(current: Filter) -> None:
+    meant: dict[str, dict[str, Any]] = {
+        label: {"success": value, "verdicts": ()} for value, label in _OUTCOMES.items()
+    } | {_GOOD: {"success": None, "verdicts": TAKEN}}
+    # A link may ask for more than the list offers.
+    meant.setdefault(_outcome_of(current), {"success": current.success, "verdicts": current.verdicts})
     st.selectbox(
-        "Outcome",
-        list(by_label),
-        key="f_success",
-        on_change=lambda: change(success=by_label[st.session_state["f_success"]]),
+        "Outcome", list(meant), key="f_success", on_change=lambda: change(**meant[st.session_state["f_success"]])
     )
+
+
+def _outcome_of(current: Filter) -> str:
+    if not current.verdicts:
+        return _OUTCOMES[current.success]
+    if current.success is None and current.verdicts == TAKEN:
+        return _GOOD
+    words = " or ".join(word for name, word in VERDICTS.items() if name in current.verdicts)
+    sure = "" if current.success is None else f"{_OUTCOMES[current.success]}, "
+    return f"{sure}{words}".capitalize()
 
 
 def _dates() -> None:

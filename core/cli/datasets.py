@@ -11,7 +11,8 @@ import typer
 
 from core.cli import AsJson, Workspace, app, command, database, printable, show
 from core.database import Database
-from core.datasets import recipes, snapshots, splits
+from core.datasets import defaults, recipes, snapshots, splits
+from core.datasets.defaults import REASONS
 from core.datasets.exporting import PARTS, Part, export
 from core.datasets.recipes import TARGETS, Target
 from core.datasets.rendering import FORMATS, Format
@@ -33,6 +34,11 @@ Label = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Without ve
 def create(
     name: str,
     filter_json: Annotated[str, typer.Option("--filter", help="Which examples, as JSON.")] = "{}",
+    include: Annotated[
+        list[str] | None,
+        typer.Option("--include", help=f"Let in what is left out otherwise: {', '.join(REASONS)}. Repeatable."),
+    ] = None,
+    exactly: Annotated[bool, typer.Option("--all", help="Just the filter: nothing is left out by itself.")] = False,
     target: Annotated[str, typer.Option(help=f"What the model shall answer: {', '.join(TARGETS)}.")] = "plan",
     system_prompt: Annotated[str, typer.Option(help="Stands before every conversation.")] = "",
     split: Annotated[str, typer.Option(help="Train, validation and test in percent.")] = "80/10/10",
@@ -43,14 +49,22 @@ def create(
     workspace: Workspace = "public",
     as_json: AsJson = False,
 ) -> None:
-    """Freeze the examples of a filter into the next version of NAME."""
+    """Freeze what succeeded or was judged good of a filter into the next version of NAME."""
+    chosen, let_in = filters.parse(filter_json), defaults.reasons(include or ())
+    if exactly and let_in:
+        raise DatasetRefused("--all lets everything in; leave --include away, or --all.")
     recipe = recipes.parse({"target": _target(target), "system_prompt": system_prompt})
     shares = splits.parse(split, seed=seed, group=_group(split_by))
     with closing(database(workspace)) as db:
+        if exactly:
+            chosen, let_in = defaults.taken_apart(chosen)
+        found = defaults.outlook(db, chosen, let_in)
+        if not as_json:
+            typer.echo(defaults.in_words(found), err=True)
         version = snapshots.create(
             db,
             name,
-            filter=filters.parse(filter_json),
+            filter=found.filter,
             recipe=recipe,
             split=shares,
             description=description,
@@ -61,7 +75,8 @@ def create(
         left = [] if as_json else _interrupted(db)
     for sentence in left:
         typer.echo(sentence, err=True)
-    show(_facts(version), as_json=as_json, text=_in_words(version))
+    by_default = {"of": found.total, "left_out": dict(found.left_out), "let_in": dict(found.let_in)}
+    show(_facts(version) | {"defaults": by_default}, as_json=as_json, text=_in_words(version))
 
 
 @command("list", group=group)
@@ -118,6 +133,8 @@ def export_split(
     with closing(database(workspace)) as db:
         version = snapshots.get(db, label)
         size = _write(out, export(db, version, part, chosen))
+        path = printable(str(out.resolve()))
+        snapshots.exported(db, version.id, path=path, format=chosen, actor=settings().actor)
     facts = {"dataset": version.label, "split": part, "format": chosen, "file": printable(str(out)), "bytes": size}
     show(facts, as_json=as_json, text=f"{version.label} {part} written to {out} ({size:,} bytes).")
 
@@ -228,6 +245,8 @@ def _facts(version: DatasetVersion) -> dict[str, Any]:
         "root_hash": version.root_hash,
         "warnings": manifest.get("warnings", []),
         "error": version.error,
+        "used_by_job": version.used_by,
+        "file_path": version.file_path or None,
         "created_by": version.created_by,
         "created_at": version.created_at and version.created_at.isoformat(),
     }
@@ -250,4 +269,6 @@ def _in_words(version: DatasetVersion, *, gone: bool = False) -> str:
         return f"{version.label}  {version.status}  {version.error or ''}".rstrip()
     counts = (version.manifest or {})["counts"]
     parts = ", ".join(f"{name} {counts[name]:,}" for name in splits.NAMES)
-    return f"{version.label}  {version.example_count:,} records ({parts})  root hash {(version.root_hash or '')[:12]}…"
+    used = f"  used by job {version.used_by}" if version.used_by else ""
+    hashed = f"root hash {(version.root_hash or '')[:12]}…"
+    return f"{version.label}  {version.example_count:,} records ({parts})  {hashed}{used}"

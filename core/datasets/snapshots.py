@@ -24,8 +24,8 @@ from core.examples.filters import Filter
 from core.tables import datasets
 
 __all__ = [
-    "Progress", "archive", "build", "cancel", "create", "describe", "fail", "get", "interrupted", "pending", "request",
-    "unarchive", "versions",
+    "Progress", "archive", "build", "cancel", "create", "describe", "exported", "fail", "get", "interrupted", "pending",
+    "request", "unarchive", "versions",
 ]  # fmt: skip
 
 _NAME_LENGTH = 100
@@ -194,6 +194,20 @@ def unarchive(db: Database, dataset_id: int, *, actor: str, reason: str) -> Data
 def describe(db: Database, dataset_id: int, description: str, *, actor: str, reason: str) -> DatasetVersion:
     """Replace the description of a version; name and number stay."""
     return _change(db, dataset_id, "describe", actor=actor, reason=reason, description=description)
+
+
+def exported(db: Database, dataset_id: int, *, path: str, format: str, actor: str) -> DatasetVersion:  # noqa: A002
+    """Note where a version was written to as a file, and in which format."""
+    with db.begin() as connection:
+        before = by_id(connection, dataset_id).file_path
+        connection.execute(
+            update(datasets)
+            .where(datasets.c.id == dataset_id)
+            .values(file_path=path, file_format=format, updated_at=func.now())
+        )
+        was = {"file_path": before} if before else None
+        _note(connection, actor, "export", dataset_id, before=was, after={"file_path": path, "format": format})
+        return by_id(connection, dataset_id)
 
 
 def _build(

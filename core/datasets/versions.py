@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from core.bounds import LARGEST_INTEGER, id_in
 from core.database import Database
@@ -15,7 +15,7 @@ from core.datasets.rendering import RENDERER
 from core.datasets.splits import Split
 from core.errors import DatasetRefused, UnknownDataset
 from core.examples import filters
-from core.tables import datasets
+from core.tables import datasets, tuning_jobs
 
 Status = Literal["legacy", "queued", "building", "frozen", "failed", "cancelled"]
 #: Equal parts of 0.0 to 1.0 in which quality is counted.
@@ -54,6 +54,12 @@ class DatasetVersion:
     frozen_at: dt.datetime | None
     verified_at: dt.datetime | None
     archived_at: dt.datetime | None
+    #: Number of the newest fine-tuning job that uses or used it and did not fail; None: none does, or it is not here.
+    used_by: int | None
+    #: The same as the original system names it; "" where none does.
+    used_by_key: str
+    #: Where the last export to a file of this machine was written; "" where there was none.
+    file_path: str
 
     @property
     def label(self) -> str:
@@ -65,9 +71,14 @@ class DatasetVersion:
         return self.status in {"queued", "building"}
 
 
+def _query() -> Select[*tuple[Any, ...]]:
+    job = select(tuning_jobs.c.id).where(tuning_jobs.c.job_id == datasets.c.fine_tune_job_id).scalar_subquery()
+    return select(datasets, job.label("used_by"))
+
+
 def versions(db: Database, *, archived: bool = False) -> list[DatasetVersion]:
     """All versions, the newest first; archived ones only when asked for."""
-    query = select(datasets).order_by(datasets.c.created_at.desc().nulls_last(), datasets.c.id.desc())
+    query = _query().order_by(datasets.c.created_at.desc().nulls_last(), datasets.c.id.desc())
     if not archived:
         query = query.where(datasets.c.archived_at.is_(None))
     with db.connect() as connection:
@@ -84,7 +95,7 @@ def get(db: Database, which: str | int) -> DatasetVersion:
 
 
 def by_id(connection: Connection, dataset_id: int) -> DatasetVersion:
-    row = connection.execute(select(datasets).where(datasets.c.id == dataset_id)).one_or_none()
+    row = connection.execute(_query().where(datasets.c.id == dataset_id)).one_or_none()
     if row is None:
         raise UnknownDataset(f"There is no dataset version with the id {dataset_id}.")
     return _version(row)
@@ -117,7 +128,7 @@ def _by_label(connection: Connection, label: str) -> DatasetVersion:
     if "\0" in label or wanted is None or wanted > LARGEST_INTEGER:
         told = label.replace("\0", "")[:100]
         raise UnknownDataset(f"There is no dataset {told!r}; {_known(connection, name.replace(chr(0), ''))}.")
-    query = select(datasets).where(datasets.c.name == name)
+    query = _query().where(datasets.c.name == name)
     if at:
         query = query.where(datasets.c.version == wanted)
     newest = query.order_by((datasets.c.status == "frozen").desc(), datasets.c.version.desc()).limit(1)
@@ -164,6 +175,9 @@ def _version(row: Row[Any]) -> DatasetVersion:
         frozen_at=row.frozen_at,
         verified_at=row.verified_at,
         archived_at=row.archived_at,
+        used_by=row.used_by,
+        used_by_key=row.fine_tune_job_id or "",
+        file_path=row.file_path or "",
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, any_, bindparam, func, l
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from core.database import Database
-from core.examples.filters import Filter, text_array
+from core.examples.filters import GOOD_FROM, POOR_BELOW, Filter, text_array, verdict
 from core.tables import cube
 
 #: Fewer examples than this are read directly in a few milliseconds.
@@ -107,14 +107,14 @@ def condition(chosen: Filter) -> ColumnElement[bool] | None:
         return None
     c = cube.c
     conditions: list[ColumnElement[bool]] = [literal(True)]
-    if chosen.quality_min is not None:
-        conditions.append(c.cell >= 2 * round(chosen.quality_min * 20))
-    if chosen.quality_max is not None:
-        conditions.append(c.cell <= 2 * round(chosen.quality_max * 20))
-    if chosen.created_from:
-        conditions.append(c.month >= chosen.created_from.date())
-    if chosen.created_to:
-        conditions.append(c.month < chosen.created_to.date())
+    for bound, compared in (
+        (_cell(chosen.quality_min), c.cell.__ge__),
+        (_cell(chosen.quality_max), c.cell.__le__),
+        (chosen.created_from and chosen.created_from.date(), c.month.__ge__),
+        (chosen.created_to and chosen.created_to.date(), c.month.__lt__),
+    ):
+        if bound is not None:
+            conditions.append(compared(bound))
     for choice, column in (
         (chosen.intents, c.intent),
         (chosen.source_agents, c.source_agent),
@@ -124,6 +124,10 @@ def condition(chosen: Filter) -> ColumnElement[bool] | None:
             conditions.append(column == any_(bindparam(None, list(choice), type_=ARRAY(column.type))))
     if chosen.success is not None:
         conditions.append(c.success.is_(chosen.success))
+    if chosen.verdicts:
+        # Both bounds are edges of the cells, so no cell holds two verdicts for its score.
+        is_good, is_poor = c.cell >= _cell(GOOD_FROM), c.cell < _cell(POOR_BELOW)
+        conditions.append(verdict(c.success, is_good, is_poor, c.tags, chosen))
     if chosen.include_tags:
         conditions.append(c.tags.contains(text_array(chosen.include_tags)))
     if chosen.exclude_tags:
@@ -131,6 +135,11 @@ def condition(chosen: Filter) -> ColumnElement[bool] | None:
     if chosen.trainable:
         conditions.append(c.is_trainable)
     return and_(*conditions)
+
+
+def _cell(score: float | None) -> int | None:
+    """The cell of a score that is an edge."""
+    return None if score is None else 2 * round(score * 20)
 
 
 def _twentieth(score: float) -> int | None:

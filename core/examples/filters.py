@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import (
@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, cast, func, not_, select
+from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, case, cast, func, literal, not_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from core.bounds import Id
@@ -27,6 +27,25 @@ from core.tables import example_words as words
 from core.tables import examples
 
 Score = Annotated[float, Field(ge=0.0, le=1.0)]
+
+#: What is known of an example's worth: each example has exactly one of these.
+#:
+#: - failed: it is no success, whatever its score;
+#: - poor: no failure, and scored below 0.5;
+#: - succeeded: a success that nobody scored below 0.5;
+#: - good: nobody knows whether it is a success, and it scored 0.7 or more, or a person approved it (MANUAL_APPROVED);
+#: - unknown: none of these.
+Verdict = Literal["succeeded", "good", "unknown", "poor", "failed"]
+VERDICTS: dict[Verdict, str] = {
+    "succeeded": "succeeded",
+    "good": "judged good",
+    "unknown": "not judged",
+    "poor": "judged poor",
+    "failed": "failed",
+}
+#: The bounds of those words. Frozen versions rest on them, so they never change: a new meaning gets a new word.
+GOOD_FROM, POOR_BELOW = 0.7, 0.5
+APPROVED = "MANUAL_APPROVED"
 
 
 def _listed(values: Any) -> Any:
@@ -58,6 +77,7 @@ def _storable(text: str) -> str:
 Line = Annotated[str, AfterValidator(_storable)]
 Words = Annotated[tuple[Line, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
 Tags = Annotated[tuple[Tag, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
+Verdicts = Annotated[tuple[Verdict, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
 #: Ids are PostgreSQL's bigint; what no id can be is told and not asked for.
 Ids = Annotated[tuple[Id, ...], AfterValidator(_sorted_once)]
 
@@ -74,6 +94,8 @@ class Filter(BaseModel):
     intents: Words = ()
     #: True: succeeded, False: failed, None: either, or unknown.
     success: bool | None = None
+    #: Any of these verdicts: succeeded, good, unknown, poor, failed. Empty: all.
+    verdicts: Verdicts = ()
     #: Examples that have all of these.
     include_tags: Tags = ()
     #: Examples that have none of these.
@@ -140,6 +162,7 @@ PARAMETERS = {
     "quality_max": "q_max",
     "intents": "intent",
     "success": "success",
+    "verdicts": "verdict",
     "include_tags": "tag",
     "exclude_tags": "without",
     "created_from": "from",
@@ -150,7 +173,7 @@ PARAMETERS = {
     "trainable": "trainable",
     "ids": "id",
 }
-_MANY = {"intents", "include_tags", "exclude_tags", "source_agents", "source_models", "ids"}
+_MANY = {"intents", "verdicts", "include_tags", "exclude_tags", "source_agents", "source_models", "ids"}
 
 
 def to_query(chosen: Filter) -> dict[str, list[str]]:
@@ -191,13 +214,14 @@ def where(chosen: Filter) -> ColumnElement[bool]:
     """The filter as a condition on `orchestrator_training_data`; withdrawn rows are always left out."""
     columns = examples.c
     conditions: list[ColumnElement[bool]] = [columns.withdrawn_at.is_(None)]
-    for low, column in ((chosen.quality_min, columns.quality_score), (chosen.created_from, columns.created_at)):
-        if low is not None:
-            conditions.append(column >= low)
-    if chosen.quality_max is not None:
-        conditions.append(columns.quality_score <= chosen.quality_max)
-    if chosen.created_to is not None:
-        conditions.append(columns.created_at < chosen.created_to)
+    for bound, compared in (
+        (chosen.quality_min, columns.quality_score.__ge__),
+        (chosen.quality_max, columns.quality_score.__le__),
+        (chosen.created_from, columns.created_at.__ge__),
+        (chosen.created_to, columns.created_at.__lt__),
+    ):
+        if bound is not None:
+            conditions.append(compared(bound))
     for choice, column in (
         (chosen.intents, columns.intent),
         (chosen.source_agents, columns.source_agent),
@@ -209,6 +233,9 @@ def where(chosen: Filter) -> ColumnElement[bool]:
             conditions.append(column == any_(bindparam(None, list(choice), type_=ARRAY(column.type))))
     if chosen.success is not None:
         conditions.append(columns.success.is_(chosen.success))
+    if chosen.verdicts:
+        score = columns.quality_score
+        conditions.append(verdict(columns.success, score >= GOOD_FROM, score < POOR_BELOW, columns.tags, chosen))
     if chosen.include_tags:
         conditions.append(columns.tags.contains(text_array(chosen.include_tags)))
     if chosen.exclude_tags:
@@ -220,6 +247,24 @@ def where(chosen: Filter) -> ColumnElement[bool]:
     if chosen.trainable:
         conditions.append(columns.is_trainable)
     return and_(*conditions)
+
+
+def verdict(
+    success: ColumnElement[bool | None],
+    is_good: ColumnElement[bool],
+    is_poor: ColumnElement[bool],
+    tags: ColumnElement[Any],
+    chosen: Filter,
+) -> ColumnElement[bool]:
+    """Whether the verdict is one of the chosen. `is_good` and `is_poor` may be NULL, where there is no score."""
+    is_one: dict[Verdict, ColumnElement[bool]] = {
+        "failed": success.is_(False),
+        "poor": is_poor,
+        "succeeded": success.is_(True),
+        "good": is_good | tags.contains(text_array((APPROVED,))),
+    }
+    first = case(*((condition, literal(name)) for name, condition in is_one.items()), else_=literal("unknown"))
+    return first == any_(text_array(chosen.verdicts))
 
 
 def text_array(values: Sequence[str]) -> ColumnElement[Sequence[str]]:
@@ -242,14 +287,16 @@ def describe(chosen: Filter) -> str:
             parts.append(f"{label} {' or '.join(item or 'none' for item in choice)}")
     if chosen.success is not None:
         parts.append("succeeded" if chosen.success else "failed")
-    if chosen.include_tags:
-        parts.append(f"tagged {' and '.join(chosen.include_tags)}")
-    if chosen.exclude_tags:
-        parts.append(f"not tagged {' or '.join(chosen.exclude_tags)}")
-    if chosen.created_from:
-        parts.append(f"from {_told(chosen.created_from)}")
-    if chosen.created_to:
-        parts.append(f"before {_told(chosen.created_to)}")
+    if chosen.verdicts:
+        parts.append(" or ".join(word for name, word in VERDICTS.items() if name in chosen.verdicts))
+    for label, said in (
+        ("tagged", " and ".join(chosen.include_tags)),
+        ("not tagged", " or ".join(chosen.exclude_tags)),
+        ("from", _told(chosen.created_from)),
+        ("before", _told(chosen.created_to)),
+    ):
+        if said:
+            parts.append(f"{label} {said}")
     if chosen.words:
         parts.append(f"request with the words “{chosen.words}”")
     if chosen.trainable:
@@ -259,7 +306,9 @@ def describe(chosen: Filter) -> str:
     return ", ".join(parts) or "all examples"
 
 
-def _told(moment: dt.datetime) -> str:
+def _told(moment: dt.datetime | None) -> str:
     """To the minute where that is all of it: words that say less than the filter would name other examples."""
+    if moment is None:
+        return ""
     whole = moment.replace(tzinfo=None)
     return whole.isoformat(" ", "minutes" if not (moment.second or moment.microsecond) else "auto")

@@ -9,10 +9,12 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
+from core import audit
 from core.cli import app, datasets
 from core.database import Database
 from core.datasets import snapshots
 from core.datasets.exporting import export
+from core.examples.filters import Filter
 from core.settings import settings
 from tests.datasets.conftest import Add, example
 
@@ -41,7 +43,7 @@ def test_a_dataset_is_created_listed_exported_and_verified(
 ) -> None:
     add(60)
     made = command(
-        "dataset", "create", "plans", "--filter", '{"intents": ["content", "finance"], "exclude_tags": []}',
+        "dataset", "create", "plans", "--filter", '{"intents": ["content", "finance"], "exclude_tags": []}', "--all",
         "--target", "result", "--split", "70/20/10", "--seed", "4", "--description", "First",
     )  # fmt: skip
     assert (made["dataset"], made["status"], made["examples"]) == ("plans@1", "frozen", 40)
@@ -56,11 +58,37 @@ def test_a_dataset_is_created_listed_exported_and_verified(
     assert written["bytes"] == out.stat().st_size
     assert list(tmp_path.iterdir()) == [out], "nothing is left beside it"
     assert command("verify", "plans")["ok"] is True
+    (listed,) = command("dataset", "list")
+    assert listed["file_path"] == str(out.resolve())
+    (line, *_) = audit.entries(database, subject="dataset", subject_id=version.id)
+    assert (line.action, line.after) == ("export", {"file_path": str(out.resolve()), "format": "gemini"})
+
+
+def test_a_new_dataset_takes_what_is_good_and_says_what_it_leaves_out(
+    database: Database, add: Add, command: Command
+) -> None:
+    good = {"quality_score": 0.9, "success": True, "tags": []}
+    add([example(number, **good) for number in range(20)])
+    add([example(20, **good | {"success": False}), example(21, **good | {"tags": ["TEST"]})])
+    add([example(22, **good | {"tags": ["TEST"], "success": None, "quality_score": None})])
+    made = command("dataset", "create", "plans")
+    assert made["examples"] == 20
+    assert made["defaults"] == {"of": 23, "left_out": {"failed": 1, "unknown": 1, "TEST": 2}, "let_in": {}}
+
+    made = command("dataset", "create", "plans", "--include", "failed", "--include", "TEST")
+    assert (made["examples"], made["defaults"]["let_in"]) == (22, {"failed": 1, "TEST": 1})
+    made = command("dataset", "create", "plans", "--filter", '{"success": false}')
+    assert (made["examples"], made["defaults"]["let_in"]) == (1, {"failed": 1})
+    made = command("dataset", "create", "plans", "--all")
+    assert (made["examples"], made["defaults"]["left_out"]) == (23, {})
+    version = snapshots.get(database, "plans@4")
+    assert version.choice is not None
+    assert version.choice.filter == Filter(), "just the filter that was given"
 
 
 def test_an_export_never_takes_the_place_of_a_device(add: Add, command: Command, tmp_path: Path) -> None:
     add(20)
-    command("dataset", "create", "plans", "--filter", '{"exclude_tags": []}', "--target", "result")
+    command("dataset", "create", "plans", "--filter", '{"exclude_tags": []}', "--all", "--target", "result")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     assert "not an ordinary file" in command("dataset", "export", "plans", "--out", str(pipe), fails=True)["error"]
@@ -69,7 +97,7 @@ def test_an_export_never_takes_the_place_of_a_device(add: Add, command: Command,
 
 def test_verify_fails_for_what_is_not_as_it_was(database: Database, add: Add, command: Command) -> None:
     ids = add(20)
-    command("dataset", "create", "plans", "--filter", '{"exclude_tags": []}')
+    command("dataset", "create", "plans", "--filter", '{"exclude_tags": []}', "--all")
     with database.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE orchestrator_training_data DISABLE TRIGGER keep_revision")
         connection.exec_driver_sql(f"UPDATE orchestrator_training_data SET execution_plan = 'x' WHERE id = {ids[2]}")
@@ -86,6 +114,8 @@ def test_verify_fails_for_what_is_not_as_it_was(database: Database, add: Add, co
         (("dataset", "create", "new", "--target", "all"), "plan, result, both"),
         (("dataset", "create", "new", "--split-by", "day"), "request, topic, week"),
         (("dataset", "create", "new", "--filter", '{"quality_min": 7}'), "quality_min"),
+        (("dataset", "create", "new", "--include", "broken"), "failed, poor, unknown"),
+        (("dataset", "create", "new", "--all", "--include", "failed"), "--all lets everything in"),
         (("dataset", "create", "new", "--filter", '{"intents": ["none"]}'), "nothing was frozen|No example"),
         (("dataset", "export", "plans", "--out", "/no/such/folder/x"), "cannot be written"),
         (("dataset", "export", "plans", "--out", "x", "--format", "xml"), "openai, chatml"),
@@ -98,7 +128,7 @@ def test_what_is_wrong_is_said_in_one_line(
     database: Database, add: Add, command: Command, words: tuple[str, ...], message: str
 ) -> None:
     add([example(number) for number in range(20)])
-    command("dataset", "create", "plans")
+    command("dataset", "create", "plans", "--all")
     error = command(*words, fails=True)["error"]
     assert any(part in error for part in message.split("|"))
     assert "\n" not in error
@@ -106,7 +136,7 @@ def test_what_is_wrong_is_said_in_one_line(
 
 def test_a_failed_export_leaves_the_old_file(database: Database, add: Add, command: Command, tmp_path: Path) -> None:
     ids = add(20)
-    command("dataset", "create", "plans", "--filter", '{"exclude_tags": []}')
+    command("dataset", "create", "plans", "--filter", '{"exclude_tags": []}', "--all")
     with database.begin() as connection:
         connection.exec_driver_sql(
             f"UPDATE orchestrator_training_data SET intent = 'edited', revision = 2 WHERE id = {ids[2]}"

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from core.database import Database
-from core.examples.filters import Filter
+from core.examples.filters import VERDICTS, Filter
 from core.tables import examples
 
-TAGS = ("PRODUCTION", "DEVELOPMENT", "EXCLUDE", "X_1")
+TAGS = ("PRODUCTION", "DEVELOPMENT", "EXCLUDE", "MANUAL_APPROVED", "X_1")
 INTENTS = ("content", "finance", "", "-", "--", "a'b")
 WORDS = ("launch", "Post", "plan", "émigré", "q3", "naïve")
 EMPTY_CONTENT = ("success", " Success. ", "OK", "", "null", "{}")
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
-scores = st.none() | st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.55, 0.95, 1.0]) | st.floats(0, 1)
+scores = st.none() | st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.55, 0.7, 0.95, 1.0]) | st.floats(0, 1)
 moments = st.integers(0, 5_000).map(lambda minutes: START + dt.timedelta(minutes=minutes))
 tag_sets = st.lists(st.sampled_from(TAGS), unique=True).map(sorted)
 content = st.none() | st.sampled_from(EMPTY_CONTENT) | st.text(alphabet="abc \n", min_size=1, max_size=8)
@@ -55,6 +55,7 @@ def filters(draw: st.DrawFn) -> Filter:
         quality_max=high,
         intents=draw(some(INTENTS)),
         success=draw(st.none() | st.booleans()),
+        verdicts=draw(st.just([]) | some(tuple(VERDICTS))),
         include_tags=draw(st.just([]) | some(TAGS)),
         exclude_tags=draw(st.just(["EXCLUDE"]) | some(TAGS)),
         created_from=start,
@@ -95,6 +96,7 @@ def matches(chosen: Filter, row: dict[str, Any]) -> bool:
         and (chosen.quality_max is None or score <= chosen.quality_max)
         and (not chosen.intents or row["intent"] in chosen.intents)
         and (chosen.success is None or row["success"] is chosen.success)
+        and (not chosen.verdicts or verdict(row) in chosen.verdicts)
         and set(chosen.include_tags) <= tags
         and not set(chosen.exclude_tags) & tags
         and (chosen.created_from is None or row["created_at"] >= chosen.created_from)
@@ -105,6 +107,18 @@ def matches(chosen: Filter, row: dict[str, Any]) -> bool:
         and (not chosen.trainable or is_trainable(row))
         and (chosen.ids is None or row["id"] in chosen.ids)
     )
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """The one verdict of an example, in plain Python."""
+    score = row["quality_score"]
+    if row["success"] is False:
+        return "failed"
+    if score is not None and score < 0.5:
+        return "poor"
+    if row["success"]:
+        return "succeeded"
+    return "good" if (score is not None and score >= 0.7) or "MANUAL_APPROVED" in row["tags"] else "unknown"
 
 
 def is_trainable(row: dict[str, Any]) -> bool:

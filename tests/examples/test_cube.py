@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from core.database import Database
 from core.examples import cube, statistics, store, tagging
-from core.examples.filters import EVERYTHING, Filter
+from core.examples.filters import EVERYTHING, VERDICTS, Filter
 from core.tables import cube as sums
 from core.tables import cube_version, example_changes
 from tests.examples.rows import START, insert, matches, rows
@@ -37,6 +37,7 @@ def aligned(draw: st.DrawFn) -> Filter:
         created_to=end,
         intents=draw(st.lists(st.sampled_from(("content", "finance", "")), max_size=2)),
         success=draw(st.none() | st.booleans()),
+        verdicts=draw(st.lists(st.sampled_from(tuple(VERDICTS)), max_size=3)),
         include_tags=draw(st.just([]) | st.just(["X_1"])),
         exclude_tags=draw(st.just([]) | st.just(["EXCLUDE", "DEVELOPMENT"])),
         source_agents=draw(st.just([]) | st.just(["content"])),

@@ -60,6 +60,7 @@ def test_equal_choices_have_equal_json() -> None:
         ('{"quality_min": 7.5}', "quality_min"),
         ('{"quality_min": 0.9, "quality_max": 0.1}', "lowest quality 0.9"),
         ('{"include_tags": ["not a tag"]}', "include_tags"),
+        ('{"verdicts": ["nice"]}', "verdicts.*'succeeded'"),
         ('{"colour": "red"}', "colour.*there are quality_min, "),
         ('{"created_from": "yesterday"}', "created_from"),
         ('{"created_from": "2026-02-01", "created_to": "2026-01-01"}', "first date"),
@@ -83,6 +84,20 @@ def test_a_filter_reads_as_words() -> None:
     assert describe(chosen) == (
         "quality 0.5 to 1, intent content, succeeded, not tagged EXCLUDE, request with the words “launch”"
     )
+
+
+def test_a_filter_of_before_verdicts_says_what_it_said() -> None:
+    """Its JSON stands in frozen manifests, and their hashes are taken over it."""
+    chosen = Filter(quality_min=0.7, success=True, trainable=True)
+    assert chosen.to_json() == '{"quality_min":0.7,"success":true,"trainable":true}'
+    assert parse(chosen.to_json()).verdicts == ()
+
+
+def test_verdicts_are_written_and_read_like_every_other_choice() -> None:
+    chosen = Filter(verdicts=["succeeded", "good"])  # pyright: ignore[reportArgumentType]
+    assert chosen.to_json() == '{"verdicts":["good","succeeded"]}'
+    assert to_query(chosen) == {"verdict": ["good", "succeeded"]}
+    assert describe(chosen) == "succeeded or judged good, not tagged EXCLUDE"
 
 
 def test_the_words_say_no_less_than_the_filter() -> None:

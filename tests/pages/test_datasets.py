@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from core import audit
 from core.database import Database
 from core.datasets import snapshots
+from core.datasets.defaults import safe
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
@@ -99,6 +100,22 @@ class TestTheList:
         assert not rows["tokens"][1].startswith("about"), "forty records are counted exactly"
         assert list(rows["verified"].isna()) == [True, True]
 
+    def test_the_job_that_uses_one_stands_beside_it(self, visit: Visit, database: Database) -> None:
+        some(database)
+        version = freeze(database)
+        with database.begin() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO fine_tuning_jobs (job_id, target_model, state, dataset_id, created_by)"
+                f" VALUES ('k', 'tiny', 'running', {version.id}, 'ada')"
+            )
+        number = snapshots.get(database, version.id).used_by
+        assert list(visit("datasets").dataframe[0].value["used"]) == [f"by job {number}"]
+        snapshots.exported(database, version.id, path="/data/*plans*.jsonl", format="openai", actor="ada")
+        app = visit("datasets", dataset="plans", version="1")
+        app.session_state["version_view"] = "Lineage"
+        app.run()
+        assert "Exported to /data/*plans*.jsonl" in [each.value for each in app.text]
+
     def test_a_failed_version_stands_among_them(self, visit: Visit, database: Database) -> None:
         some(database)
         snapshots.build(database, queued(database, filter=Filter(intents=("nothing",))).id)
@@ -124,12 +141,13 @@ class TestTheList:
 
 
 class TestCreating:
-    def test_one_click_on_the_data_page_brings_its_filter_along(self, visit: Visit, database: Database) -> None:
+    def test_a_review_from_the_data_page_brings_its_filter_along(self, visit: Visit, database: Database) -> None:
         some(database)
         app = visit("data", intent="finance")
-        click(app, "bulk_dataset")
+        click(app, "bulk_review")
         assert where(app) == {"new": ["1"], "intent": ["finance"]}
-        assert "14 examples in the filter: intent finance" in text(app).replace("**", "")
+        assert "14 examples would be taken: intent finance, succeeded or judged good" in text(app).replace("**", "")
+        assert "The defaults leave nothing out." in text(app)
 
     def test_the_numbers_of_the_version_are_there_before_it_is_frozen(self, visit: Visit, database: Database) -> None:
         some(database)
@@ -155,7 +173,7 @@ class TestCreating:
         (version,) = snapshots.versions(database)
         assert (version.label, version.status) == ("best-plans@1", "queued")
         assert version.choice is not None
-        assert version.choice.filter == Filter(quality_min=0.6)
+        assert version.choice.filter == safe(Filter(quality_min=0.6))
         assert version.choice.recipe == Recipe()
         assert version.choice.split == Split()
         assert where(app) == {"dataset": ["best-plans"], "version": ["1"]}
@@ -206,9 +224,9 @@ class TestCreating:
 
     def test_the_next_version_of_a_name_is_told_before(self, visit: Visit, database: Database) -> None:
         some(database)
-        freeze(database, "all-plans")
+        freeze(database, "good-plans")
         app = visit("datasets", new="1")
-        assert app.button(key="new_freeze").label.replace("\\", "") == "Freeze version 2 of all-plans"
+        assert app.button(key="new_freeze").label.replace("\\", "") == "Freeze version 2 of good-plans"
         assert "Version 1 stays as it is." in text(app)
 
     def test_an_error_blocks_and_says_why_beside_the_button(self, visit: Visit, database: Database) -> None:
@@ -290,6 +308,108 @@ class TestCreating:
         click(app, "version_back")
         click(app, "list_create")
         assert app.text_area(key="new_system_prompt").value == ""
+
+
+class TestWhatIsLeftOut:
+    def test_one_click_freezes_what_is_good_and_undo_archives_it(self, visit: Visit, database: Database) -> None:
+        some(database)
+        add(database, *({"execution_id": f"f{each}", "success": False} for each in range(3)))
+        add(database, {"execution_id": "t", "tags": ["TEST"]}, {"execution_id": "l", "tags": ["LOW_QUALITY"]})
+        app = visit("data")
+        said = "40 of 45 examples. Left out: 3 failed, 1 tagged LOW_QUALITY, 1 tagged TEST."
+        assert f"A new dataset takes {said}" in text(app)
+
+        click(app, "bulk_dataset")
+
+        assert where(app) == {"dataset": ["good-plans"], "version": ["1"]}
+        assert "Building good-plans@1" in text(app)
+        assert f"Creating good-plans@1: {said}" in text(app)
+        (version,) = snapshots.versions(database)
+        assert snapshots.build(database, version.id).example_count == 40
+
+        click(app, "notice_undo")
+
+        assert snapshots.versions(database) == []
+        assert "good-plans@1 is archived" in text(app)
+        click(app, "version_unarchive")
+        assert [each.label for each in snapshots.versions(database)] == ["good-plans@1"]
+        assert snapshots.get(database, version.id).status == "frozen"
+
+    def test_undo_while_it_is_built_hides_it_all_the_same(self, visit: Visit, database: Database) -> None:
+        some(database)
+        app = visit("data")
+        click(app, "bulk_dataset")
+        click(app, "notice_undo")
+        assert snapshots.versions(database) == []
+        (version,) = snapshots.versions(database, archived=True)
+        assert snapshots.build(database, version.id).archived_at is not None
+
+    def test_each_click_makes_a_name_of_its_own(self, visit: Visit, database: Database) -> None:
+        some(database)
+        app = visit("data", intent="finance")
+        for name in ("finance-plans", "finance-plans-2"):
+            click(app, "bulk_dataset")
+            assert where(app)["dataset"] == [name]
+            app.switch_page("../pages/data.py").run()
+
+    def test_what_has_results_only_answers_with_results(self, visit: Visit, database: Database) -> None:
+        some(database, execution_plan=None)
+        click(visit("data"), "bulk_dataset")
+        (version,) = snapshots.versions(database)
+        assert version.choice is not None
+        assert (version.name, version.choice.recipe.target) == ("good-results", "result")
+
+    def test_rows_chosen_by_hand_are_held_to_the_defaults_too(self, visit: Visit, database: Database) -> None:
+        ids = add(database, {}, {"success": False}, {"tags": ["EXCLUDE"]})
+        app = visit("data")
+        app.session_state["selected_ids"] = set(ids)
+        app.run()
+        assert "1 of 3 examples. Left out: 1 failed, 1 tagged EXCLUDE." in text(app)
+        click(app, "bulk_dataset")
+        assert where(app)["dataset"] == ["chosen-plans"]
+
+    def test_where_everything_is_left_out_the_review_is_the_way(self, visit: Visit, database: Database) -> None:
+        add(database, *({"success": False} for _ in range(2)))
+        app = visit("data")
+        assert app.button(key="bulk_dataset").disabled
+        assert "A new dataset takes 0 of 2 examples. Left out: 2 failed." in text(app)
+        click(app, "bulk_review")
+        assert app.button(key="new_freeze").disabled
+        app.pills(key="new_let_in").set_value(["failed"]).run()
+        assert not app.button(key="new_freeze").disabled
+
+    def test_the_review_counts_the_reasons_and_lets_one_in(self, visit: Visit, database: Database) -> None:
+        some(database)
+        add(database, *({"execution_id": f"f{each}", "success": False} for each in range(3)))
+        add(database, {"execution_id": "t", "tags": ["TEST"]})
+        app = visit("datasets", new="1")
+        assert "40 of 44 examples would be taken" in text(app).replace("**", "")
+        assert list(app.pills(key="new_let_in").options) == ["3 failed", "1 tagged TEST"]
+
+        app.pills(key="new_let_in").set_value(["failed"]).run()
+
+        assert "43 of 44 examples would be taken" in text(app).replace("**", "")
+        assert metrics(app)["Records"] == "43"
+        click(app, "new_freeze")
+        (version,) = snapshots.versions(database)
+        assert version.choice is not None
+        assert version.choice.filter == safe(Filter(), ["failed"])
+
+    def test_what_the_filter_asks_for_is_in_and_said(self, visit: Visit, database: Database) -> None:
+        some(database)
+        add(database, *({"execution_id": f"f{each}", "success": False} for each in range(3)))
+        app = visit("datasets", new="1", success="false")
+        assert "In, because your filter asks for it: 3 failed." in text(app)
+        assert metrics(app)["Records"] == "3"
+
+    def test_the_next_version_begins_with_what_the_last_let_in(self, visit: Visit, database: Database) -> None:
+        some(database)
+        add(database, *({"execution_id": f"f{each}", "success": False} for each in range(3)))
+        freeze(database, filter=safe(Filter(), ["failed"]))
+        app = visit("datasets", dataset="plans", version="1")
+        click(app, "version_again")
+        assert app.pills(key="new_let_in").value == ["failed"]
+        assert metrics(app)["Records"] == "43"
 
 
 class TestBuilding:

@@ -133,7 +133,8 @@ def shop(
     (tmp_path / "service").mkdir()
     with chosen.serve(tmp_path / "service") as service:
         for key, value in service.environment.items():
-            monkeypatch.setenv(key, value)
+            if os.environ.get(key) != value:  # what the service set itself it also takes back, and before this does
+                monkeypatch.setenv(key, value)
         settings_of_process.cache_clear()
         yield Shop(database, tmp_path, name, chosen, service, freeze(database, rows=chosen.rows))
         service.stall(False)
