@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[1]
 PROGRAMS = ROOT / "core" / "tuning" / "trainer"
 #: Seconds within which a test may have the environment made (two minutes on a busy machine).
 PATIENCE_S = 900
+#: Threads of torch that wait give their core away. On two busy cores, two trainings of two threads took 69 to 144 s
+#: while waiting threads spun, and 13 s so.
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @pytest.fixture(scope="session")
@@ -84,8 +87,9 @@ def tiny_in(folder: Path, python: Path) -> Tiny:
 def done(python: Path, program: Path, *arguments: str | Path) -> str:
     """What a program printed, which must have gone well."""
     finished = subprocess.run(
-        [str(python), str(program), *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+        [str(python), str(program), *map(str, arguments)], capture_output=True, text=True, check=False,
+        env={**os.environ, **PATIENT},
+    )  # fmt: skip
     assert finished.returncode == 0, finished.stderr[-3_000:]
     return finished.stdout
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.training import PROGRAMS, Tiny
+from tests.training import PATIENT, PROGRAMS, Tiny
 
 #: Long enough for the rule to be learned: 100 steps.
 SETTINGS: dict[str, Any] = {
@@ -23,7 +23,7 @@ class TrainerJob:
 
     def __init__(self, tiny: Tiny, folder: Path, environment: Mapping[str, str] | None = None, **changes: Any) -> None:
         self.tiny, self.folder = tiny, folder
-        self.environment = {**os.environ, **(environment or {})}
+        self.environment = {**os.environ, **PATIENT, **(environment or {})}
         folder.mkdir(parents=True, exist_ok=True)
         files = {"train": str(tiny.folder / "train.jsonl"), "val": str(tiny.folder / "val.jsonl")}
         self.say({"base": str(tiny.base), **files, **SETTINGS, **changes})
@@ -58,7 +58,7 @@ class TrainerJob:
 
     def probe(self) -> dict[str, Any]:
         command = [str(self.tiny.python), str(PROGRAMS / "probe.py"), str(self.folder)]
-        finished = subprocess.run(command, capture_output=True, text=True, check=False)
+        finished = subprocess.run(command, capture_output=True, text=True, check=False, env=self.environment)
         assert finished.stdout, finished.stderr[-3_000:]
         return json.loads(finished.stdout)
 
