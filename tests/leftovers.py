@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-#: pytest's own note of what runs now.
-_PASSING = "PYTEST_CURRENT_TEST"
+#: pytest's own note of what runs now, and what Streamlit sets when it reads its settings for the first time.
+_PASSING = {"PYTEST_CURRENT_TEST", "MAPBOX_API_KEY"}
 #: Beginnings of the names of threads that work on a database until they are stopped.
 _OURS = ("whetstone-", "worker ")
 #: Sleeps for as long as its engine holds no job, and ends with the process.
 _SLEEPS = "whetstone-tuning-leases"
-_SIGNALS = sorted(set(signal.valid_signals()) - {getattr(signal, "SIGKILL", None), getattr(signal, "SIGSTOP", None)})
+#: SIGALRM is pytest-timeout's.
+_NOT_OURS = {getattr(signal, name, None) for name in ("SIGKILL", "SIGSTOP", "SIGALRM")}
+_SIGNALS = sorted(set(signal.valid_signals()) - _NOT_OURS)
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,13 @@ class State:
 
     @classmethod
     def now(cls) -> "State":
-        environment = {name: value for name, value in os.environ.items() if name != _PASSING}
+        environment = {name: value for name, value in os.environ.items() if name not in _PASSING}
         handlers = {number: signal.getsignal(number) for number in _SIGNALS}
         return cls(sys.modules["__main__"], environment, os.getcwd(), list(sys.path), handlers)  # noqa: PTH109
 
     def restore(self) -> None:
         sys.modules["__main__"] = self.main
-        for name in set(os.environ) - set(self.environment) - {_PASSING}:
+        for name in set(os.environ) - set(self.environment) - _PASSING:
             del os.environ[name]
         os.environ.update(self.environment)
         os.chdir(self.folder)
