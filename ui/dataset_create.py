@@ -80,7 +80,7 @@ def _left_out(found: Outlook) -> None:
             persist_state="session",
             help="An example that has several reasons counts for each, and comes in when all of them are let in.",
         )
-    themselves = {reason: number for reason, number in found.let_in.items() if reason not in asked}
+    themselves: dict[Reason, int] = {reason: number for reason, number in found.let_in.items() if reason not in asked}
     if themselves:
         said = ", ".join(f"{number:,} {WORDS[reason]}" for reason, number in themselves.items())
         st.caption(f":material/info: In, because your filter asks for it: {plain(said)}.")

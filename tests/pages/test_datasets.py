@@ -55,6 +55,15 @@ def click(app: AppTest, key: str) -> AppTest:
     return app
 
 
+def there(app: AppTest) -> AppTest:
+    """On the datasets page for good: AppTest goes back to the first page with the run after `st.switch_page`."""
+    parameters = where(app)
+    app.switch_page("../pages/datasets.py")
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    return app.run()
+
+
 def where(app: AppTest) -> dict[str, list[str]]:
     return {name: [value] if isinstance(value, str) else list(value) for name, value in app.query_params.items()}
 
@@ -327,7 +336,7 @@ class TestWhatIsLeftOut:
         (version,) = snapshots.versions(database)
         assert snapshots.build(database, version.id).example_count == 40
 
-        click(app, "notice_undo")
+        click(there(app), "notice_undo")
 
         assert snapshots.versions(database) == []
         assert "good-plans@1 is archived" in text(app)
@@ -374,6 +383,7 @@ class TestWhatIsLeftOut:
         assert app.button(key="bulk_dataset").disabled
         assert "A new dataset takes 0 of 2 examples. Left out: 2 failed." in text(app)
         click(app, "bulk_review")
+        there(app)
         assert app.button(key="new_freeze").disabled
         app.pills(key="new_let_in").set_value(["failed"]).run()
         assert not app.button(key="new_freeze").disabled
