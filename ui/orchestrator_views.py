@@ -151,13 +151,13 @@ def result(_db: Database, execution: Execution) -> None:
         return
     if found.get("text"):
         _code(str(found["text"]))
+    else:
+        st.text("No step gave a text.")
     if found.get("beside"):
         st.caption("Beside it, no part of what was delivered and nothing that a model learns:")
         for each in found["beside"]:
             st.text(str(each["title"]))
             _code(str(each["text"]))
-    else:
-        st.text("No step gave a text.")
     for title, key in (("What could not be said", "missing"), ("To know", "notes")):
         if found.get(key):
             st.markdown(f"**{title}**")

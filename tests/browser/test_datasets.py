@@ -61,7 +61,7 @@ def test_a_filter_becomes_a_frozen_version_with_files(
     some(database)
     page = visit("/data?intent=finance", viewport)
 
-    page.get_by_role("button", name="Create dataset").click()
+    page.get_by_role("button", name="Review first").click()
     expect(page.get_by_text("60 examples in the filter")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("finance-plans")
     settled(page)

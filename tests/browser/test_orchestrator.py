@@ -70,7 +70,7 @@ def test_one_approves_while_another_watches_it_end_and_opens_the_example(
 
 @BOTH
 def test_a_plan_is_rejected_with_a_reason(visit: Visit, database: Database, viewport: dict[str, int]) -> None:
-    execution = submitted(database, HOSTILE, constraints=HOSTILE)
+    execution = submitted(database, "Write a blog post. " + HOSTILE, constraints=HOSTILE)
     page = visit("/orchestrator", viewport)
     page.get_by_role("button", name="Reject").click()
     drawer(page).get_by_role("textbox", name="Why is it rejected?").fill("nobody asked for it")

@@ -218,7 +218,7 @@ class TestWhatIsTrueNow:
         done(database)
         numbers = metrics(visit("orchestrator"))
         assert numbers["Executions"] == "1"
-        assert numbers["Success rate"] == "100 %"
+        assert numbers["Success rate"] == "–"  # nobody judged it
         assert numbers["Median duration"].endswith(" s")
         assert numbers["Patterns learned"] == "0"
 
@@ -240,7 +240,7 @@ class TestWhatIsTrueNow:
         assert f"orch_running_open_{execution.execution_id}" in keys(app)
 
     def test_what_ends_while_one_looks_is_said_until_it_was_seen(self, visit: Visit, database: Database) -> None:
-        execution = submitted(database, HOSTILE)
+        execution = submitted(database, "Write a blog post. " + HOSTILE)
         executions.approve(database, execution.execution_id, actor="ben")
         app = visit("orchestrator")
         drive(database)
@@ -289,7 +289,7 @@ class TestTheHistory:
         submitted(database)
         waiting, completed = visit("orchestrator").dataframe[0].value.to_dict("records")
         assert (waiting["status"], waiting["success"]) == ("◔ waits for approval", "– not known")
-        assert (completed["status"], completed["success"]) == ("✓ completed", "✓ success")
+        assert (completed["status"], completed["success"]) == ("✓ completed", "– not known")  # nobody judged it
         number = len(done_plan.steps) if (done_plan := finished.plan) else 0
         assert completed["steps"] == f"{number} of {number}"
 
