@@ -62,7 +62,7 @@ def test_a_filter_becomes_a_frozen_version_with_files(
     page = visit("/data?intent=finance", viewport)
 
     page.get_by_role("button", name="Review first").click()
-    expect(page.get_by_text("60 examples in the filter")).to_be_visible()
+    expect(page.get_by_text("60 examples would be taken")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("finance-plans")
     settled(page)
     assert fits(page)
@@ -84,16 +84,40 @@ def test_a_filter_becomes_a_frozen_version_with_files(
     assert Path(download.path()).read_bytes() == expected
 
 
+@BOTH
+def test_one_click_freezes_at_once_and_undo_archives(
+    visit: Visit, database: Database, viewport: dict[str, int]
+) -> None:
+    some(database)
+    add(database, *({"execution_id": f"failed {number}", "success": False} for number in range(5)))
+    page = visit("/data", viewport)
+    expect(page.get_by_text("A new dataset takes 120 of 125 examples. Left out: 5 failed.")).to_be_visible()
+    settled(page)
+    assert fits(page)
+
+    page.get_by_role("button", name="Create dataset").click()
+
+    page.wait_for_url("**dataset=good-plans**")
+    expect(page.get_by_role("button", name="Verify")).to_be_visible()
+    assert snapshots.get(database, "good-plans@1").example_count == 120
+    expect(page.get_by_text("Creating good-plans@1: 120 of 125 examples")).to_be_visible()
+    settled(page)
+    assert fits(page)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("good-plans@1 is archived")).to_be_visible()
+    assert snapshots.versions(database) == []
+
+
 def test_a_build_goes_on_when_the_browser_is_closed(visit: Visit, database: Database) -> None:
     some(database)
     page = visit("/datasets?new=1")
-    page.get_by_role("button", name="Freeze version 1 of all-plans").click()
-    page.wait_for_url("**dataset=all-plans**")
+    page.get_by_role("button", name="Freeze version 1 of good-plans").click()
+    page.wait_for_url("**dataset=good-plans**")
     page.close()
 
-    page = visit("/datasets?dataset=all-plans")
+    page = visit("/datasets?dataset=good-plans")
     expect(page.get_by_role("button", name="Verify")).to_be_visible()
-    assert snapshots.get(database, "all-plans").status == "frozen"
+    assert snapshots.get(database, "good-plans").status == "frozen"
 
 
 @BOTH
