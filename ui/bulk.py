@@ -189,7 +189,9 @@ def _freeze_now(db: Database, found: Outlook) -> None:
         if RUNNING.background is not None:
             RUNNING.background.wake()
         asked.append(version)
-        messages.done(f"Creating {version.label}: {defaults.in_words(found)}", undo=lambda: _archive(db, version))
+        left = f"; {found.gone:,} {'is' if found.gone == 1 else 'are'} left out" if found.gone else ""
+        said = f"Creating {version.label} from {found.kept:,} of {count(found.total, 'example')}{left}."
+        messages.done(said, undo=lambda: _archive(db, version))
 
     if messages.attempt(act):
         name, number = asked[0].name, asked[0].version

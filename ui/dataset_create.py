@@ -84,7 +84,7 @@ def _left_out(found: Outlook) -> None:
     if themselves:
         said = ", ".join(f"{number:,} {WORDS[reason]}" for reason, number in themselves.items())
         st.caption(f":material/info: In, because your filter asks for it: {plain(said)}.")
-    if not offered and not themselves:
+    if found.total and not offered and not themselves:
         st.caption("The defaults leave nothing out.")
 
 

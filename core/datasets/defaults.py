@@ -81,6 +81,13 @@ def safe(chosen: Filter, let_in: Collection[Reason] = ()) -> Filter:
     return chosen.model_copy(update=changed)
 
 
+def admits(final: Filter, reason: Reason) -> bool:
+    """Whether the filter takes an example of which this reason is true, and no other."""
+    if reason == "untrainable":
+        return not final.trainable
+    return reason not in final.exclude_tags if reason in TAGS else reason in (final.verdicts or VERDICTS)
+
+
 def taken_apart(chosen: Filter) -> tuple[Filter, tuple[Reason, ...]]:
     """A filter and what is let in, of which `safe` makes `chosen` again: to go on from a version that is there."""
     let_in: set[Reason] = set() if chosen.trainable else {"untrainable"}
@@ -110,7 +117,11 @@ def outlook(db: Database, chosen: Filter, let_in: Collection[Reason] = ()) -> Ou
         filter=final,
         total=sum(int(group.number) for group in groups),
         kept=sum(int(group.number) for group in groups if group.is_in),
-        left_out={reason: counts[False, reason] for reason in REASONS if (False, reason) in counts},
+        left_out={
+            reason: counts[False, reason]
+            for reason in REASONS
+            if (False, reason) in counts and not admits(final, reason)
+        },
         let_in={reason: counts[True, reason] for reason in REASONS if (True, reason) in counts},
     )
 

@@ -100,7 +100,7 @@ def test_one_click_freezes_at_once_and_undo_archives(
     page.wait_for_url("**dataset=good-plans**")
     expect(page.get_by_role("button", name="Verify")).to_be_visible()
     assert snapshots.get(database, "good-plans@1").example_count == 120
-    expect(page.get_by_text("Creating good-plans@1: 120 of 125 examples")).to_be_visible()
+    expect(page.get_by_text("Creating good-plans@1 from 120 of 125 examples")).to_be_visible()
     settled(page)
     assert fits(page)
     page.get_by_role("button", name="Undo").click()
