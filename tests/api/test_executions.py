@@ -13,7 +13,7 @@ PATH = "/api/executions/export"
 
 
 def test_it_is_one_json_array_of_all(client: TestClient, database: Database) -> None:
-    first, second = submitted(database, "One"), submitted(database, "Two")
+    first, second = submitted(database, "A blog post, one"), submitted(database, "A blog post, two")
     answer = client.get(PATH)
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["content-disposition"] == 'attachment; filename="executions-public.json"'
@@ -24,15 +24,15 @@ def test_it_is_one_json_array_of_all(client: TestClient, database: Database) -> 
 
 
 def test_one_is_named_after_itself(client: TestClient, database: Database) -> None:
-    submitted(database, "One")
-    execution = submitted(database, "Two")
+    submitted(database, "A blog post, one")
+    execution = submitted(database, "A blog post, two")
     answer = client.get(PATH, params={"id": execution.execution_id})
     assert f'filename="execution-{execution.execution_id}.json"' in answer.headers["content-disposition"]
-    assert [each["request"] for each in orjson.loads(answer.content)] == ["Two"]
+    assert [each["request"] for each in orjson.loads(answer.content)] == ["A blog post, two"]
 
 
 def test_a_status_chooses(client: TestClient, database: Database) -> None:
-    submitted(database, "Planned")
+    submitted(database, "A blog post")
     executions.submit(database, Request("Just asked for"), actor="ada")
     read = orjson.loads(client.get(f"{PATH}?status=planning&status=failed").content)
     assert [each["request"] for each in read] == ["Just asked for"]

@@ -121,13 +121,13 @@ def test_a_plan_is_edited_and_approved_although_the_page_looks_again(visit: Visi
 def test_what_one_writes_outlives_what_others_do(visit: Visit, database: Database) -> None:
     page = visit("/orchestrator")
     page.get_by_label("What should be done?").fill("Half a sent")
-    submitted(database, "Something else")
+    submitted(database, "A blog post on something else")
     expect(page.get_by_text("Waiting for you: 1 plan")).to_be_visible()
     expect(page.get_by_label("What should be done?")).to_have_value("Half a sent")
 
 
 def test_executions_are_exported_one_and_many(visit: Visit, database: Database) -> None:
-    first, second = submitted(database, "One"), submitted(database, "Two")
+    first, second = submitted(database, "A blog post, one"), submitted(database, "A blog post, two")
     page = visit("/orchestrator?execution_status=pending_approval")
     expect(page.get_by_text("1 to 2 of 2 executions")).to_be_visible()
     assert ids(downloaded(page, "Export JSON").path()) == [first.execution_id, second.execution_id]

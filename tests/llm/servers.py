@@ -483,23 +483,31 @@ def _private_key() -> str:
 
 
 @contextmanager
+def credentials(file: Path) -> Iterator[None]:
+    """A file where Google's library looks for one, for as long as this lasts. `monkeypatch` would put back what
+    `machine_credentials` has taken away meanwhile."""
+    before = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = str(file)
+    try:
+        yield
+    finally:
+        del os.environ["GOOGLE_APPLICATION_CREDENTIALS"]
+        if before is not None:
+            os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = before
+
+
+@contextmanager
 def machine_credentials(token_uri: str) -> Iterator[None]:
     """A service account's file where Google's library finds it, which gets its token from `token_uri`."""
     account = {
         "type": "service_account", "project_id": "acme", "private_key_id": "1", "private_key": _private_key(),
         "client_email": "tests@acme.example", "client_id": "1", "token_uri": token_uri,
     }  # fmt: skip
-    before = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "account.json"
         file.write_text(json.dumps(account))
-        os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = str(file)
-        try:
+        with credentials(file):
             yield
-        finally:
-            del os.environ["GOOGLE_APPLICATION_CREDENTIALS"]
-            if before is not None:
-                os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = before
 
 
 @contextmanager

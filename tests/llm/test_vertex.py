@@ -11,7 +11,7 @@ from core.llm import Model, complete, configured, google_cloud
 from core.llm.calling import access_to
 from core.settings import Settings
 from tests.llm.conftest import settings_for
-from tests.llm.servers import FakeProvider, Vertex, serving
+from tests.llm.servers import FakeProvider, Vertex, credentials, serving
 
 ENDPOINT = "projects/acme/locations/europe-west4/endpoints/1234567890123456789"
 
@@ -60,21 +60,19 @@ def test_a_model_that_is_not_tuned_needs_a_project_and_a_region(vertex: FakeProv
     assert "Set GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION" in str(failed)
 
 
-def test_missing_credentials_are_told(vertex: FakeProvider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
-    failed = failure(vertex)
-    assert failed.reason == "no_key"
-    assert "gcloud auth application-default login" in str(failed)
-    assert not google_cloud.have_file()
+def test_missing_credentials_are_told(vertex: FakeProvider, tmp_path: Path) -> None:
+    with credentials(tmp_path / "none.json"):
+        failed = failure(vertex)
+        assert failed.reason == "no_key"
+        assert "gcloud auth application-default login" in str(failed)
+        assert not google_cloud.have_file()
 
 
-def test_credentials_that_are_no_credentials_are_told(
-    vertex: FakeProvider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_credentials_that_are_no_credentials_are_told(vertex: FakeProvider, tmp_path: Path) -> None:
     file = tmp_path / "account.json"
     file.write_text(json.dumps({"type": "nonsense"}))
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
-    assert failure(vertex).reason == "no_key"
+    with credentials(file):
+        assert failure(vertex).reason == "no_key"
 
 
 def test_credentials_that_google_refuses_are_told(vertex: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:

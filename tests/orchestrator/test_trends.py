@@ -46,8 +46,8 @@ def test_the_version_grows_with_every_step_of_an_execution(database: Database) -
 
 
 def test_only_plans_without_a_decision_wait(database: Database, company: Database) -> None:
-    submitted(database, "One")
-    execution = submitted(database, "Two")
+    submitted(database, "A blog post, one")
+    execution = submitted(database, "A blog post, two")
     assert choices.waiting(database) == 2
     executions.reject(database, execution.execution_id, actor="ada", reason="no")
     assert choices.waiting(database) == 1

@@ -1,6 +1,7 @@
 """OpenAI and Gemini in the hands of the engine: from a frozen version to a model in the registry, with its cost."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -59,7 +60,8 @@ def shop(
     chosen = case(request.param)
     with chosen.serve(tmp_path) as service:
         for key, value in service.environment.items():
-            monkeypatch.setenv(key, value)
+            if os.environ.get(key) != value:  # what the service set itself it also takes back, and before this does
+                monkeypatch.setenv(key, value)
         settings_of_process.cache_clear()
         yield Shop(database, tmp_path, chosen, service, freeze(database))
     settings_of_process.cache_clear()

@@ -3,6 +3,7 @@
 from sqlalchemy import func, select
 
 from core.database import Database
+from core.datasets import versions
 from core.tables import members
 from core.tuning import deployments, lineage, models
 from tests.tuning.made import a_dataset, a_model, an_evaluation
@@ -19,7 +20,7 @@ def test_a_model_leads_back_to_its_examples_and_on_to_its_deployments(database: 
 
     found = lineage.of(database, "plans")
 
-    assert found.dataset == dataset
+    assert found.dataset == versions.get(database, dataset.id)
     assert {**found.examples, "all": sum(found.examples.values())} == (dataset.manifest or {})["counts"]
     assert sum(found.examples.values()) == 40
     assert found.job is not None

@@ -12,6 +12,7 @@ from core.tuning.protocol import Checked, NotSubmitted, Obstacle, ProviderTroubl
 from core.tuning.providers import gemini_bucket
 from core.tuning.providers.gemini import Gemini
 from core.tuning.providers.gemini_access import place
+from tests.llm.servers import credentials
 from tests.tuning.gemini.conftest import BASE, SPEC, leading_to
 from tests.tuning.gemini.emulator import BUCKET
 from tests.tuning.gemini.service import Service, refused
@@ -99,14 +100,12 @@ def test_the_forms_of_a_buckets_name(tmp_path: Path, given: str, bucket: str, pr
     assert place(chosen)[2:] == (bucket, prefix)
 
 
-def test_credentials_that_are_missing_are_said_before_and_known_when_asked(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
-    before = found(checked(jobs.settings), "key_missing")
-    assert not before.blocks  # a machine of Google's own has no file
-    assert "gcloud auth application-default login" in before.remedy
-    result = checked(jobs.settings, live=True)
+def test_credentials_that_are_missing_are_said_before_and_known_when_asked(jobs: Jobs, tmp_path: Path) -> None:
+    with credentials(tmp_path / "none.json"):
+        before = found(checked(jobs.settings), "key_missing")
+        assert not before.blocks  # a machine of Google's own has no file
+        assert "gcloud auth application-default login" in before.remedy
+        result = checked(jobs.settings, live=True)
     assert not result.can_start
     assert "none.json" in found(result, "not_reachable").sentence
 

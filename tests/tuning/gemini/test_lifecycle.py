@@ -13,6 +13,7 @@ from google.cloud import storage as cloud
 from core.llm import Model, complete
 from core.tuning.protocol import JobView, NotSubmitted, ProviderTrouble, SubmitUnknown
 from core.tuning.providers.gemini import Gemini
+from tests.llm.servers import credentials
 from tests.tuning.gemini import description
 from tests.tuning.gemini.conftest import SPEC, leading_to
 from tests.tuning.gemini.emulator import BUCKET
@@ -209,15 +210,15 @@ def test_nobody_listening_begins_nothing(provider: Gemini, jobs: Jobs, service: 
 
 
 def test_credentials_that_are_refused_begin_nothing(
-    provider: Gemini, jobs: Jobs, service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    provider: Gemini, jobs: Jobs, service: Service, tmp_path: Path
 ) -> None:
     view = jobs.submitted(provider, SPEC)
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "gone.json"))
-    with pytest.raises(NotSubmitted, match="credentials") as failed:
-        provider.submit(view)
-    assert "gcloud auth" in failed.value.advice
-    with pytest.raises(ProviderTrouble, match=r"gone\.json"):
-        provider.poll(view)
+    with credentials(tmp_path / "gone.json"):
+        with pytest.raises(NotSubmitted, match="credentials") as failed:
+            provider.submit(view)
+        assert "gcloud auth" in failed.value.advice
+        with pytest.raises(ProviderTrouble, match=r"gone\.json"):
+            provider.poll(view)
     assert len(service.creations()) == 1
 
 

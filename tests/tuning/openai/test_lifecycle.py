@@ -15,9 +15,11 @@ from core.tuning.providers.openai import OpenAI
 from tests.tuning.loopback import Proxy
 from tests.tuning.openai import description
 from tests.tuning.openai.conftest import BASE, SECRET, SPEC, leading_to
-from tests.tuning.views import KEY, Jobs, adopted, looked_at, model_of, quiet, with_remote
+from tests.tuning.views import Jobs, adopted, looked_at, model_of, quiet, with_remote
 
 CREATE = "/v1/fine_tuning/jobs"
+#: A job's key that no other test gives to the service, which all tests share.
+ALONE = "a10e" * 8
 
 
 @pytest.fixture
@@ -116,20 +118,20 @@ def test_a_lost_answer_makes_one_job_that_is_found_again(
     provider: OpenAI, jobs: Jobs, proxy: Proxy, aimock_url: str
 ) -> None:
     others = [jobs.submitted(provider, SPEC, key=f"{number:032x}") for number in range(3)]
-    view = jobs.uploaded(provider, SPEC, key=KEY)
+    view = jobs.uploaded(provider, SPEC, key=ALONE)
     before = len(at(aimock_url))
     proxy.lose = lambda seen: seen.method == "POST" and seen.path == CREATE
     with pytest.raises(SubmitUnknown, match="no answer came"):
         provider.submit(view)
     proxy.lose = lambda _: False
     assert len(at(aimock_url)) == before + 1  # with the SDK's own retries there would be three
-    (made,) = marked(aimock_url, KEY)
+    (made,) = marked(aimock_url, ALONE)
     # aimock takes no notice of the filter, so that the job is told from the others only here.
     view = adopted(view, provider.find(view))
     assert view.remote_id == made["id"]
     assert view.remote_id not in [each.remote_id for each in others]
     assert looked_at(provider, view)[1].state in ("queued", "running")
-    assert len(marked(aimock_url, KEY)) == 1
+    assert len(marked(aimock_url, ALONE)) == 1
 
 
 def test_what_was_never_submitted_is_not_found(provider: OpenAI, jobs: Jobs) -> None:
