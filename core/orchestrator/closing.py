@@ -83,7 +83,7 @@ def _scored(
     assert execution.plan is not None, "only a plan has steps to score"
     done, kept = results.done_in(connection, execution.execution_id, execution.plan)
     result = results.gathered(execution.plan, done, kept)
-    parts = scoring.rubric(execution.request, execution.plan, done, result["text"], chosen.banned_words)
+    parts = scoring.rubric(execution.asked, execution.plan, done, result["text"], chosen.banned_words)
     form, weighed = scoring.form(parts)
     judged = judgement if judgement and "failed" not in judgement else {}
     spending = {
