@@ -3,7 +3,7 @@
 Imported only where a model is set: what it needs is slow to import, and most workspaces start without one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core import llm
@@ -32,10 +32,12 @@ def write(model: Model, *, system: str, prompt: str, schema: dict[str, Any] | No
     return {"text": answer.text.replace("\0", ""), "data": answer.data, "model": str(model), **_took(answer)}
 
 
-def judge(model: Model, request: Request, plan: Plan, result: Mapping[str, Any]) -> dict[str, Any]:
+def judge(
+    model: Model, request: Request, plan: Plan, result: Mapping[str, Any], seen: Sequence[str] = ()
+) -> dict[str, Any]:
     """`score` and `reason` of the model's judgement, or `failed` with the reason; and what it took."""
     try:
-        given = judging.judge(model, request, plan, result)
+        given = judging.judge(model, request, plan, result, seen=seen)
     except ModelUnavailable as why:
         told = f"{model} gave no judgement, so it has no score until a person gives one: {why}"
         return {"failed": told, **_took(_of_error(why))}
