@@ -110,6 +110,13 @@ def limit_of(network: str) -> int | None:
     return next((most for name, most in NETWORKS.items() if name.lower() == network.lower()), None)
 
 
+def without_limits(text: str) -> str:
+    """The text without the limits of length that it names."""
+    for pattern in (_WORDS, _CHARACTERS):
+        text = re.sub(rf",?\s*(?:in |of |with )?(?:{pattern.pattern})", "", text, flags=re.IGNORECASE)
+    return text
+
+
 def _named(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     listed = networks_in(text)
     more = [name for name in known if not any(same_network(name, each) for each in listed)]
