@@ -21,6 +21,7 @@ WhetstoneError
 │   └── NotUnderstood       nobody can tell what kind of work a request asks for
 ├── InvalidPlan             a plan cannot be run as it is
 ├── PlanNotUsable           a model made no plan that can be run
+│   └── RequestUnclear      a model cannot tell what a request wants
 ├── ModelUnavailable        a model cannot be asked, or gave no usable answer
 └── Conflict                somebody else changed the thing first
     └── Duplicate           the same was asked for a moment ago
@@ -174,6 +175,10 @@ class PlanNotUsable(WhetstoneError):
         self.tokens_in = tokens_in
         self.tokens_out = tokens_out
         self.cost_usd = cost_usd
+
+
+class RequestUnclear(PlanNotUsable):
+    """A model cannot tell what a request wants, and said so instead of planning."""
 
 
 #: Why a model gave no usable answer.

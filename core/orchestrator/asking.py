@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core import llm
-from core.errors import ModelUnavailable, PlanNotUsable
+from core.errors import ModelUnavailable, PlanNotUsable, RequestUnclear
 from core.llm import Model
 from core.orchestrator import judge as judging
 from core.orchestrator import model_planner
@@ -15,9 +15,14 @@ from core.orchestrator.plans import Plan, Request, Shape, to_json
 
 
 def plan(model: Model, request: Request, context: dict[str, Any], shape: Shape) -> dict[str, Any]:
-    """`plan`, `source` and `note` of the model's plan, or `failed` with the reason; and what it took."""
+    """`plan`, `source` and `note` of the model's plan, or `failed` with the reason; and what it took.
+
+    With `unclear`, the model cannot tell what is wanted.
+    """
     try:
         made = model_planner.plan_with_model(model, request, context, shape)
+    except RequestUnclear as why:
+        return {"unclear": str(why), "failed": str(why), **_took(why)}
     except PlanNotUsable as why:
         return {"failed": str(why), **_took(why)}
     return {"plan": to_json(made.plan), "source": made.source, "note": made.note, **_took(made)}
