@@ -18,8 +18,10 @@ WhetstoneError
 ├── UnknownCommand          a command id does not exist
 ├── InvalidCommand          a command cannot be enqueued as given
 ├── CommandRefused          a command cannot be done; trying again would not help
+│   └── NotUnderstood       nobody can tell what kind of work a request asks for
 ├── InvalidPlan             a plan cannot be run as it is
 ├── PlanNotUsable           a model made no plan that can be run
+│   └── RequestUnclear      a model cannot tell what a request wants
 ├── ModelUnavailable        a model cannot be asked, or gave no usable answer
 └── Conflict                somebody else changed the thing first
     └── Duplicate           the same was asked for a moment ago
@@ -116,6 +118,23 @@ class CommandRefused(WhetstoneError):
     """A command cannot be done; trying again would not help. Raised by handlers: the command fails without a retry."""
 
 
+class NotUnderstood(CommandRefused):
+    """Nobody can tell what kind of work a request asks for; `kinds` are those it can be submitted as."""
+
+    #: How the message begins: a command that failed keeps only the words of its error.
+    BEGINS = "The request was not understood: "
+
+    def __init__(self, why: str, *, kinds: Sequence[str]) -> None:
+        named = ", ".join(name.replace("_", " ") for name in kinds)
+        super().__init__(f"{self.BEGINS}{why} Say what kind of work it is: {named}.")
+        self.kinds = tuple(kinds)
+
+    @classmethod
+    def is_meant(cls, said: str | None) -> bool:
+        """Whether the words of an error that was kept are those of this one."""
+        return cls.BEGINS in (said or "")
+
+
 class PlanProblem(NamedTuple):
     """One thing that is wrong with a plan. `step`: its id, `#3` for the third where that is no use, "" for the plan."""
 
@@ -156,6 +175,10 @@ class PlanNotUsable(WhetstoneError):
         self.tokens_in = tokens_in
         self.tokens_out = tokens_out
         self.cost_usd = cost_usd
+
+
+class RequestUnclear(PlanNotUsable):
+    """A model cannot tell what a request wants, and said so instead of planning."""
 
 
 #: Why a model gave no usable answer.

@@ -7,6 +7,7 @@ import streamlit as st
 from core.database import Database
 from core.errors import WhetstoneError
 from core.orchestrator import executions
+from core.orchestrator.intents import KNOWN
 from core.orchestrator.plans import Plan
 from ui import messages, session
 from ui.formatting import plain
@@ -31,8 +32,23 @@ def resume(db: Database, execution_id: str) -> None:
     executions.resume(db, execution_id, actor=session.actor(), reason=REASON)
 
 
+def go_on_as(db: Database, execution_id: str, kind: str) -> None:
+    executions.go_on_as(db, execution_id, kind, actor=session.actor())
+
+
 def override(db: Database, execution_id: str, *, score: float | None, success: bool | None, reason: str) -> None:
     executions.override_score(db, execution_id, score=score, success=success, actor=session.actor(), reason=reason)
+
+
+def offer_kinds(execution_id: str, key: str, go_on: Callable[[str], None]) -> None:
+    """The kinds of work as choices, for a request that was not understood."""
+    st.pills(
+        "What kind of work is it?",
+        KNOWN,
+        key=f"{key}_{execution_id}",
+        format_func=lambda name: name.replace("_", " ").capitalize(),
+        on_change=lambda: go_on(st.session_state[f"{key}_{execution_id}"]),
+    )
 
 
 def on_page(act: Callable[[], None], said: str) -> None:

@@ -182,7 +182,9 @@ def _head(execution: Execution) -> None:
     with st.container(border=True, height="content" if len(execution.request) < 600 else 160, key="orch_request_text"):
         st.text(execution.request)
     st.text("\n".join(_facts(execution)))
-    if execution.error:
+    if execution.is_not_understood:
+        st.warning("It was not understood. Say below what kind of work it is, and it goes on.", icon=":material/help:")
+    elif execution.error:
         st.error("It failed. What went wrong, in the words of the step:", icon=":material/error:")
         st.code(execution.error, language=None, wrap_lines=True)
 
@@ -191,6 +193,9 @@ def _state(execution: Execution) -> str:
     """Beside the badge: what there is to know at once."""
     if execution.status in ("approved", "executing"):
         return f"for {words.running_for(execution)}"
+    if execution.status == "completed" and execution.score is None:
+        form = "" if execution.form is None else f" · form {score(execution.form)}"
+        return f"not scored{form} · took {words.duration(execution)}"
     if execution.status in ("completed", "failed") and execution.score is not None:
         return f"score {score(execution.score)} · {words.SUCCESS[execution.success]} · took {words.duration(execution)}"
     return ""
@@ -217,6 +222,8 @@ def _facts(execution: Execution) -> list[str]:
 
 def _acts(db: Database, execution: Execution) -> None:
     """Only what can be done now; there is nothing to say about the rest."""
+    if execution.is_not_understood:
+        orchestrator_acts.offer_kinds(execution.execution_id, "orch_kind", lambda kind: _go_on_as(db, execution, kind))
     editing = st.session_state.get(_VIEW) == "Edit"
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="orch_acts"):
         if execution.status == "pending_approval" and editing:
@@ -227,7 +234,7 @@ def _acts(db: Database, execution: Execution) -> None:
                       on_click=lambda: _approve(db, execution))  # fmt: skip
             for view, icon in (("Edit", ":material/edit:"), ("Reject", ":material/thumb_down:")):
                 st.button(view, key=f"orch_to_{view.lower()}", icon=icon, on_click=_look, args=(view,))
-        if execution.status == "failed":
+        if execution.status == "failed" and not execution.is_not_understood:
             st.button("Resume from the failed step", key="orch_resume", type="primary", icon=":material/replay:",
                       help="What is done is not done again.", on_click=lambda: _resume(db, execution))  # fmt: skip
         if execution.is_open:
@@ -251,6 +258,12 @@ def _resume(db: Database, execution: Execution) -> None:
         lambda: orchestrator_acts.resume(db, execution.execution_id), "Resumed: what failed is tried again."
     ):
         _look("Plan")
+
+
+def _go_on_as(db: Database, execution: Execution, kind: str) -> None:
+    orchestrator_acts.in_drawer(
+        lambda: orchestrator_acts.go_on_as(db, execution.execution_id, kind), "Taken: it is planned as that now."
+    )
 
 
 def _cancel(db: Database, execution: Execution) -> None:

@@ -16,7 +16,7 @@ from core.orchestrator import executions, trends
 from core.orchestrator.agents import SHAPE
 from core.orchestrator.executions import ORCHESTRATOR
 from core.orchestrator.records import OPEN, Counts, Execution, ExecutionRow, Status
-from ui import modals, orchestrator_drawer, orchestrator_reads
+from ui import modals, orchestrator_acts, orchestrator_drawer, orchestrator_reads
 from ui import orchestrator_words as words
 from ui.formatting import count, percent, score, shortened, span
 
@@ -37,7 +37,7 @@ def draw(db: Database, seen: int) -> None:
         _workers(statistics.workers(db))
         moving = executions.page(db, statuses=_MOVING, limit=_SHOWN + 1).rows
         _note_ended(db)
-        _ended()
+        _ended(db)
         _running(db, moving, sum(numbers.by_status[status] for status in _MOVING))
         changed = trends.version(db) != seen
     except (OperationalError, WhetstoneError):
@@ -117,12 +117,16 @@ def _note(ended: Execution) -> None:
     """Only what came to an end by itself: who rejects or cancels knows."""
     if ended.status in ("completed", "failed"):
         word, _, icon, _ = words.STATUS[ended.status]
-        said = f"{words.status(ended.status)}, score {score(ended.score)}: {shortened(ended.request, 90)}"
+        scored = "not scored" if ended.score is None else f"score {score(ended.score)}"
+        said = f"{words.status(ended.status)}, {scored}: {shortened(ended.request, 90)}"
+        if ended.is_not_understood:
+            st.session_state.setdefault("orch_unclear", set()).add(ended.execution_id)
+            said = f"not understood: {shortened(ended.request, 90)}"
         st.session_state.setdefault("orch_ended", {})[ended.execution_id] = said
-        st.toast(f"An execution has ended: {word}, score {score(ended.score)}.", icon=icon)
+        st.toast(f"An execution has ended: {word}, {scored}.", icon=icon)
 
 
-def _ended() -> None:
+def _ended(db: Database) -> None:
     """What ended while this page was open; it stays until it was seen."""
     ended: dict[str, str] = st.session_state.get("orch_ended", {})
     for execution_id, said in list(ended.items())[-_SHOWN:]:
@@ -134,6 +138,20 @@ def _ended() -> None:
                 st.rerun()
             st.button("Dismiss", key=f"orch_ended_no_{execution_id}", type="tertiary", icon=":material/close:",
                       on_click=_forget, args=(execution_id,))  # fmt: skip
+        _kinds(db, execution_id)
+
+
+def _kinds(db: Database, execution_id: str) -> None:
+    """A request that was not understood goes on once somebody says what kind of work it is."""
+    if execution_id not in st.session_state.get("orch_unclear", ()):
+        return
+
+    def go_on(kind: str) -> None:
+        said = f"Taken as {kind.replace('_', ' ')}: it is planned now."
+        orchestrator_acts.on_page(lambda: orchestrator_acts.go_on_as(db, execution_id, kind), said)
+        _forget(execution_id)
+
+    orchestrator_acts.offer_kinds(execution_id, "orch_ended_kind", go_on)
 
 
 def _forget(execution_id: str) -> None:

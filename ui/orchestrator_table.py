@@ -126,7 +126,7 @@ def _grid(rows: Sequence[ExecutionRow]) -> None:
             selection_default={"selection": {"rows": positions}},
             column_config=_columns(ids),
             placeholder="–",
-            alt="Executions: status, when, request, kind, steps done, score, success, duration, planner, who, error.",
+            alt="Executions: status, when, request, kind, steps done, score, form, success, time, planner, who, error.",
         )
 
 
@@ -136,7 +136,8 @@ def _frame(rows: Sequence[ExecutionRow]) -> pd.DataFrame:
             "open": ["Open"] * len(rows),
             "status": [words.status(row.status) for row in rows],
             "request": [row.request for row in rows],
-            "score": pd.Series([row.score for row in rows], dtype="float64"),
+            "score": [words.scored(row) for row in rows],
+            "form": pd.Series([row.form for row in rows], dtype="float64"),
             "steps": [f"{row.steps_done} of {row.steps}" if row.steps else None for row in rows],
             "created_at": pd.Series([row.created_at for row in rows], dtype="datetime64[us, UTC]"),
             "intent": [row.intent.replace("_", " ") or None for row in rows],
@@ -160,7 +161,8 @@ def _columns(ids: tuple[str, ...]) -> dict[str, Any]:
         "request": config.TextColumn("Request", width=290),
         "intent": config.TextColumn("Kind", width=125),
         "steps": config.TextColumn("Steps done", width=90, alignment="right"),
-        "score": config.ProgressColumn("Score", min_value=0, max_value=1, format="%.2f", width=110),
+        "score": config.TextColumn("Score", width=90, alignment="right", help="Of a person or a judge."),
+        "form": config.NumberColumn("Form", format="%.2f", width=70, help="How it is made, by rules; never the score."),
         "success": config.TextColumn("Success", width=105),
         "duration": config.TextColumn("Duration", width=80, alignment="right"),
         "planner": config.TextColumn("Planned by", width=130),

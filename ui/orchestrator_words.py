@@ -79,3 +79,10 @@ def progress(states: list[StepState]) -> tuple[float, str]:
     said = f"{done} of {count(len(states), 'step')} done"
     running = [f"{state.agent} {state.action}".replace("_", " ") for state in states if state.status == "running"]
     return done / len(states) if states else 0.0, said + (f", now {' and '.join(running)}" if running else "")
+
+
+def scored(row: ExecutionRow) -> str | None:
+    """The score in a grid: none before the end, and in words where nobody gave one."""
+    if row.score is not None:
+        return f"{row.score:.2f}"
+    return "not scored" if row.status in ("completed", "failed") and row.steps else None

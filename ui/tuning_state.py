@@ -46,7 +46,8 @@ def _spent(found: Budget) -> None:
     over = found.monthly_usd is not None and found.spent_usd > found.monthly_usd
     st.metric("Spent this month", tuning_words.money(found.spent_usd), limit, delta_color="red" if over else "off",
               delta_arrow="off", border=True, height="stretch",
-              help="What jobs of this month did cost, in US dollars.")  # fmt: skip
+              help="What jobs and judgements of this month did cost, in US dollars; judging: "
+                   f"{tuning_words.money(found.judged_usd)}.")  # fmt: skip
 
 
 def _model(db: Database) -> None:

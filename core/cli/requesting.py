@@ -13,6 +13,7 @@ from core.cli import AsJson, Workspace, command, database, show
 from core.commands.worker import Worker
 from core.database import Database
 from core.orchestrator import executions
+from core.orchestrator.intents import KNOWN
 from core.orchestrator.plans import Plan, Request, to_json
 from core.orchestrator.records import Execution
 from core.orchestrator.registry import registry
@@ -99,6 +100,8 @@ def _told(execution: Execution) -> str:
         lines.append("Score not known: nobody has judged it yet, so no model learns from it.")
     lines += [f"Form {execution.form:.2f}."] if execution.form is not None else []
     lines += [f"Error: {execution.error}"] if execution.error else []
+    if execution.is_not_understood:
+        lines.append(f"Ask again with --intent, one of: {', '.join(KNOWN)}.")
     lines += ["", (execution.result or {})["text"]] if execution.status == "completed" else []
     return "\n".join(lines)
 

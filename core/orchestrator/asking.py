@@ -3,11 +3,11 @@
 Imported only where a model is set: what it needs is slow to import, and most workspaces start without one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core import llm
-from core.errors import ModelUnavailable, PlanNotUsable
+from core.errors import ModelUnavailable, PlanNotUsable, RequestUnclear
 from core.llm import Model
 from core.orchestrator import judge as judging
 from core.orchestrator import model_planner
@@ -15,9 +15,14 @@ from core.orchestrator.plans import Plan, Request, Shape, to_json
 
 
 def plan(model: Model, request: Request, context: dict[str, Any], shape: Shape) -> dict[str, Any]:
-    """`plan`, `source` and `note` of the model's plan, or `failed` with the reason; and what it took."""
+    """`plan`, `source` and `note` of the model's plan, or `failed` with the reason; and what it took.
+
+    With `unclear`, the model cannot tell what is wanted.
+    """
     try:
         made = model_planner.plan_with_model(model, request, context, shape)
+    except RequestUnclear as why:
+        return {"unclear": str(why), "failed": str(why), **_took(why)}
     except PlanNotUsable as why:
         return {"failed": str(why), **_took(why)}
     return {"plan": to_json(made.plan), "source": made.source, "note": made.note, **_took(made)}
@@ -32,10 +37,12 @@ def write(model: Model, *, system: str, prompt: str, schema: dict[str, Any] | No
     return {"text": answer.text.replace("\0", ""), "data": answer.data, "model": str(model), **_took(answer)}
 
 
-def judge(model: Model, request: Request, plan: Plan, result: Mapping[str, Any]) -> dict[str, Any]:
+def judge(
+    model: Model, request: Request, plan: Plan, result: Mapping[str, Any], seen: Sequence[str] = ()
+) -> dict[str, Any]:
     """`score` and `reason` of the model's judgement, or `failed` with the reason; and what it took."""
     try:
-        given = judging.judge(model, request, plan, result)
+        given = judging.judge(model, request, plan, result, seen=seen)
     except ModelUnavailable as why:
         told = f"{model} gave no judgement, so it has no score until a person gives one: {why}"
         return {"failed": told, **_took(_of_error(why))}

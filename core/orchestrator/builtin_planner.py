@@ -4,14 +4,15 @@ It cannot understand a request; it recognises the kind of work and does what usu
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.errors import CommandRefused
-from core.orchestrator import intents
+from core.errors import NotUnderstood
+from core.orchestrator import intents, wishes
 from core.orchestrator.context import FEW, Context
-from core.orchestrator.plans import Plan, Request, Shape, Step, parse, to_json
+from core.orchestrator.plans import MOST_REASON, Plan, Request, Shape, Step, parse, to_json
+from core.orchestrator.wishes import Wishes
 from core.orchestrator.wording import holds, plural, sentences
 
 NOTE = (
@@ -19,16 +20,9 @@ NOTE = (
     "special about this request they do not see."
 )
 _MONEY = re.compile(r"[$€£]\s?(\d[\d,]*(?:\.\d+)?)\s?([kK])?")
-_WORDS = re.compile(
-    r"\b(?:under|at most|no more than|up to|within|max(?:imum)?(?: of)?) (\d{2,4}) words", re.IGNORECASE
-)
-#: Networks that a request may name before anything was published there.
-_NETWORKS = (
-    "LinkedIn", "Instagram", "TikTok", "Facebook", "Twitter", "YouTube", "Mastodon", "Bluesky", "Reddit", "Pinterest",
-    "Threads", "Snapchat", "WhatsApp", "Telegram", "Discord",
-)  # fmt: skip
-_TONE = re.compile(r"\b(friendly|plain|professional|playful|technical|formal|casual) tone\b", re.IGNORECASE)
-_FOR = re.compile(r"\b(?:meant for|aimed at|written for|audience:?)\s+([^.,;]{3,80})", re.IGNORECASE)
+#: As many as one step writes for.
+MOST_PLATFORMS = 12
+_WRITING = ("draft", "social_variants")
 _ABOUT = re.compile(r"\b(?:about|on|explains?|around|with a view to|comment on)\s+(.+)$", re.IGNORECASE)
 _LEGAL = re.compile(
     r"\b(?:legal|liability|data protection|gdpr|terms of service|consent|claims?|privacy)\b", re.IGNORECASE
@@ -46,33 +40,47 @@ class Told:
     platforms: tuple[str, ...]
     tone: str
     words: int
+    characters: int
     money: float | None
     is_legal: bool
+    #: What the request names and the plan cannot keep, in sentences.
+    unkept: tuple[str, ...] = ()
 
     def text_payload(self, format_: str, **more: Any) -> dict[str, Any]:
         """The payload of a text; what the request does not say is left out."""
-        said: dict[str, Any] = {"audience": self.audience, "tone": self.tone, "words": self.words, **more}
+        said: dict[str, Any] = {"audience": self.audience, "tone": self.tone, "words": self.words}
+        said |= {"characters": self.characters, **more}
         return {"topic": self.topic, "format": format_, **{name: value for name, value in said.items() if value}}
 
 
 def plan(request: Request, context: Context, shape: Shape) -> Plan:
     """A plan of the agents in `shape`. The intent that was asked for stands; else rules find it.
 
-    Raises `CommandRefused` for a request whose kind of work nobody can tell.
+    Raises `NotUnderstood` for a request whose kind of work nobody can tell.
     """
     detected = intents.detect(request.text, context.similar, context.topic.name)
     if not request.intent and not detected.is_known:
-        raise CommandRefused(
-            "The request was not understood: no word of it says what kind of work is wanted. Submit it again with a "
-            f"kind: {', '.join(name.replace('_', ' ') for name in intents.KNOWN)}."
-        )
+        raise NotUnderstood("no word of it says what kind of work is wanted.", kinds=intents.KNOWN)
     intent = request.intent or detected.intent
     told = _read(request, context)
     kind = intent if intent in _STEPS else detected.intent
     steps = _within(_STEPS[kind](told), shape)
+    steps = _naming(steps, told, kind)
     why = "it was asked for" if request.intent else detected.why
     first = replace(steps[0], reason=f"{steps[0].reason} Taken as {kind.replace('_', ' ')}, because {why}.")
     return parse(to_json(Plan(intent, (first, *steps[1:]))), shape)
+
+
+def _naming(steps: Sequence[Step], told: Told, kind: str) -> list[Step]:
+    """The steps, of which the one that writes names the wishes that it cannot keep."""
+    unkept = list(told.unkept)
+    if kind != "social_post" and told.platforms:
+        unkept.append(f"One text is written; none of its own for {', '.join(told.platforms)}.")
+    said = " ".join(unkept)
+    return [
+        replace(step, reason=f"{step.reason} {said}"[:MOST_REASON]) if said and step.action in _WRITING else step
+        for step in steps
+    ]
 
 
 def _within(steps: Sequence[Step], shape: Shape) -> list[Step]:
@@ -84,33 +92,43 @@ def _within(steps: Sequence[Step], shape: Shape) -> list[Step]:
 
 def _read(request: Request, context: Context) -> Told:
     text = f"{request.text} {request.constraints}"
-    money, words, tone, reader = (pattern.search(text) for pattern in (_MONEY, _WORDS, _TONE, _FOR))
-    topic = context.topic.name or _topic(request.text)
+    money, tone = (pattern.search(text) for pattern in (_MONEY, wishes.TONE))
+    wished = wishes.read(request, known=context.platforms.asked)
+    topic = context.topic.name or _topic(request.text, wished.audience)
     return Told(
         request=request,
         context=context,
         topic=topic,
-        audience=(request.audience or (reader[1].strip() if reader else ""))[:300],
-        platforms=_platforms(request, text, context),
+        audience=wished.audience,
+        platforms=wished.platforms[:MOST_PLATFORMS],
         tone=tone[1].lower() if tone else "",
-        words=min(max(int(words[1]), 20), 3000) if words else 0,
+        words=min(max(wished.words, 20), 3000) if wished.words else 0,
+        characters=min(max(wished.characters, 40), 20_000) if wished.characters else 0,
         money=float(money[1].replace(",", "")) * (1000 if money[2] else 1) if money else None,
         is_legal=bool(_LEGAL.search(f"{text} {topic}")),
+        unkept=tuple(_unkept(wished)),
     )
 
 
-def _platforms(request: Request, text: str, context: Context) -> tuple[str, ...]:
-    """Those that are asked for: in their field, or by name in the words, also where nothing was published there yet."""
-    if request.platforms:
-        return request.platforms[:6]
-    named = [name for name in _NETWORKS if re.search(rf"\b{name}\b", text, 0 if name == "Threads" else re.IGNORECASE)]
-    known = [name for name in context.platforms.asked if name.lower() not in {each.lower() for each in named}]
-    return (*known, *named)[:6]
+def _unkept(wished: Wishes) -> Iterator[str]:
+    """What is named and cannot be kept to, so that whoever approves the plan knows."""
+    for name in wished.unknown:
+        yield f"{name} is in no list of networks here, so nothing is known of its limits; look at its text."
+    if len(wished.platforms) > MOST_PLATFORMS:
+        left = ", ".join(wished.platforms[MOST_PLATFORMS:])
+        yield f"Not written for {left}: one step writes for {MOST_PLATFORMS} at most."
+    if 0 < wished.words < 20 or 0 < wished.characters < 40:
+        yield "The limit is shorter than any text here; it is made as short as can be, and may be longer."
+    if wished.unread:
+        yield f"No rule reads this, so look whether it is kept: “{' '.join(wished.unread)[:600]}”"
 
 
-def _topic(text: str) -> str:
-    """What the first sentence says it is about; without such words, the sentence itself."""
+def _topic(text: str, audience: str) -> str:
+    """What the first sentence says it is about, without reader and limits; without such words, the sentence itself."""
     head = re.split(r",? (?:meant for|aimed at|written for)\b", sentences(text)[0].rstrip(".?!"))[0]
+    head = wishes.without_limits(head)
+    if audience:
+        head = re.sub(rf",? for {re.escape(audience)}\b", "", head)
     about = _ABOUT.search(head)
     topic = re.sub(r"\s+(?:for|on)\s+[A-Z]\w+$", "", about[1]) if about else head
     return topic.strip()[:300] or "the request"
@@ -171,7 +189,9 @@ def _checks(told: Told, on: str, *, also: Sequence[str] = ()) -> list[Step]:
 def _content(told: Told) -> list[Step]:
     return [
         _performed(told, "platform"),
-        Step("outline", "content", "outline", told.text_payload("article"), "Agree on the structure first."),
+        Step(
+            "outline", "content", "outline", told.text_payload("article", characters=0), "Agree on the structure first."
+        ),
         Step(
             "draft", "content", "draft", told.text_payload("article"), _because_similar(told), ("performed", "outline")
         ),
@@ -186,9 +206,8 @@ def _social(told: Told) -> list[Step]:
     is_thread = holds(told.request.text, "thread")
     payload = {"topic": told.topic, "platforms": list(platforms), "format": "thread" if is_thread else "post"}
     payload |= {name: value for name, value in (("audience", told.audience), ("tone", told.tone)) if value}
+    payload |= {name: value for name, value in (("words", told.words), ("characters", told.characters)) if value}
     reason = f"{_because_platform(told)} {_because_similar(told)}"
-    if told.words:
-        reason += f" The limit of {told.words} words cannot be set for a post; look at its length before it goes out."
     return [
         _performed(told, "topic", **({"platform": platforms[0]} if platforms[0] in known else {})),
         Step("posts", "content", "social_variants", payload, reason, ("performed",)),

@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, func, update
 
 from core.examples import tagging
 from core.examples.capture import save_in
@@ -22,10 +22,10 @@ def capture(connection: Connection, execution: Execution, *, actor: str) -> int 
     if execution.plan is None:
         return None
     saved = save_in(connection, record_of(execution), actor=actor)
-    # It is no answer to learn from until a person or a judge has said what it is worth.
-    connection.execute(
-        update(examples).where(examples.c.id == saved.id, examples.c.judgement.is_(None)).values(judgement="needed")
-    )
+    # It is no answer to learn from until a person or a judge has said what it is worth; that it failed says nothing.
+    judgement = "failed" if execution.status == "failed" else "needed"
+    waits = func.coalesce(examples.c.judgement, "").not_in(["approved", judgement])
+    connection.execute(update(examples).where(examples.c.id == saved.id, waits).values(judgement=judgement))
     tag = TAGS.get(execution.status)
     if tag:
         reason = execution.decision_reason or f"the execution was {execution.status}"

@@ -11,12 +11,15 @@ from sqlalchemy import Connection, func, select, update
 
 from core import audit
 from core.commands.handlers import Outcome, Work
+from core.llm import Model, prices
 from core.orchestrator import capturing, executions, results, scoring
 from core.orchestrator.planning import ACTOR, run_of
 from core.orchestrator.preferences import Preferences, preferences
 from core.orchestrator.records import Execution, read
 from core.orchestrator.scoring import Part
+from core.settings import settings
 from core.tables import executions as executions_table
+from core.tuning import budget
 
 
 def score(work: Work) -> Outcome:
@@ -48,8 +51,19 @@ def _judgement(work: Work, execution: Execution, chosen: Preferences) -> dict[st
     work.check()
     with work.db.connect() as connection:
         done, _ = results.done_in(connection, execution.execution_id, execution.plan)
+        over = budget.judging_obstacle(budget.budget_in(connection), _costs_nothing(model))
+    if over:
+        return {"failed": f"{model} was not asked to judge, so it has no score until a person gives one. {over}"}
+    text, _ = results.parts_of(execution.plan, done)
+    parts = scoring.rubric(execution.asked, execution.plan, done, text, chosen.banned_words)
+    seen = [part.reason for part in parts if part.faults]
     said = {each.step.id: each.result.get("text") or each.status for each in done}
-    return asking.judge(model, execution.asked, execution.plan, said)
+    return asking.judge(model, execution.asked, execution.plan, said, seen)
+
+
+def _costs_nothing(model: Model) -> bool:
+    """Whether it runs on a machine of one's own; what nobody knows the price of does not count as free."""
+    return prices.cost_usd(model, 1, 1, host=settings().ollama_host) == 0
 
 
 def _complete(connection: Connection, execution_id: str, chosen: Preferences, judgement: dict[str, Any] | None) -> None:
@@ -83,7 +97,7 @@ def _scored(
     assert execution.plan is not None, "only a plan has steps to score"
     done, kept = results.done_in(connection, execution.execution_id, execution.plan)
     result = results.gathered(execution.plan, done, kept)
-    parts = scoring.rubric(execution.request, execution.plan, done, result["text"], chosen.banned_words)
+    parts = scoring.rubric(execution.asked, execution.plan, done, result["text"], chosen.banned_words)
     form, weighed = scoring.form(parts)
     judged = judgement if judgement and "failed" not in judgement else {}
     spending = {

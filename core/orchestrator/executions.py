@@ -19,6 +19,7 @@ from core.errors import Conflict, Duplicate, RequestRefused
 from core.examples import store as examples
 from core.orchestrator import capturing
 from core.orchestrator.agents import SHAPE
+from core.orchestrator.intents import KNOWN
 from core.orchestrator.plans import MOST_INTENT, Plan, Request, order, parse, to_json
 from core.orchestrator.preferences import (
     approval_required,
@@ -35,7 +36,7 @@ from core.tables import examples as examples_table
 from core.tables import executions
 
 __all__ = [
-    "approval_required", "approve", "cancel", "counts", "export", "get", "override_score", "page",
+    "approval_required", "approve", "cancel", "counts", "export", "get", "go_on_as", "override_score", "page",
     "planner_model", "progress", "reject", "resume", "set_approval", "set_judging", "set_planner_model",
     "set_success_threshold", "submit", "success_threshold",
 ]  # fmt: skip
@@ -229,6 +230,27 @@ def resume(db: Database, execution_id: str, *, actor: str, reason: str = "") -> 
             "somebody resumed it just now. Submit the request again if it still stands as failed."
         )
     return get(db, execution_id)
+
+
+def go_on_as(db: Database, execution_id: str, kind: str, *, actor: str) -> Execution:
+    """Say what kind of work a request is that was not understood, and have it planned as that.
+
+    Raises `Conflict` for one that was understood, or that somebody else took up meanwhile.
+    """
+    kind = kind.strip()
+    if not kind or len(kind) > MOST_INTENT:
+        raise RequestRefused(f"Name a kind of work, such as one of {', '.join(KNOWN)}.")
+    reason = f"taken as {kind}"
+    with db.begin() as connection:
+        execution = read(connection, execution_id, lock=True)
+        if not execution.is_not_understood:
+            _already(execution, "taken as another kind of work")
+        connection.execute(update(executions).where(executions.c.execution_id == execution_id).values(intent=kind))
+        audit.record(
+            connection, actor=actor, action="say kind", subject="execution", subject_id=execution_id,
+            before={"intent": execution.intent}, after={"intent": kind}, reason=reason, row_count=1,
+        )  # fmt: skip
+    return resume(db, execution_id, actor=actor, reason=reason)
 
 
 def override_score(

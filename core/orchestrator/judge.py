@@ -1,6 +1,6 @@
 """A model as judge of a result. How much its word weighs is decided where scores are put together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,8 @@ RUBRIC = """\
   0.75: good, with small faults. 1: nothing to improve. Use the numbers between, too.
 - Judge whether it does what was asked, heeds the constraints, fits platforms and audience, is right by the figures
   that are given, and can be used as it is. Length and a confident tone are no merits.
-- A step that failed or is missing counts as not done. The plan matters only as far as it explains the result."""
+- A step that failed or is missing counts as not done. The plan matters only as far as it explains the result.
+- What rules see (too little, another topic or network, over a limit) is a question to answer, and may be wrong."""
 
 _SYSTEM = f"""You judge how well the result of some work does what was asked for.
 
@@ -60,17 +61,18 @@ def judge(
     plan: Plan,
     result: Mapping[str, Any],
     *,
+    seen: Sequence[str] = (),
     settings: Settings | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> Judgement:
-    """What the model thinks of `result`, the results of the steps by their ids.
+    """What the model thinks of `result`, the results of the steps by their ids. `seen`: faults that rules see in it.
 
     Raises `ModelUnavailable`, also for a score outside 0 to 1: nobody knows what scale it would be on.
     """
     answer = complete(
         model,
         system=_SYSTEM,
-        prompt=_prompt(request, plan, result),
+        prompt=_prompt(request, plan, result, seen),
         schema=SCHEMA,
         max_tokens=_MOST_TOKENS,
         timeout_s=timeout_s,
@@ -87,13 +89,14 @@ def judge(
     )
 
 
-def _prompt(request: Request, plan: Plan, result: Mapping[str, Any]) -> str:
+def _prompt(request: Request, plan: Plan, result: Mapping[str, Any], seen: Sequence[str]) -> str:
     parts = [
         ("request", request.text),
         ("constraints", request.constraints),
         ("platforms", ", ".join(request.platforms)),
         ("audience", request.audience),
         ("plan", to_json(plan)),
+        ("seen_by_rules", "\n".join(seen)),
     ]
     shown = [fenced(name, data) for name, data in parts if data]
     return "\n\n".join([*shown, fenced("result", dict(result) or "There is no result.")])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from core.errors import InvalidPlan, ModelUnavailable, PlanNotUsable, PlanProblem
+from core.errors import InvalidPlan, ModelUnavailable, PlanNotUsable, PlanProblem, RequestUnclear
 from core.llm import Completion, Model, complete
 from core.orchestrator import plans
 from core.orchestrator.plans import MOST_STEPS, Plan, Request, Shape
@@ -19,6 +19,8 @@ TIMEOUT_S = 120.0
 #: Models that think count their thoughts too.
 _MOST_TOKENS = 8_000
 _PROBLEMS_SHOWN = 3
+#: The intent by which a model says that it cannot tell what is wanted.
+NOT_UNDERSTOOD = "not_understood"
 
 _SYSTEM = f"""You plan the work of a company's agents. You get a request and what is known, and answer with a plan.
 
@@ -28,7 +30,10 @@ _SYSTEM = f"""You plan the work of a company's agents. You get a request and wha
   optional and not needed. There are no other agents, actions or fields.
 - depends_on names the steps whose results a step needs. Steps that need nothing of each other run at the same time.
 - reason says in one sentence why the step is there. Use only figures that stand in the data, and invent none.
-- Heed the constraints, the platforms and the audience of the request.
+- Heed the constraints, the platforms and the audience of the request. What no step can keep to is named in the
+  reason of the step that comes nearest.
+- A request that nobody can understand (no kind of work can be told from it) gets no plan: answer with the intent
+  {NOT_UNDERSTOOD} and no steps. Where an intent is given, or you can tell what is wanted, plan.
 - {RULE}
 """
 
@@ -68,8 +73,9 @@ def plan_with_model(
 ) -> Planned:
     """The model's plan for the request.
 
-    A plan with faults is sent back once, with the faults. Raises `PlanNotUsable` where there is still none that can be
-    run, or where the model cannot be asked; its message says why, and what it took is kept in it.
+    A plan with faults is sent back once, with the faults. Raises `RequestUnclear` where the model cannot tell what is
+    wanted, and `PlanNotUsable` where there is still no plan that can be run, or where the model cannot be asked; its
+    message says why, and what it took is kept in it.
     """
     deadline = time.monotonic() + timeout_s
     asking = _Asking(model, shape, settings, deadline)
@@ -96,6 +102,8 @@ class _Asking:
     def once(self, prompt: str) -> _Try:
         """Ask, and read the plan. Raises `PlanNotUsable` where there is no answer to read."""
         answer = self._answer(prompt)
+        if isinstance(answer.data, dict) and answer.data.get("intent") == NOT_UNDERSTOOD:
+            raise self._unclear()
         try:
             # Where it is no JSON object, the text says what it is instead.
             raw = answer.data if isinstance(answer.data, dict) else answer.text
@@ -109,7 +117,7 @@ class _Asking:
                 self._model,
                 system=f"{_SYSTEM}\n{_catalogue(self._shape)}",
                 prompt=prompt,
-                schema=plans.plan_schema(self._shape),
+                schema=_schema(self._shape),
                 max_tokens=_MOST_TOKENS,
                 timeout_s=max(1.0, self._deadline - time.monotonic()),
                 settings=self._settings,
@@ -136,6 +144,11 @@ class _Asking:
         message = f"{message} {_listed(problems)}" if problems else message
         return PlanNotUsable(message, problems=problems, tokens_in=tokens_in, tokens_out=tokens_out, cost_usd=cost)
 
+    def _unclear(self) -> RequestUnclear:
+        tokens_in, tokens_out, cost = self._took()
+        message = f"{self._model} cannot tell what is wanted."
+        return RequestUnclear(message, tokens_in=tokens_in, tokens_out=tokens_out, cost_usd=cost)
+
     def _took(self) -> tuple[int, int, Decimal | None]:
         costs = [answer.cost_usd for answer in self._answers]
         known = [cost for cost in costs if cost is not None]
@@ -144,6 +157,13 @@ class _Asking:
             sum(answer.tokens_out for answer in self._answers),
             sum(known, Decimal(0)) if known and len(known) == len(costs) else None,
         )
+
+
+def _schema(shape: Shape) -> dict[str, Any]:
+    """That of a plan, which may have no steps here: then the model has not understood."""
+    schema = plans.plan_schema(shape)
+    steps = {**schema["properties"]["steps"], "minItems": 0}
+    return {**schema, "properties": {**schema["properties"], "steps": steps}}
 
 
 def _catalogue(shape: Shape) -> str:

@@ -6,8 +6,8 @@ from sqlalchemy import Connection, func, update
 
 from core import audit
 from core.commands.handlers import Outcome, Work
-from core.errors import CommandRefused
-from core.orchestrator import builtin_planner, capturing, executions, results
+from core.errors import CommandRefused, NotUnderstood
+from core.orchestrator import builtin_planner, capturing, executions, intents, results
 from core.orchestrator import context as contexts
 from core.orchestrator.agents import SHAPE
 from core.orchestrator.agents.tasks import BUILT_IN
@@ -57,10 +57,23 @@ def _planned(work: Work, execution: Execution, known: contexts.Context, chosen: 
         by_model = asking.plan(model, execution.asked, known.for_model(), SHAPE)
         if "failed" not in by_model:
             return by_model
+        if "unclear" in by_model and not execution.intent:
+            _keep_cost(work, execution, by_model)
+            raise NotUnderstood(by_model["unclear"], kinds=intents.KNOWN)
+    by_model.pop("unclear", None)  # a person has said what it is
     made = builtin_planner.plan(execution.asked, known, SHAPE)
     note = " ".join(filter(None, (by_model.pop("failed", ""), builtin_planner.NOTE)))
     # A model that gave no plan may have cost something all the same.
     return {**by_model, "plan": to_json(made), "source": BUILT_IN, "note": note}
+
+
+def _keep_cost(work: Work, execution: Execution, taken: dict[str, Any]) -> None:
+    """What a model took that gave no plan, for nothing else is written then."""
+    spent = results.spending({"planning": [execution.spent.get("planning", {}), taken]})
+    with work.db.begin() as connection:
+        connection.execute(
+            update(executions_table).where(executions_table.c.execution_id == execution.execution_id).values(**spent)
+        )
 
 
 def _keep(
@@ -69,7 +82,8 @@ def _keep(
     """Store the plan, write the example, and queue the steps where no approval is asked for."""
     reason = "approval is off" if not chosen.approval_required else "planned"
     audit.acting(connection, actor=ACTOR, reason=reason)
-    if read(connection, execution_id, lock=True).status != "planning":
+    execution = read(connection, execution_id, lock=True)
+    if execution.status != "planning":
         return  # cancelled meanwhile
     made = from_json(planned["plan"])
     decided = {"decided_at": func.now(), "decided_by": ACTOR, "decision_reason": reason}
@@ -83,7 +97,7 @@ def _keep(
             plan_source=planned["source"],
             plan_note=planned["note"],
             planner_model=str(chosen.planner_model or ""),
-            **results.spending({"planning": [planned]}),
+            **results.spending({"planning": [execution.spent.get("planning", {}), planned]}),
             planned_at=func.now(),
             status="pending_approval" if chosen.approval_required else "approved",
             **({} if chosen.approval_required else decided),

@@ -69,6 +69,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
     return select(
         c.execution_id, c.created_at, c.created_by, c.status, c.intent, func.left(c.request, 200), c.plan_source,
         steps, case((c.status == "completed", steps), else_=done), c.score, c.success, c.duration_ms, c.error,
+        c.form,
     ).select_from(executions)  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select
 
-from core.errors import UnknownExecution
+from core.errors import NotUnderstood, UnknownExecution
 from core.orchestrator.plans import Plan, Request, from_json
 from core.tables import executions
 
@@ -79,6 +79,11 @@ class Execution:
         return Request(self.request, self.intent or None, self.constraints, tuple(self.platforms), self.audience)
 
     @property
+    def is_not_understood(self) -> bool:
+        """Whether it failed because nobody could tell what kind of work is wanted; `executions.go_on_as` says it."""
+        return self.status == "failed" and self.plan is None and NotUnderstood.is_meant(self.error)
+
+    @property
     def is_open(self) -> bool:
         """Whether something is still to come by itself or by a decision."""
         return self.status in OPEN
@@ -102,6 +107,8 @@ class ExecutionRow:
     success: bool | None
     duration_ms: int | None
     error: str | None
+    #: How well it is made, by rules; no score.
+    form: float | None = None
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,16 @@ out, and says so. A model's judgement stands beside the parts, with no weight am
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from core.orchestrator import faults as seen
 from core.orchestrator.agents.scanning import everything
-from core.orchestrator.plans import Plan, Step
-from core.orchestrator.wording import key_words, plural, sentences, stem, words_of
+from core.orchestrator.agents.tasks import BUILT_IN
+from core.orchestrator.faults import Fault
+from core.orchestrator.plans import Plan, Request, Step
+from core.orchestrator.wishes import read as asked_for
+from core.orchestrator.wording import capital, key_words, plural, sentences, stem, words_of
 
 
 @dataclass(frozen=True)
@@ -24,13 +28,23 @@ class Part:
     reason: str
     formula: str
     cost_usd: str | None = None
+    #: What rules see to be wrong, by name: `thin`, `off-topic` and so on; the reason says what shows it.
+    faults: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 #: How much each part of the form counts.
-WEIGHTS = {"completeness": 0.30, "relevance": 0.25, "structure": 0.15, "readability": 0.15, "policy": 0.15}
+WEIGHTS = {
+    "completeness": 0.20, "substance": 0.20, "relevance": 0.20, "wishes": 0.10, "structure": 0.10,
+    "readability": 0.10, "policy": 0.10,
+}  # fmt: skip
+#: The part that each fault takes away altogether.
+_PART_OF = {
+    "empty": "substance", "thin": "substance", "nonsense": "substance", "off-topic": "relevance",
+    "wrong platform": "wishes", "over the limit": "wishes",
+}  # fmt: skip
 #: The name of a model's judgement among the parts.
 JUDGE = "judge"
 #: Relevance counts as full when this share of the request's words is taken up: nobody repeats all of them.
@@ -61,20 +75,68 @@ class Done:
 
     @property
     def has_delivered(self) -> bool:
-        """Whether there is more than an empty text, or one that only says that nothing is recorded."""
-        rests_on_nothing = self.result.get("n") == 0 and bool(self.result.get("missing"))
+        """Whether there is more than an empty text, or one that only says that nothing is recorded.
+
+        What an agent works out by rules rests on as many rows as it says; a model's text is judged by its words alone.
+        """
+        by_rules = self.result.get("source", BUILT_IN) == BUILT_IN
+        rests_on_nothing = by_rules and self.result.get("n") == 0 and bool(self.result.get("missing"))
         return self.is_completed and not rests_on_nothing and bool(str(self.result.get("text", "")).strip())
 
 
-def rubric(request: str, plan: Plan, done: Sequence[Done], text: str, banned: Sequence[str]) -> list[Part]:
+def rubric(request: Request, plan: Plan, done: Sequence[Done], text: str, banned: Sequence[str]) -> list[Part]:
     """All parts of the form, in the order of `WEIGHTS`."""
+    found = seen.of(request, text, _format(done) or _format_planned(plan), _placed(plan))
     return [
         completeness(done),
-        relevance(request, text),
+        substance(text, found),
+        relevance(request.text, text, found),
+        wishes(request, found),
         structure(plan, done, text),
         readability(text),
         policy(done, text, banned),
     ]
+
+
+def faults(parts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of all faults in the parts as they are stored, each once."""
+    return list(dict.fromkeys(str(name) for part in parts for name in part.get("faults") or ()))
+
+
+def _placed(plan: Plan) -> tuple[str, ...]:
+    """The networks that the plan writes for."""
+    written = [step.payload for step in plan.steps if step.action == "social_variants"]
+    return tuple(dict.fromkeys(str(name) for payload in written for name in payload.get("platforms", ())))
+
+
+def substance(text: str, found: Sequence[Fault]) -> Part:
+    """Whether the text says anything: 0 where it is empty, thin, or in no language."""
+    formula = "1, or 0 where rules see that it is empty, thin or nonsense"
+    said = f"{plural(len(words_of(text)), 'word')}, and no rule finds it empty, thin or nonsense."
+    return _faulted("substance", 1.0, said, formula, found)
+
+
+def wishes(request: Request, found: Sequence[Fault]) -> Part:
+    """Whether the networks and limits that the request names are kept to."""
+    formula = "1, or 0 where it is for another network than was asked for, or longer"
+    wished = asked_for(request)
+    named = [*wished.platforms, *(f"at most {most:,} {unit}" for most, unit in wished.limits if most)]
+    if not named and not _of(found, "wishes"):
+        return _part("wishes", None, "The request names no network and no limit.", formula)
+    return _faulted("wishes", 1.0, f"Asked for: {', '.join(named)}; no rule finds it otherwise.", formula, found)
+
+
+def _of(found: Sequence[Fault], part: str) -> list[Fault]:
+    return [fault for fault in found if _PART_OF[fault.name] == part]
+
+
+def _faulted(name: str, score: float | None, reason: str, formula: str, found: Sequence[Fault]) -> Part:
+    """The part, or 0 with its faults by name where rules see any."""
+    its = _of(found, name)
+    if not its:
+        return _part(name, score, reason, formula)
+    said = " ".join(f"{capital(fault.name)}: {fault.sentence}" for fault in its)
+    return replace(_part(name, 0.0, said, formula), faults=tuple(dict.fromkeys(fault.name for fault in its)))
 
 
 def completeness(done: Sequence[Done]) -> Part:
@@ -87,17 +149,17 @@ def completeness(done: Sequence[Done]) -> Part:
     return _part("completeness", score, reason, "(delivered − ½ · with something missing) ÷ steps")
 
 
-def relevance(request: str, text: str) -> Part:
+def relevance(request: str, text: str, found: Sequence[Fault] = ()) -> Part:
     """The share of the request's key words that the result takes up, endings aside; 60 % of them are full marks."""
     wanted = {stem(word) for word in key_words(request)}
     there = {stem(word) for word in words_of(text)}
     formula = f"min(1, share of the request's key words in the result ÷ {_ENOUGH_WORDS})"
     if not wanted:
         return _part("relevance", None, "The request has no word that carries meaning by itself.", formula)
-    found = wanted & there
+    taken = wanted & there
     left = sorted(wanted - there)[:5]
-    reason = f"{len(found)} of {len(wanted)} key words are taken up" + (f"; not: {', '.join(left)}." if left else ".")
-    return _part("relevance", min(1.0, len(found) / len(wanted) / _ENOUGH_WORDS), reason, formula)
+    reason = f"{len(taken)} of {len(wanted)} key words are taken up" + (f"; not: {', '.join(left)}." if left else ".")
+    return _faulted("relevance", min(1.0, len(taken) / len(wanted) / _ENOUGH_WORDS), reason, formula, found)
 
 
 #: What a text of each format should show: a name for it, and how it is recognised.

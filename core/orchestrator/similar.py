@@ -34,6 +34,8 @@ class Similar:
     success: bool | None
     created_at: str
     source_model: str
+    #: Whether it was brought in, approved or judged; what nobody judged says nothing of what is usual.
+    counts: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def find(connection: Connection, request: str, *, as_of: dt.datetime, leave_out:
         return SimilarWork(0, "No similar past work was found.")
     items = tuple(
         Similar(row.id, row.execution_id, row.request, row.intent, round(row.similarity, 3), row.quality_score,
-                row.success, row.created_at.isoformat(), row.source_model)
+                row.success, row.created_at.isoformat(), row.source_model, row.counts)
         for row in rows
     )  # fmt: skip
     return _summary(items)
@@ -91,7 +93,7 @@ def _summary(items: tuple[Similar, ...]) -> SimilarWork:
         said.append(f"they scored {average:.2f} on average (n {len(scores)})")
     if rate is not None:
         said.append(f"{rate:.0%} succeeded (n {len(outcomes)})")
-    intents = Counter(item.intent for item in items if item.intent)
+    intents = Counter(item.intent for item in items if item.intent and item.counts)
     usual = intents.most_common(1)[0][0] if intents else ""
     return SimilarWork(
         n=len(items),
@@ -130,7 +132,9 @@ _FREQUENCIES = text(
 _FIND = text(
     """
     SELECT e.id, e.execution_id, left(e.user_request, 200) AS request, e.intent, c.similarity, e.quality_score,
-           e.success, e.created_at, e.source_model
+           e.success, e.created_at, e.source_model,
+           e.judgement IS NULL OR e.judgement = 'approved' OR e.quality_score IS NOT NULL
+           OR e.judgement = 'needed' AND e.success IS NOT NULL AS counts
     FROM (
         SELECT w.example_id,
                (SELECT sum(g.weight) FROM unnest(CAST(:words AS text[]), CAST(:weights AS float8[])) AS g (word, weight)

@@ -1,4 +1,4 @@
-"""The month's budget for fine-tuning: what was spent, what running jobs may still cost, and what is left."""
+"""The month's budget for fine-tuning and judging: what was spent, what jobs may still cost, and what is left."""
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -28,6 +28,14 @@ _SPENT = text("""
     ) AS counted
 """).bindparams(bindparam("open", expanding=True))
 
+# What a model took for scoring what the orchestrator carried out.
+_JUDGED = text("""
+    SELECT coalesce(sum((spent->'judging'->>'cost_usd')::numeric), 0) AS spent,
+           count(*) FILTER (WHERE spent->'judging'->>'cost_usd' IS NULL) AS unknown
+    FROM executions
+    WHERE spent ? 'judging' AND cost_usd IS DISTINCT FROM 0 AND finished_at >= date_trunc('month', now())
+""")
+
 #: The code of a job that was given up while nobody knew whether the provider had begun it.
 GIVEN_UP = "given_up"
 
@@ -37,12 +45,16 @@ class Budget:
     """Money in US dollars. `monthly_usd` None: there is no limit."""
 
     monthly_usd: Decimal | None
-    #: What this month's jobs did cost.
+    #: What this month's jobs and judgements did cost.
     spent_usd: Decimal
     #: The most that may still come of jobs that run, or of which the provider has not said what it charged.
     reserved_usd: Decimal
     #: Jobs among those of which no price is known: the figures do not hold them.
     unknown_jobs: int
+    #: What of `spent_usd` went into judging what the orchestrator carried out.
+    judged_usd: Decimal = Decimal(0)
+    #: Judgements among them of which no price is known: the figures do not hold them.
+    unknown_judgements: int = 0
 
     @property
     def left_usd(self) -> Decimal | None:
@@ -61,8 +73,16 @@ def budget(db: Database) -> Budget:
 def budget_in(connection: Connection) -> Budget:
     """The same inside the caller's transaction."""
     row = connection.execute(_SPENT, {"open": list(OPEN), "given_up": GIVEN_UP}).one()
+    judged = connection.execute(_JUDGED).one()
     limit = stored_settings.read(connection, _KEY, "")
-    return Budget(Decimal(limit) if limit else None, row.spent, row.reserved, row.unknown)
+    return Budget(
+        monthly_usd=Decimal(limit) if limit else None,
+        spent_usd=row.spent + judged.spent,
+        reserved_usd=row.reserved,
+        unknown_jobs=row.unknown,
+        judged_usd=judged.spent,
+        unknown_judgements=judged.unknown,
+    )
 
 
 def set_budget(db: Database, usd: Decimal | float | str | None, *, actor: str, reason: str) -> bool:
@@ -94,6 +114,17 @@ def obstacle(estimate: Estimate, now: Budget, *, confirmed: bool = False) -> Obs
         f"{costs}; of this month's budget of {dollars(now.monthly_usd)}, {dollars(now.left_usd)} is left.",
         "Confirm a second time that it may cost this much, raise the budget, or choose less data or fewer epochs.",
         blocks=not confirmed,
+    )
+
+
+def judging_obstacle(now: Budget, costs_nothing: bool) -> str:
+    """Why no judgement may be paid for any more; "" while one may. Those under way can pass the limit by theirs."""
+    if costs_nothing or now.left_usd is None or now.left_usd > 0:
+        return ""
+    assert now.monthly_usd is not None, "what is left is known only of a limit"
+    return (
+        f"Nothing is left of this month's budget of {dollars(now.monthly_usd)}, which judging counts in; raise it on "
+        "the page Fine-tuning, or give the score yourself."
     )
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.orchestrator import scoring
-from core.orchestrator.plans import Plan, Step
+from core.orchestrator.plans import Plan, Request, Step
 from core.orchestrator.scoring import Done, Part
 
 
@@ -107,7 +107,7 @@ def test_the_weights_are_one_in_all() -> None:
 
 @given(st.text(max_size=400), st.text(max_size=400), st.lists(st.sampled_from(["completed", "failed"]), max_size=4))
 def test_every_score_is_between_0_and_1_and_can_be_worked_out_again(request: str, text: str, ends: list[str]) -> None:
-    form, parts = scoring.form(scoring.rubric(request, PLAN, [done(status) for status in ends], text, ["x"]))
+    form, parts = scoring.form(scoring.rubric(Request(request), PLAN, [done(status) for status in ends], text, ["x"]))
     assert form is not None
     assert 0 <= form <= 1
     assert [each.name for each in parts] == list(scoring.WEIGHTS)

@@ -245,11 +245,23 @@ class TestWhatIsTrueNow:
         app = visit("orchestrator")
         drive(database)
         app.run()
-        assert "Ended: ✓ completed, score –" in text(app)
+        assert "Ended: ✓ completed, not scored" in text(app)
         assert "An execution has ended" in app.toast[0].value
         click(app, f"orch_ended_open_{execution.execution_id}")
         assert "Ended:" not in text(app)
         assert where(app)["run"] == [execution.execution_id]
+
+    def test_what_was_not_understood_goes_on_by_a_choice_of_its_kind(self, visit: Visit, database: Database) -> None:
+        execution = executions.submit(database, Request("asdf qwer zxcv"), actor="ada")
+        app = visit("orchestrator")
+        drive(database)
+        app.run()
+        assert "not understood: asdf qwer zxcv" in text(app)
+        chosen = app.pills(key=f"orch_ended_kind_{execution.execution_id}")
+        chosen.set_value("social_post").run()
+        assert "Taken as social post" in text(app)
+        drive(database)
+        assert executions.get(database, execution.execution_id).status == "pending_approval"
 
     def test_what_ended_can_be_dismissed(self, visit: Visit, database: Database) -> None:
         execution = submitted(database)

@@ -19,6 +19,12 @@ _TOPIC = {"type": "string", "minLength": 1, "maxLength": 300, "description": "Wh
 _AUDIENCE = {"type": "string", "maxLength": 300, "description": "Who reads it."}
 _TONE = {"type": "string", "maxLength": 100, "description": "Such as friendly, plain, technical."}
 _WORDS = {"type": "integer", "minimum": 20, "maximum": 3000, "description": "At most so many words."}
+_CHARACTERS = {
+    "type": "integer",
+    "minimum": 40,
+    "maximum": 20_000,
+    "description": "At most so many characters; of several posts, each.",
+}
 _FORMAT = {"enum": list(FORMATS), "description": "What kind of text."}
 _GAPS = {
     "type": "array",
@@ -43,7 +49,7 @@ SHAPE = {
         "The text that was asked for, with the findings of the steps it depends on.",
         _payload(
             ["topic", "format"], topic=_TOPIC, format=_FORMAT, audience=_AUDIENCE, tone=_TONE, words=_WORDS,
-            platform=_PLATFORM, gaps=_GAPS,
+            characters=_CHARACTERS, platform=_PLATFORM, gaps=_GAPS,
         ),
         {"topic": "waiting times at the counter", "format": "article", "words": 400},
     ),
@@ -56,12 +62,14 @@ SHAPE = {
                 "type": "array",
                 "items": {"type": "string", "minLength": 1, "maxLength": 100},
                 "minItems": 1,
-                "maxItems": 6,
+                "maxItems": 12,
                 "description": "Where it appears.",
             },
             format={"enum": ["post", "thread"], "description": "One post, or several in a row."},
             audience=_AUDIENCE,
             tone=_TONE,
+            words=_WORDS,
+            characters=_CHARACTERS,
         ),
         {"topic": "waiting times at the counter", "platforms": ["forum"], "format": "post"},
     ),
@@ -106,6 +114,11 @@ def draft(task: Task) -> Findings:
     """The text in its format."""
     piece, findings = _piece(task)
     findings.text = layouts.draft(piece)
+    # Figures that a report prints are what it rests on; without past work it lacks nothing then.
+    figures = layouts.counted(piece)
+    findings.n = (findings.n or 0) + len(figures)
+    if figures and piece.format in layouts.REPORTS and _NOTHING in findings.missing:
+        findings.missing.remove(_NOTHING)
     return _better(task, findings, f"Write the {piece.format} itself, for publication.")
 
 
@@ -164,6 +177,7 @@ def _piece(task: Task) -> tuple[Piece, Findings]:
         platform=target.platform,
         format=str(task.payload.get("format") or "post"),
         words=int(task.payload.get("words") or 0),
+        characters=int(task.payload.get("characters") or 0),
         request=task.request.text,
         material=found,
         sources=tuple(sources),
@@ -178,6 +192,8 @@ def _better(task: Task, findings: Findings, wish: str) -> Findings:
     answer = _ask(task, findings, wish, findings.text)
     if answer is not None:
         findings.text = answer["text"].strip()
+        # It writes by itself, so it lacks no past work to adapt.
+        findings.missing = [sentence for sentence in findings.missing if sentence != _NOTHING]
     return findings
 
 

@@ -28,6 +28,8 @@ class Piece:
     #: What is known to be missing, in sentences.
     gaps: tuple[str, ...] = ()
     before: tuple[Before, ...] = ()
+    #: At most so many, of each post; 0: as its format has.
+    characters: int = 0
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -42,6 +44,11 @@ class Piece:
     @property
     def limit(self) -> int:
         return self.words or _USUAL_WORDS.get(self.format, 250)
+
+    @property
+    def post_limit(self) -> int:
+        """The most characters of one post."""
+        return min(POST_LIMIT, self.characters or POST_LIMIT)
 
 
 _USUAL_WORDS = {"article": 450, "guide": 450, "email": 180, "post": 45, "thread": 160}
@@ -128,14 +135,15 @@ def email(piece: Piece) -> str:
 
 def post(piece: Piece) -> str:
     """As many sentences as fit into one post, on the topic by name."""
-    lines = [line for line in piece.lines if len(line) <= POST_LIMIT] or [cut(piece.lines[0], POST_LIMIT)]
+    most = piece.post_limit
+    lines = [line for line in piece.lines if len(line) <= most] or [cut(piece.lines[0], most)]
     kept = ""
     for line in lines:
         longer = f"{kept} {line}".strip()
-        if len(longer) > POST_LIMIT or (len(longer.split()) > max(piece.limit, 12) and kept):
+        if len(longer) > most or (len(longer.split()) > max(piece.limit, 12) and kept):
             break
         kept = longer
-    if piece.topic.lower() not in kept.lower() and len(piece.topic) + 2 + len(kept) <= POST_LIMIT:
+    if piece.topic.lower() not in kept.lower() and len(piece.topic) + 2 + len(kept) <= most:
         kept = f"{capital(piece.topic)}: {kept}"
     return kept
 
@@ -145,7 +153,7 @@ def thread(piece: Piece) -> str:
     lines = within(piece.lines, piece.limit)[:8]
     if piece.topic.lower() not in lines[0].lower():
         lines[0] = f"{capital(piece.topic)}. {lines[0]}"
-    return "\n".join(cut(f"{number}/ {line}", POST_LIMIT) for number, line in enumerate(lines, start=1))
+    return "\n".join(cut(f"{number}/ {line}", piece.post_limit) for number, line in enumerate(lines, start=1))
 
 
 FORMATS: dict[str, Callable[[Piece], str]] = {
@@ -159,9 +167,25 @@ FORMATS: dict[str, Callable[[Piece], str]] = {
 }
 
 
+REPORTS = ("report", "memo", "review")
+
+
 def draft(piece: Piece) -> str:
-    """The text in its format."""
-    return FORMATS[piece.format](piece)
+    """The text in its format; with a limit of characters, of as many sentences as fit."""
+    written = FORMATS[piece.format](piece)
+    while piece.characters and len(written) > piece.characters and len(piece.material.sentences) > 1:
+        fewer = replace(piece.material, sentences=piece.material.sentences[:-1])
+        piece = replace(piece, material=fewer)
+        written = FORMATS[piece.format](piece)
+    return written
+
+
+def counted(piece: Piece) -> list[Before]:
+    """The findings that the text prints and that rest on rows."""
+    printed = (
+        _found(piece) if piece.format in REPORTS else _figures(piece) if piece.format in ("article", "email") else []
+    )
+    return [before for before in printed if before.result.get("n")]
 
 
 _HEADINGS = {
