@@ -16,6 +16,7 @@ from core.errors import MigrationRefused
 from core.examples import capture, store, tagging
 from core.examples.filters import EVERYTHING, Filter
 from core.orchestrator import builtin_planner, context
+from core.orchestrator.agents import SHAPE
 from core.orchestrator.plans import Request
 
 UUIDS = ("6f1c1f0e-0c5c-4a53-9b1a-000000000001", "6f1c1f0e-0c5c-4a53-9b1a-000000000002")
@@ -111,14 +112,14 @@ def plan_something(database: Database) -> context.Context:
     """What the planner asks the taken-over tables for."""
     request = Request(text="Write a post about our spring offer on the blog")
     known = context.gather(database, request, as_of=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1))
-    builtin_planner.plan(request, known)
+    builtin_planner.plan(request, known, SHAPE)
     return known
 
 
 #: Each column of the original's three written tables and of two it reads: the types it may have, and a value.
 TYPES: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
     "orchestrator_training_data": {
-        "execution_id": (("varchar(255) UNIQUE NOT NULL", "'a'"), ("uuid PRIMARY KEY", f"'{UUIDS[0]}'"), ("text", "NULL")),
+        "execution_id": (("varchar(99) UNIQUE NOT NULL", "'a'"), ("uuid PRIMARY KEY", f"'{UUIDS[0]}'"), ("text", "NULL")),  # noqa: E501
         "intent": (("varchar(100)", "'email'"), ("text NOT NULL DEFAULT 'x'", "'email'"), ("text", "NULL")),
         "business_state": (("jsonb", "NULL"), ("json", """'{"a": 1}'"""), ("text", """'{"a": 1}'"""), ("text", "''")),
         "execution_plan": (("text", "'do it'"), ("jsonb", "'[1]'"), ("text[]", "'{a,b}'")),
@@ -189,7 +190,10 @@ def test_any_subset_of_columns_and_types_moves_in(empty_database: Database, seed
             continue
         chosen = {name: draw.choice(types) for name, types in columns.items() if draw.random() < 0.7}
         given = {**_ALWAYS.get(table, {}), **{name: value for name, (_, value) in chosen.items()}}
-        made = {**dict.fromkeys(_ALWAYS.get(table, {}), "text NOT NULL"), **{name: kind for name, (kind, _) in chosen.items()}}
+        made = {
+            **dict.fromkeys(_ALWAYS.get(table, {}), "text NOT NULL"),
+            **{name: kind for name, (kind, _) in chosen.items()},
+        }
         number = draw.choice(IDS)
         if number and "PRIMARY KEY" in made.get("execution_id", ""):
             number = number.replace("PRIMARY KEY", "NOT NULL UNIQUE")
@@ -259,7 +263,7 @@ def test_scores_are_on_one_scale_or_unknown(
     values = ", ".join(f"('{n}', 'x', {'NULL' if score is None else score})" for n, score in enumerate(scores))
     adopted(
         empty_database,
-        "CREATE TABLE orchestrator_training_data (id serial, execution_id text, user_request text, quality_score float8);"
+        "CREATE TABLE orchestrator_training_data (id serial, execution_id text, user_request text, quality_score real);"
         f"INSERT INTO orchestrator_training_data (execution_id, user_request, quality_score) VALUES {values}",
     )
     with empty_database.connect() as connection:
@@ -289,34 +293,52 @@ def test_a_trigger_of_theirs_does_not_touch_the_rows_and_works_afterwards(empty_
 _REFUSED = [
     ("orchestrator_training_data", "user_request", "CREATE TABLE {t} (id serial, execution_id text)"),
     ("orchestrator_training_data", "tags", "CREATE TABLE {t} (user_request text, tags bytea)"),
-    ("orchestrator_training_data", "business_state", "CREATE TABLE {t} (user_request text, business_state text);"
-     "INSERT INTO {t} VALUES ('x', 'not json')"),
-    ("orchestrator_training_data", "quality_score", "CREATE TABLE {t} (user_request text, quality_score text);"
-     "INSERT INTO {t} VALUES ('x', 'good')"),
-    ("orchestrator_training_data", "created_at", "CREATE TABLE {t} (user_request text, created_at text);"
-     "INSERT INTO {t} VALUES ('x', '03/04/2026')"),
-    ("orchestrator_training_data", "execution_id", "CREATE TABLE {t} (user_request text, execution_id text);"
-     "INSERT INTO {t} VALUES ('x', 'a'), ('y', 'a')"),
+    (
+        "orchestrator_training_data",
+        "business_state",
+        "CREATE TABLE {t} (user_request text, business_state text); INSERT INTO {t} VALUES ('x', 'not json')",
+    ),
+    (
+        "orchestrator_training_data",
+        "quality_score",
+        "CREATE TABLE {t} (user_request text, quality_score text); INSERT INTO {t} VALUES ('x', 'good')",
+    ),
+    (
+        "orchestrator_training_data",
+        "created_at",
+        "CREATE TABLE {t} (user_request text, created_at text); INSERT INTO {t} VALUES ('x', '03/04/2026')",
+    ),
+    (
+        "orchestrator_training_data",
+        "execution_id",
+        "CREATE TABLE {t} (user_request text, execution_id text); INSERT INTO {t} VALUES ('x', 'a'), ('y', 'a')",
+    ),
     ("orchestrator_training_data", "customer", "CREATE TABLE {t} (user_request text, customer integer NOT NULL)"),
     ("orchestrator_training_data", "context", "CREATE TABLE {t} (user_request text, context text)"),
     ("orchestrator_training_data", "source_id", "CREATE TABLE {t} (id uuid, source_id text, user_request text)"),
     ("orchestrator_training_data", "id", "CREATE TABLE {t} (id bytea, user_request text)"),
-    ("orchestrator_training_data", "intent", "CREATE TABLE {t} (user_request text, intent varchar(9));"
-     "CREATE VIEW seen AS SELECT intent FROM {t}"),
+    (
+        "orchestrator_training_data",
+        "intent",
+        "CREATE TABLE {t} (user_request text, intent varchar(9)); CREATE VIEW seen AS SELECT intent FROM {t}",
+    ),
     ("orchestrator_training_data", "", "CREATE VIEW {t} AS SELECT 'x' AS user_request"),
     ("training_datasets", "name", "CREATE TABLE {t} (id serial)"),
     ("training_datasets", "version", "CREATE TABLE {t} (name text, version text); INSERT INTO {t} VALUES ('x', 'v1')"),
-    ("orchestrator_published_posts", "engagement", "CREATE TABLE {t} (engagement numeric);"
-     "INSERT INTO {t} VALUES (0.05)"),
+    (
+        "orchestrator_published_posts",
+        "engagement",
+        "CREATE TABLE {t} (engagement numeric); INSERT INTO {t} VALUES (0.05)",
+    ),
     ("fine_tuning_jobs", "provider", "CREATE TABLE {t} (provider text)"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("table", "column", "statements"), _REFUSED, ids=[f"{each[0]}.{each[1]}" for each in _REFUSED])
 def test_what_does_not_fit_is_named_and_everything_stays(
     empty_database: Database, table: str, column: str, statements: str
 ) -> None:
-    made = ("" if table == "orchestrator_training_data" else ORIGINAL.partition("CREATE TABLE training_datasets")[0])
+    made = "" if table == "orchestrator_training_data" else ORIGINAL.partition("CREATE TABLE training_datasets")[0]
     with empty_database.dedicated() as connection:
         connection.execute((made + statements.format(t=table)).encode())
     before = everything(empty_database)
