@@ -18,6 +18,7 @@ from core.examples.filters import EVERYTHING, Filter
 from core.orchestrator import builtin_planner, context
 from core.orchestrator.agents import SHAPE
 from core.orchestrator.plans import Request
+from tests.examples.test_other_writers import write
 
 UUIDS = ("6f1c1f0e-0c5c-4a53-9b1a-000000000001", "6f1c1f0e-0c5c-4a53-9b1a-000000000002")
 ORIGINAL = """
@@ -378,3 +379,26 @@ def everything(database: Database) -> list[object]:
         tables = sorted({row[0] for row in catalogue if row[1] == "r"})
         rows = [connection.execute(f"TABLE {table}".encode()).fetchall() for table in tables]
     return [catalogue, others, rows]
+
+
+def test_its_writer_goes_on_writing(empty_database: Database) -> None:
+    adopted(
+        empty_database,
+        """
+        CREATE TABLE orchestrator_training_data (
+            id uuid DEFAULT gen_random_uuid() PRIMARY KEY, execution_id varchar(255) UNIQUE NOT NULL,
+            user_request text NOT NULL, intent varchar(100), business_state jsonb, execution_plan text,
+            execution_result text, quality_score numeric(3,2), success boolean DEFAULT false,
+            tags text[] DEFAULT '{}', created_at timestamp DEFAULT now(), updated_at timestamp DEFAULT now());
+        INSERT INTO orchestrator_training_data (execution_id, user_request, quality_score)
+        VALUES ('a', 'One', 8), ('b', 'Two', 6.5);
+        """,
+    )
+    for plan, score in (("[1]", 8.5), ("[2]", 9)):
+        write(empty_database, plan=plan, score=score, tags=["production"])
+    with empty_database.connect() as connection:
+        (example_id,) = connection.scalars(text("SELECT id FROM orchestrator_training_data WHERE intent = 'email'"))
+    found = store.get(empty_database, example_id)
+    assert (found.quality_score, found.source_score, found.tags, found.revision) == (0.9, 9, ["PRODUCTION"], 2)
+    assert [each.execution_plan for each in store.history(empty_database, example_id)] == ["[1]"]
+    plan_something(empty_database)

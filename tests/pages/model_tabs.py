@@ -1,5 +1,6 @@
 """The tabs Models and Playground in an app of their own, beside the pages that they link to."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def visit(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     (tmp_path / "pages").symlink_to(REPOSITORY / "pages")
     script = tmp_path / "ui" / "harness.py"
     script.write_text(HARNESS, encoding="utf-8")
-    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
     def open_tab(tab: str = "models", **parameters: str) -> AppTest:
@@ -59,8 +60,10 @@ def visit(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         assert not app.exception
         return app
 
+    main = sys.modules["__main__"]  # each run of the app's script puts its own there
     with serving(database, monkeypatch, WHETSTONE_HOME=str(tmp_path), OLLAMA_HOST="http://127.0.0.1:9"):
         yield open_tab
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture

@@ -7,9 +7,6 @@ that names the table and the column. All of it runs in the caller's transaction,
 The shape is read from the first migration itself, which is run in the schema for temporary tables and rolled back.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -17,10 +14,10 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from core import tables
-from core.adoption_types import FUNCTIONS, KEEPS_DEFAULT, converting, family
-from core.errors import MigrationRefused
+from core.adoption import ids, scores
+from core.adoption.conversions import FUNCTIONS, KEEPS_DEFAULT, converting, family
+from core.adoption.moving import DATASETS, EXAMPLES, JOBS, Column, Moving, columns_of, is_unique, naming, refusal
 
-EXAMPLES, DATASETS, JOBS = "orchestrator_training_data", "training_datasets", "fine_tuning_jobs"
 #: Tables that Whetstone writes to; the other six are only read.
 _WRITTEN = {EXAMPLES: tables.examples, DATASETS: tables.datasets, JOBS: tables.tuning_jobs}
 #: What an empty or missing column gets where Whetstone needs a value.
@@ -47,42 +44,6 @@ _KNOWN_SINCE = {
 _FILLED_LATER = {(EXAMPLES, "created_at"), (EXAMPLES, "updated_at")}
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column as the catalogue has it. `type` is as SQL writes it, `base` the name of the type below a domain."""
-
-    name: str
-    type: str
-    base: str
-    kind: str
-    needed: bool
-    default: str | None
-    identity: str
-    generated: bool
-
-
-@dataclass
-class Moving:
-    """What is being done to a database, for the audit log, and what is left to do after the migrations."""
-
-    connection: psycopg.Connection[Any]
-    schema: str
-    changes: list[str] = field(default_factory=list)
-    #: Triggers of the owner's, off while rows are rewritten: table, name, and how they were on.
-    triggers: list[tuple[str, str, str]] = field(default_factory=list)
-    scale: int = 1
-    rescaled: int = 0
-
-    def run(self, statement: str, *names: str) -> psycopg.Cursor[Any]:
-        """Run SQL with `{}` for each name; it is ours, and names are quoted."""
-        quoted = [sql.Identifier(name) for name in names]
-        return self.connection.execute(sql.SQL(statement).format(*quoted))  # pyright: ignore[reportArgumentType]
-
-    def one(self, statement: str, *names: str) -> Any:
-        row = self.run(statement, *names).fetchone()
-        return None if row is None else row[0]
-
-
 def found(connection: psycopg.Connection[Any], schema: str) -> bool:
     """Whether tables of an original system are there."""
     return bool(_existing(connection, schema))
@@ -96,16 +57,16 @@ def prepare(connection: psycopg.Connection[Any], schema: str, first_migration: s
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     connection.execute(FUNCTIONS.encode())
     for table in there:
-        with _naming(table):
+        with naming(table):
             _refuse_misfits(moving, table, shape[table])
             _switch_triggers_off(moving, table)
-    renumbered = [table for table in there if _number(moving, table)]
+    renumbered = [table for table in there if ids.number(moving, table)]
     if JOBS in there:
-        _link_jobs(moving, DATASETS in renumbered)
+        ids.link_jobs(moving, DATASETS in renumbered)
     for table in there:
-        columns = _columns(connection, schema, table)
+        columns = columns_of(connection, schema, table)
         for wanted in shape[table].values():
-            with _naming(table, wanted.name):
+            with naming(table, wanted.name):
                 if wanted.name == "id":
                     continue
                 if wanted.name not in columns:
@@ -115,8 +76,8 @@ def prepare(connection: psycopg.Connection[Any], schema: str, first_migration: s
         if table in _UNIQUE:
             _make_unique(moving, table, _UNIQUE[table])
     if EXAMPLES in there:
-        with _naming(EXAMPLES, "quality_score"):
-            _bring_scores_to_scale(moving)
+        with naming(EXAMPLES, "quality_score"):
+            scores.bring_to_scale(moving)
     return moving
 
 
@@ -141,25 +102,6 @@ def finish(moving: Moving) -> None:
     )
 
 
-def refusal(table: str, column: str, what: str) -> MigrationRefused:
-    """The one sentence about what cannot be taken over."""
-    where = f"The column {column} of the table {table}" if column else f"The table {table}"
-    return MigrationRefused(f"{where} cannot be taken over: {what.rstrip('.')}. Nothing was changed.")
-
-
-@contextmanager
-def _naming(table: str, column: str = "") -> Iterator[None]:
-    """PostgreSQL's own complaint becomes a sentence with table and column."""
-    try:
-        yield
-    except psycopg.errors.InsufficientPrivilege:
-        raise
-    except psycopg.Error as error:
-        told = error.diag.message_primary or str(error).splitlines()[0]
-        detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
-        raise refusal(table, column, f"{told}{detail}") from error
-
-
 def _existing(connection: psycopg.Connection[Any], schema: str) -> list[str]:
     names = [*_WRITTEN, *dict.fromkeys(table for table, _ in _VALUES), "web_analytics", "financial_metrics"]
     rows = connection.execute(
@@ -169,24 +111,6 @@ def _existing(connection: psycopg.Connection[Any], schema: str) -> list[str]:
     )
     present = {name for (name,) in rows}
     return [name for name in dict.fromkeys(names) if name in present]
-
-
-_COLUMNS = """
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(b.typname, t.typname),
-       coalesce(b.typtype, t.typtype)::text, a.attnotnull,
-       pg_get_expr(d.adbin, d.adrelid), a.attidentity::text, a.attgenerated <> ''
-FROM pg_attribute a
-JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_type b ON b.oid = nullif(t.typbasetype, 0)
-LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum
-"""
-
-
-def _columns(connection: psycopg.Connection[Any], schema: str, table: str) -> dict[str, Column]:
-    name = sql.Identifier(schema, table).as_string(connection)
-    return {row[0]: Column(*row) for row in connection.execute(_COLUMNS, [name])}
 
 
 def _shape(connection: psycopg.Connection[Any], first_migration: str) -> dict[str, dict[str, Column]]:
@@ -199,7 +123,7 @@ def _shape(connection: psycopg.Connection[Any], first_migration: str) -> dict[st
             " WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'"
         ).fetchall()
         for schema, table in rows:
-            shape[table] = _columns(connection, schema, table)
+            shape[table] = columns_of(connection, schema, table)
         raise psycopg.Rollback(scratch)
     return shape
 
@@ -212,7 +136,7 @@ def _refuse_misfits(moving: Moving, table: str, shape: dict[str, Column]) -> Non
     ).fetchone()
     if kind not in (("r",), ("p",)):
         raise refusal(table, "", "it is a view or a foreign table; make a table of it")
-    columns = _columns(moving.connection, moving.schema, table)
+    columns = columns_of(moving.connection, moving.schema, table)
     for column in columns.values():
         if column.name in shape and column.generated:
             raise refusal(table, column.name, "it is computed from others; make a plain column of it")
@@ -249,91 +173,6 @@ def _switch_triggers_off(moving: Moving, table: str) -> None:
     for name, state in rows:
         moving.run("ALTER TABLE {} DISABLE TRIGGER {}", table, name)
         moving.triggers.append((table, name, state))
-
-
-def _number(moving: Moving, table: str) -> bool:
-    """Make `id` a bigint that counts by itself; whether the rows got new numbers and their ids went to `source_id`."""
-    columns = _columns(moving.connection, moving.schema, table)
-    column = columns.get("id")
-    with _naming(table, "id"):
-        renamed = False
-        if column is not None and family(column.base, column.kind) not in ("int", "number"):
-            if family(column.base, column.kind) not in ("text", "uuid"):
-                raise refusal(table, "id", f"ids of the type {column.type} cannot be numbered; uuid and text can")
-            if "source_id" in columns:
-                raise refusal(table, "source_id", "the ids are kept under this name; rename it")
-            moving.run("ALTER TABLE {} RENAME COLUMN id TO source_id", table)
-            if family(column.base, column.kind) == "text":
-                moving.run("ALTER TABLE {} ALTER COLUMN source_id TYPE text", table)
-            if column.default is None:
-                cast = "" if column.base == "uuid" else "::text"
-                moving.run(f"ALTER TABLE {{}} ALTER COLUMN source_id SET DEFAULT gen_random_uuid(){cast}", table)
-            moving.changes.append(f"{table}.id: {column.type} ids are kept in source_id, and rows are numbered")
-            column, renamed = None, True
-        if column is None:
-            moving.run("ALTER TABLE {} ADD COLUMN id bigint GENERATED BY DEFAULT AS IDENTITY", table)
-            if not renamed:
-                moving.changes.append(f"{table}.id: added")
-        else:
-            _count_on(moving, table, column)
-        if not _is_unique(moving, table, ("id",)):
-            has_key = moving.connection.execute(
-                "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass(%s) AND contype = 'p')",
-                [sql.Identifier(moving.schema, table).as_string(moving.connection)],
-            ).fetchone()
-            how = "UNIQUE" if has_key == (True,) else "PRIMARY KEY"
-            moving.run(f"ALTER TABLE {{}} ADD {how} (id)", table)
-        return renamed
-
-
-def _count_on(moving: Moving, table: str, column: Column) -> None:
-    """A numeric id becomes bigint, with a sequence that is as large and begins after the highest id."""
-    if column.base != "int8":
-        if family(column.base, column.kind) == "number":
-            moving.run("ALTER TABLE {} ALTER COLUMN id DROP DEFAULT", table)
-            moving.run("ALTER TABLE {} ALTER COLUMN id TYPE bigint USING pg_temp.whole(id::numeric)", table)
-        else:
-            moving.run("ALTER TABLE {} ALTER COLUMN id TYPE bigint", table)
-    sequence = "pg_get_serial_sequence(%s, 'id')"
-    name = [sql.Identifier(moving.schema, table).as_string(moving.connection)]
-    row = moving.connection.execute(f"SELECT {sequence}".encode(), name).fetchone()
-    owned = row is not None and row[0] is not None
-    kept = column.default is not None and family(column.base, column.kind) == "int"
-    if column.identity == "a":
-        moving.run("ALTER TABLE {} ALTER COLUMN id SET GENERATED BY DEFAULT", table)
-    elif not column.identity and not kept:
-        moving.run("ALTER TABLE {} ALTER COLUMN id SET NOT NULL", table)
-        moving.run("ALTER TABLE {} ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY", table)
-        owned = True
-    if owned:
-        row = moving.connection.execute(f"SELECT {sequence}".encode(), name).fetchone()
-        its_name = str(row[0]) if row else ""
-        if not column.identity and kept:
-            moving.connection.execute(f"ALTER SEQUENCE {its_name} AS bigint".encode())
-        highest = moving.one("SELECT max(id) FROM {}", table)
-        last, called = moving.connection.execute(
-            f"SELECT last_value, is_called FROM {its_name}".encode()
-        ).fetchone() or (0, True)
-        # Only where rows came in past the sequence: moving it back would give a number twice.
-        if highest is not None and (highest > last or (highest == last and not called)):
-            moving.connection.execute("SELECT setval(%s::regclass, %s)", [its_name, highest])
-
-
-def _link_jobs(moving: Moving, renumbered: bool) -> None:
-    """A job's `dataset_id` follows its dataset's new number; what it was is kept in `source_dataset_id`."""
-    column = _columns(moving.connection, moving.schema, JOBS).get("dataset_id")
-    if column is None or (not renumbered and family(column.base, column.kind) != "uuid"):
-        return
-    with _naming(JOBS, "dataset_id"):
-        moving.run("ALTER TABLE {} RENAME COLUMN dataset_id TO source_dataset_id", JOBS)
-        moving.run("ALTER TABLE {} ALTER COLUMN source_dataset_id DROP NOT NULL", JOBS)
-        moving.run("ALTER TABLE {} ADD COLUMN dataset_id bigint", JOBS)
-        if renumbered:
-            moving.run(
-                "UPDATE {} AS j SET dataset_id = d.id FROM {} AS d WHERE d.source_id::text = j.source_dataset_id::text",
-                JOBS, DATASETS,
-            )  # fmt: skip
-    moving.changes.append(f"{JOBS}.dataset_id: kept in source_dataset_id; it follows the new numbers of datasets")
 
 
 def _add(moving: Moving, table: str, wanted: Column, columns: dict[str, Column]) -> None:
@@ -406,55 +245,7 @@ def _settle_emptiness(moving: Moving, table: str, column: Column, wanted: Column
         moving.run("ALTER TABLE {} ALTER COLUMN {} SET NOT NULL", table, column.name)
 
 
-def _is_unique(moving: Moving, table: str, columns: tuple[str, ...]) -> bool:
-    row = moving.connection.execute(
-        "SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND i.indisvalid"
-        " AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND ("
-        "SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a"
-        " WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)) = %s)",
-        [sql.Identifier(moving.schema, table).as_string(moving.connection), sorted(columns)],
-    ).fetchone()
-    return row == (True,)
-
-
 def _make_unique(moving: Moving, table: str, columns: tuple[str, ...]) -> None:
-    if not _is_unique(moving, table, columns):
-        with _naming(table, columns[0]):
+    if not is_unique(moving, table, columns):
+        with naming(table, columns[0]):
             moving.run(f"ALTER TABLE {{}} ADD UNIQUE ({', '.join(columns)})", table)
-
-
-def _bring_scores_to_scale(moving: Moving) -> None:
-    """One scale for the whole column: nobody gives 0.7 on a scale of 10 or 100, and a 7 means nothing beside many 0.7.
-
-    What does not lie on the scale that most scores are on is left unknown. What was there is kept in `source_score`.
-    """
-    total, above, fractions, hundred = moving.run(
-        "SELECT count(quality_score), count(*) FILTER (WHERE quality_score > 1 AND quality_score <= 100),"
-        " count(*) FILTER (WHERE quality_score > 0 AND quality_score < 1),"
-        " count(*) FILTER (WHERE quality_score > 10 AND quality_score <= 100) FROM {}",
-        EXAMPLES,
-    ).fetchone() or (0, 0, 0, 0)
-    if not total:
-        return
-    moving.run("UPDATE {} SET quality_score = NULL WHERE quality_score = 'NaN'", EXAMPLES)
-    if above > fractions:
-        moving.scale = 100 if hundred else 10
-    # With fractions among scores on a larger scale, nobody knows on which one those are.
-    least = 1 if moving.scale != 1 and fractions else 0
-    kept = f"quality_score BETWEEN {least} AND {moving.scale}"
-    if least:
-        kept = f"({kept} AND quality_score > 1 OR quality_score = 0)"
-    moved = moving.run(
-        "CREATE TEMP TABLE moving_scores ON COMMIT DROP AS SELECT id, quality_score FROM {}"
-        f" WHERE NOT ({kept} AND {moving.scale} = 1) AND quality_score IS NOT NULL",
-        EXAMPLES,
-    )
-    moving.rescaled = max(moved.rowcount, 0)
-    if moving.rescaled:
-        moving.run("ANALYZE moving_scores")
-        moving.run(
-            f"UPDATE {{}} SET quality_score = CASE WHEN {kept} THEN quality_score / {moving.scale} END"
-            f" WHERE NOT ({kept} AND {moving.scale} = 1) AND quality_score IS NOT NULL",
-            EXAMPLES,
-        )
-        moving.changes.append(f"{EXAMPLES}.quality_score: read as 0 to {moving.scale}; {moving.rescaled} rows changed")
