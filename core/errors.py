@@ -262,5 +262,9 @@ class ModelRefused(WhetstoneError):
     """A model cannot be deployed, served, changed or asked; the message says why and what to do."""
 
 
+class ReasonNeeded(ModelRefused):
+    """Something speaks against it; who wants it all the same writes why."""
+
+
 class TrainerUnavailable(WhetstoneError):
     """The trainer's environment is missing, broken or cannot be made; the message says what to do."""

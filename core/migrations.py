@@ -8,6 +8,7 @@ holds one statement, which can be repeated (IF NOT EXISTS), because a crash may 
 """
 
 import hashlib
+import itertools
 import re
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from core import adoption
 from core.database import Database
 from core.errors import MigrationRefused, WorkspaceRefused
 
@@ -65,15 +67,41 @@ def migrate(database: Database, folder: Path = FOLDER) -> list[str]:
     with database.dedicated() as connection, _allowed(connection, database):
         _require_schema(connection, database.schema)
         with locked(connection, database.schema):
+            applied = _applied(connection) if _is_recorded(connection) else {}
+            _refuse_misfits(files, applied)
+            pending = [file for file in files if file.version not in applied]
+            adopted = [] if applied or not pending else _adopt(connection, database.schema, pending)
             # Asked first: IF NOT EXISTS wants the right to create even where nothing is to be created.
             if not _is_recorded(connection):
                 connection.execute(_CREATE_TABLE)
-            applied = _applied(connection)
-            _refuse_misfits(files, applied)
-            pending = [file for file in files if file.version not in applied]
-            for file in pending:
+            for file in pending[len(adopted) :]:
                 _apply(connection, file)
     return [file.name for file in pending]
+
+
+def _adopt(connection: psycopg.Connection[Any], schema: str, pending: list[Migration]) -> list[Migration]:
+    """Take the tables of an original system over, whole or not at all; the files that were applied with it."""
+    if not adoption.found(connection, schema):
+        return []
+    together = list(itertools.takewhile(lambda file: file.in_transaction, pending))
+    with connection.transaction():
+        moving = adoption.prepare(connection, schema, together[0].sql)
+        if not _is_recorded(connection):
+            connection.execute(_CREATE_TABLE)
+        for file in together:
+            try:
+                _run(connection, file)
+            except psycopg.errors.InsufficientPrivilege:
+                raise
+            except psycopg.Error as error:
+                told = error.diag.message_primary or str(error).splitlines()[0]
+                detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
+                raise MigrationRefused(
+                    f"The tables of the original system cannot be taken over: {told}{detail}, in {file.name}. "
+                    "Nothing was changed."
+                ) from error
+        adoption.finish(moving)
+    return together
 
 
 @contextmanager

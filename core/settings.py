@@ -5,7 +5,8 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -43,14 +44,19 @@ class Settings(BaseSettings):
     workers: int = Field(default=2, ge=0, le=32, validation_alias="WHETSTONE_WORKERS")
     #: Days for which finished commands are kept.
     keep_days: int = Field(default=7, ge=1, le=3650, validation_alias="WHETSTONE_KEEP_DAYS")
-    #: Where Ollama is asked for local models.
-    ollama_host: str = Field(default="http://127.0.0.1:11434", validation_alias="OLLAMA_HOST")
+    #: Where Ollama is asked for local models. Of two names, the first that is set counts; the second is of the original
+    #: system.
+    ollama_host: str = Field(
+        default="http://127.0.0.1:11434", validation_alias=AliasChoices("OLLAMA_HOST", "OLLAMA_BASE_URL")
+    )
     #: Keys of model providers, and addresses to use instead of their own.
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
     anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
-    gemini_api_key: SecretStr | None = Field(default=None, validation_alias="GEMINI_API_KEY")
+    gemini_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    )
     gemini_base_url: str | None = Field(default=None, validation_alias="GEMINI_BASE_URL")
     #: Python with the trainer's packages, to use instead of the environment that `trainer install` makes.
     trainer_python: Path | None = Field(default=None, validation_alias="WHETSTONE_TRAINER_PYTHON")
@@ -75,6 +81,12 @@ class Settings(BaseSettings):
     bedrock_bucket: str | None = Field(default=None, validation_alias="WHETSTONE_S3_BUCKET")
     bedrock_role: str | None = Field(default=None, validation_alias="WHETSTONE_BEDROCK_ROLE_ARN")
     bedrock_base_url: str | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL")
+
+
+def variables(field: FieldInfo) -> tuple[str, ...]:
+    """The names under which a setting is looked for in the environment, the one that counts first."""
+    alias = field.validation_alias
+    return tuple(map(str, alias.choices)) if isinstance(alias, AliasChoices) else (str(alias),)
 
 
 @lru_cache(maxsize=1)

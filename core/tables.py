@@ -67,7 +67,7 @@ examples = Table(
 )
 
 #: What a model would learn from, or see. Whoever changes any of these sets revision = revision + 1 with it; the
-#: database keeps what was there and refuses the change otherwise.
+#: database keeps what was there, and counts by itself for another program that does not.
 CONTENT = ("user_request", "intent", "business_state", "context", "execution_plan", "execution_result")
 
 revisions = Table(

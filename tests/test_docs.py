@@ -16,7 +16,7 @@ from core.examples.filters import PARAMETERS
 from core.examples.importing import FIELDS
 from core.examples.importing.shapes import SHAPES
 from core.examples.tags import BUILT_IN
-from core.settings import Settings
+from core.settings import Settings, variables
 from core.tables import metadata
 
 ROOT = Path(__file__).parents[1]
@@ -32,12 +32,17 @@ def navigation() -> dict[str, str]:
     calls = (node for node in ast.walk(ast.parse(text("ui/router.py"))) if isinstance(node, ast.Call))
     pages = {}
     for call in calls:
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "Page":
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "Page" and not always_hidden(call):
             (title,) = (word.value for word in call.keywords if word.arg == "title")
             # A title that counts what waits there is a call, with the plain title first.
             plain = title.args[0] if isinstance(title, ast.Call) else title
             pages[ast.literal_eval(plain)] = ast.literal_eval(call.args[0])
     return pages
+
+
+def always_hidden(page: ast.Call) -> bool:
+    """Whether it only leads from an old address to another page."""
+    return any(word.arg == "visibility" and ast.unparse(word.value) == "'hidden'" for word in page.keywords)
 
 
 def commands(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -58,8 +63,9 @@ def test_the_readme_has_both_commands_alone_on_a_line_of_a_code_block(command: s
 
 
 def test_the_readme_names_every_setting() -> None:
-    aliases = [str(field.validation_alias) for field in Settings.model_fields.values()]
-    assert [name for name in aliases if f"| `{name}` |" not in text("README.md")] == []
+    table = text("README.md").partition("| setting |")[2].partition("\n\n")[0]
+    listed = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert {name for field in Settings.model_fields.values() for name in variables(field)} == listed
 
 
 def test_the_readme_lists_the_pages_of_the_navigation_and_no_others() -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core import llm
 from core.database import Database
-from core.errors import Conflict
+from core.errors import Conflict, ReasonNeeded
 from core.tuning import deployments, models, serving
 from core.tuning.deployments import LEAST_WORDS, Before
 from core.tuning.models import Model
@@ -39,10 +39,28 @@ def _deploying(db: Database, model: Model) -> None:
     if agreed and concern and len(reason.split()) < LEAST_WORDS:
         st.error(f"Say in at least {LEAST_WORDS} words why it shall be used all the same.", icon=":material/edit:")
     elif agreed or refused:
-        modals.close()
         if agreed:
-            _say(lambda: _deploy(db, model, reason))
+            with st.spinner("Asking it a short question…"):
+                needed = _deployed(db, model, reason)
+            if needed:
+                st.error(plain(needed), icon=":material/edit:")
+                return
+        modals.close()
         st.rerun()
+
+
+def _deployed(db: Database, model: Model, reason: str) -> str:
+    """Why a reason has to be written first; "" where it is done, or said that it cannot be."""
+    needed: list[str] = []
+
+    def act() -> None:
+        try:
+            _deploy(db, model, reason)
+        except ReasonNeeded as refusal:
+            needed.append(str(refusal))
+
+    _say(act)
+    return "".join(needed)
 
 
 def _deploy(db: Database, model: Model, reason: str) -> None:
@@ -94,7 +112,7 @@ def rolled_back(db: Database) -> str:
 
 def redeployed(db: Database, model_id: int) -> str:
     """Undo of an end: the same model again, which needs no new reason."""
-    made = deployments.deploy(db, model_id, actor=session.actor(), reason="the end of it was undone")
+    made = deployments.deploy(db, model_id, actor=session.actor(), reason="the end of it was undone", is_known=True)
     return f"Undone: {made.model_name} is in use again."
 
 

@@ -171,7 +171,8 @@ def _set_planner(db: Database, model: Model | None) -> None:
 def _planner_back(db: Database, before: Preferences) -> str:
     """What was deployed is deployed again: set by hand, a profile would be left out."""
     if before.deployed is not None:
-        deployments.deploy(db, before.deployed.model_id, actor=session.actor(), reason="setting another was undone")
+        reason = "setting another was undone"
+        deployments.deploy(db, before.deployed.model_id, actor=session.actor(), reason=reason, is_known=True)
         return f"Undone: {before.deployed.name} is deployed again."
     executions.set_planner_model(db, before.planner_model, actor=session.actor(), reason="undone")
     return f"Undone: planned by {before.planner_model or 'the built-in planner'} again."

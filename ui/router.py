@@ -37,6 +37,8 @@ def pages(*, empty: bool, pending: int = 0, waiting: int = 0, training: int = 0)
         ),
         st.Page("../pages/importing.py", title="Import", icon=":material/upload_file:", url_path="import"),
         st.Page("../pages/activity.py", title="Activity", icon=":material/history:", url_path="activity"),
+        # Links of the original system; /queue and /orchestrator have kept their names.
+        st.Page("../pages/training.py", title="Training", url_path="training", visibility="hidden"),
     ]
 
 

@@ -21,15 +21,22 @@ BUILT_IN = {
 }
 
 
+def folded(tag: str) -> str:
+    """`tag` as it is compared: without margins, in upper case."""
+    # Only ASCII: upper() would make STRASSE of straße, a word that nobody wrote.
+    return tag.strip().upper() if tag.isascii() else tag
+
+
 def checked(tag: str) -> str:
-    """`tag` itself, or `InvalidTag` saying which form it must have."""
-    if not FORM.fullmatch(tag):
+    """`tag` folded, or `InvalidTag` saying which form it must have."""
+    found = folded(tag)
+    if not FORM.fullmatch(found):
         raise InvalidTag(f"{tag!r} is not a tag: use 1 to 64 of the letters A-Z, digits and _, for example MY_TAG.")
-    return tag
+    return found
 
 
 def canonical(tags: Iterable[str]) -> list[str]:
-    """Sorted, without repeats, each checked: the one form in which tags are stored and compared."""
+    """Sorted, without repeats, each folded and checked: the one form in which tags are stored and compared."""
     return sorted({checked(tag) for tag in tags})
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from core import llm
+from core.errors import ModelUnavailable
 from core.llm import Completion, Profile, Turn, prices
 from core.llm.calling import complete
 from core.settings import Settings
@@ -16,6 +17,8 @@ from core.tuning.model_records import Model
 #: How long an answer may be where nobody says.
 MOST_TOKENS = 2_000
 TIMEOUT_S = 120.0
+#: A model on a machine of one's own may have to be loaded first.
+PROBE_S = 60.0
 
 
 def answer(
@@ -51,6 +54,20 @@ def called(model: Model) -> llm.Model:
     callable_models.refuse_not_callable(model)
     profile = None if model.profile is None else Profile.of_json(model.profile)
     return replace(llm.Model.parse(model.call_name), profile=profile)
+
+
+def unanswered(model: Model, *, settings: Settings | None = None) -> str:
+    """Why the model gives no answer to one short question; "" where it gives one, whatever it says.
+
+    A profile's examples are not sent with it. Raises `ModelRefused` for a model that cannot be asked at all.
+    """
+    bare = replace(called(model), profile=None)
+    try:
+        complete(bare, system="", prompt="Say OK.", max_tokens=64, timeout_s=PROBE_S, settings=settings)
+    except ModelUnavailable as failure:
+        # Who cuts, declines or says nothing was there to be asked.
+        return "" if failure.reason in ("cut", "empty", "declined", "bad_answer") else str(failure)
+    return ""
 
 
 def longest_answer(model: Model) -> int:

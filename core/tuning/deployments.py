@@ -12,15 +12,15 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from core import audit
 from core.database import Database
-from core.errors import Conflict, ModelRefused
+from core.errors import Conflict, ModelRefused, ReasonNeeded
 from core.orchestrator import in_use
 from core.orchestrator import preferences as settings
 from core.tables import deployments, models
-from core.tuning import comparing, model_records
+from core.tuning import asking, comparing, model_records
 from core.tuning.callable_models import refuse_not_callable
 from core.tuning.model_records import Model
 
-#: A model that is clearly worse is deployed for a reason of at least so many words.
+#: A model that does not answer, or is clearly worse, is deployed for a reason of at least so many words.
 LEAST_WORDS = 3
 
 
@@ -92,23 +92,51 @@ def before(db: Database) -> Before | None:
         return None if now is None else _before(connection, now)
 
 
-def deploy(db: Database, which: int | str, *, actor: str, reason: str = "", today: dt.date | None = None) -> Deployment:
-    """Let the orchestrator plan, write and judge with this model from now on.
+def deploy(
+    db: Database,
+    which: int | str,
+    *,
+    actor: str,
+    reason: str = "",
+    today: dt.date | None = None,
+    is_known: bool = False,
+) -> Deployment:
+    """Let the orchestrator plan, write and judge with this model from now on; it is asked a short question before.
 
-    Raises `UnknownModel`, `Conflict` where it is in use already, and `ModelRefused` for one that cannot be asked, or
-    that did clearly worse than the one in use on the same records while no reason is given.
+    With `is_known` it is not asked: it was in use a moment ago. Raises `UnknownModel`, `Conflict` where it is in use
+    already, `ModelRefused` for one that cannot be asked, and `ReasonNeeded` for one that does not answer, or did
+    clearly worse than the one in use on the same records, while no reason is given.
     """
+    # Before the lock: an answer may take a minute, and the orchestrator's settings wait for the lock.
+    silence = "" if is_known else _silence(db, which, today)
     with db.begin() as connection:
         settings.lock_planner_in(connection)
         model = model_records.find(connection, which, lock=True)
         refuse_not_callable(model, today=today)
         now = _current(connection)
-        if now is not None and now.model_id == model.id:
-            raise Conflict(f"{model.name} is in use already: {now.actor} deployed it at {now.at:%Y-%m-%d %H:%M} UTC.")
-        concern = concern_in(connection, model)
+        _refuse_in_use(model, now)
+        concern = " ".join(filter(None, (silence, concern_in(connection, model))))
         if concern and len(reason.split()) < LEAST_WORDS:
-            raise ModelRefused(f"{concern} Say in at least {LEAST_WORDS} words why it shall be used all the same.")
-        return _open(connection, model, now, actor=actor, reason=reason.strip(), ending=f"{model.name} was deployed")
+            raise ReasonNeeded(f"{concern} Say in at least {LEAST_WORDS} words why it shall be used all the same.")
+        return _open(
+            connection, model, now, actor=actor, reason=reason.strip(), ending=f"{model.name} was deployed",
+            concern=concern,
+        )  # fmt: skip
+
+
+def _silence(db: Database, which: int | str, today: dt.date | None) -> str:
+    """What the model says instead of an answer; "" where it answers."""
+    with db.connect() as connection:
+        model = model_records.find(connection, which)
+        _refuse_in_use(model, _current(connection))
+    refuse_not_callable(model, today=today)
+    why = asking.unanswered(model)
+    return why and f"{model.name} does not answer: {why}"
+
+
+def _refuse_in_use(model: Model, now: Deployment | None) -> None:
+    if now is not None and now.model_id == model.id:
+        raise Conflict(f"{model.name} is in use already: {now.actor} deployed it at {now.at:%Y-%m-%d %H:%M} UTC.")
 
 
 def undeploy(db: Database, *, actor: str, reason: str = "") -> Deployment:
@@ -171,6 +199,7 @@ def _open(
     reason: str,
     ending: str,
     restores: int | None = None,
+    concern: str = "",
 ) -> Deployment:
     """End what is open, open the new one, set the setting, write the log."""
     replaced = settings.planner_in(connection)
@@ -198,7 +227,8 @@ def _open(
         subject="deployment",
         subject_id=opened,
         before={"model": now.model_id if now else None, "planner": replaced},
-        after={"model": model.id, "name": model.name, "planner": model.call_name},
+        after={"model": model.id, "name": model.name, "planner": model.call_name}
+        | ({"although": concern} if concern else {}),
         reason=reason,
         row_count=1,
     )

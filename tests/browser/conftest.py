@@ -93,7 +93,7 @@ def answers(url: str, server: "subprocess.Popen[bytes]") -> None:
     raise AssertionError("the server does not answer")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser_context() -> Iterator[BrowserContext]:
     """One for all tests: it keeps Streamlit's scripts in its cache."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -52,7 +52,7 @@ def test_stats_and_tag_answer_in_json(database: Database) -> None:
         (["stats", "--filter", "{"], "not JSON"),
         (["stats", "--filter", '{"colour": 1}'], "colour"),
         (["stats", "--workspace", "nowhere"], "nowhere"),
-        (["tag", "ADD", "lower", "--filter", "{}"], "not a tag"),
+        (["tag", "ADD", "no tag", "--filter", "{}"], "not a tag"),
         (["tag", "MAYBE", "A", "--filter", "{}"], "ADD or REMOVE"),
         (["import", "no-such-file.csv"], "no-such-file.csv"),
         (["verify", "nothing"], "nothing"),

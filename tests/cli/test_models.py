@@ -136,3 +136,16 @@ def test_as_a_program_it_answers_in_json_and_fails_in_one_line(database: Databas
     failed = core(database, "deploy", "nothing", "--json")
     assert (failed.returncode, json.loads(failed.stdout)["kind"]) == (1, "UnknownModel")
     assert failed.stderr.count("\n") == 1
+
+
+@pytest.mark.asks
+def test_a_model_that_does_not_answer_is_deployed_with_a_reason(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_model(database, "nothere")
+    with answering("ollama", monkeypatch):
+        refused = run("deploy", "nothere")
+        assert refused.exit_code == 1
+        assert "nothere does not answer: " in refused.stderr
+        assert "Say in at least 3 words" in refused.stderr
+        assert run("deploy", "nothere", "--reason", "it comes tomorrow").exit_code == 0

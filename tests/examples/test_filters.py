@@ -49,6 +49,12 @@ def test_a_filter_survives_its_link(chosen: Filter) -> None:
     assert from_query(parse_qs(link, keep_blank_values=True)) == chosen
 
 
+def test_tags_are_folded_in_json_and_in_links() -> None:
+    chosen = Filter(include_tags=("PRODUCTION",), exclude_tags=("TEST",))
+    assert parse('{"include_tags": ["production"], "exclude_tags": [" Test "]}') == chosen
+    assert from_query({"tag": ["production"], "without": ["test"]}) == chosen
+
+
 def test_equal_choices_have_equal_json() -> None:
     assert Filter(intents=["b", "a", "a"]).to_json() == Filter(intents=["a", "b"]).to_json() == '{"intents":["a","b"]}'
     assert Filter().to_json() == "{}"

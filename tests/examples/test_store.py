@@ -187,20 +187,6 @@ def test_the_database_itself_refuses_to_lose_anything(database: Database, statem
         connection.execute(text(statement))
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE orchestrator_training_data SET quality_score = 7.5",
-        "UPDATE orchestrator_training_data SET tags = '{lower}'",
-        "UPDATE orchestrator_training_data SET tags = '{A,NULL}'",
-    ],
-)
-def test_the_database_itself_refuses_what_has_no_meaning(database: Database, statement: str) -> None:
-    insert(database, [example()])
-    with pytest.raises(DatabaseError, match=r"quality_between|tags_have"), database.begin() as connection:
-        connection.execute(text(statement))
-
-
 def test_the_version_changes_with_every_committed_change_only(database: Database) -> None:
     insert(database, [example()])
     before = store.version(database)

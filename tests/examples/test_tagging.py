@@ -101,11 +101,18 @@ def test_an_unknown_id_is_named_and_nothing_changes(database: Database) -> None:
     assert tags_of(database) == {1: []}
 
 
-@pytest.mark.parametrize("tag", ["lower", "WITH SPACE", "", "X" * 65, "A,B"])
+@pytest.mark.parametrize("tag", ["straße", "WITH SPACE", "", "X" * 65, "A,B"])
 def test_a_tag_has_its_form(database: Database, tag: str) -> None:
     insert(database, [example()])
     with pytest.raises(InvalidTag, match="not a tag"):
         tagging.add_tags(database, [1], [tag], **WHO)
+
+
+def test_a_tag_is_folded(database: Database) -> None:
+    insert(database, [example()])
+    assert tagging.add_tags(database, [1], ["reviewed", " Reviewed "], **WHO).tags == ("REVIEWED",)
+    assert tags_of(database) == {1: ["REVIEWED"]}
+    assert tagging.remove_tags(database, Filter(include_tags=("reviewed",)), ["reviewed"], **WHO).count == 1
 
 
 def test_no_tag_at_all_is_refused(database: Database) -> None:

@@ -101,3 +101,30 @@ def test_a_proxy_is_not_asked_for_ollama_on_this_machine(ollama: Ollama, monkeyp
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     ollama.have("x")
     assert of(configured(settings_for(ollama), probe_s=5), "ollama").is_ready
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "key"),
+    [
+        ({"OLLAMA_BASE_URL": "http://box:1", "GOOGLE_API_KEY": "a"}, "http://box:1", "a"),
+        (
+            {"OLLAMA_HOST": "here", "OLLAMA_BASE_URL": "there", "GEMINI_API_KEY": "a", "GOOGLE_API_KEY": "b"},
+            "here",
+            "a",
+        ),
+        (
+            {"OLLAMA_HOST": "", "OLLAMA_BASE_URL": "there", "GEMINI_API_KEY": "", "GOOGLE_API_KEY": "b"},
+            "there",
+            "b",
+        ),
+    ],
+)
+def test_the_original_systems_names_of_two_settings(
+    given: dict[str, str], host: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    found = settings()
+    assert found.ollama_host == host
+    assert found.gemini_api_key is not None
+    assert found.gemini_api_key.get_secret_value() == key

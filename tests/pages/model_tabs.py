@@ -48,7 +48,7 @@ def visit(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     (tmp_path / "pages").symlink_to(REPOSITORY / "pages")
     script = tmp_path / "ui" / "harness.py"
     script.write_text(HARNESS, encoding="utf-8")
-    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
     def open_tab(tab: str = "models", **parameters: str) -> AppTest:

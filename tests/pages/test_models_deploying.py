@@ -46,6 +46,16 @@ class TestDeploying:
         assert planner(database) == "ollama:two"
         assert "Somebody else has set or deployed another model" in text(app)
 
+    @pytest.mark.asks
+    def test_one_that_does_not_answer_needs_a_reason(self, visit: Visit, database: Database) -> None:
+        a_model(database, "nothere")
+        app = click(click(visit(model="1"), "model_deploy"), "model_deploy_yes")
+        assert "nothere does not answer" in text(app)
+        assert planner(database) == ""
+        app.text_input(key="model_deploy_reason").set_value("it comes tomorrow")
+        click(app, "model_deploy_yes")
+        assert planner(database) == "ollama:nothere"
+
     def test_nothing_happens_without_a_yes(self, visit: Visit, database: Database) -> None:
         a_model(database, "one")
         click(click(visit(model="1"), "model_deploy"), "model_deploy_no")

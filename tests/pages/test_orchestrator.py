@@ -156,7 +156,7 @@ class TestTheSettings:
     def test_every_provider_that_is_ready_is_named(
         self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
+        for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
             monkeypatch.setenv(name, "sk-test")
         monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "acme")
         monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")

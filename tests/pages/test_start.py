@@ -99,3 +99,11 @@ def test_a_database_that_is_away_is_said_in_one_sentence_and_tried_again(
     assert not app.exception
     assert "Load the demo company" in text(app)
     assert RUNNING.is_open
+
+
+@pytest.mark.parametrize(
+    ("page", "title"), [("training", "Fine-tuning"), ("queue", "Queue"), ("orchestrator", "Orchestrator")]
+)
+def test_addresses_of_the_original_system_lead_to_the_pages(visit: Visit, page: str, title: str) -> None:
+    app = visit(page)
+    assert [each.value for each in app.title] == [title]

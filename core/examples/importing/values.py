@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from core.examples.importing.models import DEPTH_LIMIT, FIELD_LIMIT
-from core.examples.tags import FORM
+from core.examples.tags import FORM, folded
 
 #: PostgreSQL's full-text index holds at most 1 MiB for one text; a request this short always fits.
 INDEXABLE_LIMIT = 1 << 17
@@ -258,7 +258,7 @@ def _tag_array(values: Any) -> str | None:
     """Upper-case tags, sorted and without repeats, as PostgreSQL writes an array; they never need quotes."""
     if not isinstance(values, list | tuple) or not all(isinstance(item, str) for item in values):
         raise Unfit(_TAGS)
-    names = sorted({item.strip().upper() for item in values})
+    names = sorted({folded(item) for item in values})
     if not all(FORM.fullmatch(item) for item in names):
         raise Unfit(_TAGS)
     return "{" + ",".join(names) + "}" if names else None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.settings import Settings
+from core.settings import Settings, variables
 from core.tuning.protocol import NotSubmitted
 from core.tuning.runners import Artifacts, Event, Status, Work, folders, processes
 from core.tuning.runners.device import Device
@@ -189,7 +189,8 @@ class LocalRunner:
 
 def environment(work: Work) -> dict[str, str]:
     """What a trainer gets to see: not our secrets, and not what Python code of ours would be found by."""
-    secret = {str(each.validation_alias) for each in Settings.model_fields.values() if "Secret" in str(each.annotation)}
+    kept = (each for each in Settings.model_fields.values() if "Secret" in str(each.annotation))
+    secret = {name for each in kept for name in variables(each)}
     hidden = secret | {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
     kept = {name: value for name, value in os.environ.items() if name.upper() not in hidden}
     return {**kept, "PYTHONUNBUFFERED": "1", **work.environment}

@@ -237,10 +237,11 @@ def test_several_processes_end_together(runner: LocalRunner, work: MakeWork) -> 
 
 def test_secrets_are_not_for_the_trainer(work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("GOOGLE_API_KEY", "AIza-secret")
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:secret@h/d")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     seen = environment(replace(work(), environment={"HF_HUB_OFFLINE": "1"}))
-    assert not {"OPENAI_API_KEY", "DATABASE_URL"} & set(seen)
+    assert not {"OPENAI_API_KEY", "GOOGLE_API_KEY", "DATABASE_URL"} & set(seen)
     assert (seen["CUDA_VISIBLE_DEVICES"], seen["HF_HUB_OFFLINE"]) == ("1", "1")
 
 

@@ -1,0 +1,40 @@
+"""Scores: one scale for the whole table."""
+
+from core.adoption.moving import EXAMPLES, Moving
+
+
+def bring_to_scale(moving: Moving) -> None:
+    """One scale for the whole column: nobody gives 0.7 on a scale of 10 or 100, and a 7 means nothing beside many 0.7.
+
+    What does not lie on the scale that most scores are on is left unknown. What was there is kept in `source_score`.
+    """
+    total, above, fractions, hundred = moving.run(
+        "SELECT count(quality_score), count(*) FILTER (WHERE quality_score > 1 AND quality_score <= 100),"
+        " count(*) FILTER (WHERE quality_score > 0 AND quality_score < 1),"
+        " count(*) FILTER (WHERE quality_score > 10 AND quality_score <= 100) FROM {}",
+        EXAMPLES,
+    ).fetchone() or (0, 0, 0, 0)
+    if not total:
+        return
+    moving.run("UPDATE {} SET quality_score = NULL WHERE quality_score = 'NaN'", EXAMPLES)
+    if above > fractions:
+        moving.scale = 100 if hundred else 10
+    # With fractions among scores on a larger scale, nobody knows on which one those are.
+    least = 1 if moving.scale != 1 and fractions else 0
+    kept = f"quality_score BETWEEN {least} AND {moving.scale}"
+    if least:
+        kept = f"({kept} AND quality_score > 1 OR quality_score = 0)"
+    moved = moving.run(
+        "CREATE TEMP TABLE moving_scores ON COMMIT DROP AS SELECT id, quality_score FROM {}"
+        f" WHERE NOT ({kept} AND {moving.scale} = 1) AND quality_score IS NOT NULL",
+        EXAMPLES,
+    )
+    moving.rescaled = max(moved.rowcount, 0)
+    if moving.rescaled:
+        moving.run("ANALYZE moving_scores")
+        moving.run(
+            f"UPDATE {{}} SET quality_score = CASE WHEN {kept} THEN quality_score / {moving.scale} END"
+            f" WHERE NOT ({kept} AND {moving.scale} = 1) AND quality_score IS NOT NULL",
+            EXAMPLES,
+        )
+        moving.changes.append(f"{EXAMPLES}.quality_score: read as 0 to {moving.scale}; {moving.rescaled} rows changed")

@@ -1,0 +1,6 @@
+"""The original system's address of what is Fine-tuning here: goes on to it, with whatever the link says."""
+
+import streamlit as st
+
+given = {name: st.query_params.get_all(name) for name in st.query_params}
+st.switch_page("../pages/fine_tuning.py", query_params=given)
