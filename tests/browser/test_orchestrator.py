@@ -55,7 +55,7 @@ def test_one_approves_while_another_watches_it_end_and_opens_the_example(
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_text(re.compile("steps went into the queue"))).to_be_visible()
 
-    expect(other.get_by_text(re.compile("^Ended: ✓ completed, score"))).to_be_visible()
+    expect(other.get_by_text(re.compile("^Ended: ✓ completed, not scored"))).to_be_visible()
     other.get_by_role("button", name="Open", exact=True).first.click()
     expect(drawer(other).get_by_text(re.compile(r"(\d) of \1 steps done"))).to_be_visible()
     assert f"run={row.execution_id}" in other.url
