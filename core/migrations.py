@@ -94,11 +94,9 @@ def _adopt(connection: psycopg.Connection[Any], schema: str, pending: list[Migra
             except psycopg.errors.InsufficientPrivilege:
                 raise
             except psycopg.Error as error:
-                told = error.diag.message_primary or str(error).splitlines()[0]
-                detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
                 raise MigrationRefused(
-                    f"The tables of the original system cannot be taken over: {told}{detail}, in {file.name}. "
-                    "Nothing was changed."
+                    f"The tables of the original system cannot be taken over: {adoption.complaint(error)}, in "
+                    f"{file.name}. Nothing was changed."
                 ) from error
         adoption.finish(moving)
     return together

@@ -9,12 +9,18 @@ UPDATE orchestrator_training_data t SET judgement = 'failed'
 FROM executions e
 WHERE e.execution_id = t.execution_id AND e.status = 'failed' AND t.judgement = 'needed';
 
+-- Whether somebody said what it is worth, or brought it in: only such work teaches, or says what is usual.
+CREATE FUNCTION is_judged(judgement text, quality_score double precision, success boolean) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT judgement IS NULL OR judgement = 'approved' OR quality_score IS NOT NULL
+           OR CASE judgement WHEN 'failed' THEN coalesce(success, false) ELSE success IS NOT NULL END
+$$;
+
 DROP INDEX examples_dashboard;
 ALTER TABLE orchestrator_training_data
     DROP COLUMN is_trainable,
     ADD COLUMN is_trainable boolean NOT NULL GENERATED ALWAYS AS (
-        (judgement IS NULL OR judgement = 'approved' OR quality_score IS NOT NULL
-         OR CASE judgement WHEN 'failed' THEN coalesce(success, false) ELSE success IS NOT NULL END)
+        is_judged(judgement, quality_score, success)
         AND btrim(user_request, E' \t\n\r\f\x0b') <> '' AND (teaches(execution_plan) OR teaches(execution_result))
     ) STORED;
 CREATE INDEX examples_dashboard ON orchestrator_training_data (created_at, id)
@@ -30,6 +36,10 @@ BEGIN
         ELSE 'needed' END
     WHERE id = NEW.id;
     RETURN NULL;
+END $$;
+-- Another program's role may tag an example, and need not know of executions.
+DO $$ BEGIN
+    EXECUTE format('ALTER FUNCTION keep_judgement() SECURITY DEFINER SET search_path TO %I, pg_temp', current_schema());
 END $$;
 
 -- What judging costs is read for the month's budget; most executions cost nothing.

@@ -5,6 +5,7 @@ The rest is drawn anew when something happened to an execution; never while a wi
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import streamlit as st
 from sqlalchemy.exc import OperationalError
@@ -113,23 +114,28 @@ def _note_ended(db: Database) -> None:
         st.toast("A plan is ready and waits for approval.", icon=":material/hourglass_top:")
 
 
+class _Ended(NamedTuple):
+    """What is said of an execution that ended, and whether it asks for its kind of work."""
+
+    said: str
+    needs_kind: bool
+
+
 def _note(ended: Execution) -> None:
     """Only what came to an end by itself: who rejects or cancels knows."""
     if ended.status in ("completed", "failed"):
         word, _, icon, _ = words.STATUS[ended.status]
         scored = "not scored" if ended.score is None else f"score {score(ended.score)}"
-        said = f"{words.status(ended.status)}, {scored}: {shortened(ended.request, 90)}"
-        if ended.is_not_understood:
-            st.session_state.setdefault("orch_unclear", set()).add(ended.execution_id)
-            said = f"not understood: {shortened(ended.request, 90)}"
-        st.session_state.setdefault("orch_ended", {})[ended.execution_id] = said
+        how = "not understood" if ended.is_not_understood else f"{words.status(ended.status)}, {scored}"
+        noted = _Ended(f"{how}: {shortened(ended.request, 90)}", ended.is_not_understood)
+        st.session_state.setdefault("orch_ended", {})[ended.execution_id] = noted
         st.toast(f"An execution has ended: {word}, {scored}.", icon=icon)
 
 
 def _ended(db: Database) -> None:
     """What ended while this page was open; it stays until it was seen."""
-    ended: dict[str, str] = st.session_state.get("orch_ended", {})
-    for execution_id, said in list(ended.items())[-_SHOWN:]:
+    ended: dict[str, _Ended] = st.session_state.get("orch_ended", {})
+    for execution_id, (said, needs_kind) in list(ended.items())[-_SHOWN:]:
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"orch_ended_{execution_id}"):
             st.text(f"Ended: {said}", width="stretch")
             if st.button("Open", key=f"orch_ended_open_{execution_id}"):
@@ -138,13 +144,12 @@ def _ended(db: Database) -> None:
                 st.rerun()
             st.button("Dismiss", key=f"orch_ended_no_{execution_id}", type="tertiary", icon=":material/close:",
                       on_click=_forget, args=(execution_id,))  # fmt: skip
-        _kinds(db, execution_id)
+        if needs_kind:
+            _kinds(db, execution_id)
 
 
 def _kinds(db: Database, execution_id: str) -> None:
     """A request that was not understood goes on once somebody says what kind of work it is."""
-    if execution_id not in st.session_state.get("orch_unclear", ()):
-        return
 
     def go_on(kind: str) -> None:
         said = f"Taken as {kind.replace('_', ' ')}: it is planned now."

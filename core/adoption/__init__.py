@@ -16,7 +16,20 @@ from psycopg.types.json import Jsonb
 from core import tables
 from core.adoption import ids, scores
 from core.adoption.conversions import FUNCTIONS, KEEPS_DEFAULT, converting, family
-from core.adoption.moving import DATASETS, EXAMPLES, JOBS, Column, Moving, columns_of, is_unique, naming, refusal
+from core.adoption.moving import (
+    DATASETS,
+    EXAMPLES,
+    JOBS,
+    Column,
+    Moving,
+    columns_of,
+    complaint,
+    is_unique,
+    naming,
+    refusal,
+)  # fmt: skip
+
+__all__ = ["complaint", "finish", "found", "prepare"]
 
 #: Tables that Whetstone writes to; the other six are only read.
 _WRITTEN = {EXAMPLES: tables.examples, DATASETS: tables.datasets, JOBS: tables.tuning_jobs}
@@ -132,7 +145,7 @@ def _refuse_misfits(moving: Moving, table: str, shape: dict[str, Column]) -> Non
     """What no conversion can help."""
     kind = moving.connection.execute(
         "SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)",
-        [sql.Identifier(moving.schema, table).as_string(moving.connection)],
+        [moving.qualified(table)],
     ).fetchone()
     if kind not in (("r",), ("p",)):
         raise refusal(table, "", "it is a view or a foreign table; make a table of it")
@@ -157,7 +170,7 @@ def _refuse_misfits(moving: Moving, table: str, shape: dict[str, Column]) -> Non
         " JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"
         " WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid = to_regclass(%s) AND v.oid <> d.refobjid"
         " ORDER BY d.refobjsubid LIMIT 1",
-        [sql.Identifier(moving.schema, table).as_string(moving.connection)],
+        [moving.qualified(table)],
     ).fetchone()
     if view:
         raise refusal(table, view[0], f"the view {view[1]} reads it; drop the view, and make it again afterwards")
@@ -168,7 +181,7 @@ def _switch_triggers_off(moving: Moving, table: str) -> None:
     rows = moving.connection.execute(
         "SELECT tgname, tgenabled::text FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND NOT tgisinternal"
         " AND tgenabled <> 'D'",
-        [sql.Identifier(moving.schema, table).as_string(moving.connection)],
+        [moving.qualified(table)],
     ).fetchall()
     for name, state in rows:
         moving.run("ALTER TABLE {} DISABLE TRIGGER {}", table, name)
@@ -233,7 +246,7 @@ def _settle_emptiness(moving: Moving, table: str, column: Column, wanted: Column
         in_key = moving.connection.execute(
             "SELECT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid"
             " AND a.attnum = ANY (i.indkey) WHERE i.indrelid = to_regclass(%s) AND i.indisprimary AND a.attname = %s)",
-            [sql.Identifier(moving.schema, table).as_string(moving.connection), column.name],
+            [moving.qualified(table), column.name],
         ).fetchone()
         if in_key != (True,):
             moving.run("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", table, column.name)

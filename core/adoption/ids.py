@@ -1,7 +1,5 @@
 """Ids: bigint that count by themselves; uuid and text are kept beside new numbers."""
 
-from psycopg import sql
-
 from core.adoption.conversions import family
 from core.adoption.moving import DATASETS, JOBS, Column, Moving, columns_of, is_unique, naming, refusal
 
@@ -34,7 +32,7 @@ def number(moving: Moving, table: str) -> bool:
         if not is_unique(moving, table, ("id",)):
             has_key = moving.connection.execute(
                 "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass(%s) AND contype = 'p')",
-                [sql.Identifier(moving.schema, table).as_string(moving.connection)],
+                [moving.qualified(table)],
             ).fetchone()
             how = "UNIQUE" if has_key == (True,) else "PRIMARY KEY"
             moving.run(f"ALTER TABLE {{}} ADD {how} (id)", table)
@@ -50,7 +48,7 @@ def _count_on(moving: Moving, table: str, column: Column) -> None:
         else:
             moving.run("ALTER TABLE {} ALTER COLUMN id TYPE bigint", table)
     sequence = "pg_get_serial_sequence(%s, 'id')"
-    name = [sql.Identifier(moving.schema, table).as_string(moving.connection)]
+    name = [moving.qualified(table)]
     row = moving.connection.execute(f"SELECT {sequence}".encode(), name).fetchone()
     owned = row is not None and row[0] is not None
     kept = column.default is not None and family(column.base, column.kind) == "int"

@@ -44,6 +44,10 @@ class Moving:
         quoted = [sql.Identifier(name) for name in names]
         return self.connection.execute(sql.SQL(statement).format(*quoted))  # pyright: ignore[reportArgumentType]
 
+    def qualified(self, table: str) -> str:
+        """The table's name with its schema, as SQL writes it."""
+        return sql.Identifier(self.schema, table).as_string(self.connection)
+
     def one(self, statement: str, *names: str) -> Any:
         row = self.run(statement, *names).fetchone()
         return None if row is None else row[0]
@@ -55,6 +59,12 @@ def refusal(table: str, column: str, what: str) -> MigrationRefused:
     return MigrationRefused(f"{where} cannot be taken over: {what.rstrip('.')}. Nothing was changed.")
 
 
+def complaint(error: psycopg.Error) -> str:
+    """What PostgreSQL says, with its detail."""
+    told = error.diag.message_primary or str(error).splitlines()[0]
+    return f"{told} ({error.diag.message_detail})" if error.diag.message_detail else told
+
+
 @contextmanager
 def naming(table: str, column: str = "") -> Iterator[None]:
     """PostgreSQL's own complaint becomes a sentence with table and column."""
@@ -63,9 +73,7 @@ def naming(table: str, column: str = "") -> Iterator[None]:
     except psycopg.errors.InsufficientPrivilege:
         raise
     except psycopg.Error as error:
-        told = error.diag.message_primary or str(error).splitlines()[0]
-        detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
-        raise refusal(table, column, f"{told}{detail}") from error
+        raise refusal(table, column, complaint(error)) from error
 
 
 _COLUMNS = """
@@ -92,6 +100,6 @@ def is_unique(moving: Moving, table: str, columns: tuple[str, ...]) -> bool:
         " AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND ("
         "SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a"
         " WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)) = %s)",
-        [sql.Identifier(moving.schema, table).as_string(moving.connection), sorted(columns)],
+        [moving.qualified(table), sorted(columns)],
     ).fetchone()
     return row == (True,)

@@ -19,22 +19,20 @@ def bring_to_scale(moving: Moving) -> None:
     moving.run("UPDATE {} SET quality_score = NULL WHERE quality_score = 'NaN'", EXAMPLES)
     if above > fractions:
         moving.scale = 100 if hundred else 10
-    # With fractions among scores on a larger scale, nobody knows on which one those are.
-    least = 1 if moving.scale != 1 and fractions else 0
-    kept = f"quality_score BETWEEN {least} AND {moving.scale}"
-    if least:
-        kept = f"({kept} AND quality_score > 1 OR quality_score = 0)"
+    its = f"quality_score BETWEEN 0 AND {moving.scale}"
+    if moving.scale != 1 and fractions:
+        # Nobody knows on which scale those fractions are, nor a 1 beside them.
+        its = f"(quality_score = 0 OR quality_score > 1 AND quality_score <= {moving.scale})"
+    changed = f"NOT ({its})" if moving.scale == 1 else "quality_score IS NOT NULL"
     moved = moving.run(
-        "CREATE TEMP TABLE moving_scores ON COMMIT DROP AS SELECT id, quality_score FROM {}"
-        f" WHERE NOT ({kept} AND {moving.scale} = 1) AND quality_score IS NOT NULL",
+        f"CREATE TEMP TABLE moving_scores ON COMMIT DROP AS SELECT id, quality_score FROM {{}} WHERE {changed}",
         EXAMPLES,
     )
     moving.rescaled = max(moved.rowcount, 0)
     if moving.rescaled:
         moving.run("ANALYZE moving_scores")
         moving.run(
-            f"UPDATE {{}} SET quality_score = CASE WHEN {kept} THEN quality_score / {moving.scale} END"
-            f" WHERE NOT ({kept} AND {moving.scale} = 1) AND quality_score IS NOT NULL",
+            f"UPDATE {{}} SET quality_score = CASE WHEN {its} THEN quality_score / {moving.scale} END WHERE {changed}",
             EXAMPLES,
         )
         moving.changes.append(f"{EXAMPLES}.quality_score: read as 0 to {moving.scale}; {moving.rescaled} rows changed")

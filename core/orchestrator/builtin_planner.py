@@ -12,7 +12,7 @@ from core.errors import NotUnderstood
 from core.orchestrator import intents, wishes
 from core.orchestrator.context import FEW, Context
 from core.orchestrator.plans import MOST_REASON, Plan, Request, Shape, Step, parse, to_json
-from core.orchestrator.wishes import Wishes
+from core.orchestrator.wishes import MOST_PLATFORMS, Wishes
 from core.orchestrator.wording import holds, plural, sentences
 
 NOTE = (
@@ -20,8 +20,6 @@ NOTE = (
     "special about this request they do not see."
 )
 _MONEY = re.compile(r"[$€£]\s?(\d[\d,]*(?:\.\d+)?)\s?([kK])?")
-#: As many as one step writes for.
-MOST_PLATFORMS = 12
 _WRITING = ("draft", "social_variants")
 _ABOUT = re.compile(r"\b(?:about|on|explains?|around|with a view to|comment on)\s+(.+)$", re.IGNORECASE)
 _LEGAL = re.compile(
@@ -102,12 +100,17 @@ def _read(request: Request, context: Context) -> Told:
         audience=wished.audience,
         platforms=wished.platforms[:MOST_PLATFORMS],
         tone=tone[1].lower() if tone else "",
-        words=min(max(wished.words, 20), 3000) if wished.words else 0,
-        characters=min(max(wished.characters, 40), 20_000) if wished.characters else 0,
+        words=_within_bounds(wished.words, wishes.WORDS),
+        characters=_within_bounds(wished.characters, wishes.CHARACTERS),
         money=float(money[1].replace(",", "")) * (1000 if money[2] else 1) if money else None,
         is_legal=bool(_LEGAL.search(f"{text} {topic}")),
         unkept=tuple(_unkept(wished)),
     )
+
+
+def _within_bounds(wished: int, bounds: tuple[int, int]) -> int:
+    """The limit as a payload can say it; 0 where none is named."""
+    return min(max(wished, bounds[0]), bounds[1]) if wished else 0
 
 
 def _unkept(wished: Wishes) -> Iterator[str]:
@@ -117,7 +120,7 @@ def _unkept(wished: Wishes) -> Iterator[str]:
     if len(wished.platforms) > MOST_PLATFORMS:
         left = ", ".join(wished.platforms[MOST_PLATFORMS:])
         yield f"Not written for {left}: one step writes for {MOST_PLATFORMS} at most."
-    if 0 < wished.words < 20 or 0 < wished.characters < 40:
+    if 0 < wished.words < wishes.WORDS[0] or 0 < wished.characters < wishes.CHARACTERS[0]:
         yield "The limit is shorter than any text here; it is made as short as can be, and may be longer."
     if wished.unread:
         yield f"No rule reads this, so look whether it is kept: “{' '.join(wished.unread)[:600]}”"

@@ -133,8 +133,7 @@ _FIND = text(
     """
     SELECT e.id, e.execution_id, left(e.user_request, 200) AS request, e.intent, c.similarity, e.quality_score,
            e.success, e.created_at, e.source_model,
-           e.judgement IS NULL OR e.judgement = 'approved' OR e.quality_score IS NOT NULL
-           OR e.judgement = 'needed' AND e.success IS NOT NULL AS counts
+           is_judged(e.judgement, e.quality_score, e.success) AS counts
     FROM (
         SELECT w.example_id,
                (SELECT sum(g.weight) FROM unnest(CAST(:words AS text[]), CAST(:weights AS float8[])) AS g (word, weight)

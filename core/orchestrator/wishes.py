@@ -20,6 +20,9 @@ NETWORKS: dict[str, int | None] = {
 _ORDINARY = ("X", "Threads", "Medium", "Slack", "Discord", "Signal")
 _SAME = {"twitter": "x"}
 
+#: What a payload can say, so that a wish beyond it is brought to it: least and most words and characters, platforms.
+WORDS, CHARACTERS, MOST_PLATFORMS = (20, 3_000), (40, 20_000), 12
+
 _LIMIT = (
     r"(?:\b(?:under|below|at most|no more than|no longer than|not more than|up to|within|max(?:imum)?\.?(?: of)?"
     r"|limit(?:ed to| of)|keep (?:it|this|each) (?:to|under|below))|<|≤)\s*(\d[\d,.]*)\s*-?(?:{unit})"

@@ -141,10 +141,14 @@ def test_a_role_that_may_write_its_own_table_alone_goes_on_writing(database: Dat
                 given = {"id": "exec-9", "state": "{}", "plan": plan, "score": 8.5, "tags": ["production"]}
                 connection.execute(UPSERT.encode(), given)
             connection.execute("UPDATE orchestrator_training_data SET user_request = 'Something else'")
+            # As of work carried out here, of which a tag decides whether it teaches.
+            connection.execute("UPDATE orchestrator_training_data SET judgement = 'needed', quality_score = NULL")
+            connection.execute("UPDATE orchestrator_training_data SET tags = '{manual_approved}'")
     finally:
         run(database, f"DROP OWNED BY {role}; DROP ROLE {role}")
     found = store.get(database, 1)
-    assert (found.revision, found.tags, found.source_score) == (3, ["PRODUCTION"], 8.5)
+    assert (found.revision, found.tags, found.source_score) == (3, ["MANUAL_APPROVED"], 8.5)
+    assert found.is_trainable
 
 
 def test_a_bulk_tag_of_whetstone_leaves_no_line_of_its_own(database: Database) -> None:

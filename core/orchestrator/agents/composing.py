@@ -70,7 +70,7 @@ _BEST = text(
     FROM orchestrator_training_data
     WHERE id = ANY (:near) AND quality_score >= :least AND has_result AND success IS NOT FALSE
       AND withdrawn_at IS NULL AND created_at < :as_of AND (:intent = '' OR intent = :intent)
-      AND judgement IS DISTINCT FROM 'needed' AND lower(business_state->>'topic') = lower(:topic)
+      AND (judgement IS NULL OR judgement = 'approved') AND lower(business_state->>'topic') = lower(:topic)
       AND NOT tags && ARRAY['EXCLUDE', 'TEST', 'LOW_QUALITY', 'REJECTED', 'CANCELLED']
     ORDER BY quality_score DESC, execution_id LIMIT :most"""
 )

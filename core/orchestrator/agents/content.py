@@ -7,6 +7,7 @@ writes from the same material. If the model cannot be used, the composed text st
 import re
 from typing import Any
 
+from core.orchestrator import wishes
 from core.orchestrator.agents import layouts
 from core.orchestrator.agents.composing import Target, best_work, bullets, cut, material
 from core.orchestrator.agents.layouts import FORMATS, Piece
@@ -18,11 +19,16 @@ from core.orchestrator.wording import capital, key_words
 _TOPIC = {"type": "string", "minLength": 1, "maxLength": 300, "description": "What it is about."}
 _AUDIENCE = {"type": "string", "maxLength": 300, "description": "Who reads it."}
 _TONE = {"type": "string", "maxLength": 100, "description": "Such as friendly, plain, technical."}
-_WORDS = {"type": "integer", "minimum": 20, "maximum": 3000, "description": "At most so many words."}
+_WORDS = {
+    "type": "integer",
+    "minimum": wishes.WORDS[0],
+    "maximum": wishes.WORDS[1],
+    "description": "At most so many words.",
+}
 _CHARACTERS = {
     "type": "integer",
-    "minimum": 40,
-    "maximum": 20_000,
+    "minimum": wishes.CHARACTERS[0],
+    "maximum": wishes.CHARACTERS[1],
     "description": "At most so many characters; of several posts, each.",
 }
 _FORMAT = {"enum": list(FORMATS), "description": "What kind of text."}
@@ -62,7 +68,7 @@ SHAPE = {
                 "type": "array",
                 "items": {"type": "string", "minLength": 1, "maxLength": 100},
                 "minItems": 1,
-                "maxItems": 12,
+                "maxItems": wishes.MOST_PLATFORMS,
                 "description": "Where it appears.",
             },
             format={"enum": ["post", "thread"], "description": "One post, or several in a row."},
