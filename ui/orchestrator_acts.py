@@ -30,10 +30,17 @@ def cancel(db: Database, execution_id: str, reason: str) -> None:
 
 def resume(db: Database, execution_id: str) -> None:
     executions.resume(db, execution_id, actor=session.actor(), reason=REASON)
+    watch(execution_id)
 
 
 def go_on_as(db: Database, execution_id: str, kind: str) -> None:
     executions.go_on_as(db, execution_id, kind, actor=session.actor())
+    watch(execution_id)
+
+
+def watch(execution_id: str) -> None:
+    """Have its end told: what was set going here may have ended before the page looks again."""
+    st.session_state.setdefault("orch_moving", {})[execution_id] = "planning"
 
 
 def override(db: Database, execution_id: str, *, score: float | None, success: bool | None, reason: str) -> None:

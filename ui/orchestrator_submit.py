@@ -9,7 +9,7 @@ from core.errors import Duplicate
 from core.orchestrator import executions
 from core.orchestrator.intents import KNOWN
 from core.orchestrator.plans import Request
-from ui import messages, modals, orchestrator_drawer, orchestrator_reads, session
+from ui import messages, modals, orchestrator_acts, orchestrator_drawer, orchestrator_reads, session
 from ui.formatting import plain
 
 EXAMPLE = "Write a short post that tells new readers what we do best, and say which figures stand behind it."
@@ -87,7 +87,8 @@ def _send(db: Database, request: Request) -> None:
 
 
 def _submit(db: Database, request: Request, *, again: bool) -> None:
-    executions.submit(db, request, actor=session.actor(), again=again)
+    taken = executions.submit(db, request, actor=session.actor(), again=again)
+    orchestrator_acts.watch(taken.execution_id)
     st.session_state[_CLEAR] = True
     messages.done("Taken. It is planned by the next free worker; the plan appears below by itself.")
 

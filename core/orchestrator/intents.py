@@ -22,7 +22,8 @@ def _rule(intent: str, weight: float, *words: str) -> Rule:
 RULES = (
     _rule("social_post", 3, "thread", "tweets?", "followers", "social posts?", "linkedin", "instagram", "tiktok"),
     _rule("social_post", 2, "(?:short|social) posts?", "announce", "hashtags?", "teaser"),
-    _rule("social_post", 1, "(?<!blog )(?<!newsletter )posts?"),
+    # More than a "write" before it, which says only that it is a text.
+    _rule("social_post", 1.5, "(?<!blog )(?<!newsletter )posts?"),
     _rule("email_campaign", 3, "e-?mails?", "newsletter", "subject lines?", "mailing", "drip campaign"),
     _rule("content_generation", 3, "blog posts?", "articles?", "guides?", "case (?:story|study|stories|studies)"),
     _rule("content_generation", 3, "white ?papers?", "landing page", "tutorials?", "how-to"),

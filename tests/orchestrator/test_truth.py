@@ -119,11 +119,44 @@ def test_text_of_work_that_nobody_approved_is_not_taken_over(database: Database)
     assert any("on this topic" in sentence for sentence in done.result["missing"])
 
 
+def test_text_of_what_failed_is_not_taken_over_because_it_has_a_score(database: Database) -> None:
+    words = "Write a blog post about solar roof tiles."
+    first = failed(database)
+    key = example_of(database, first.execution_id).id
+    # What reached the example before the failure, and a score: still nobody approved it.
+    with database.begin() as connection:
+        connection.execute(
+            examples.update().where(examples.c.id == key).values(
+                execution_result="Tiles of the failed run.", business_state={"topic": "solar roof tiles"},
+                quality_score=0.9, success=None, revision=examples.c.revision + 1,
+            )
+        )  # fmt: skip
+    done = carried_out(database, words)
+    assert done.result
+    assert "failed run" not in done.result["text"]
+    tagging.add_tags(database, [key], ["MANUAL_APPROVED"], actor="ada", reason="read")
+    again = carried_out(database, f"{words} Once more.")
+    assert again.result
+    assert "failed run" in again.result["text"]
+
+
 def test_a_network_that_is_named_is_kept_to_where_nothing_was_published_yet(company: Database) -> None:
     planned = submitted(company, "Write a short post for Mastodon about our opening hours.")
     assert planned.plan
     (step,) = [step for step in planned.plan.steps if step.action == "social_variants"]
     assert step.payload["platforms"] == ["Mastodon"]
+
+
+def test_a_post_is_planned_as_one_also_for_a_network_that_is_in_no_list(database: Database) -> None:
+    plan = submitted(database, "Write a post for Friendica about our opening hours.").plan
+    assert plan
+    assert plan.intent == "social_post"
+    (step,) = [step for step in plan.steps if step.action == "social_variants"]
+    assert step.payload["platforms"] == ["Friendica"]
+    assert "Friendica is in no list of networks here" in step.reason
+    article = submitted(database, "Write a blog post about our opening hours.").plan
+    assert article
+    assert article.intent == "content_generation"
 
 
 def test_a_limit_of_words_is_kept_to(database: Database) -> None:

@@ -263,6 +263,22 @@ class TestWhatIsTrueNow:
         drive(database)
         assert executions.get(database, execution.execution_id).status == "pending_approval"
 
+    def test_what_fails_before_the_page_looks_again_is_said_all_the_same(
+        self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        submit = executions.submit
+
+        def at_once(*given: Any, **named: Any) -> Execution:
+            taken = submit(*given, **named)
+            drive(database)
+            return taken
+
+        monkeypatch.setattr(executions, "submit", at_once)
+        app = visit("orchestrator")
+        app.text_area(key="orch_request").set_value("asdf qwer zxcv")
+        click(app, "orch_submit")
+        assert "not understood: asdf qwer zxcv" in text(app)
+
     def test_what_ended_can_be_dismissed(self, visit: Visit, database: Database) -> None:
         execution = submitted(database)
         executions.approve(database, execution.execution_id, actor="ben")
