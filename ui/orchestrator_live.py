@@ -126,10 +126,12 @@ def _note(ended: Execution) -> None:
     if ended.status in ("completed", "failed"):
         word, _, icon, _ = words.STATUS[ended.status]
         scored = "not scored" if ended.score is None else f"score {score(ended.score)}"
-        how = "not understood" if ended.is_not_understood else f"{words.status(ended.status)}, {scored}"
+        told, how = f"{word}, {scored}", f"{words.status(ended.status)}, {scored}"
+        if ended.is_not_understood:
+            told = how = "not understood"
         noted = _Ended(f"{how}: {shortened(ended.request, 90)}", ended.is_not_understood)
         st.session_state.setdefault("orch_ended", {})[ended.execution_id] = noted
-        st.toast(f"An execution has ended: {word}, {scored}.", icon=icon)
+        st.toast(f"An execution has ended: {told}.", icon=icon)
 
 
 def _ended(db: Database) -> None:
