@@ -17,7 +17,7 @@ KIND: dict[Kind, tuple[str, str]] = {
 SERVING: dict[Serving, tuple[str, str, Literal["gray", "blue", "green", "red"]]] = {
     "none": ("○ not served yet", ":material/cloud_off:", "gray"),
     "deploying": ("◔ being made ready", ":material/hourglass_top:", "blue"),
-    "ready": ("● answers", ":material/check_circle:", "green"),
+    "ready": ("● can be asked", ":material/check_circle:", "green"),
     "failed": ("✗ could not be served", ":material/error:", "red"),
     "deleting": ("◔ being taken away", ":material/hourglass_bottom:", "blue"),
     "deleted": ("– not served any more", ":material/cloud_off:", "gray"),

@@ -44,7 +44,7 @@ class TestTheList:
         assert list(rows["in_use"].fillna("")) == ["", "", "▲ in use"]
         assert rows["score"][2] == "0.50 (0.10 to 0.90), n 2, indicative"
         assert (rows["measured"][2], rows["dataset"][2], rows["likeness"][2]) == ("plans@1 test", "plans@1", 0.5)
-        assert list(rows["serving"]) == ["● answers", "○ not served yet", "● answers"]
+        assert list(rows["serving"]) == ["● can be asked", "○ not served yet", "● can be asked"]
         assert "▲ In use: plans (tuned), called ollama:plans" in text(app).replace("**", "")
         assert "Deployed by ada" in text(app)
         assert "the best so far" in text(app)
