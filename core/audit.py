@@ -77,5 +77,5 @@ def entries(
         query = query.where(audit_log.c.subject_id == str(subject_id))
     if before is not None:
         query = query.where(audit_log.c.id < before)
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [Entry(*row) for row in connection.execute(query)]

@@ -31,8 +31,8 @@ _STARTING_TIMEOUT_S = 30
 #: Seconds after which the server notices that the process which asked is gone, and ends what it asked for. It looks
 #: only between two steps of a statement; without this, a freeze whose process was killed went on to its end.
 GONE_AFTER_S = 2
-#: Seconds that a page waits for one answer.
-READING_LIMIT_S = 60.0
+#: The patience of `Database.reading` for what goes through all that was chosen, such as the review before a freeze.
+WHOLE = 5
 
 
 class Database:
@@ -46,6 +46,8 @@ class Database:
         #: libpq's form, `postgresql://...`. Holds the password: never print it.
         self.url: str = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url.strip())
         self.schema = schema
+        #: Seconds that a page waits for one answer.
+        self.reading_limit_s = 60.0
         self._arguments = _parsed(self.url)
         self._revive = revive
         self._workspaces: dict[str, Database] = {schema: self}
@@ -81,8 +83,12 @@ class Database:
         return self.engine.connect()
 
     @contextmanager
-    def reading(self, limit_s: float = READING_LIMIT_S) -> Iterator[sqlalchemy.Connection]:
-        """`connect` for what a page shows: a statement is broken off after `limit_s`. Raises `TookTooLong`."""
+    def reading(self, patience: float = 1) -> Iterator[sqlalchemy.Connection]:
+        """`connect` for what a page shows: a statement is broken off after `patience` times `reading_limit_s`.
+
+        Raises `TookTooLong`.
+        """
+        limit_s = self.reading_limit_s * patience
         with self.engine.connect() as connection:
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(limit_s * 1_000):d}")
             try:
@@ -90,7 +96,7 @@ class Database:
             except OperationalError as error:
                 if isinstance(error.orig, psycopg.errors.QueryCanceled):
                     raise TookTooLong(
-                        f"This took longer than {limit_s:g} s and was broken off; choose a narrower filter."
+                        f"This took longer than {limit_s:g} s and was broken off; choose less, or try again later."
                     ) from None
                 raise
 

@@ -3,19 +3,28 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from core import workspaces
-from core.database import Database
-from core.datasets import snapshots
+from core import audit, workspaces
+from core.commands import statistics as queue_statistics
+from core.commands import store as commands
+from core.commands.filters import CommandFilter
+from core.database import WHOLE, Database
+from core.datasets import checks, comparison, concerned, defaults, snapshots, versions
+from core.datasets.candidates import Choice
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.demo import loading
 from core.errors import TookTooLong
+from core.examples import statistics, store
 from core.examples.filters import Filter
+from core.orchestrator import reading, trends
+from core.tuning import comparing, deployments, evaluation_records, model_records
+from core.tuning import reading as jobs
 
 _ROOT = Path(__file__).parent.parent
 #: Freezes, and comes to a statement that takes for ever.
@@ -65,9 +74,47 @@ def test_a_freeze_ends_with_the_process_that_asked_for_it(database: Database) ->
 
 
 def test_what_a_page_reads_is_broken_off_with_a_sentence(database: Database) -> None:
-    with pytest.raises(TookTooLong, match=r"longer than 0\.05 s"), database.reading(0.05) as connection:
+    database.reading_limit_s = 0.05
+    with pytest.raises(TookTooLong, match=r"longer than 0\.05 s"), database.reading() as connection:
         connection.execute(text("SELECT pg_sleep(30)"))
-    with database.reading(0.05) as connection:
+    with pytest.raises(TookTooLong, match=r"longer than 0\.25 s"), database.reading(WHOLE) as connection:
+        connection.execute(text("SELECT pg_sleep(30)"))
+    with database.reading() as connection:
         connection.execute(text("SELECT 1"))
     with database.connect() as connection:  # the limit goes with its transaction
         assert connection.execute(text("SHOW statement_timeout")).scalar_one() == "0"
+
+
+_CHOICE = Choice(Filter(), Recipe(), Split(), (), True)
+_READS: dict[str, Callable[[Database], object]] = {
+    "examples": lambda db: store.page(db, Filter()),
+    "charts": lambda db: statistics.overview(db, Filter()),
+    "review": lambda db: checks.review(db, _CHOICE.filter, _CHOICE.recipe, _CHOICE.split),
+    "defaults": lambda db: defaults.outlook(db, Filter()),
+    "concerned": lambda db: concerned.ids(db, _CHOICE, "duplicate"),
+    "versions": versions.versions,
+    "compare versions": lambda db: comparison.compare(db, 1, 2),
+    "plans": reading.page,
+    "progress of a plan": lambda db: reading.progress(db, "x"),
+    "trends": trends.by_day,
+    "queue": lambda db: commands.page(db, CommandFilter()),
+    "figures of the queue": queue_statistics.counts,
+    "jobs": jobs.page,
+    "events of a job": lambda db: jobs.events(db, 1),
+    "models": model_records.page,
+    "evaluations": evaluation_records.of_models,
+    "deployment": deployments.current,
+    "compare models": lambda db: comparing.compare(db, 1, 2),
+    "audit": audit.entries,
+}
+
+
+@pytest.mark.parametrize("name", _READS)
+def test_no_page_waits_for_ever(database: Database, name: str) -> None:
+    """Here for a lock that nobody gives back; what computes too long is broken off by the same limit."""
+    database.reading_limit_s = 0.1
+    with database.connect() as connection:
+        tables = connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars()
+        connection.execute(text(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(TookTooLong):
+            _READS[name](database)

@@ -100,7 +100,7 @@ def _check(new: NewCommand, actor: str) -> None:
 
 def get(db: Database, command_id: int) -> Command:
     """The command. Raises `UnknownCommand`."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         row = connection.execute(select(commands).where(commands.c.id == command_id)).one_or_none()
     if row is None:
         raise UnknownCommand(f"There is no command {command_id}; it may have been removed.")
@@ -109,7 +109,7 @@ def get(db: Database, command_id: int) -> Command:
 
 def by_run(db: Database, run: str) -> list[Command]:
     """The commands of an execution, in the order in which they were made."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         rows = connection.execute(select(commands).where(commands.c.run == run).order_by(commands.c.id))
         return [Command(**row._asdict()) for row in rows]
 
@@ -118,7 +118,7 @@ def waits_for(db: Database, command_id: int) -> list[int]:
     """The commands that have to complete before this one, completed or not."""
     c = command_waits.c
     query = select(c.waits_for).where(c.command_id == command_id).order_by(c.waits_for)
-    with db.connect() as connection:
+    with db.reading() as connection:
         return list(connection.execute(query).scalars())
 
 
@@ -126,14 +126,14 @@ def attempts(db: Database, command_id: int) -> list[Attempt]:
     """Every run of the command, the first one first."""
     c = command_attempts.c
     query = select(*(c[field] for field in Attempt.__dataclass_fields__)).where(c.command_id == command_id)
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [Attempt(*row) for row in connection.execute(query.order_by(c.attempt))]
 
 
 def steps(db: Database, command_id: int) -> list[FinishedStep]:
     """The parts of the command that are done, in the order in which they were."""
     query = select(command_steps).where(command_steps.c.command_id == command_id).order_by(command_steps.c.at)
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [FinishedStep(*row) for row in connection.execute(query)]
 
 

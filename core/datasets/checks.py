@@ -6,7 +6,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from core.database import Database
+from core.database import WHOLE, Database
 from core.datasets import candidates, tokens
 from core.datasets.candidates import Choice, LeftOut
 from core.datasets.recipes import Recipe
@@ -74,7 +74,7 @@ def review(
 ) -> Review:
     """What freezing this choice now would give, and what stands against it. Changes nothing."""
     choice = Choice(chosen, recipe, split, tuple(excluded_ids), drop_duplicates)
-    with db.connect() as connection:  # rolled back: the temporary tables go with it
+    with db.reading(WHOLE) as connection:  # rolled back: the temporary tables go with it
         left_out = candidates.gather(connection, choice)
         return look_at(connection, choice, left_out)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from core.database import Database
+from core.database import WHOLE, Database
 from core.datasets.rendering import run
 from core.datasets.versions import DatasetVersion, frozen
 
@@ -60,7 +60,7 @@ class Comparison:
 def compare(db: Database, left: str | int | DatasetVersion, right: str | int | DatasetVersion) -> Comparison:
     """Compare two frozen versions, of one name or of two. Drift is read from their manifests, as frozen."""
     one, other = frozen(db, left), frozen(db, right)
-    with db.connect() as connection:
+    with db.reading(WHOLE) as connection:
         run(connection, "SET LOCAL work_mem = '64MB'")
         kinds = _kinds(connection, one.id, other.id)
     before, after = one.manifest or {}, other.manifest or {}

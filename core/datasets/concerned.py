@@ -1,6 +1,6 @@
 """Every example that a finding is about. A finding names the first of them; mending it needs them all."""
 
-from core.database import Database
+from core.database import WHOLE, Database
 from core.datasets import candidates
 from core.datasets.candidates import Choice
 from core.datasets.rendering import run
@@ -19,6 +19,6 @@ KEPT = frozenset({"role_order"})
 
 def ids(db: Database, choice: Choice, code: str) -> tuple[int, ...]:
     """The ids of the examples that the finding `code` of this choice is about, in order. Changes nothing."""
-    with db.connect() as connection:  # rolled back: the temporary tables go with it
+    with db.reading(WHOLE) as connection:  # rolled back: the temporary tables go with it
         candidates.gather(connection, choice)
         return tuple(sorted(example_id for (example_id,) in run(connection, _QUERIES[code])))

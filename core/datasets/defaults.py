@@ -106,7 +106,7 @@ def outlook(db: Database, chosen: Filter, let_in: Collection[Reason] = ()) -> Ou
     """Count what the defaults keep of a filter and what they leave out, by reason. One query."""
     final = safe(chosen, let_in)
     base = _base(chosen)
-    with db.connect() as connection:
+    with db.reading() as connection:
         groups = _groups(connection, base, final)
     counts: dict[tuple[bool, Reason], int] = {}
     for group in groups:
@@ -186,7 +186,7 @@ def propose_target(db: Database, chosen: Filter) -> Target:
         func.count().filter(examples.c.has_plan).label("plans"),
         func.count().filter(examples.c.has_result).label("results"),
     ).where(filters.where(chosen))
-    with db.connect() as connection:
+    with db.reading() as connection:
         row = connection.execute(query).one()
     return "plan" if row.plans >= row.results else "result"
 
@@ -195,7 +195,7 @@ def propose_name(db: Database, chosen: Filter, target: Target) -> str:
     """A name in the words of the filter that no dataset has yet: `content-plans`, `best-results-2`."""
     stem = name_for(chosen, target)
     query = select(datasets.c.name).distinct().where(datasets.c.name.startswith(stem, autoescape=True))
-    with db.connect() as connection:
+    with db.reading() as connection:
         taken = set(connection.scalars(query))
     number = 1
     while (name := stem if number == 1 else f"{stem}-{number}") in taken:

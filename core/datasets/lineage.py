@@ -60,7 +60,7 @@ def of(db: Database, dataset_id: int) -> Lineage:
         .where(tuning_jobs.c.dataset_id == dataset_id)
         .order_by(tuning_jobs.c.created_at.desc(), tuning_jobs.c.id.desc())
     )
-    with db.connect() as connection:
+    with db.reading() as connection:
         return Lineage(
             sources=tuple(
                 Source(row.import_id, row.file_name or "", row.at, row.rows) for row in connection.execute(sources)

@@ -81,7 +81,7 @@ def versions(db: Database, *, archived: bool = False) -> list[DatasetVersion]:
     query = _query().order_by(datasets.c.created_at.desc().nulls_last(), datasets.c.id.desc())
     if not archived:
         query = query.where(datasets.c.archived_at.is_(None))
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [_version(row) for row in connection.execute(query)]
 
 
@@ -90,7 +90,7 @@ def get(db: Database, which: str | int) -> DatasetVersion:
 
     Raises `UnknownDataset`, naming what there is.
     """
-    with db.connect() as connection:
+    with db.reading() as connection:
         return by_id(connection, which) if isinstance(which, int) else _by_label(connection, which)
 
 

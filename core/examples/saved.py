@@ -27,7 +27,7 @@ class SavedFilter:
 
 def list_filters(db: Database) -> list[SavedFilter]:
     """All saved filters, by name."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         rows = connection.execute(select(saved_filters).order_by(saved_filters.c.name)).all()
     return [SavedFilter(row.name, parse(row.filter), row.actor, row.at) for row in rows]
 

@@ -13,12 +13,12 @@ _PLATFORMS = text(
 
 def platforms(db: Database) -> list[str]:
     """The platforms the company has published on, the most used first; others may be named as well."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return list(connection.execute(_PLATFORMS).scalars())
 
 
 def waiting(db: Database) -> int:
     """How many plans wait for a decision; from the index of states, so that every page can ask."""
     query = select(func.count()).select_from(executions).where(executions.c.status == "pending_approval")
-    with db.connect() as connection:
+    with db.reading() as connection:
         return connection.execute(query).scalar_one()

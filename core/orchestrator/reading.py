@@ -31,7 +31,7 @@ _EXPORTED_AT_ONCE = 200
 
 def get(db: Database, execution_id: str) -> Execution:
     """The execution, whole. Raises `UnknownExecution`."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return read(connection, execution_id)
 
 
@@ -52,7 +52,7 @@ def page(
     if after is not None:
         mark = tuple_(*_parsed(after))
         query = query.where(tuple_(*key) < mark if newest else tuple_(*key) > mark)
-    with db.connect() as connection:
+    with db.reading() as connection:
         rows = [ExecutionRow(*row) for row in connection.execute(query)]
     more, rows = len(rows) > limit, rows[:limit]
     return Page(rows, f"{rows[-1].execution_id}@{rows[-1].created_at.isoformat()}" if more else None)
@@ -99,7 +99,7 @@ def counts(db: Database) -> Counts:
     )
     median = select(func.percentile_cont(0.5).within_group(cast(latest.c.duration_ms, Float)))
     patterns = select(func.count()).where(learning_patterns.c.is_active.is_(True))
-    with db.connect() as connection:
+    with db.reading() as connection:
         rows = connection.execute(per_status).all()
         median_ms = connection.execute(median).scalar_one()
         active = connection.execute(patterns).scalar_one()
@@ -117,7 +117,7 @@ def counts(db: Database) -> Counts:
 
 def progress(db: Database, execution_id: str) -> list[StepState]:
     """How far each step of the plan is. Once the queue forgot the commands, what the result kept of them."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         execution = read(connection, execution_id)
         rows = connection.execute(_STEPS, {"run": execution_id}).all()
     if execution.plan is None:

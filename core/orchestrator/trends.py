@@ -45,11 +45,11 @@ _DAYS = text("""
 
 def by_day(db: Database, *, days: int = 14) -> list[Day]:
     """The last days, the oldest first, also those on which nothing was asked for."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [Day(*row) for row in connection.execute(_DAYS, {"days": days})]
 
 
 def version(db: Database) -> int:
     """Grows with everything that is on record, and every step of an execution is; one look into an index."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return connection.execute(select(func.max(audit_log.c.id))).scalar_one() or 0

@@ -101,7 +101,7 @@ class Pair:
 
 def compare(db: Database, a: int, b: int) -> Comparison:
     """Two evaluations of the same split. Raises `ModelRefused` where they have no record in common."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return _compare(connection, evaluation_records.find(connection, a), evaluation_records.find(connection, b))
 
 
@@ -148,7 +148,7 @@ def pairs(db: Database, a: int, b: int, where: Where, *, offset: int = 0, limit:
         .offset(offset)
         .limit(limit)
     )  # fmt: skip
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [Pair(**row._asdict()) for row in connection.execute(query)]
 
 

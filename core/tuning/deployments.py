@@ -68,7 +68,7 @@ class Before:
 
 def current(db: Database) -> Deployment | None:
     """The open deployment. None: what was set by hand is used, or the built-in planner."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return _current(connection)
 
 
@@ -81,13 +81,13 @@ def history(
         query = query.where(deployments.c.model_id == model_id)
     if before is not None:
         query = query.where(deployments.c.id < before)
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [_of_row(row) for row in connection.execute(query)]
 
 
 def before(db: Database) -> Before | None:
     """What a roll back would bring back; None while nothing is deployed."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         now = _current(connection)
         return None if now is None else _before(connection, now)
 
@@ -126,7 +126,7 @@ def deploy(
 
 def _silence(db: Database, which: int | str, today: dt.date | None) -> str:
     """What the model says instead of an answer; "" where it answers."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         model = model_records.find(connection, which)
         _refuse_in_use(model, _current(connection))
     refuse_not_callable(model, today=today)
@@ -174,7 +174,7 @@ def rollback(db: Database, *, actor: str, reason: str = "", today: dt.date | Non
 
 def concern(db: Database, which: int | str) -> str:
     """Why deploying this model needs a reason: it did clearly worse than the one in use; "" where it did not."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return concern_in(connection, model_records.find(connection, which))
 
 

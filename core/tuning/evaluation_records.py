@@ -74,7 +74,7 @@ class Output:
 
 def get(db: Database, evaluation_id: int) -> Evaluation:
     """The evaluation. Raises `ModelRefused` for none."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return find(connection, evaluation_id)
 
 
@@ -92,7 +92,7 @@ def of_models(db: Database, model_ids: Sequence[int] | None = None, *, limit: in
     query = _query().order_by(evaluations.c.id.desc()).limit(limit)
     if model_ids is not None:
         query = query.where(evaluations.c.model_id.in_(model_ids))
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [of_row(row) for row in connection.execute(query)]
 
 
@@ -105,7 +105,7 @@ def latest(db: Database, model_ids: Sequence[int]) -> dict[int, Evaluation]:
         .ext(distinct_on(columns.model_id))
         .order_by(columns.model_id, (columns.split == "test").desc(), columns.id.desc())
     )
-    with db.connect() as connection:
+    with db.reading() as connection:
         return {row.model_id: of_row(row) for row in connection.execute(query)}
 
 
@@ -117,7 +117,7 @@ def outputs(db: Database, evaluation_id: int, *, after: int | None = None, limit
     )
     if after is not None:
         query = query.where(columns.position > after)
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [Output(*row) for row in connection.execute(query.order_by(columns.position).limit(limit))]
 
 

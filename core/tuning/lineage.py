@@ -50,7 +50,7 @@ class Lineage:
 
 def of(db: Database, which: int | str) -> Lineage:
     """The lineage of a model. Raises `UnknownModel`."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         model = model_records.find(connection, which)
         dataset = _dataset(connection, model)
         examples = _examples(connection, model) if dataset else {}
@@ -73,7 +73,7 @@ def of_example(db: Database, example_id: int) -> list[tuple[Model, SplitName]]:
         .where(members.c.example_id == example_id)
         .order_by(models.c.id.desc())
     )
-    with db.connect() as connection:
+    with db.reading() as connection:
         rows = connection.execute(query).all()
         return [(model_records.find(connection, row.id), NAMES[row.split]) for row in rows]
 

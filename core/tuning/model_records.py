@@ -87,20 +87,20 @@ def page(
         query = query.where(models.c.kind.in_(kinds))
     if after is not None:
         query = query.where(models.c.id < after)
-    with db.connect() as connection:
+    with db.reading() as connection:
         rows = [of_row(row) for row in connection.execute(query)]
     return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
 def all_models(db: Database, *, archived: bool = False) -> list[Model]:
     """Every model, the newest first."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [of_row(row) for row in connection.execute(_query(archived=archived))]
 
 
 def get(db: Database, which: int | str) -> Model:
     """The model with this id or name. Raises `UnknownModel`, naming what there is."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return find(connection, which)
 
 
@@ -126,7 +126,7 @@ def find(connection: Connection, which: int | str, *, lock: bool = False) -> Mod
 
 def version(db: Database) -> str:
     """Differs when something about models, deployments or evaluations is new to see; cheap."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return connection.execute(_VERSION).scalar_one()
 
 

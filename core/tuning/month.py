@@ -42,6 +42,6 @@ class Month:
 
 def month(db: Database, now: dt.datetime | None = None) -> Month:
     """The month in which `now` lies, of UTC."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         rows = connection.execute(_ENDED, {"now": now or dt.datetime.now(dt.UTC)})
         return Month({row.state: row.number for row in rows})

@@ -19,7 +19,7 @@ _VERSION = text("""
 
 def get(db: Database, job_id: int) -> Job:
     """One job. Raises `UnknownJob`."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return read(connection, job_id)
 
 
@@ -39,7 +39,7 @@ def page(
         query = query.where(tuning_jobs.c.id < after)
     if not archived:
         query = query.where(tuning_jobs.c.archived_at.is_(None))
-    with db.connect() as connection:
+    with db.reading() as connection:
         rows = [of_row(row) for row in connection.execute(query)]
     return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
@@ -47,7 +47,7 @@ def page(
 def open_jobs(db: Database) -> list[Job]:
     """All jobs that are not at their end, the newest first."""
     query = jobs_query().where(tuning_jobs.c.state.in_(OPEN)).order_by(tuning_jobs.c.id.desc())
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [of_row(row) for row in connection.execute(query)]
 
 
@@ -58,13 +58,13 @@ def counts(db: Database) -> dict[State, int]:
         .where(tuning_jobs.c.state != "legacy", tuning_jobs.c.archived_at.is_(None))
         .group_by(tuning_jobs.c.state)
     )
-    with db.connect() as connection:
+    with db.reading() as connection:
         return {row.state: row.number for row in connection.execute(query)}
 
 
 def version(db: Database) -> int:
     """A number that changes with every state, event and value of every job; what pages' caches are keyed by."""
-    with db.connect() as connection:
+    with db.reading() as connection:
         return connection.execute(_VERSION).scalar_one()
 
 
@@ -77,7 +77,7 @@ def events(db: Database, job_id: int, *, after: int = 0, limit: int = 200) -> li
         .order_by(tuning_events.c.id)
         .limit(limit)
     )
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [Event(*row) for row in connection.execute(query)]
 
 
@@ -85,5 +85,5 @@ def newest_events(db: Database, job_id: int, *, limit: int = 50) -> list[Event]:
     """The last `limit` events of a job, the newest first."""
     columns = [tuning_events.c[name] for name in Event.__dataclass_fields__]
     query = select(*columns).where(tuning_events.c.job_id == job_id).order_by(tuning_events.c.id.desc()).limit(limit)
-    with db.connect() as connection:
+    with db.reading() as connection:
         return [Event(*row) for row in connection.execute(query)]

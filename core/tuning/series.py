@@ -33,7 +33,7 @@ def of(db: Database, ids: Sequence[int], names: Sequence[str] | None = None, mos
     """
     found: dict[int, Series] = {job_id: {} for job_id in ids}
     values = {"ids": list(ids), "names": None if names is None else list(names), "parts": max(most - 1, 1)}
-    with db.connect() as connection:
+    with db.reading() as connection:
         for job_id, name, step, value in connection.execute(_SERIES, values):
             found[job_id].setdefault(name, []).append((step, value))
     return found
