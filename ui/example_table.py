@@ -144,7 +144,9 @@ def _columns(ids: tuple[int, ...]) -> dict[str, Any]:
         "created_at": config.DatetimeColumn("Created (UTC)", format="YYYY-MM-DD HH:mm", width=122),
         "request": config.TextColumn("Request", width=220),
         "intent": config.TextColumn("Intent", width=118),
-        "quality": config.ProgressColumn("Quality", min_value=0, max_value=1, format="%.2f", width=96),
+        "quality": config.ProgressColumn(
+            "Quality", min_value=0, max_value=1, format="%.2f", width=96, help="From 0 to 1; – is not scored."
+        ),
         "success": config.TextColumn("Success", width=80),
         "tags": config.ListColumn("Tags", width=200),
         "trainable": config.CheckboxColumn("Trainable", width=80, help="Holds something a model could learn."),

@@ -18,30 +18,40 @@ REASON = "on the fine-tuning page"
 
 
 def ask_deploy(db: Database, model: Model) -> None:
-    """With a place for the reason, which a model that did worse needs."""
-    title = f"Deploy {plain(model.name)}?"
-    modals.show(lambda: st.dialog(title, on_dismiss=modals.close)(_deploying)(db, model))
+    """With a place for the reason, which a model that did worse, or does not answer, needs."""
+
+    @st.dialog(f"Deploy {plain(model.name)}?", on_dismiss=modals.close)
+    def ask() -> None:
+        now = deployments.current(db)
+        instead = f" instead of {now.model_name}" if now else ""
+        _with_reason(
+            f"From now on the orchestrator plans, writes and judges with {model.name}{instead}. "
+            f"{orchestrator_settings.sent(llm.Model.parse(model.call_name))}",
+            key="model_deploy",
+            yes=f"Deploy {plain(model.name)}",
+            concern=deployments.concern(db, model.id),
+            act=lambda reason: _deploy(db, model, reason),
+        )
+
+    modals.show(ask)
 
 
-def _deploying(db: Database, model: Model) -> None:
-    now = deployments.current(db)
-    instead = f" instead of {now.model_name}" if now else ""
-    st.markdown(plain(f"From now on the orchestrator plans, writes and judges with {model.name}{instead}. "
-                      f"{orchestrator_settings.sent(llm.Model.parse(model.call_name))}"))  # fmt: skip
-    concern = deployments.concern(db, model.id)
+def _with_reason(said: str, *, key: str, yes: str, concern: str, act: Callable[[str], None]) -> None:
+    """The inside of a dialog that changes who plans: the model is asked a short question when a person agrees."""
+    st.markdown(plain(said))
     if concern:
         st.warning(plain(concern), icon=":material/trending_down:")
     asked = f"Why (at least {LEAST_WORDS} words)" if concern else "Why (kept in the history, may stay empty)"
-    reason = st.text_input(asked, key="model_deploy_reason", max_chars=500)
+    reason = st.text_input(asked, key=f"{key}_reason", max_chars=500)
     with st.container(horizontal=True, horizontal_alignment="right"):
-        refused = st.button("Leave it as it is", key="model_deploy_no")
-        agreed = st.button(f"Deploy {plain(model.name)}", key="model_deploy_yes", type="primary")
+        refused = st.button("Leave it as it is", key=f"{key}_no")
+        agreed = st.button(yes, key=f"{key}_yes", type="primary")
     if agreed and concern and len(reason.split()) < LEAST_WORDS:
         st.error(f"Say in at least {LEAST_WORDS} words why it shall be used all the same.", icon=":material/edit:")
     elif agreed or refused:
         if agreed:
             with st.spinner("Asking it a short question…"):
-                needed = _deployed(db, model, reason)
+                needed = _refused_for_now(lambda: act(reason))
             if needed:
                 st.error(plain(needed), icon=":material/edit:")
                 return
@@ -49,17 +59,17 @@ def _deploying(db: Database, model: Model) -> None:
         st.rerun()
 
 
-def _deployed(db: Database, model: Model, reason: str) -> str:
+def _refused_for_now(act: Callable[[], None]) -> str:
     """Why a reason has to be written first; "" where it is done, or said that it cannot be."""
     needed: list[str] = []
 
-    def act() -> None:
+    def attempt() -> None:
         try:
-            _deploy(db, model, reason)
+            act()
         except ReasonNeeded as refusal:
             needed.append(str(refusal))
 
-    _say(act)
+    _say(attempt)
     return "".join(needed)
 
 
@@ -73,7 +83,9 @@ def _taken_back(db: Database, deployment_id: int) -> str:
     now = deployments.current(db)
     if now is None or now.id != deployment_id:
         raise Conflict("Somebody else has set or deployed another model since; nothing was changed.")
-    return rolled_back(db)
+    before = deployments.before(db)
+    deployments.rollback(db, actor=session.actor(), reason=REASON, is_known=True)  # it was in use a moment ago
+    return _back(before)
 
 
 def ask_undeploy(db: Database, name: str) -> None:
@@ -95,18 +107,26 @@ def _undeploy(db: Database) -> None:
 
 
 def ask_rollback(db: Database, name: str, before: Before) -> None:
-    modals.ask(
-        f"Roll back to {plain(str(before))}?",
-        f"{before} is in use again from now on, and {name} is not; both stay in the list.",
-        yes="Roll back",
-        no="Keep it as it is",
-        act=lambda: messages.done(rolled_back(db)),
-    )
+    @st.dialog(f"Roll back to {plain(str(before))}?", on_dismiss=modals.close)
+    def ask() -> None:
+        _with_reason(
+            f"{before} is in use again from now on, and {name} is not; both stay in the list.",
+            key="model_rollback",
+            yes="Roll back",
+            concern="",
+            act=lambda reason: messages.done(_rolled_back(db, reason)),
+        )
+
+    modals.show(ask)
 
 
-def rolled_back(db: Database) -> str:
+def _rolled_back(db: Database, reason: str) -> str:
     before = deployments.before(db)
-    deployments.rollback(db, actor=session.actor(), reason=REASON)
+    deployments.rollback(db, actor=session.actor(), reason=reason)
+    return _back(before)
+
+
+def _back(before: Before | None) -> str:
     return f"Rolled back: {before} is in use from now on."
 
 

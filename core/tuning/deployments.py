@@ -116,8 +116,7 @@ def deploy(
         now = _current(connection)
         _refuse_in_use(model, now)
         concern = " ".join(filter(None, (silence, concern_in(connection, model))))
-        if concern and len(reason.split()) < LEAST_WORDS:
-            raise ReasonNeeded(f"{concern} Say in at least {LEAST_WORDS} words why it shall be used all the same.")
+        _need_reason(concern, reason)
         return _open(
             connection, model, now, actor=actor, reason=reason.strip(), ending=f"{model.name} was deployed",
             concern=concern,
@@ -130,8 +129,17 @@ def _silence(db: Database, which: int | str, today: dt.date | None) -> str:
         model = model_records.find(connection, which)
         _refuse_in_use(model, _current(connection))
     refuse_not_callable(model, today=today)
+    return _unanswered(model)
+
+
+def _unanswered(model: Model) -> str:
     why = asking.unanswered(model)
     return why and f"{model.name} does not answer: {why}"
+
+
+def _need_reason(concern: str, reason: str) -> None:
+    if concern and len(reason.split()) < LEAST_WORDS:
+        raise ReasonNeeded(f"{concern} Say in at least {LEAST_WORDS} words why it shall be used all the same.")
 
 
 def _refuse_in_use(model: Model, now: Deployment | None) -> None:
@@ -149,12 +157,16 @@ def undeploy(db: Database, *, actor: str, reason: str = "") -> Deployment:
         return _get(connection, now.id)
 
 
-def rollback(db: Database, *, actor: str, reason: str = "", today: dt.date | None = None) -> Deployment | None:
+def rollback(
+    db: Database, *, actor: str, reason: str = "", today: dt.date | None = None, is_known: bool = False
+) -> Deployment | None:
     """Bring back what was in use before the open deployment; None where that was no deployment.
 
-    Rolled back again, it goes one further back. Raises `ModelRefused` where nothing is deployed, and where the former
-    model cannot be asked any more.
+    Rolled back again, it goes one further back. A former model is asked a short question before, as `deploy` does, and
+    with `is_known` it is not. Raises `ModelRefused` where nothing is deployed, and where the former model cannot be
+    asked any more; `ReasonNeeded` where it does not answer; `Conflict` where another became the former one meanwhile.
     """
+    asked, silence = _former(db, today)
     with db.begin() as connection:
         settings.lock_planner_in(connection)
         now = _needed(connection)
@@ -166,10 +178,25 @@ def rollback(db: Database, *, actor: str, reason: str = "", today: dt.date | Non
             return None
         model = model_records.find(connection, former.deployment.model_id, lock=True)
         refuse_not_callable(model, today=today)
+        if not is_known:
+            if asked != model.id:
+                raise Conflict("Somebody deployed or rolled back meanwhile; look at what is in use, and try again.")
+            _need_reason(silence, reason)
         return _open(
             connection, model, now, actor=actor, reason=reason, ending=f"rolled back to {former}",
-            restores=former.deployment.id,
+            restores=former.deployment.id, concern="" if is_known else silence,
         )  # fmt: skip
+
+
+def _former(db: Database, today: dt.date | None) -> tuple[int | None, str]:
+    """The model that a roll back would bring back, and what it says instead of an answer."""
+    with db.reading() as connection:
+        former = _before(connection, _needed(connection)).deployment
+        if former is None:
+            return None, ""
+        model = model_records.find(connection, former.model_id)
+    refuse_not_callable(model, today=today)
+    return model.id, _unanswered(model)
 
 
 def concern(db: Database, which: int | str) -> str:

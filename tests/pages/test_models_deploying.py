@@ -56,6 +56,17 @@ class TestDeploying:
         click(app, "model_deploy_yes")
         assert planner(database) == "ollama:nothere"
 
+    @pytest.mark.asks
+    def test_a_roll_back_to_one_that_does_not_answer_needs_a_reason(self, visit: Visit, database: Database) -> None:
+        for name in ("nothere", "now"):
+            deployments.deploy(database, a_model(database, name).id, actor="ada", is_known=True)
+        app = click(click(visit(), "model_rollback"), "model_rollback_yes")
+        assert "nothere does not answer" in text(app)
+        assert planner(database) == "ollama:now"
+        app.text_input(key="model_rollback_reason").set_value("now is worse still")
+        click(app, "model_rollback_yes")
+        assert planner(database) == "ollama:nothere"
+
     def test_nothing_happens_without_a_yes(self, visit: Visit, database: Database) -> None:
         a_model(database, "one")
         click(click(visit(model="1"), "model_deploy"), "model_deploy_no")
@@ -83,7 +94,7 @@ class TestDeploying:
         assert app.button(key="model_rollback").label == "Roll back to one"
         click(app, "model_rollback")
         assert "one is in use again from now on, and two is not" in text(app)
-        click(app, "modal_yes")
+        click(app, "model_rollback_yes")
         assert planner(database) == "ollama:one"
         app = click(click(app, "model_undeploy"), "modal_yes")
         assert (planner(database), deployments.current(database)) == ("", None)

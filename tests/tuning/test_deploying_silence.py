@@ -54,3 +54,34 @@ def test_one_that_cannot_be_asked_is_refused_whatever_the_reason(database: Datab
     a_model(database, "plans", serving="none", call_name="")
     with pytest.raises(ModelRefused, match="nothing serves it"):
         deployments.deploy(database, "plans", actor="ada", reason="it comes tomorrow")
+
+
+def test_a_roll_back_asks_the_former_one_first(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    former, now = a_model(database, "former"), a_model(database, "now")
+    deployments.deploy(database, former.id, actor="ada", is_known=True)
+    deployments.deploy(database, now.id, actor="ada", is_known=True)
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
+    settings.cache_clear()
+    with pytest.raises(ReasonNeeded, match=r"former does not answer: .*cannot be reached.*at least 3 words"):
+        deployments.rollback(database, actor="ada", reason="worse")
+    assert [each.model_name for each in deployments.history(database)] == ["now", "former"]
+    back = deployments.rollback(database, actor="ada", reason="now is worse still")
+    assert back is not None
+    assert back.model_name == "former"
+    assert "former does not answer" in audit.entries(database, subject="deployment")[0].after["although"]
+
+
+def test_a_roll_back_to_one_that_answers_needs_no_reason(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering("ollama", monkeypatch) as provider:
+        former = a_model(database, "former", call_name=str(model_of(provider)))
+        deployments.deploy(database, former.id, actor="ada", is_known=True)
+        deployments.deploy(database, a_model(database, "now").id, actor="ada", is_known=True)
+        provider.say("OK.")
+        back = deployments.rollback(database, actor="ada")
+        assert back is not None
+        assert back.model_name == "former"
+
+
+def test_a_roll_back_to_no_model_asks_nobody(database: Database) -> None:
+    deployments.deploy(database, a_model(database, "now").id, actor="ada", is_known=True)
+    assert deployments.rollback(database, actor="ada") is None
