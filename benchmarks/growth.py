@@ -352,11 +352,17 @@ def table(found: Growth) -> str:
 
 
 def measured(
-    company: Database, folder: Path, sizes: Sequence[int], tell: Tell = lambda _name, _took: None, *, rounds: int = 1
+    company: Database,
+    folder: Path,
+    sizes: Sequence[int],
+    tell: Tell = lambda _name, _took: None,
+    *,
+    rounds: int = _MOST_ROUNDS,
+    most: float = MOST,
 ) -> Growth:
     """The seconds of every act at every size.
 
-    With more than one of the `rounds`, what seems too steep is measured again, with all the rest: of each act the
+    What seems steeper than `most` is measured again, with all the rest, in at most so many `rounds`: of each act the
     shortest time counts, and a neighbour that wants the processor's caches never makes a time shorter. A loop in a loop
     is as steep every time.
     """
@@ -367,14 +373,14 @@ def measured(
             tell(f"{rows:,} rows", 0.0)
             seconds = measure(company, folder, rows, tell)
             found[rows] = {name: min(took, found.get(rows, {}).get(name, took)) for name, took in seconds.items()}
-        if not too_steep(found):
+        if not too_steep(found, most):
             break
     return found
 
 
 def run(setting: Setting) -> None:
     """Measure and print; ends the process with 1 where something is too steep."""
-    found = measured(setting.company, setting.home, setting.sizes or SIZES, _tell, rounds=_MOST_ROUNDS)
+    found = measured(setting.company, setting.home, setting.sizes or SIZES, _tell)
     print(table(found), flush=True)
     if steep := too_steep(found):
         raise SystemExit(f"Grows faster than the rows: {', '.join(f'{name} ({e:.2f})' for name, e in steep.items())}.")
