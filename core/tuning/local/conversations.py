@@ -6,7 +6,7 @@ differ is none to answer with: it was never taught what it would be asked.
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,6 +16,8 @@ from core.tuning.local.ollama import Ollama, Rendered, Shown
 from core.tuning.protocol import NotSubmitted
 
 FILE = "conversations.json"
+#: Under which a comparison is kept in what a model remembers of its service.
+KEPT = "conversations"
 
 #: `blanks`: nothing but blanks around a message differ. `counted`: tokens alone. `unknown`: it could not be compared.
 Verdict = Literal["same", "blanks", "counted", "unknown", "different"]
@@ -28,6 +30,13 @@ _LLAMA_ENDS = frozenset(
 )  # fmt: skip
 _ENDS_IN_FILE = ("eos_token_id", "eot_token_id", "eom_token_id")
 _LONGEST = 4_000
+_NUMBERS = {1: "one", 2: "two", 3: "three"}
+_ENDLESS = "Ollama does not stop at {end}, with which the model learned to end its answers."
+#: llama.cpp looks for such a text in what it shows, and does not show tokens of the base's own.
+_UNSURE = (
+    "Not known is whether Ollama stops at {end}, with which the model learned to end its answers: it is a stop text "
+    "there, and no end in the base's file; try whether answers end."
+)
 _OTHER_BASE = "Train on a base whose file names that token as an end."
 
 
@@ -71,6 +80,14 @@ class Compared:
         }  # fmt: skip
 
 
+def of_model(serving_remote: Mapping[str, Any]) -> Compared | None:
+    """What is kept with a model, the last time that it was put into Ollama; None: nothing was compared."""
+    kept = serving_remote.get(KEPT)
+    if not kept:
+        return None
+    return Compared(kept["verdict"], kept["sentence"], conversations=[One(**each) for each in kept["conversations"]])
+
+
 class Differs(NotSubmitted):
     """Ollama reads conversations in another way than the training did."""
 
@@ -97,30 +114,37 @@ def compare(ollama: Ollama, name: str, shown: Shown, trained: Mapping[str, Any])
     """Ask Ollama for the same conversations. Raises `NotSubmitted` where it refuses to answer at all."""
     marks = Marks(str(trained.get("bos") or ""), (trained.get("end") or {}).get("text", ""))
     found = [_one(ollama, name, each, marks) for each in trained["conversations"]]
-    endless = _endless(shown, trained.get("end"))
+    ends = _ends(shown, trained.get("end"))
     differing = [each for each in found if each.differs and not each.is_blanks]
     if differing:
         return Compared("different", _system(found, differing) or differing[0].differs, conversations=found)
-    if endless:
-        return Compared("different", endless, _OTHER_BASE, found)
-    return Compared(*_told(found), conversations=found)
+    if not ends and marks.end not in shown.stops:
+        return Compared("different", _ENDLESS.format(end=marks.end), _OTHER_BASE, found)
+    verdict, sentence = _told(found)
+    if not ends:
+        verdict, sentence = "unknown", f"{_UNSURE.format(end=marks.end)} {sentence}"
+    return Compared(verdict, sentence, conversations=found)
 
 
 def _told(found: Sequence[One]) -> tuple[Verdict, str]:
     """Where nothing differs that has to stop: what is known, and no more than that."""
     asked = [each for each in found if each.trained is not None]
+    of = f"{_NUMBERS.get(len(asked), len(asked))} conversation{'' if len(asked) == 1 else 's'}"
     if any(each.is_blanks for each in asked):
         return "blanks", next(each.differs for each in asked if each.is_blanks)
-    if asked and all(each.ollama is not None and each.ollama_tokens for each in asked):
-        return "same", "Ollama makes the same text and as many tokens of three conversations as the training did."
-    if asked and all(each.ollama_tokens for each in asked):
+    shows = bool(asked) and all(each.ollama is not None for each in asked)
+    counts = bool(asked) and all(each.ollama_tokens for each in asked)
+    if shows and counts:
+        return "same", f"Ollama makes the same text and as many tokens of {of} as the training did."
+    if counts:
         return "counted", (
-            "Compared with the training by the number of tokens alone, which is the same: this Ollama cannot show its "
-            "text."
+            f"Compared with the training by the number of tokens of {of} alone, which is the same: this Ollama cannot "
+            "show its text."
         )
-    if asked and all(each.ollama is not None for each in asked):
+    if shows:
         return "counted", (
-            "Compared with the training by the text alone, which is the same: this Ollama does not count its tokens."
+            f"Compared with the training by the text of {of} alone, which is the same: this Ollama does not count its "
+            "tokens."
         )
     return "unknown", "Not compared with the training: this Ollama cannot show its text, nor how many tokens it makes."
 
@@ -190,14 +214,12 @@ def _system(found: Sequence[One], differing: Sequence[One]) -> str:
     return ""
 
 
-def _endless(shown: Shown, end: Mapping[str, Any] | None) -> str:
-    """Whether an answer does not stop at the end that was learned; "" where it does, or where that is not known."""
-    if end is None or end["text"] in _LLAMA_ENDS or end["text"] in shown.stops:
-        return ""
-    ends = {shown.facts.get(f"tokenizer.ggml.{name}") for name in _ENDS_IN_FILE} - {None}
-    if not ends or end["id"] in ends:
-        return ""
-    return f"Ollama does not stop at {end['text']}, with which the model learned to end its answers."
+def _ends(shown: Shown, end: Mapping[str, Any] | None) -> bool:
+    """Whether an answer stops at the end that was learned, or where nothing is known against it."""
+    if end is None or end["text"] in _LLAMA_ENDS:
+        return True
+    in_file = {shown.facts.get(f"tokenizer.ggml.{name}") for name in _ENDS_IN_FILE} - {None}
+    return not in_file or end["id"] in in_file
 
 
 def _is_blanks(text: str, rendered: Rendered, messages: Sequence[Mapping[str, str]], bos: str) -> bool:
@@ -226,10 +248,3 @@ def _short(text: str | None) -> str | None:
         return None
     text = text.replace("\0", "\ufffd").encode(errors="replace").decode()
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def lines(kept: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The conversations of what is kept with a model."""
-    for each in kept.get("conversations") or ():
-        if isinstance(each, Mapping):
-            yield each

@@ -16,8 +16,6 @@ from core.tuning.local.ollama import Ollama, OllamaAway
 from core.tuning.protocol import JobView, ModelView, NotSubmitted, ProviderTrouble, Served, Tell
 
 _SERVE = "press Serve on the model"
-#: Under which a comparison with the training is kept with a model.
-CONVERSATIONS = "conversations"
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def publish(
     except NotSubmitted as refused:
         advice = f" {refused.advice}" if refused.advice else ""
         return Published("failed", remote=_kept(refused), note=f"Trained, not deployed: {refused}{advice}")
-    return Published("ready", f"ollama:{name}", {"name": name, CONVERSATIONS: compared.kept()}, compared.note)
+    return Published("ready", f"ollama:{name}", {"name": name, conversations.KEPT: compared.kept()}, compared.note)
 
 
 def _of_training(weights: Path, engine: str, settings: Settings) -> dict[str, Any] | None:
@@ -66,7 +64,7 @@ def _of_training(weights: Path, engine: str, settings: Settings) -> dict[str, An
 
 def _kept(refused: NotSubmitted) -> dict[str, Any]:
     """What is kept of a comparison that stopped it."""
-    return {CONVERSATIONS: refused.compared.kept()} if isinstance(refused, Differs) else {}
+    return {conversations.KEPT: refused.compared.kept()} if isinstance(refused, Differs) else {}
 
 
 def serve(model: ModelView) -> Served:
@@ -89,7 +87,7 @@ def serve(model: ModelView) -> Served:
         raise NotSubmitted(str(away), code="ollama_not_running", advice="Start Ollama, and try again.") from None
     except ProviderTrouble as trouble:
         raise NotSubmitted(str(trouble), advice="Try again.") from None
-    return Served("ready", f"ollama:{name}", {"name": name, CONVERSATIONS: compared.kept()})
+    return Served("ready", f"ollama:{name}", {"name": name, conversations.KEPT: compared.kept()})
 
 
 def state_of(model: ModelView) -> Served:

@@ -192,6 +192,13 @@ def test_an_end_at_which_ollama_does_not_stop(
     options = {"temperature": 0, "num_predict": 30}
     assert served.client.chat(model="tiny", messages=question, options=options).done_reason == "length"
     stopped(job, "Ollama does not stop at <|done|>, with which the model learned to end its answers.")
+    tiny_is({**facts, "tokenizer.ggml.eos_token_id": 0}, parameters={"stop": ["<|done|>", "###"]})
+    assert served.client.chat(model="tiny", messages=question, options=options).done_reason == "length"
+    made = PROVIDER.finish(job.job(name="unsure"), silent)
+    assert (made.serving, made.note.partition(":")[0]) == (
+        "ready",
+        "Not known is whether Ollama stops at <|done|>, with which the model learned to end its answers",
+    )
     tiny_is(facts)  # with the end in its file
     assert served.client.chat(model="tiny", messages=question, options=options).done_reason == "stop"
     assert kept(PROVIDER.finish(job.job(), silent))["verdict"] == "same"
@@ -211,7 +218,10 @@ def test_an_older_ollama_is_compared_by_tokens(job: Trained, served: Standing, t
     served.faults("no debug")
     made = PROVIDER.finish(job.job(name="counted"), silent)
     assert made.serving == "ready"
-    assert made.note.endswith("by the number of tokens alone, which is the same: this Ollama cannot show its text.")
+    assert made.note == (
+        "Compared with the training by the number of tokens of three conversations alone, which is the same: this "
+        "Ollama cannot show its text."
+    )
     assert [each["ollama"] for each in kept(made)["conversations"]] == [None, None, None]
     served.client.delete("counted")
     tiny_is({TEMPLATE: WITH_SYSTEM})
@@ -233,7 +243,7 @@ def test_an_ollama_that_tells_nothing_is_not_said_to_be_alike(job: Trained, serv
 
 def test_text_without_tokens_is_told_as_that(job: Trained, served: Standing) -> None:
     served.faults("no count")
-    assert "by the text alone" in PROVIDER.finish(job.job(), silent).note
+    assert "by the text of three conversations alone" in PROVIDER.finish(job.job(), silent).note
 
 
 def test_a_job_trained_before_is_asked_about(job: Trained) -> None:
@@ -313,23 +323,22 @@ def test_what_is_kept_can_be_stored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "facts", "stops", "is_endless"),
+    ("end", "facts", "stops", "verdict"),
     [
-        ({"id": 2, "text": "<|im_end|>"}, {"eos_token_id": 0}, (), False),  # llama.cpp knows it by its text
-        ({"id": 7, "text": "<|done|>"}, {"eos_token_id": 0}, (), True),
-        ({"id": 7, "text": "<|done|>"}, {"eos_token_id": 0, "eot_token_id": 7}, (), False),
-        ({"id": 7, "text": "<|done|>"}, {"eos_token_id": 0}, ("<|done|>",), False),
-        ({"id": 7, "text": "<|done|>"}, {}, (), False),  # not known, so not said
-        (None, {"eos_token_id": 0}, (), False),
+        ({"id": 2, "text": "<|im_end|>"}, {"eos_token_id": 0}, (), "same"),  # llama.cpp knows it by its text
+        ({"id": 7, "text": "<|done|>"}, {"eos_token_id": 0}, (), "different"),
+        ({"id": 7, "text": "<|done|>"}, {"eos_token_id": 0, "eot_token_id": 7}, (), "same"),
+        ({"id": 7, "text": "<|done|>"}, {"eos_token_id": 0}, ("<|done|>",), "unknown"),
+        ({"id": 7, "text": "<|done|>"}, {}, (), "same"),  # not known, so not said
+        (None, {"eos_token_id": 0}, (), "same"),
     ],
 )
 def test_where_an_answer_ends(
-    end: dict[str, Any] | None, facts: dict[str, int], stops: tuple[str, ...], is_endless: bool
+    end: dict[str, Any] | None, facts: dict[str, int], stops: tuple[str, ...], verdict: str
 ) -> None:
     shown = Shown("tuned", (), (), "", {f"tokenizer.ggml.{name}": value for name, value in facts.items()}, stops)
     scripted: Any = Scripted(Rendered("ab", 2))
-    found = compare(scripted, "tuned", shown, of_trainer("ab", end=end))
-    assert (found.verdict == "different") is is_endless
+    assert compare(scripted, "tuned", shown, of_trainer("ab", end=end)).verdict == verdict
 
 
 def test_the_date_of_another_day_is_asked_for_anew(job: Trained, trainer_python: Path) -> None:
