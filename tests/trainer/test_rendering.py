@@ -14,6 +14,7 @@ from tests.trainer.jobs import TrainerJob
 from tests.trainer.test_gguf import program
 from tests.trainer.test_training import UNMARKED
 from tests.training import Tiny
+from tests.tuning.local.variants import TEMPLATE, variant
 
 HERE = Path(__file__).parent
 
@@ -84,6 +85,31 @@ def test_a_template_may_refuse_a_system_prompt_and_write_the_day(tiny: Tiny, tmp
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", said["day"])
     assert second["text"].startswith(said["day"])
     assert said["end"]["text"] == "<|im_end|>"  # of a template without marks, too
+
+
+def trl_template(tiny: Tiny, name: str) -> str:
+    """A base's own template, as TRL knows it."""
+    where = "import trl, pathlib; print(pathlib.Path(trl.__file__).parent / 'chat_templates')"
+    found = subprocess.run([tiny.python, "-c", where], capture_output=True, text=True, check=True)
+    return (Path(found.stdout.splitlines()[-1]) / f"{name}.jinja").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "way"), [("qwen2_5", "masks"), ("qwen3", "pairs")])
+def test_a_marked_template_is_taken_where_it_writes_what_the_bases_own_does(
+    tiny: Tiny, tmp_path: Path, name: str, way: str
+) -> None:
+    """TRL's of Qwen 3 writes thoughts into former answers, with which nobody asks."""
+    template = trl_template(tiny, name)
+    base = base_with(tiny, tmp_path / "base", template)
+    job = TrainerJob(tiny, tmp_path / "job", base=str(base), epochs=0.1, val=None).finished()
+    assert job.events("start")[0]["way"] == way
+    found = written(job)
+    said = in_llama([each["messages"] for each in found["conversations"]], gguf_with(tiny, tmp_path, template))
+    assert [each["ids"] for each in found["conversations"]] == [each["ids"] for each in said]
+
+
+def gguf_with(tiny: Tiny, folder: Path, template: str) -> Path:
+    return variant(tiny.base_gguf, folder / "base.gguf", {TEMPLATE: template})
 
 
 @pytest.mark.parametrize("engine", ["trl", "plain"])

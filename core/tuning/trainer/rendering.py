@@ -16,26 +16,11 @@ from typing import Any
 
 import base as bases
 import ending
+from chats import CONVERSATIONS
 from job import FAILED, Job, Refused
 from rows import Reader
 
 FILE = "conversations.json"
-
-#: With a system prompt, with a former answer, and with what a template could trim, escape or take for a mark.
-CONVERSATIONS: Mapping[str, list[dict[str, str]]] = {
-    "with a system prompt": [
-        {"role": "system", "content": "You answer in one word."},
-        {"role": "user", "content": "What is the capital of France?"},
-    ],
-    "with a former answer": [
-        {"role": "user", "content": "What is the capital of France?"},
-        {"role": "assistant", "content": "Paris."},
-        {"role": "user", "content": "And of Japan?"},
-    ],
-    "with special characters": [
-        {"role": "user", "content": "  Größe: 3 × 5 µm,\n\n\t\"naïve\" & <b>'bold'</b> {x} 日本語 🙂 \\n"},
-    ],
-}
 
 
 def made(reader: Reader, *, taught: bool | None) -> dict[str, Any]:
