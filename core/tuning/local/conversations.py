@@ -178,14 +178,14 @@ def _one(ollama: Ollama, name: str, trained: Mapping[str, Any], marks: Marks) ->
 def _difference(text: str, tokens: int, rendered: Rendered, marks: Marks) -> str:
     """What differs, or "". A BOS in the text is Ollama's to write or to leave to its tokenizer: tokens tell of it."""
     if rendered.text is not None and _bare(rendered.text, marks.bos) != _bare(text, marks.bos):
-        return _texts(text, rendered.text, marks.end)
+        return _texts(_bare(text, marks.bos), _bare(rendered.text, marks.bos), marks.end)
     if rendered.tokens is None or rendered.tokens == tokens:
         return ""
     return _counts(text, tokens, rendered, marks.bos)
 
 
 def _texts(text: str, ollama: str, end: str) -> str:
-    if end and ollama.count(end) < text.count(end):
+    if end and ollama.count(end) < text.count(end) and ollama.replace(end, "") == text.replace(end, ""):
         return f"Ollama does not end messages with {end}, with which they ended in the training."
     return "Ollama writes a conversation in another way than the training did: other marks, or other words around it."
 

@@ -132,6 +132,29 @@ def test_other_marks_stop(job: Trained, tiny_is: Serve) -> None:
     assert all(each["trained"].startswith("<|im_start|>") for each in found["conversations"])
 
 
+def test_a_template_that_refuses_what_was_trained_stops(job: Trained, tiny_is: Serve) -> None:
+    tiny_is({TEMPLATE: "{% if messages | length > 2 %}{{ raise_exception('Too many.') }}{% endif %}" + JINJA})
+    made = PROVIDER.finish(job.job(), silent)
+    assert made.serving == "failed"
+    assert made.note.startswith(
+        "Trained, not deployed: Ollama refuses a conversation that was trained: Ollama refused:"
+    )
+    assert "Too many." in made.note
+    assert [bool(each["differs"]) for each in kept(made)["conversations"]] == [False, True, False]
+    assert Ollama(job.job().settings).names() == ("tiny:latest",)
+
+
+def test_a_system_prompt_that_llama_cpp_puts_into_the_question_stops(job: Trained, tiny_is: Serve) -> None:
+    """So it does where a template refuses one."""
+    no_system = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('No system role.') }}{% endif %}"
+    tiny_is({TEMPLATE: no_system + JINJA})
+    found = stopped(
+        job, "Ollama writes a conversation in another way than the training did: other marks, or other words around it."
+    )
+    assert [bool(each["differs"]) for each in found["conversations"]] == [True, False, False]
+    assert found["conversations"][0]["ollama"].startswith("<|im_start|>user\nYou answer in one word.")
+
+
 def test_messages_without_their_end_stop(job: Trained, tiny_is: Serve) -> None:
     tiny_is({TEMPLATE: JINJA.replace("<|im_end|>", "")})
     found = stopped(job, "Ollama does not end messages with <|im_end|>, with which they ended in the training.")
