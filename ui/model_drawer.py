@@ -15,7 +15,7 @@ from core.database import Database
 from core.errors import UnknownModel, WhetstoneError
 from core.tuning import callable_models, models, serving
 from core.tuning.models import Model
-from ui import messages, modals, model_acts, model_evaluations, model_views, model_words, session
+from ui import messages, modals, model_acts, model_conversations, model_evaluations, model_views, model_words, session
 from ui.formatting import ago, exactly, plain
 
 PARAMETER = "model"
@@ -124,6 +124,7 @@ def _head(db: Database, model: Model) -> None:
     if model.serving_error:
         st.warning("What its provider says:", icon=":material/info:")
         st.code(model.serving_error, language=None, wrap_lines=True)
+    model_conversations.stopped(model)
     _acts(db, model)
     notice = messages.latest()
     if notice is not None:

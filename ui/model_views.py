@@ -12,7 +12,7 @@ from core.datasets.versions import DatasetVersion
 from core.tuning import deployments, lineage
 from core.tuning.lineage import JobLine
 from core.tuning.models import Model
-from ui import dataset_place, modals, model_acts, model_in_use, model_words, session
+from ui import dataset_place, modals, model_acts, model_conversations, model_in_use, model_words, session
 from ui.formatting import ago, count, exactly
 from ui.tables import height
 
@@ -93,6 +93,7 @@ def made_of(db: Database, model: Model) -> None:
     del db
     if model.profile is not None:
         _profile(model.profile)
+    model_conversations.section(model)
     if model.parameters:
         st.markdown("**Parameters**")
         st.code(_json(model.parameters), language="json", wrap_lines=True)

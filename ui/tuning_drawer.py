@@ -13,9 +13,19 @@ from core import shortages
 from core.bounds import id_in
 from core.database import Database
 from core.errors import UnknownJob, WhetstoneError
-from core.tuning import jobs
+from core.tuning import jobs, models
 from core.tuning.jobs import Job
-from ui import modals, session, tuning_acts, tuning_jobs, tuning_place, tuning_table, tuning_views, tuning_words
+from ui import (
+    modals,
+    model_conversations,
+    session,
+    tuning_acts,
+    tuning_jobs,
+    tuning_place,
+    tuning_table,
+    tuning_views,
+    tuning_words,
+)
 from ui.formatting import plain
 
 EVERY_S = 5
@@ -142,6 +152,8 @@ def _head(db: Database, job: Job) -> None:
         share, said = tuning_words.progress(job)
         st.progress(share, said)
     tuning_views.trouble(job)
+    if job.model_id is not None:
+        model_conversations.stopped(models.get(db, job.model_id))
     tuning_acts.draw(db, job, "drawer")
     if not job.is_open:
         tuning_views.onward(db, job)

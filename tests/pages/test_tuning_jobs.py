@@ -9,6 +9,7 @@ from core import audit
 from core.database import Database
 from core.datasets.versions import DatasetVersion
 from core.settings import settings
+from core.tables import models
 from core.tuning import jobs
 from core.tuning.jobs import Job
 from core.tuning.protocol import Note, Polled
@@ -297,6 +298,20 @@ class TestTheDrawer:
         click(app, "tuning_open_model")
         assert where(app) == {"part": ["models"], "model": [str(job.model_id)]}
         assert "Model " + str(job.model_id) in text(app)
+
+    def test_a_model_that_reads_otherwise_than_it_was_trained_shows_both_texts(
+        self, visit: Visit, database: Database, version: DatasetVersion
+    ) -> None:
+        job = tuned.driven(database, tuned.job(database, version), until="succeeded")
+        one = {"name": "one", "trained": "<s>one", "trained_tokens": 9, "ollama": HOSTILE, "ollama_tokens": 12,
+               "differs": "It differs.", "is_blanks": False}  # fmt: skip
+        kept = {"verdict": "different", "sentence": "Other marks.", "conversations": [one]}
+        with database.begin() as connection:
+            values = {"serving": "failed", "serving_remote": {"conversations": kept}}
+            connection.execute(models.update().where(models.c.id == job.model_id).values(**values))
+        app = drawer(visit, job)
+        assert "When it was last put into Ollama: Other marks" in text(app)
+        assert [block.value for block in app.code][:2] == ["<s>one", HOSTILE]
 
     def test_every_series_has_its_curve(self, visit: Visit, database: Database, version: DatasetVersion) -> None:
         job = tuned.job(database, version)

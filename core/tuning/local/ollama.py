@@ -1,7 +1,8 @@
 """Ollama, as far as fine-tuning needs it: what it has, and a model more or less in it."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,8 @@ class Shown:
     quantisation: str
     #: GGUF's own facts, such as general.architecture and general.parameter_count.
     facts: Mapping[str, Any] = field(default_factory=dict)
+    #: Texts at which it stops, besides the ends that stand in the file.
+    stops: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -49,6 +52,14 @@ class Shown:
     @property
     def architecture(self) -> str:
         return str(self.facts.get("general.architecture", ""))
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a model in Ollama makes of a conversation; None: this Ollama does not say it."""
+
+    text: str | None
+    tokens: int | None
 
 
 class Ollama:
@@ -81,7 +92,7 @@ class Ollama:
             raise
         files, adapters = _files(found.modelfile or "")
         quantisation = (found.details.quantization_level if found.details else "") or ""
-        return Shown(name, files, adapters, quantisation, dict(found.modelinfo or {}))
+        return Shown(name, files, adapters, quantisation, dict(found.modelinfo or {}), _stops(found.parameters or ""))
 
     def has_blob(self, digest: str) -> bool:
         """Whether it has a file with this hash (`sha256:…`)."""
@@ -100,12 +111,22 @@ class Ollama:
             raise NotSubmitted(f"{file} has changed: it is {taken} now, and was {digest}.", code="changed")
 
     def create(
-        self, name: str, *, base: str, adapter: str, parameters: Mapping[str, Any], quantise: str | None = None
+        self,
+        name: str,
+        *,
+        base: str,
+        adapter: str,
+        parameters: Mapping[str, Any],
+        quantise: str | None = None,
+        weights: str = "",
     ) -> None:
-        """Make a model of a base and an adapter. Raises `NotSubmitted`."""
+        """Make a model of a base and an adapter; with `weights`, of that file of the base's alone, without template,
+        system prompt and parameters that the base has in Ollama. Raises `NotSubmitted`.
+        """
+        origin: dict[str, Any] = {"files": {"base.gguf": weights}} if weights else {"from_": base}
         with self._client(_TAKE_S) as client:
             said = client.create(
-                model=name, from_=base, adapters={"adapter.gguf": adapter}, parameters=dict(parameters),
+                model=name, **origin, adapters={"adapter.gguf": adapter}, parameters=dict(parameters),
                 quantize=quantise, stream=False,
             )  # fmt: skip
         if said.status != "success":
@@ -118,6 +139,35 @@ class Ollama:
                 model=name, messages=[{"role": "user", "content": prompt}], options={"num_predict": 8}, stream=False
             )
         return said.message.content or ""
+
+    def render(self, name: str, messages: Sequence[Mapping[str, str]]) -> Rendered:
+        """The text that a model makes of a conversation, and how many tokens. Raises `NotSubmitted`.
+
+        An older Ollama does not know the question for the text, and answers: one token of that is enough.
+        """
+        said = self._chat(name, messages, _debug_render_only=True)
+        shown = said.get("_debug_info")
+        text = shown.get("rendered_template") if isinstance(shown, dict) else None
+        if isinstance(text, str):
+            said = self._chat(name, messages)
+        tokens = said.get("prompt_eval_count")
+        return Rendered(text if isinstance(text, str) else None, tokens if isinstance(tokens, int) and tokens else None)
+
+    def _chat(self, name: str, messages: Sequence[Mapping[str, str]], **more: Any) -> dict[str, Any]:
+        """What the SDK has no words for."""
+        import httpx
+        import ollama
+
+        body = {"model": name, "messages": [dict(each) for each in messages], "stream": False,
+                "options": {"num_predict": 1}, **more}  # fmt: skip
+        with self._errors(), httpx.Client(base_url=self.address, timeout=_LOAD_S, trust_env=not self.is_here) as client:
+            answer = client.post("/api/chat", json=body)
+            if answer.is_error:
+                raise ollama.ResponseError(answer.text, answer.status_code)
+            said = answer.json()
+            if not isinstance(said, dict):
+                raise TypeError("an answer that is no object")
+            return said
 
     def delete(self, name: str) -> None:
         """Remove a model; one that is not there is none to remove."""
@@ -172,6 +222,19 @@ def _files(modelfile: str) -> tuple[tuple[Path, ...], tuple[str, ...]]:
         elif command == "ADAPTER":
             adapters.append(_digest(path))
     return tuple(files), tuple(adapters)
+
+
+def _stops(parameters: str) -> tuple[str, ...]:
+    """The parameters `stop`, each on a line of its own, as Go quotes it."""
+    found = []
+    for line in parameters.splitlines():
+        name, _, value = line.partition(" ")
+        if name == "stop":
+            try:
+                found.append(str(json.loads(value.strip())))
+            except ValueError:
+                found.append(value.strip().strip('"'))
+    return tuple(found)
 
 
 def _digest(path: Path) -> str:

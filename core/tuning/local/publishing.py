@@ -4,10 +4,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.tuning.local import programs, shapes
+from core.tuning.local import conversations, programs, shapes
+from core.tuning.local.conversations import Compared, Differs
 from core.tuning.local.ollama import Ollama, Shown
 from core.tuning.protocol import NotSubmitted, Tell
 from core.tuning.runners import folders
@@ -17,6 +19,16 @@ _NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
 _LONGEST_NAME = 60
 _MOST_NUMBERS = 1_000
 _PROMPT = "Hello."
+
+_NOT_TOLD = "Not compared with the training: the trainer does not say what it made of a conversation."
+_REMAKE = (
+    "Give {base} in Ollama what it was trained with: take TEMPLATE and SYSTEM out of `ollama show {base} --modelfile`, "
+    "and `ollama create {base}` anew from the rest; or update Ollama. Then press Serve."
+)
+_NO_OTHER = (
+    "The template in the base's own file is not the trained one either: train on ollama:{base} itself, or bring the "
+    "base into Ollama whose template was trained, or update Ollama. Then press Serve."
+)
 
 #: What has to be the same for an adapter to fit, by the words of config.json and of GGUF.
 _FITS: Mapping[str, str] = {
@@ -73,24 +85,73 @@ def free_name(ollama: Ollama, wanted: str, adapter: str) -> str:
     raise NotSubmitted(f"Ollama has {_MOST_NUMBERS} models called {plain}; choose another name.")
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A model that is to be in Ollama: an adapter on a base."""
+
+    name: str
+    base: Shown
+    file: Path
+    #: Of the adapter, as `sha256:…`.
+    digest: str
+    parameters: Mapping[str, Any]
+    quantise: str | None = None
+
+
 def publish(
     ollama: Ollama,
-    name: str,
-    *,
-    base: Shown,
-    file: Path,
-    digest: str,
-    parameters: Mapping[str, Any],
-    quantise: str | None = None,
+    wanted: Wanted,
+    trained: Mapping[str, Any] | None,
     tell: Tell = lambda _what, _share: None,
-) -> None:
-    """Make the model and ask it once; one that cannot answer is removed again. Raises `NotSubmitted`."""
+) -> Compared:
+    """Make the model, ask it once, and compare what it makes of conversations with what the trainer made of them.
+
+    One that cannot answer, or that reads them in another way, is removed again. Raises `NotSubmitted`. `trained` None:
+    it is not known what the trainer made of them, so nothing is compared.
+    """
     tell("giving the adapter to Ollama", None)
-    ollama.take_blob(file, digest)
+    ollama.take_blob(wanted.file, wanted.digest)
+    shown = _create(ollama, wanted, tell)
+    if trained is None:
+        return Compared("unknown", _NOT_TOLD)
+    try:
+        return _alike(ollama, wanted, shown, trained, tell)
+    except NotSubmitted:
+        ollama.delete(wanted.name)
+        raise
+
+
+def _alike(ollama: Ollama, wanted: Wanted, shown: Shown, trained: Mapping[str, Any], tell: Tell) -> Compared:
+    """As it was trained: as the base is in Ollama, or else with nothing of that but its weights."""
+    tell("comparing with the training", None)
+    first = conversations.compare(ollama, wanted.name, shown, trained)
+    if first.verdict != "different":
+        return first
+    base = wanted.base
+    if first.advice or len(base.files) != 1 or not base.digest:
+        raise Differs(first, _REMAKE.format(base=base.name))
+    try:
+        shown = _create(ollama, wanted, tell, weights=base.digest)
+        second = conversations.compare(ollama, wanted.name, shown, trained)
+    except NotSubmitted:  # Ollama makes no model of the weights alone
+        raise Differs(first, _REMAKE.format(base=base.name)) from None
+    if second.verdict == "different":
+        raise Differs(first, _NO_OTHER.format(base=base.name))
+    told = (
+        f"{second.sentence} It has the template in the base's own file, and not what {base.name} has: {first.sentence}"
+    )
+    return replace(second, sentence=told, is_of_weights=True)
+
+
+def _create(ollama: Ollama, wanted: Wanted, tell: Tell, *, weights: str = "") -> Shown:
+    """The model as Ollama shows it, once it has answered."""
     tell("making the model in Ollama", None)
-    ollama.create(name, base=base.name, adapter=digest, parameters=parameters, quantise=quantise)
+    name, base = wanted.name, wanted.base.name
+    ollama.create(
+        name, base=base, adapter=wanted.digest, parameters=wanted.parameters, quantise=wanted.quantise, weights=weights
+    )
     shown = ollama.show(name)
-    if shown is None or shown.adapters != (digest,):
+    if shown is None or shown.adapters != (wanted.digest,):
         raise NotSubmitted(
             f"Ollama made {name}, but shows it without the adapter; look at `ollama show {name} --modelfile`."
         )
@@ -100,10 +161,11 @@ def publish(
     except NotSubmitted as refused:
         ollama.delete(name)
         raise NotSubmitted(
-            f"Ollama cannot answer with the adapter on {base.name}: {refused}",
+            f"Ollama cannot answer with the adapter on {base}: {refused}",
             code="smoke",
             advice="The base in Ollama is probably not the one that was trained; fetch that one, and press Serve.",
         ) from None
+    return shown
 
 
 def base_to_serve_on(ollama: Ollama, tag: str, *, digest: str, config: Path) -> Shown:

@@ -1,13 +1,17 @@
 """A tuned model in Ollama: put there when it is made, put there later, looked at, and taken away again."""
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from core.tuning.local import publishing
+from core.settings import Settings
+from core.tuning.local import conversations, environment, publishing
 from core.tuning.local.bases import Base
 from core.tuning.local.choices import Chosen
+from core.tuning.local.conversations import Compared, Differs
 from core.tuning.local.ollama import Ollama, OllamaAway
 from core.tuning.protocol import JobView, ModelView, NotSubmitted, ProviderTrouble, Served, Tell
 
@@ -24,7 +28,9 @@ class Published:
     note: str = ""
 
 
-def publish(job: JobView, chosen: Chosen, adapter: Mapping[str, Any], config: Path, tell: Tell) -> Published:
+def publish(
+    job: JobView, chosen: Chosen, adapter: Mapping[str, Any], weights: Path, config: Path, engine: str, tell: Tell
+) -> Published:
     """Put a trained model into Ollama; where that cannot be, say why: trained it is all the same."""
     base = job.remote.get("base", {})
     tag = base.get("tag") or chosen.serve_on
@@ -35,13 +41,30 @@ def publish(job: JobView, chosen: Chosen, adapter: Mapping[str, Any], config: Pa
     base_name = Base.parse(job.spec.base_model).name.removesuffix(":latest").rpartition("/")[2]
     wanted = job.spec.name or f"{job.data.label} {base_name}"
     try:
-        name = _put(Ollama(job.settings), wanted, tag, adapter, base.get("digest", ""), config, chosen, tell)
+        trained = partial(_of_training, weights, engine, job.settings)
+        name, compared = _put(
+            Ollama(job.settings), wanted, tag, adapter, base.get("digest", ""), config, chosen, trained, tell
+        )
     except OllamaAway as away:
         return Published("none", note=f"Trained, not deployed: {away} Then {_SERVE}.")
     except NotSubmitted as refused:
         advice = f" {refused.advice}" if refused.advice else ""
-        return Published("failed", note=f"Trained, not deployed: {refused}{advice}")
-    return Published("ready", f"ollama:{name}", {"name": name})
+        return Published("failed", remote=_kept(refused), note=f"Trained, not deployed: {refused}{advice}")
+    return Published("ready", f"ollama:{name}", {"name": name, conversations.KEPT: compared.kept()}, compared.note)
+
+
+def _of_training(weights: Path, engine: str, settings: Settings) -> dict[str, Any] | None:
+    """What the trainer makes of conversations; None where it cannot be asked."""
+    today = dt.datetime.now().astimezone().date()
+    try:
+        return conversations.of_training(weights, engine, lambda: environment.python(settings), today)
+    except NotSubmitted:
+        return None
+
+
+def _kept(refused: NotSubmitted) -> dict[str, Any]:
+    """What is kept of a comparison that stopped it."""
+    return {conversations.KEPT: refused.compared.kept()} if isinstance(refused, Differs) else {}
 
 
 def serve(model: ModelView) -> Served:
@@ -52,22 +75,19 @@ def serve(model: ModelView) -> Served:
     tag = base.get("tag") or chosen.serve_on or standing_in(model.base_model, base.get("digest", ""))
     adapter = _adapter(model)
     config = Path(adapter["base_config"])
+    trained = partial(_of_training, _weights(model), parameters.get("result", {}).get("engine", ""), model.settings)
     try:
-        name = _put(
-            Ollama(model.settings),
-            model.name,
-            tag,
-            adapter,
-            base.get("digest", ""),
-            config,
-            chosen,
+        name, compared = _put(
+            Ollama(model.settings), model.name, tag, adapter, base.get("digest", ""), config, chosen, trained,
             lambda _w, _s: None,
-        )
+        )  # fmt: skip
+    except Differs as differs:
+        return Served("failed", remote=_kept(differs), error=f"{differs} {differs.advice}".strip())
     except OllamaAway as away:
         raise NotSubmitted(str(away), code="ollama_not_running", advice="Start Ollama, and try again.") from None
     except ProviderTrouble as trouble:
         raise NotSubmitted(str(trouble), advice="Try again.") from None
-    return Served("ready", f"ollama:{name}", {"name": name})
+    return Served("ready", f"ollama:{name}", {"name": name, conversations.KEPT: compared.kept()})
 
 
 def state_of(model: ModelView) -> Served:
@@ -118,19 +138,17 @@ def _put(
     digest: str,
     config: Path,
     chosen: Chosen,
+    trained: Callable[[], Mapping[str, Any] | None],
     tell: Tell,
-) -> str:
+) -> tuple[str, Compared]:
     file, own = Path(adapter["path"]), f"sha256:{adapter['sha256']}"
     if not file.exists() or publishing.sha256(file) != adapter["sha256"]:
         raise NotSubmitted(f"The adapter {file} is gone, or is not what was trained.", advice="Train it again.")
     base = publishing.base_to_serve_on(ollama, tag, digest=digest, config=config)
     name = publishing.free_name(ollama, wanted, own)
     quantise = None if chosen.quantised == "no" else chosen.quantised
-    publishing.publish(
-        ollama, name, base=base, file=file, digest=own, parameters={"temperature": chosen.temperature},
-        quantise=quantise, tell=tell,
-    )  # fmt: skip
-    return name
+    model = publishing.Wanted(name, base, file, own, {"temperature": chosen.temperature}, quantise)
+    return name, publishing.publish(ollama, model, trained(), tell)
 
 
 def _adapter(model: ModelView) -> Mapping[str, Any]:
@@ -138,6 +156,11 @@ def _adapter(model: ModelView) -> Mapping[str, Any]:
         if each.get("format") == "gguf":
             return each
     raise NotSubmitted(f"{model.name} has no adapter that Ollama takes.", advice="Train it again.")
+
+
+def _weights(model: ModelView) -> Path:
+    """The folder with the adapter as it was trained, beside which the trainer wrote what it makes of conversations."""
+    return Path(next((str(each["path"]) for each in model.artefacts if each.get("format") == "peft"), ""))
 
 
 def _name(model: ModelView) -> str:

@@ -114,7 +114,8 @@ class LocalProvider:
         adapter = publishing.to_gguf(made.base_config, made.adapter, gguf, python=python, tell=tell)
         chosen = Chosen.of(job.spec.settings)
         parameters = _parameters(job, chosen, made.result)
-        served = serving.publish(job, chosen, adapter, made.base_config, tell)
+        engine = str(made.result.get("engine", ""))
+        served = serving.publish(job, chosen, adapter, made.adapter, made.base_config, engine, tell)
         return Made(
             "tuned", served.call_name, artefacts=[adapter, _weights(made.adapter, made.result)],
             checkpoints=[{"name": each.name, "path": str(each)} for each in made.checkpoints],

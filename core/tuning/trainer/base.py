@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chats import CONVERSATIONS
 from job import Job, Refused
 from rows import Reader, has_marks
 
@@ -125,16 +126,37 @@ def template_of(tokenizer: Any) -> str | None:
 
 
 def reader_of(job: Job, tokenizer: Any) -> Reader:
-    """How this base's chats become rows: TRL has templates with marks for many bases that have none."""
+    """How this base's chats become rows: TRL has templates with marks for many bases that have none.
+
+    One that writes a conversation in another way than the base's own is not taken (Qwen 3's puts thoughts into former
+    answers): a model is asked with the base's own, and would be taught what it is never asked.
+    """
     template = template_of(tokenizer)
     if job.engine == "trl" and template and not has_marks(template):
         from trl.chat_template_utils import get_training_chat_template
 
         try:
-            template = get_training_chat_template(tokenizer)
+            marked = get_training_chat_template(tokenizer)
         except ValueError:  # one that it does not know
-            template = None
+            marked = None
+        template = marked if marked and _writes_alike(tokenizer, marked) else None
     return Reader.of(tokenizer, template)
+
+
+def _writes_alike(tokenizer: Any, template: str) -> bool:
+    """Whether a template makes the same of conversations as the base's own."""
+
+    def written(chat: list[dict[str, str]], template: str | None) -> str | None:
+        try:
+            return tokenizer.apply_chat_template(
+                chat, chat_template=template, tokenize=False, add_generation_prompt=True
+            )
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] != "jinja2":
+                raise
+            return None  # it takes no system prompt, for example
+
+    return all(written(chat, template) == written(chat, None) for chat in CONVERSATIONS.values())
 
 
 def _first_line(error: BaseException) -> str:

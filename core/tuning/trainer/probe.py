@@ -21,6 +21,7 @@ from typing import Any
 import estimating
 
 import base as bases
+import ending
 import job as jobs
 import measuring
 import rows
@@ -58,6 +59,7 @@ def probe(job: Job) -> dict[str, Any]:
     held_out = Counted.of(reader, val, job.max_length) if val else None
     if not counted.kept:
         raise Refused("too_long", f"No answer begins within the first {job.max_length} tokens; allow longer rows.")
+    ending.refuse_endless(reader, train, job.max_length)
     facts = {"way": reader.way, **counted.facts(), "val": held_out.facts() if held_out else None}
     del tokenizer
     memory = _memory(job, counted)

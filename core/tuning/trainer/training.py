@@ -13,9 +13,11 @@ import torch
 from transformers import set_seed
 
 import base as bases
+import ending
 import engines
 import measuring
 import origin
+import rendering
 from job import STOPPED, Job
 from progress import Progress, is_first
 from rows import Row
@@ -36,6 +38,7 @@ def run(
     if is_first():
         base.model.config.save_pretrained(folder / "base_config")
     trainer = engines.trainer_of(job, base, train, val, folder / "out", progress, stopping)
+    ending.refuse_endless(base.reader, train, job.max_length)
     checkpoint = newest_checkpoint(folder / "out")
     facts = _facts(job, base, base_hash, trainer)
     progress.tell(
@@ -130,6 +133,7 @@ def _write(folder: Path, job: Job, trainer: Any, base: bases.Base, result: dict[
     trainer.accelerator.unwrap_model(trainer.model).save_pretrained(unfinished)
     base.tokenizer.save_pretrained(unfinished)
     _make_portable(unfinished, job)
+    rendering.write(unfinished, rendering.made(base.reader, taught=True))  # what teaches no end was refused
     shutil.rmtree(adapter, ignore_errors=True)
     unfinished.replace(adapter)
     result["adapter_sha256"] = origin.sha256(adapter / _WEIGHTS)

@@ -1,5 +1,6 @@
 """An Ollama that answers from the weights it was given, and a home in which the trainer is known."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,9 +13,12 @@ from typing import Any
 import ollama
 import pytest
 
-from core.settings import Settings
+from core.tuning.local import folder, publishing
+from core.tuning.local.choices import Chosen
+from core.tuning.protocol import Files
 from core.tuning.trainer import environment
 from tests.training import Tiny
+from tests.tuning.local.trained import Trained, settings_with
 
 HERE = Path(__file__).parent
 
@@ -81,6 +85,10 @@ class Standing:
         client = self.client
         client.create(model=name, files={file.name: client.create_blob(file)})
 
+    def faults(self, *faults: str) -> None:
+        """Answer as an older one: `no debug`, `no count`."""
+        (self.store / "faults.json").write_text(json.dumps(faults))
+
     def right(self, model: str, rows: list[dict[str, Any]]) -> int:
         """How many of these chats it answers exactly as they are."""
         client = self.client
@@ -108,8 +116,28 @@ def served(standing: Standing, tiny: Tiny) -> Standing:
     return standing
 
 
-def settings_with(home: Path, **values: Any) -> Settings:
-    """Settings of this test alone, whatever the environment says."""
-    usual = {"WHETSTONE_HOME": home, "OLLAMA_HOST": "http://127.0.0.1:9"}
-    absent = dict.fromkeys(("RAY_ADDRESS", "RAY_AUTH_TOKEN", "WHETSTONE_RAY_PYTHON", "WHETSTONE_RAY_FOLDER"))
-    return Settings(_env_file=None, **{**absent, **usual, **values})  # pyright: ignore[reportCallIssue]
+@pytest.fixture(scope="session")
+def trained(tiny: Tiny, trainer_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a training is done."""
+    there = tmp_path_factory.mktemp("trained") / "job"
+    chosen = Chosen.of({"epochs": 1, "learning_rate": 2e-3, "threads": 1, "engine": "plain"})
+    folder.prepare(there, chosen, tiny.base, Files(tiny.folder / "train.jsonl", None, None), 200)
+    done = subprocess.run(
+        [trainer_python, there / "trainer" / "train.py", there], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    publishing.to_gguf(
+        there / "base_config",
+        there / "adapter",
+        there / "adapter.gguf",
+        python=str(trainer_python),
+        tell=lambda _what, _share: None,
+    )
+    return there
+
+
+@pytest.fixture
+def job(home: Path, trained: Path, served: Standing, trainer_python: Path) -> Trained:
+    """A job whose training is done, in a home of its own."""
+    given = {"OLLAMA_HOST": served.address, "WHETSTONE_TRAINER_PYTHON": trainer_python}
+    return Trained(home, trained, given)

@@ -36,10 +36,14 @@ def address() -> str:
 @pytest.fixture
 def client(address: str, tiny: Tiny) -> Iterator[ollama.Client]:
     client = ollama.Client(host=address)
-    client.create(model=BASE, files={"base.gguf": client.create_blob(tiny.base_gguf)}, template=_TEMPLATE)
+    create(client, tiny)
     yield client
     for name in [each.model for each in client.list().models if (each.model or "").startswith("whetstone-test-")]:
         client.delete(name or "")
+
+
+def create(client: ollama.Client, tiny: Tiny, **more: str) -> None:
+    client.create(model=BASE, files={"base.gguf": client.create_blob(tiny.base_gguf)}, template=_TEMPLATE, **more)
 
 
 #: The template of the tiny base, as Ollama writes templates.
@@ -63,7 +67,19 @@ def test_a_real_ollama_answers_with_what_was_trained(
     job = JobView(1, "k1", 0, "running", spec, remote, "k1", None, there, lambda _f: files, data, settings)
     made = PROVIDER.finish(job, lambda _what, _share: None)
     assert made.serving == "ready", made.note
+    compared = made.serving_remote["conversations"]
+    assert (compared["verdict"], made.note) == ("same", ""), compared
     standing = Standing(tiny.python, home, address=address)
     unseen = tiny.chats("test")
     assert standing.right(BASE, unseen) < len(unseen) / 2
-    assert standing.right(made.call_name.removeprefix("ollama:"), unseen) > len(unseen) * 0.8
+    name = made.call_name.removeprefix("ollama:")
+    assert standing.right(name, unseen) > len(unseen) * 0.8
+    options = {"temperature": 0, "num_predict": 40}
+    assert client.chat(model=name, messages=unseen[0]["messages"][:-1], options=options).done_reason == "stop"
+
+    client.delete(name)
+    create(client, tiny, system="You are somebody else.")
+    again = PROVIDER.finish(job, lambda _what, _share: None)
+    compared = again.serving_remote["conversations"]
+    assert (again.serving, compared["verdict"]) == ("ready", "same"), compared
+    assert "Ollama gives a conversation without a system prompt another one" in again.note

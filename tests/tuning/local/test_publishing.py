@@ -5,84 +5,17 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from core.settings import Settings
-from core.tuning.local import bases, folder, publishing
-from core.tuning.local.choices import Chosen
+from core.tuning.local import bases, publishing
 from core.tuning.local.ollama import Ollama
-from core.tuning.protocol import (
-    DataFacts,
-    Files,
-    JobView,
-    Made,
-    ModelView,
-    NotSubmitted,
-    NotThere,
-    ProviderTrouble,
-    Spec,
-)
+from core.tuning.protocol import NotSubmitted, NotThere, ProviderTrouble
 from core.tuning.providers.local import PROVIDER
 from tests.training import Tiny
 from tests.tuning.local.conftest import Standing, settings_with
-
-DATA = DataFacts(1, "tickets@2", "ab" * 32, 200, 50, 50, 9_000, 2_000, 2_000, 60, True, 40_000)
-
-
-def silent(_what: str, _share: float | None) -> None:
-    """Nobody listens."""
-
-
-@pytest.fixture(scope="module")
-def trained(tiny: Tiny, trainer_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a training is done."""
-    there = tmp_path_factory.mktemp("trained") / "job"
-    chosen = Chosen.of({"epochs": 1, "learning_rate": 2e-3, "threads": 1, "engine": "plain"})
-    folder.prepare(there, chosen, tiny.base, Files(tiny.folder / "train.jsonl", None, None), 200)
-    done = subprocess.run(
-        [trainer_python, there / "trainer" / "train.py", there], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    publishing.to_gguf(
-        there / "base_config", there / "adapter", there / "adapter.gguf", python=str(trainer_python), tell=silent
-    )
-    return there
-
-
-class Trained:
-    """A job that is trained, in a home of its own."""
-
-    def __init__(self, home: Path, trained: Path, settings: dict[str, Any]) -> None:
-        self.home = home
-        self.folder = home / "tuning" / "jobs" / "k1"
-        shutil.copytree(trained, self.folder)
-        self.settings = settings
-
-    def job(
-        self, base: str = "ollama:tiny", name: str = "", *, given: dict[str, Any] | None = None, **chosen: Any
-    ) -> JobView:
-        settings = settings_with(self.home, **{**self.settings, **(given or {})})
-        spec = Spec("local", base, "sft", chosen, name)
-        return JobView(1, "k1", 0, "running", spec, {"base": {"tag": "tiny:latest", "digest": ""}}, "k1", None,
-                       self.folder, lambda _f: Files(Path("t"), None, None), DATA, settings)  # fmt: skip
-
-
-@pytest.fixture
-def job(home: Path, trained: Path, served: Standing, trainer_python: Path) -> Trained:
-    given = {"OLLAMA_HOST": served.address, "WHETSTONE_TRAINER_PYTHON": trainer_python}
-    return Trained(home, trained, given)
-
-
-def model_of(made: Made, job: JobView, **changes: Any) -> ModelView:
-    """The model in the registry."""
-    model = ModelView(
-        1, job.spec.name or "tickets", "tuned", job.spec.base_model, made.call_name,
-        json.loads(json.dumps(dict(made.parameters))), json.loads(json.dumps(list(made.artefacts))),
-        dict(made.serving_remote), None, job.folder, job.settings,
-    )  # fmt: skip
-    return replace(model, **changes)
+from tests.tuning.local.trained import Trained, model_of, silent
 
 
 def test_a_trained_job_becomes_a_model_that_answers(job: Trained, served: Standing, tiny: Tiny) -> None:
@@ -214,7 +147,7 @@ def test_an_adapter_that_cannot_be_loaded_is_removed_again(job: Trained, llama_p
     assert base is not None
     digest = f"sha256:{publishing.sha256(wrong)}"
     with pytest.raises(NotSubmitted, match="failed to apply lora") as refused:
-        publishing.publish(ollama, "bad:latest", base=base, file=wrong, digest=digest, parameters={})
+        publishing.publish(ollama, publishing.Wanted("bad:latest", base, wrong, digest, {}), None)
     assert "fetch that one" in refused.value.advice
     assert ollama.names() == ("tiny:latest",)
 
