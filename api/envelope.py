@@ -11,6 +11,7 @@ STATUS: dict[type[errors.WhetstoneError], int] = {
     errors.UnknownExample: 404,
     errors.UnknownDataset: 404,
     errors.UnknownExecution: 404,
+    errors.UnknownPattern: 404,
     errors.WorkspaceRefused: 404,
     errors.Conflict: 409,
     errors.DatabaseUnavailable: 503,

@@ -18,6 +18,7 @@ def registered() -> typer.Typer:
         importing,
         migrating,
         models,
+        patterns,
         requesting,
         trainer,
         tuning,

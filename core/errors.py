@@ -15,6 +15,7 @@ WhetstoneError
 ├── DatasetRefused          a dataset version cannot be frozen; nothing was frozen
 ├── RequestRefused          a request cannot be taken as it is
 ├── UnknownExecution        an execution id does not exist
+├── UnknownPattern          a pattern id does not exist
 ├── UnknownCommand          a command id does not exist
 ├── InvalidCommand          a command cannot be enqueued as given
 ├── CommandRefused          a command cannot be done; trying again would not help
@@ -248,6 +249,10 @@ class AlreadyTrained(Conflict):
 
 class OverBudget(TuningRefused):
     """The estimate does not fit into what is left of the month's budget; a second confirmation starts it anyway."""
+
+
+class UnknownPattern(WhetstoneError):
+    """There is no such learned pattern."""
 
 
 class UnknownJob(WhetstoneError):

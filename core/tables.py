@@ -488,6 +488,36 @@ learning_patterns = Table(
     Column("last_validated_at", moment),
     Column("validation_count", Integer),
     Column("is_active", Boolean),
+    Column("accepted_at", moment),
+    Column("accepted_by", Text),
+    Column("retired_at", moment),
+)
+pattern_events = Table(
+    "pattern_events",
+    metadata,
+    _identity(),
+    Column("pattern_id", Text, nullable=False),
+    Column("at", moment, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("figures", JSON),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+pattern_runs = Table(
+    "pattern_runs",
+    metadata,
+    _identity(),
+    Column("at", moment, nullable=False),
+    Column("filter", JSON, nullable=False),
+    Column("threshold", Double, nullable=False),
+    Column("examples", JSON, nullable=False),
+    Column("tried", JSON, nullable=False),
+    Column("refused", JSON, nullable=False),
+    Column("discovered", Integer, nullable=False),
+    Column("validated", Integer, nullable=False),
+    Column("decayed", Integer, nullable=False),
+    Column("executions", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
 )
 
 tuning_jobs = Table(

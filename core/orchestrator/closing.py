@@ -17,6 +17,7 @@ from core.orchestrator.planning import ACTOR, run_of
 from core.orchestrator.preferences import Preferences, preferences
 from core.orchestrator.records import Execution, read
 from core.orchestrator.scoring import Part
+from core.patterns import running as patterns
 from core.settings import settings
 from core.tables import executions as executions_table
 from core.tuning import budget
@@ -29,6 +30,7 @@ def score(work: Work) -> Outcome:
     judgement = work.step("judge", lambda: _judgement(work, execution, chosen))
     return Outcome(
         {"execution_id": execution.execution_id, "judge": judgement},
+        then=patterns.due(work.db),
         within=lambda connection: _complete(connection, execution.execution_id, chosen, judgement),
     )
 

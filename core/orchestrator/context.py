@@ -106,7 +106,7 @@ def gather_in(connection: Connection, request: Request, *, as_of: dt.datetime, l
         topic=history.topic(connection, request.text, as_of=as_of),
         platforms=history.platforms(connection, named_platforms(connection, request), as_of=as_of),
         figures=figures(connection, as_of=as_of),
-        patterns=history.patterns(connection, intent, as_of=as_of),
+        patterns=history.patterns(connection, intent, as_of=as_of, leave_out=leave_out),
     )
 
 

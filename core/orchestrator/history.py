@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from core.orchestrator.wording import holds, plural, stem, words_of
+from core.patterns import experiment
 
 _MOST_TOPICS = 2_000
 _PATTERNS_SHOWN = 5
@@ -75,6 +76,9 @@ class Patterns:
     n: int
     note: str
     items: tuple[dict[str, Any], ...] = ()
+    #: Whether an experiment was on, in which half of the requests is planned without them; and whether this is such.
+    is_tried: bool = False
+    withheld: bool = False
 
 
 def amount(value: float, currency: str = "") -> str:
@@ -154,7 +158,7 @@ _LATEST = text(
 _PATTERNS = text(
     "SELECT pattern_id, pattern_description AS sentence, support_count AS n, confidence, lift,"
     " avg_quality_improvement AS quality_change FROM learning_patterns"
-    " WHERE is_active AND (discovered_at IS NULL OR discovered_at <= :as_of)"
+    " WHERE is_active AND accepted_at IS NOT NULL AND (discovered_at IS NULL OR discovered_at <= :as_of)"
     " AND (:intent = '' OR related_intents IS NULL OR related_intents = '{}' OR :intent = ANY (related_intents))"
     " ORDER BY lift DESC NULLS LAST, support_count DESC NULLS LAST, id"
 )
@@ -226,14 +230,19 @@ def figures(connection: Connection, *, as_of: dt.datetime) -> tuple[Figure, ...]
     )  # fmt: skip
 
 
-def patterns(connection: Connection, intent: str, *, as_of: dt.datetime) -> Patterns:
-    """Patterns in use that bear on `intent`."""
+def patterns(connection: Connection, intent: str, *, as_of: dt.datetime, leave_out: str = "") -> Patterns:
+    """Accepted patterns that bear on `intent`; none of them is told for half of the executions of an experiment."""
     rows = connection.execute(_PATTERNS, {"as_of": as_of, "intent": intent}).all()
     if not rows:
         return Patterns(0, "No learned pattern in use bears on this.")
+    is_tried = bool(leave_out) and experiment.is_on_in(connection)
+    if is_tried and experiment.is_withheld(leave_out):
+        note = f"{plural(len(rows), 'learned pattern')} in use bear on this, and were withheld by the experiment."
+        return Patterns(len(rows), note, is_tried=True, withheld=True)
     items = tuple(row._asdict() for row in rows[:_PATTERNS_SHOWN])
     said = " ".join(f"{item['sentence']} (n {item['n'] or 0:,})" for item in items if item["sentence"])
-    return Patterns(len(rows), f"{plural(len(rows), 'learned pattern')} in use bear on this. {said}".strip(), items)
+    note = f"{plural(len(rows), 'learned pattern')} in use bear on this. {said}".strip()
+    return Patterns(len(rows), note, items, is_tried)
 
 
 def _rounded(value: float | None, places: int) -> float | None:

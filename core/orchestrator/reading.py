@@ -98,7 +98,9 @@ def counts(db: Database) -> Counts:
         select(c.duration_ms).where(c.duration_ms.is_not(None)).order_by(c.created_at.desc()).limit(_LATEST).subquery()
     )
     median = select(func.percentile_cont(0.5).within_group(cast(latest.c.duration_ms, Float)))
-    patterns = select(func.count()).where(learning_patterns.c.is_active.is_(True))
+    patterns = select(func.count()).where(
+        learning_patterns.c.is_active.is_(True), learning_patterns.c.accepted_at.is_not(None)
+    )
     with db.reading() as connection:
         rows = connection.execute(per_status).all()
         median_ms = connection.execute(median).scalar_one()

@@ -5,10 +5,16 @@ from core.orchestrator import closing, planning
 from core.orchestrator.agents import ACTIONS
 from core.orchestrator.executions import ORCHESTRATOR
 from core.orchestrator.performing import handler
+from core.patterns import running as patterns
 from core.tuning import commands as tuning
 
 
 def registry() -> Registry:
     """The handler of every agent that this program can be."""
     own = by_action(ORCHESTRATOR, {"plan": planning.plan, "score": closing.score, "close": closing.close})
-    return {ORCHESTRATOR: own, **tuning.registry(), **{agent: handler(agent) for agent in ACTIONS}}
+    return {
+        ORCHESTRATOR: own,
+        **tuning.registry(),
+        **patterns.registry(),
+        **{agent: handler(agent) for agent in ACTIONS},
+    }

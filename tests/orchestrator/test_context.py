@@ -137,7 +137,7 @@ def test_patterns_in_use_that_bear_on_the_intent(database: Database) -> None:
             connection.execute(
                 learning_patterns.insert().values(
                     pattern_id=name, pattern_description=f"Pattern {name}.", is_active=active, related_intents=related,
-                    lift=lift, support_count=63, discovered_at=found,
+                    lift=lift, support_count=63, discovered_at=found, accepted_at=NOW,
                 )
             )  # fmt: skip
     known = gather(database, Request("x", intent="social_post"), as_of=NOW).patterns

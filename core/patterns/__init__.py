@@ -1,0 +1,47 @@
+"""What goes with good work, found among the examples: mined, tried again on a held-out half, and kept. The planner is
+told of a pattern once a person accepts it. An association, and not a cause."""
+
+from core.patterns.items import Item
+from core.patterns.mining import GOOD_FROM, Pattern, Tell
+from core.patterns.running import DEFAULT, EVERY, mine, request
+from core.patterns.store import (
+    Change,
+    Kept,
+    Run,
+    State,
+    accept,
+    examples_of,
+    get,
+    history,
+    ids_of,
+    patterns,
+    restore,
+    retire,
+    runs,
+    unaccept,
+)
+
+__all__ = [
+    "DEFAULT",
+    "EVERY",
+    "GOOD_FROM",
+    "Change",
+    "Item",
+    "Kept",
+    "Pattern",
+    "Run",
+    "State",
+    "Tell",
+    "accept",
+    "examples_of",
+    "get",
+    "history",
+    "ids_of",
+    "mine",
+    "patterns",
+    "request",
+    "restore",
+    "retire",
+    "runs",
+    "unaccept",
+]
