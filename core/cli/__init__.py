@@ -1,8 +1,9 @@
 """The command line: `python -m core …`, for automation. Each command takes --json and fails with one clear line."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
 import orjson
@@ -11,9 +12,10 @@ import typer
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from core import shortages
+from core.bounds import LARGEST_ID
 from core.database import Database, open_database
 from core.embedded import EmbeddedPostgres
-from core.errors import WhetstoneError
+from core.errors import WhetstoneError, WorkspaceRefused
 from core.examples.importing.models import shortened
 from core.settings import settings
 
@@ -34,6 +36,8 @@ _opened: list[Database] = []
 
 def database(workspace: str = "public", *, migrate: bool = True) -> Database:
     """The database the settings name; migrated, unless the command does that itself. Closed when the command ends."""
+    if not workspace.strip():
+        raise WorkspaceRefused("A workspace has a name; leave --workspace away for the company's own, public.")
     _opened.append(open_database(settings(), workspace=workspace, migrate=migrate))
     return _opened[-1]
 
@@ -68,6 +72,20 @@ def failed(sentence: str, kind: str, *, as_json: bool, code: int = 1) -> typer.E
     return typer.Exit(code)
 
 
+def _refuse_unfit(given: Mapping[str, Any]) -> None:
+    """What no row and no file can have is refused here, for every parameter of every command."""
+    for name, value in given.items():
+        for each in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(each, int) and not -LARGEST_ID <= each <= LARGEST_ID:
+                raise typer.BadParameter(f"{shortened(each)} is beyond any number here", param_hint=_shown(name))
+            if isinstance(each, str | Path) and "\0" in str(each):
+                raise typer.BadParameter(f"{shortened(str(each))} holds a NUL character", param_hint=_shown(name))
+
+
+def _shown(name: str) -> str:
+    return repr(name.strip("_").replace("_", "-"))
+
+
 def command(
     name: str, *, group: typer.Typer = app
 ) -> Callable[[Callable[Parameters, None]], Callable[Parameters, None]]:
@@ -78,6 +96,7 @@ def command(
         @wraps(function)
         def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
             as_json = bool(kwargs.get("as_json"))
+            _refuse_unfit(kwargs)
             try:
                 function(*args, **kwargs)
             except WhetstoneError as error:

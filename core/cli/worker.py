@@ -9,6 +9,7 @@ import typer
 
 from core.cli import AsJson, command, database, show
 from core.commands.worker import Worker
+from core.errors import WorkspaceRefused
 from core.migrations import migrate
 from core.orchestrator.registry import registry as agents_registry
 from core.tuning.poller import Poller
@@ -25,7 +26,10 @@ def worker(agents: Agents = "", threads: Threads = 2, workspace: Where = "", as_
     # What happens goes to stderr: stdout is for the answer.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     db = database()
-    for name in list_workspaces(db):
+    there = list_workspaces(db)
+    if workspace and workspace not in there:
+        raise WorkspaceRefused(f"There is no workspace {workspace!r} to work for; there are: {', '.join(there)}.")
+    for name in there:
         migrate(db.in_workspace(name))
     chosen = [name.strip() for name in agents.split(",") if name.strip()]
     working = Worker(
