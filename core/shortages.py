@@ -5,6 +5,7 @@ All of them are told apart here and nowhere else.
 """
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -111,6 +112,23 @@ def say(found: Kind, folder: Path | None = None, *, of_database: bool = True) ->
         f"The disk {where} could not be read or written (input/output error): it may be damaged or unplugged. "
         "Look at the system's log, and keep a copy of the data before you go on."
     )
+
+
+def unwritable(path: Path, error: OSError) -> str:
+    """Why the file cannot be written there, as the end of a sentence, without its stop."""
+    found, folder = kind(error), path.absolute().parent
+    if found is not None:
+        return say(found, folder, of_database=False).removesuffix(".")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR) and not folder.is_dir():
+        is_file = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
+        return f"{is_file} is not a folder" if not is_file.is_dir() else f"there is no folder {folder}; make it first"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"this user may not write into the folder {folder}"
+    if error.errno == errno.EISDIR:
+        return "it is a folder"
+    if error.errno == errno.ENAMETOOLONG:
+        return "its name is longer than the file system takes (most take 255 bytes)"
+    return (error.strerror or str(error)).rstrip(".")
 
 
 def _kind(error: BaseException) -> Kind | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from core.cli import AsJson, command, database, show
+from core.cli import AsJson, command, database, put, show
 from core.commands.worker import Worker
 from core.errors import WorkspaceRefused
 from core.migrations import migrate
@@ -40,8 +40,7 @@ def worker(agents: Agents = "", threads: Threads = 2, workspace: Where = "", as_
         workspaces=[workspace] if workspace else None,
     )
     if not as_json:
-        sys.stdout.write(f"{working.name} works for {', '.join(working.agents) or 'no agent'}; Ctrl+C stops it.\n")
-        sys.stdout.flush()
+        put(f"{working.name} works for {', '.join(working.agents) or 'no agent'}; Ctrl+C stops it.")
     # Who works for some agents only was started for them.
     poller = None if chosen else Poller(db, workspaces=[workspace] if workspace else None)
     if poller is not None:
