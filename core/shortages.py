@@ -20,6 +20,7 @@ Kind = Literal["disk", "read_only", "files", "memory", "connections", "disk_faul
 
 #: Bytes. A new database takes 45 MB, and each step of PostgreSQL's log 16 MB; a freeze or an import takes more.
 NEEDED = 256 << 20
+WAL_SEGMENT = 16 << 20
 
 _OF_STATE: dict[str, Kind] = {
     "53100": "disk",
@@ -70,7 +71,7 @@ def kind_in_words(text: str) -> Kind | None:
 
 def sentence(error: BaseException, *, folder: Path | None = None) -> str | None:
     """For people, or None where nothing ran out. `folder`: where it was written, if the error does not say."""
-    found = kind(error)
+    found = kind(error) or _of_lost_server(error)
     if found is None:
         return None
     named = next(
@@ -129,6 +130,19 @@ def unwritable(path: Path, error: OSError) -> str:
     if error.errno == errno.ENAMETOOLONG:
         return "its name is longer than the file system takes (most take 255 bytes)"
     return (error.strerror or str(error)).rstrip(".")
+
+
+def _of_lost_server(error: BaseException) -> Kind | None:
+    """A server that finds no room for its log ends at once, and its clients only see that it is gone."""
+    is_lost = any(
+        isinstance(each, psycopg.OperationalError) and (each.sqlstate or "57P").startswith(("57P", "08"))
+        for each in _chain(error)
+    )
+    if not is_lost or settings().database_url is not None:
+        return None
+    with suppress(OSError):
+        return "disk" if shutil.disk_usage(settings().home).free < WAL_SEGMENT else None
+    return None
 
 
 def _kind(error: BaseException) -> Kind | None:
