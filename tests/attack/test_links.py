@@ -15,7 +15,7 @@ from core.examples.filters import PARAMETERS as OF_EXAMPLES
 from core.examples.filters import Filter
 from tests.attack.test_requests import MOMENTS, NUMBERS
 from tests.commands.conftest import enqueue
-from tests.pages.conftest import ROUTER, Visit, visit  # noqa: F401 (a fixture)
+from tests.pages.conftest import ROUTER, Visit, text, visit  # noqa: F401 (a fixture)
 from tests.served import add
 
 SEED = 20261130
@@ -77,3 +77,38 @@ def test_no_address_shows_an_error_of_ours(page: str, database: Database, visit:
             continue
         assert app.title, asked
     assert not wrong, "\n".join(wrong[:10])
+
+
+@pytest.mark.parametrize("number", ["0", "-1", str(2**63), str(10**40), "9" * 5_000, "NaN", "1e999", "٣", "a\0b"])
+@pytest.mark.parametrize(
+    ("page", "parameters", "words"),
+    [
+        ("fine_tuning", {"part": "jobs", "job": "{}"}, "There is no fine-tuning job|The link names no job"),
+        ("fine_tuning", {"part": "models", "model": "{}"}, "There is no model|The link names no model"),
+        ("orchestrator", {"run": "{}"}, "There is no execution|The link names no execution"),
+        ("datasets", {"dataset": "plans", "version": "{}"}, "There is no dataset|no version|names no|not a version"),
+    ],
+)
+def test_a_number_that_no_row_has_is_told_in_a_sentence(
+    visit: Visit,  # noqa: F811
+    page: str,
+    parameters: dict[str, str],
+    words: str,
+    number: str,
+) -> None:
+    app = visit(page, **{name: value.format(number) for name, value in parameters.items()})
+    assert app.title
+    assert re.search(words, text(app))
+
+
+@pytest.mark.parametrize("number", [str(2**63), str(10**40), "9" * 5_000, "NaN", "1e999", "a\0b"])
+@pytest.mark.parametrize("page", ["data", "queue"])
+def test_a_filter_for_what_no_row_has_is_left_out_and_told(
+    visit: Visit,  # noqa: F811
+    database: Database,
+    page: str,
+    number: str,
+) -> None:
+    add(database, {})
+    enqueue(database)
+    assert "The link holds a filter that cannot be used" in text(visit(page, id=number))
