@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core import shortages
 from core.errors import ImportRefused
 from core.examples.importing import parquet_pages
 from core.examples.importing.models import RowError
@@ -36,6 +37,8 @@ def rows(source: Source) -> Iterator[tuple[int, Mapping[str, Any] | RowError]]:
                     source.done = source.size * number // total
                     yield number, row
     except _BROKEN as error:
+        if isinstance(error, OSError) and shortages.kind(error) is not None:
+            raise
         said = " ".join(str(error).split())[:200].rstrip(".")
         raise ImportRefused(
             f"The Parquet file cannot be read at row {number + 1}: {said}.", row=number + 1, expected="Parquet"

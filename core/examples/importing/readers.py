@@ -129,6 +129,8 @@ def _json_line(place: Place, line: bytes) -> Mapping[str, Any] | RowError:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
+        if "not enough memory" in error.msg.lower():  # that is not the file's fault
+            raise MemoryError(error.msg) from None
         try:
             text = line.decode()
         except UnicodeDecodeError as problem:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import orjson
 
+from core import shortages
 from core.errors import ImportRefused
 from core.examples.importing.models import Format
 
@@ -116,6 +117,8 @@ def opened(path: Path) -> Iterator[Source]:
     except FileNotFoundError:
         raise ImportRefused(f"There is no file {path.name!r} to import.") from None
     except (OSError, ValueError) as error:
+        if shortages.kind(error) is not None:
+            raise
         raise ImportRefused(
             f"The file {path.name!r} cannot be read: {getattr(error, 'strerror', None) or error}."
         ) from None
