@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from core.embedded import EmbeddedPostgres
 from core.settings import settings
+from tests.browser.conftest import served
 from tests.examples.importing.files import as_jsonl
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +81,7 @@ def runs(path: Path, number: int, name: str) -> Path:
 
 def told_of_the_disk(said: str, home: Path) -> None:
     assert len(said.splitlines()) == 1, said
-    assert f"The disk that holds {home} is full" in said
+    assert f"The disk that holds {home} is full" in said, said
     assert "MB free" in said
     assert "at least 256 MB are needed" in said
     assert "try again" in said
@@ -88,6 +91,15 @@ def stats(home: Path) -> int:
     code, said = core(home, "stats", "--json")
     assert not code, said
     return orjson.loads(said)["total"]
+
+
+def health_of_an_app(home: Path, folder: Path) -> str:
+    """Why an app that is started there cannot work: it starts, and says so."""
+    command = ["uvicorn", "app:app", "--log-level", "warning", "--port"]
+    with served(folder, command, WHETSTONE_HOME=str(home), DATABASE_URL="") as url:
+        with pytest.raises(urllib.error.HTTPError, match="503") as refused:
+            urllib.request.urlopen(f"{url}/api/health", timeout=60).close()
+        return orjson.loads(refused.value.read())["message"]
 
 
 def test_a_disk_that_fills_up_is_told_and_leaves_everything_as_it_was(small_disk: Path, tmp_path: Path) -> None:
@@ -107,6 +119,7 @@ def test_a_disk_that_fills_up_is_told_and_leaves_everything_as_it_was(small_disk
         ballast = fill(small_disk, leave=1 << 20)
         code, said = core(home, "dataset", "create", "plans", "--all")
         assert code == 1
+        assert "Traceback" not in said, said
         told_of_the_disk(said.splitlines()[-1], home)  # after the lines of its progress
 
     # A start on the full disk, and a first start on it.
@@ -116,6 +129,7 @@ def test_a_disk_that_fills_up_is_told_and_leaves_everything_as_it_was(small_disk
         code, said = core(place, "stats")
         assert code == 1
         told_of_the_disk(said, place)
+    told_of_the_disk(health_of_an_app(home, tmp_path), home)
     ballast.unlink()
     left.unlink()
 
@@ -128,3 +142,27 @@ def test_a_disk_that_fills_up_is_told_and_leaves_everything_as_it_was(small_disk
     code, said = core(home, "dataset", "create", "plans", "--all", "--json")
     assert not code
     assert (orjson.loads(said)["dataset"], orjson.loads(said)["examples"]) == ("plans@2", 6_000)
+
+
+def test_a_disk_without_room_for_the_servers_log_is_told(small_disk: Path, tmp_path: Path) -> None:
+    """Whether the server refuses or ends depends on where it notices; what was committed is there afterwards."""
+    home = small_disk / "home"
+    server = EmbeddedPostgres(home)
+    holding = psycopg.connect(server.start())
+    assert core(home, "import", str(runs(tmp_path / "some.jsonl", 500, "some")))[0] == 0
+    ballast = fill(small_disk, leave=0)
+    holding.execute("SELECT pg_switch_wal()")
+    holding.commit()
+    for number in range(10):
+        code, said = core(home, "tag", "ADD", f"TAG_{number}", "--filter={}")
+        if code:
+            break
+        with suppress(psycopg.Error):
+            holding.execute("SELECT pg_switch_wal()")
+            holding.commit()
+    holding.close()
+    assert code, "the disk was never full enough"
+    told_of_the_disk(said, home)
+    ballast.unlink()
+    assert stats(home) == 500
+    assert core(home, "tag", "ADD", "LAST", "--filter={}")[0] == 0
