@@ -51,13 +51,13 @@ def test_of_connections(database: Database) -> None:
 
 @pytest.mark.parametrize("name", ["runs.csv", "runs.parquet"])
 def test_of_open_files(database: Database, tmp_path: Path, name: str) -> None:
-    _until_it_fails(database, written(tmp_path, name, [execution(1)]), resource.RLIMIT_NOFILE, range(9, 3, -1),
+    _until_it_fails(database, written(tmp_path, name, [execution(1)]), resource.RLIMIT_NOFILE, range(7, 3, -1),
                     "This program has as many files open as the system lets it")  # fmt: skip
 
 
 def test_of_memory(database: Database, tmp_path: Path) -> None:
     path = written(tmp_path, "runs.jsonl", [execution(1, execution_result="x" * 1_000_000)])
-    _until_it_fails(database, path, resource.RLIMIT_AS, range(640 << 20, 300 << 20, -(20 << 20)),
+    _until_it_fails(database, path, resource.RLIMIT_AS, range(520 << 20, 300 << 20, -(20 << 20)),
                     "There was not enough memory for this")  # fmt: skip
 
 
