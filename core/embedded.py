@@ -118,7 +118,7 @@ class EmbeddedPostgres:
         with self._lock():
             if not self._is_listening():
                 return True
-            if only_if_unused and self._connections():
+            if only_if_unused and self._is_used():
                 return False
             socket_folder = self._socket_folder()
             self._programs.run("pg_ctl", "-D", self._data, "-m", "fast", "-w", "-t", 120, "stop")
@@ -219,6 +219,13 @@ class EmbeddedPostgres:
                 ) from None
             return False  # starting up, shutting down, recovering: all of them pass
         return True
+
+    def _is_used(self) -> bool:
+        """One that cannot be asked, because it is full or recovers, is left to whoever uses it."""
+        try:
+            return self._connections() > 0
+        except psycopg.OperationalError:
+            return True
 
     def _connections(self) -> int:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:

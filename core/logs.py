@@ -1,10 +1,22 @@
 """How this program logs: what failed and where, and never the values of local variables, which may hold keys."""
 
+import logging
+
 import structlog
 from structlog.dev import ConsoleRenderer, plain_traceback
 
+#: Libraries that write down the headers and bodies of what they send, keys included, where everything is logged.
+_TALKATIVE = ("botocore", "boto3", "s3transfer", "urllib3", "httpcore", "hpack", "openai", "anthropic", "google")
+
 
 def configure() -> None:
+    """Log what failed and where. Whoever asks for everything gets everything but what libraries send and receive."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.INFO)
+    _configure_structlog()
+
+
+def _configure_structlog() -> None:
     """structlog's default draws every local of every frame under an error: addresses with passwords, keys, texts."""
     structlog.configure(
         processors=[

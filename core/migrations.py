@@ -163,7 +163,9 @@ def locked(connection: psycopg.Connection[Any], schema: str) -> Iterator[None]:
 
 
 def _require_schema(connection: psycopg.Connection[Any], schema: str) -> None:
-    if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]).fetchone():
+    # A superuser could make tables in those of PostgreSQL itself.
+    is_of_system = schema.startswith("pg_") or schema == "information_schema"
+    if is_of_system or not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]).fetchone():
         raise WorkspaceRefused(f"There is no workspace {schema!r}; create it first.")
 
 

@@ -1,6 +1,7 @@
 """Settings from the environment (and a `.env` file beside the app), read once."""
 
 import os
+import re
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -81,6 +82,11 @@ class Settings(BaseSettings):
     bedrock_bucket: str | None = Field(default=None, validation_alias="WHETSTONE_S3_BUCKET")
     bedrock_role: str | None = Field(default=None, validation_alias="WHETSTONE_BEDROCK_ROLE_ARN")
     bedrock_base_url: str | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL")
+
+
+def without_login(address: str) -> str:
+    """An address as it may be shown: `http://user:password@host` may hold a password."""
+    return re.sub(r"//[^/@\s]*@", "//…@", address)
 
 
 def variables(field: FieldInfo) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ All of them are told apart here and nowhere else.
 """
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +20,7 @@ Kind = Literal["disk", "read_only", "files", "memory", "connections", "disk_faul
 
 #: Bytes. A new database takes 45 MB, and each step of PostgreSQL's log 16 MB; a freeze or an import takes more.
 NEEDED = 256 << 20
+WAL_SEGMENT = 16 << 20
 
 _OF_STATE: dict[str, Kind] = {
     "53100": "disk",
@@ -69,7 +71,7 @@ def kind_in_words(text: str) -> Kind | None:
 
 def sentence(error: BaseException, *, folder: Path | None = None) -> str | None:
     """For people, or None where nothing ran out. `folder`: where it was written, if the error does not say."""
-    found = kind(error)
+    found = kind(error) or _of_lost_server(error)
     if found is None:
         return None
     named = next(
@@ -111,6 +113,36 @@ def say(found: Kind, folder: Path | None = None, *, of_database: bool = True) ->
         f"The disk {where} could not be read or written (input/output error): it may be damaged or unplugged. "
         "Look at the system's log, and keep a copy of the data before you go on."
     )
+
+
+def unwritable(path: Path, error: OSError) -> str:
+    """Why the file cannot be written there, as the end of a sentence, without its stop."""
+    found, folder = kind(error), path.absolute().parent
+    if found is not None:
+        return say(found, folder, of_database=False).removesuffix(".")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR) and not folder.is_dir():
+        is_file = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
+        return f"{is_file} is not a folder" if not is_file.is_dir() else f"there is no folder {folder}; make it first"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"this user may not write into the folder {folder}"
+    if error.errno == errno.EISDIR:
+        return "it is a folder"
+    if error.errno == errno.ENAMETOOLONG:
+        return "its name is longer than the file system takes (most take 255 bytes)"
+    return (error.strerror or str(error)).rstrip(".")
+
+
+def _of_lost_server(error: BaseException) -> Kind | None:
+    """A server that finds no room for its log ends at once, and its clients only see that it is gone."""
+    is_lost = any(
+        isinstance(each, psycopg.OperationalError) and (each.sqlstate or "57P").startswith(("57P", "08"))
+        for each in _chain(error)
+    )
+    if not is_lost or settings().database_url is not None:
+        return None
+    with suppress(OSError):
+        return "disk" if shutil.disk_usage(settings().home).free < WAL_SEGMENT else None
+    return None
 
 
 def _kind(error: BaseException) -> Kind | None:

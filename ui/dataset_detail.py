@@ -41,7 +41,7 @@ _LEFT_OUT = {
 def draw(db: Database, version: DatasetVersion, known: list[DatasetVersion]) -> None:
     st.button("All datasets", key="version_back", icon=":material/arrow_back:", type="tertiary",
               on_click=dataset_place.go_to_list)  # fmt: skip
-    _head(version, known)
+    _head(version, known, is_gone=version.id in dataset_progress.gone(db, [version]))
     if version.is_open:
         dataset_progress.draw(db, version)
     elif version.status == "failed":
@@ -62,7 +62,7 @@ def draw(db: Database, version: DatasetVersion, known: list[DatasetVersion]) -> 
         _legacy(version)
 
 
-def _head(version: DatasetVersion, known: list[DatasetVersion]) -> None:
+def _head(version: DatasetVersion, known: list[DatasetVersion], *, is_gone: bool) -> None:
     numbers = sorted({each.version for each in known if each.name == version.name} | {version.version}, reverse=True)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(version.name), anchor=False, width="content")
@@ -82,7 +82,7 @@ def _head(version: DatasetVersion, known: list[DatasetVersion]) -> None:
         else:
             st.text(f"Version {version.version}", width="content")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _badges(version)
+        _badges(version, is_gone=is_gone)
         when = f"{ago(version.created_at)} ({exactly(version.created_at)})" if version.created_at else "some time ago"
         st.text(f"by {version.created_by or 'unknown'}, {when}", width="content")
     if version.description:
@@ -92,14 +92,15 @@ def _head(version: DatasetVersion, known: list[DatasetVersion]) -> None:
 Colour = Literal["blue", "red", "gray", "orange"]
 
 
-def _badges(version: DatasetVersion) -> None:
+def _badges(version: DatasetVersion, *, is_gone: bool) -> None:
     kinds: dict[str, tuple[str, str, Colour]] = {
         "frozen": ("Frozen", ":material/ac_unit:", "blue"),
         "failed": ("Failed", ":material/error:", "red"),
         "cancelled": ("Stopped", ":material/block:", "gray"),
         "legacy": ("Original system", ":material/history:", "gray"),
     }
-    label, icon, colour = kinds.get(version.status, ("Building", ":material/hourglass_top:", "orange"))
+    building: tuple[str, str, Colour] = ("Building", ":material/hourglass_top:", "orange")
+    label, icon, colour = kinds.get(version.status, ("Interrupted", *building[1:]) if is_gone else building)
     st.badge(label, icon=icon, color=colour)
     if version.verified_at:
         st.badge(f"Verified {ago(version.verified_at)}", icon=":material/verified:", color="green")

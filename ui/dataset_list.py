@@ -43,7 +43,7 @@ def draw(db: Database, versions: list[DatasetVersion]) -> None:
         return
     if shown:
         _numbers(shown)
-        _table(shown)
+        _table(shown, dataset_progress.gone(db, shown))
     if any(version.archived_at for version in versions):
         st.toggle("Show archived versions", key="list_archived", persist_state="session")
 
@@ -89,7 +89,7 @@ def _numbers(versions: list[DatasetVersion]) -> None:
                   help="Rendered again, record by record, and found to be what was frozen.")  # fmt: skip
 
 
-def _table(versions: list[DatasetVersion]) -> None:
+def _table(versions: list[DatasetVersion], gone: frozenset[int]) -> None:
     st.subheader("Versions", anchor=False)
     places = tuple((version.name, version.version) for version in versions)
 
@@ -99,7 +99,7 @@ def _table(versions: list[DatasetVersion]) -> None:
     key = f"list_rows_{hash(places) & 0xFFFFFF:x}"  # a grid of its own for each list: a selection is of positions
     with st.container(key="versions_grid"):
         picked = st.dataframe(
-            _frame(versions),
+            _frame(versions, gone),
             key=key,
             hide_index=True,
             height="auto" if len(versions) <= 10 else _HIGHEST,
@@ -140,13 +140,13 @@ def _go_compare(picked: Sequence[DatasetVersion]) -> None:
     dataset_place.go_to_comparison(older.name, older.version, newer.label)
 
 
-def _frame(versions: Sequence[DatasetVersion]) -> pd.DataFrame:
+def _frame(versions: Sequence[DatasetVersion], gone: frozenset[int]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "open": ["Open"] * len(versions),
             "name": [version.name for version in versions],
             "version": [version.version for version in versions],
-            "status": ["▣ archived" if version.archived_at else _STATUS[version.status] for version in versions],
+            "status": [_status(version, gone) for version in versions],
             "used": [f"by {used(version)}" if used(version) else None for version in versions],
             "records": pd.Series([_records(version) for version in versions], dtype="Int64"),
             "splits": [splits_in_words(version) for version in versions],
@@ -159,6 +159,12 @@ def _frame(versions: Sequence[DatasetVersion]) -> pd.DataFrame:
             "description": [version.description for version in versions],
         }
     )
+
+
+def _status(version: DatasetVersion, gone: frozenset[int]) -> str:
+    if version.archived_at:
+        return "▣ archived"
+    return "◌ interrupted" if version.id in gone else _STATUS[version.status]
 
 
 def used(version: DatasetVersion) -> str:

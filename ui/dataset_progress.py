@@ -3,6 +3,8 @@
 The parts that poll read one row or a short list; they stop with the browser, and the build goes on without them.
 """
 
+from collections.abc import Sequence
+
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
@@ -28,12 +30,20 @@ _PHASES = {
 }
 
 
-def signature(versions: list[DatasetVersion]) -> tuple[tuple[object, ...], ...]:
+def gone(db: Database, versions: Sequence[DatasetVersion]) -> frozenset[int]:
+    """Which of them are said to be built, and have no builder any more."""
+    if not any(version.status == "building" for version in versions):
+        return frozenset()
+    return frozenset(snapshots.interrupted(db))
+
+
+def signature(versions: list[DatasetVersion], interrupted: frozenset[int]) -> tuple[tuple[object, ...], ...]:
     """Changes when the list has to be drawn anew."""
     return tuple(
         (
             version.id,
             version.status,
+            version.id in interrupted,
             version.used_by_key,
             version.verified_at is not None,
             version.archived_at is not None,
@@ -45,12 +55,13 @@ def signature(versions: list[DatasetVersion]) -> tuple[tuple[object, ...], ...]:
 def watch(db: Database, seen: list[DatasetVersion]) -> None:
     """Draw the page anew when a version came, was finished, or went."""
     every = EVERY_S if any(version.is_open for version in seen) else LOOK_AGAIN_S
-    st.fragment(run_every=every)(_look_again)(db, signature(seen))
+    st.fragment(run_every=every)(_look_again)(db, signature(seen, gone(db, seen)))
 
 
 def _look_again(db: Database, seen: tuple[tuple[object, ...], ...]) -> None:
     try:
-        changed = signature(snapshots.versions(db, archived=True)) != seen
+        now = snapshots.versions(db, archived=True)
+        changed = signature(now, gone(db, now)) != seen
     except (OperationalError, WhetstoneError):
         changed = True  # the router knows what to show
     if changed and not modals.is_open():
@@ -59,7 +70,7 @@ def _look_again(db: Database, seen: tuple[tuple[object, ...], ...]) -> None:
 
 def draw(db: Database, version: DatasetVersion) -> None:
     """The bar of one version, and Stop. Drawn live while it is open; one whose builder is gone says so."""
-    if version.status == "building" and version.id in snapshots.interrupted(db):
+    if version.id in gone(db, [version]):
         _gone(db, version)
         return
     with st.container(border=True, key=f"build_{version.id}"):

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.database import Database
-from core.errors import WhetstoneError
+from core.errors import ImportRefused, WhetstoneError
 from core.examples import importing
 from core.examples.importing import ImportOptions, ImportResult, Preview
 from core.examples.importing.models import Progress
@@ -23,7 +23,10 @@ def check(db: Database, path: Path, options: ImportOptions) -> Preview | None:
     if "user_request" not in importing.inspect(path, options).mapping:
         st.info("Choose the column that holds the request: it is the one field that every example needs.")
         return None
-    stat = path.stat()
+    try:
+        stat = path.stat()
+    except OSError:
+        raise ImportRefused(f"The file {path.name!r} is not there any more; choose it again.") from None
     key = (str(path), stat.st_size, stat.st_mtime_ns, options.model_dump_json(), db.schema, cached.version(db))
     known = st.session_state.get(_CHECKED)
     if known is not None and known[0] == key:

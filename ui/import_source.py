@@ -84,8 +84,16 @@ def _from_inbox() -> Path | None:
         "File in the inbox",
         files,
         key="import_inbox_file",
-        format_func=lambda file: f"{file.name} ({size(file.stat().st_size)})",
+        format_func=_named,
     )
+
+
+def _named(file: Path) -> str:
+    """With its size, unless it went a moment ago: then the import says so."""
+    try:
+        return f"{file.name} ({size(file.stat().st_size)})"
+    except OSError:
+        return file.name
 
 
 def _files(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from core.llm import Model, prices
 from core.orchestrator import executions, preferences
 from core.orchestrator.judge import RUBRIC
 from core.orchestrator.preferences import Preferences
-from core.settings import settings
+from core.settings import settings, without_login
 from core.tuning import deployments
 from ui import messages, modals, orchestrator_reads, session
 from ui.formatting import ago, exactly, plain
@@ -99,11 +99,11 @@ def sent(model: Model | None) -> str:
     if model is None:
         return "By rules, without a model: free, and nothing leaves this computer."
     if _stays_here(model):
-        return f"Free. Requests and their context go to {settings().ollama_host} and nowhere else."
+        return f"Free. Requests and their context go to {without_login(settings().ollama_host)} and nowhere else."
     if model.provider == "ollama":
         return "Runs at Ollama's servers: requests and their context are sent there, at a price not known here."
     address = getattr(settings(), f"{model.provider}_base_url")
-    place = address or _AT[model.provider]
+    place = without_login(address) if address else _AT[model.provider]
     price = next((each for each in prices.table() if (each.provider, each.model) == (model.provider, model.name)), None)
     price = None if address else price
     costs = "at a price not known here" if price is None else (

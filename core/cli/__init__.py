@@ -1,8 +1,11 @@
 """The command line: `python -m core …`, for automation. Each command takes --json and fails with one clear line."""
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
 import orjson
@@ -11,9 +14,10 @@ import typer
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from core import shortages
+from core.bounds import LARGEST_ID
 from core.database import Database, open_database
 from core.embedded import EmbeddedPostgres
-from core.errors import WhetstoneError
+from core.errors import WhetstoneError, WorkspaceRefused
 from core.examples.importing.models import shortened
 from core.settings import settings
 
@@ -29,11 +33,17 @@ Workspace = Annotated[str, typer.Option("--workspace", help="The workspace (sche
 Parameters = ParamSpec("Parameters")
 
 
+class Unprinted(WhetstoneError):
+    """What a command did could not be printed."""
+
+
 _opened: list[Database] = []
 
 
 def database(workspace: str = "public", *, migrate: bool = True) -> Database:
     """The database the settings name; migrated, unless the command does that itself. Closed when the command ends."""
+    if not workspace.strip():
+        raise WorkspaceRefused("A workspace has a name; leave --workspace away for the company's own, public.")
     _opened.append(open_database(settings(), workspace=workspace, migrate=migrate))
     return _opened[-1]
 
@@ -49,9 +59,24 @@ def _let_go() -> None:
 def show(value: Any, *, as_json: bool, text: str) -> None:
     """One JSON object for programs, or `text` for people."""
     if as_json:
-        sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+        put(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
     else:
-        sys.stdout.write(printable(text) + "\n")
+        put(printable(text))
+
+
+def put(text: str) -> None:
+    """Print an answer now, so that a full disk under it can still be told. Typer ends where nobody reads any more."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        why = shortages.sentence(error, folder=Path.cwd()) or f"{error.strerror}."
+        # What Python would try to write once more at its end, and complain about.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Unprinted(f"It was done, but what this prints was not all written: {why}") from None
 
 
 def printable(text: str) -> str:
@@ -63,9 +88,30 @@ def failed(sentence: str, kind: str, *, as_json: bool, code: int = 1) -> typer.E
     """Say on one line why a command ends, and with which exit code."""
     line = printable(" ".join(sentence.split()))
     if as_json:
-        sys.stdout.write(orjson.dumps({"error": line, "kind": kind}).decode() + "\n")
+        with suppress(Unprinted):  # the sentence below says more
+            put(orjson.dumps({"error": line, "kind": kind}).decode())
     sys.stderr.write(f"{line}\n")
     return typer.Exit(code)
+
+
+def _refuse_unfit(given: Mapping[str, Any]) -> None:
+    """What no row and no file can have is refused here, for every parameter of every command."""
+    for name, value in given.items():
+        for each in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(each, int) and not -LARGEST_ID <= each <= LARGEST_ID:
+                raise typer.BadParameter(f"{shortened(each)} is beyond any number here", param_hint=_shown(name))
+            if isinstance(each, str | Path) and "\0" in str(each):
+                raise typer.BadParameter(f"{shortened(str(each))} holds a NUL character", param_hint=_shown(name))
+
+
+def _of_file(error: Any) -> str:
+    path = Path(os.fsdecode(error.filename))
+    why = shortages.unwritable(path, error)
+    return f"{path} cannot be read or written: {why}. Mend that, or name another place, and try again."
+
+
+def _shown(name: str) -> str:
+    return repr(name.strip("_").replace("_", "-"))
 
 
 def command(
@@ -78,6 +124,7 @@ def command(
         @wraps(function)
         def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
             as_json = bool(kwargs.get("as_json"))
+            _refuse_unfit(kwargs)
             try:
                 function(*args, **kwargs)
             except WhetstoneError as error:
@@ -88,8 +135,9 @@ def command(
                 raise failed(sentence, "DatabaseUnavailable", as_json=as_json) from None
             except (OSError, MemoryError) as error:
                 short = shortages.sentence(error)
-                if short is None:
-                    raise
+                if short is None and not isinstance(getattr(error, "filename", None), str | bytes):
+                    raise  # about no file: a bug, or whoever read what this prints has gone
+                short = short or _of_file(error)
                 raise failed(short, "OutOfResources", as_json=as_json) from None
             except (SQLAlchemyError, psycopg.Error) as error:
                 short = shortages.sentence(error)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from core import shortages
 from core.cli import AsJson, Workspace, app, command, database, printable, show
 from core.database import Database
 from core.datasets import defaults, recipes, snapshots, splits
@@ -132,7 +133,7 @@ def export_split(
     part, chosen = _part(split), _format(format_)
     with closing(database(workspace)) as db:
         version = snapshots.get(db, label)
-        size = _write(out, export(db, version, part, chosen))
+        size = _write(out, export(db, version, part, chosen), what=f"{version.label} {part}")
         path = printable(str(out.resolve()))
         snapshots.exported(db, version.id, path=path, format=chosen, actor=settings().actor)
     facts = {"dataset": version.label, "split": part, "format": chosen, "file": printable(str(out)), "bytes": size}
@@ -166,14 +167,23 @@ def _tell(progress: Progress) -> None:
     typer.echo(f"{progress.phase} {progress.done:,}", err=True)
 
 
-def _write(path: Path, pieces: Any) -> int:
+def _write(path: Path, pieces: Any, *, what: str) -> int:
     """Beside the file and then in its place: whoever reads it sees the old one or the new one, whole."""
-    if path.exists() and not path.is_file():
-        raise DatasetRefused(f"{path} is not an ordinary file, and would be replaced by one; choose another for --out.")
     try:
-        number, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "not an ordinary file, and would be replaced by one"
+            raise DatasetRefused(f"{path} is {kind}; name a file for --out, such as train.jsonl. Nothing was written.")
+        return _written(path, pieces)
     except OSError as error:
-        raise DatasetRefused(f"{path} cannot be written: {error.strerror}. Choose another file for --out.") from None
+        why = shortages.unwritable(path, error)
+        raise DatasetRefused(
+            f"{what} was not written to {path}: {why}. Name another file for --out; no file was changed."
+        ) from None
+
+
+def _written(path: Path, pieces: Any) -> int:
+    # A name of its own and not the file's, which may be as long as a name can be.
+    number, beside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(number, "wb") as file:
             for piece in pieces:
@@ -183,8 +193,6 @@ def _write(path: Path, pieces: Any) -> int:
             os.fsync(file.fileno())
         Path(beside).chmod(0o666 & ~_umask())
         Path(beside).replace(path)
-    except OSError as error:
-        raise DatasetRefused(f"{path} cannot be written: {error.strerror}. Choose another file for --out.") from None
     finally:
         Path(beside).unlink(missing_ok=True)
     return size

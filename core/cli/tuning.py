@@ -10,7 +10,7 @@ import orjson
 import structlog
 import typer
 
-from core.cli import AsJson, Workspace, command, database, printable, show
+from core.cli import AsJson, Workspace, command, database, printable, put, show
 from core.database import Database
 from core.errors import TuningRefused
 from core.settings import settings
@@ -147,8 +147,7 @@ def _followed(db: Database, job: Job, *, as_json: bool) -> Job:
 
 def _say(line: str, *, as_json: bool) -> None:
     if not as_json:
-        sys.stdout.write(printable(line) + "\n")
-        sys.stdout.flush()
+        put(printable(line))
 
 
 def _progress(job: Job) -> str:

@@ -7,8 +7,9 @@ from typing import Annotated
 import structlog
 import typer
 
-from core.cli import AsJson, command, database, show
+from core.cli import AsJson, command, database, put, show
 from core.commands.worker import Worker
+from core.errors import WorkspaceRefused
 from core.migrations import migrate
 from core.orchestrator.registry import registry as agents_registry
 from core.tuning.poller import Poller
@@ -25,7 +26,10 @@ def worker(agents: Agents = "", threads: Threads = 2, workspace: Where = "", as_
     # What happens goes to stderr: stdout is for the answer.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     db = database()
-    for name in list_workspaces(db):
+    there = list_workspaces(db)
+    if workspace and workspace not in there:
+        raise WorkspaceRefused(f"There is no workspace {workspace!r} to work for; there are: {', '.join(there)}.")
+    for name in there:
         migrate(db.in_workspace(name))
     chosen = [name.strip() for name in agents.split(",") if name.strip()]
     working = Worker(
@@ -36,8 +40,7 @@ def worker(agents: Agents = "", threads: Threads = 2, workspace: Where = "", as_
         workspaces=[workspace] if workspace else None,
     )
     if not as_json:
-        sys.stdout.write(f"{working.name} works for {', '.join(working.agents) or 'no agent'}; Ctrl+C stops it.\n")
-        sys.stdout.flush()
+        put(f"{working.name} works for {', '.join(working.agents) or 'no agent'}; Ctrl+C stops it.")
     # Who works for some agents only was started for them.
     poller = None if chosen else Poller(db, workspaces=[workspace] if workspace else None)
     if poller is not None:

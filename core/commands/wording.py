@@ -1,5 +1,6 @@
 """Errors of handlers as text that may be stored and shown: short, and without secrets."""
 
+import os
 import re
 
 from pydantic import SecretStr
@@ -14,8 +15,13 @@ _SECRETS = [
     re.compile(r"(\w+://[^\s:/@]*:)[^\s@]+(?=@)"),  # postgresql://user:password@host
     re.compile(r"(?i)(\bbearer\s+)[^\s\"',}]+"),
     re.compile(r"(?i)((?:api[_-]?key|password|passwd|secret|access[_-]?token)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]+"),
-    re.compile(r"()\b(?:sk-|AIza|ghp_|xox[bp]-)[\w-]{16,}"),
+    re.compile(r"(?i)(security-token[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]+"),
+    re.compile(r"()\b(?:sk-|AIza|ghp_|xox[bp]-|ya29\.)[\w-]{16,}"),
+    re.compile(r"()\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(?:(?!-----END).)*", re.DOTALL),
 ]
+#: What libraries read of the environment by themselves.
+_OF_LIBRARIES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 def in_words(error: BaseException) -> str:
@@ -42,4 +48,5 @@ def _own_secrets() -> list[str]:
     """The secrets that this process was given, the longest first."""
     values = (getattr(settings(), name) for name in type(settings()).model_fields)
     secrets = {value.get_secret_value().strip() for value in values if isinstance(value, SecretStr)}
+    secrets |= {os.environ.get(name, "").strip() for name in _OF_LIBRARIES}
     return sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True)

@@ -4,6 +4,7 @@ import re
 
 from core.errors import ModelReason, ModelUnavailable
 from core.llm.models import KEY_SETTINGS, TITLES, Access, Model, Question
+from core.settings import without_login
 
 #: What is worth asking again: the provider was busy, not unwilling.
 PASSING: frozenset[ModelReason] = frozenset({"rate_limited", "server_error"})
@@ -13,8 +14,6 @@ _SHOWN = 200
 _ABOUT_SCHEMA = re.compile(r"schema|grammar|response_format|output_config|structured|\bformat\b", re.IGNORECASE)
 #: Providers repeat parts of a wrong key in their answers.
 _LIKE_A_KEY = re.compile(r"\b(?:sk|pk|AIza|Bearer|key)[-_ ]?[\w*.-]{8,}", re.IGNORECASE)
-#: A name and password in an address.
-_LOGIN = re.compile(r"//[^/@\s]*@")
 _ADDRESS_SETTINGS = {"ollama": "OLLAMA_HOST", "vertex": "GOOGLE_VERTEX_BASE_URL"}
 _OUT_OF_CREDIT = re.compile(r"insufficient_quota|credit balance|billing|spend(?:ing)? limit", re.IGNORECASE)
 _KEY_INVALID = re.compile(r"api[ _]key (?:not valid|invalid|expired)|API_KEY_INVALID", re.IGNORECASE)
@@ -172,7 +171,7 @@ def in_short(said: str, access: Access | None) -> str:
     if access and access.key and access.key.get_secret_value():
         said = said.replace(access.key.get_secret_value(), "…")
     words = " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())
-    words = _LIKE_A_KEY.sub("…", _LOGIN.sub("//…@", words)).rstrip(".")
+    words = _LIKE_A_KEY.sub("…", without_login(words)).rstrip(".")
     return f"{words[:_SHOWN]}…" if len(words) > _SHOWN else words or "no reason given"
 
 

@@ -1,7 +1,12 @@
 """A freeze whose process was killed: it says so, and can be finished or given up."""
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from core.__main__ import registered
@@ -11,22 +16,70 @@ from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
 from core.examples.filters import Filter
-from core.tables import datasets
 from tests.served import add, serving
 
+ROOT = Path(__file__).parents[2]
+#: Freezes, and stops in the middle, where it says so and is killed.
+PROGRAM = """
+import sys
+from core.database import Database
+from core.datasets import snapshots
 
-def killed(db: Database) -> DatasetVersion:
-    """A version as a killed builder leaves it: its progress is committed, its lock is gone."""
+def tell(progress):
+    if progress.phase == sys.argv[3]:
+        print(progress.phase, flush=True)
+        sys.stdin.readline()
+
+snapshots.build(Database(sys.argv[1]), int(sys.argv[2]), tell)
+"""
+
+
+def killed(db: Database, *, at: str = "freezing") -> DatasetVersion:
+    """A version whose builder, a process of its own, was killed by -9 while it was `at` it."""
     add(db, *({} for _ in range(40)))
     asked = snapshots.request(db, "plans", filter=Filter(), recipe=Recipe(), split=Split(), actor="ada")
-    with db.begin() as connection:
-        connection.execute(update(datasets).where(datasets.c.id == asked.id).values(status="building", done_count=7))
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, db.url, str(asked.id), at], cwd=ROOT, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process:
+        assert process.stdout
+        try:
+            assert process.stdout.readline().strip() == at
+            assert snapshots.interrupted(db) == [], "its builder is alive"
+        finally:
+            process.kill()
+    _wait_until_alone(db)
     return snapshots.get(db, asked.id)
+
+
+def _wait_until_alone(db: Database) -> None:
+    """Until the server has noticed that the process is gone."""
+    others = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                  " AND xact_start IS NOT NULL")  # fmt: skip
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with db.connect() as connection:
+            if not connection.execute(others).scalar_one():
+                return
+        time.sleep(0.05)
+    raise AssertionError("The server still works for the process that was killed.")
+
+
+@pytest.mark.parametrize("at", ["choosing", "rendering", "checking", "freezing"])
+def test_killed_wherever_it_is_it_is_interrupted_and_can_be_finished(database: Database, at: str) -> None:
+    version = killed(database, at=at)
+    assert (version.status, version.phase) == ("building", at)
+    assert snapshots.interrupted(database) == [version.id]
+    with database.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM dataset_members")).scalar_one() == 0
+    done = snapshots.build(database, version.id)
+    assert (done.status, done.example_count) == ("frozen", 40)
+    assert snapshots.interrupted(database) == []
 
 
 def test_only_what_nobody_builds_is_interrupted(database: Database) -> None:
     version = killed(database)
-    assert snapshots.interrupted(database) == [version.id]
     seen: list[list[int]] = []
 
     snapshots.build(database, version.id, lambda _: seen.append(snapshots.interrupted(database)))

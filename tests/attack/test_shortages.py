@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy.exc import InternalError, OperationalError
 from core import shortages
 from core.embedded import EmbeddedPostgres
 from core.errors import DatabaseUnavailable
+from core.settings import settings
 
 FOLDER = Path("/var/lib/whetstone")
 
@@ -67,6 +69,28 @@ def test_a_full_disk_is_said_with_place_and_numbers(tmp_path: Path) -> None:
     said = shortages.say("disk", tmp_path / "not" / "yet")
     assert f"The disk that holds {tmp_path / 'not' / 'yet'} is full (" in said
     assert "256 MB are needed" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "free", "is_told"),
+    [
+        (psycopg.OperationalError("server closed the connection unexpectedly"), 1 << 20, True),
+        (OperationalError("SELECT 1", {}, psycopg.errors.AdminShutdown("terminating connection")), 1 << 20, True),
+        (psycopg.errors.CannotConnectNow("the database system is in recovery mode"), 0, True),
+        (psycopg.OperationalError("server closed the connection unexpectedly"), 1 << 30, False),
+        (psycopg.errors.QueryCanceled("canceling statement"), 1 << 20, False),
+        (psycopg.errors.UniqueViolation("duplicate key"), 1 << 20, False),
+    ],
+)
+def test_a_server_that_went_because_its_disk_is_full_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException, free: int, is_told: bool
+) -> None:
+    monkeypatch.setenv("WHETSTONE_HOME", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    settings.cache_clear()
+    monkeypatch.setattr("core.shortages.shutil.disk_usage", lambda _place: SimpleNamespace(free=free))
+    said = shortages.sentence(error)
+    assert (said is not None and f"The disk that holds {tmp_path} is full" in said) == is_told
 
 
 @pytest.fixture

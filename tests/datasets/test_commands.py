@@ -117,7 +117,7 @@ def test_verify_fails_for_what_is_not_as_it_was(database: Database, add: Add, co
         (("dataset", "create", "new", "--include", "broken"), "failed, poor, unknown"),
         (("dataset", "create", "new", "--all", "--include", "failed"), "--all lets everything in"),
         (("dataset", "create", "new", "--filter", '{"intents": ["none"]}'), "nothing was frozen|No example"),
-        (("dataset", "export", "plans", "--out", "/no/such/folder/x"), "cannot be written"),
+        (("dataset", "export", "plans", "--out", "/no/such/folder/x"), "there is no folder /no/such/folder"),
         (("dataset", "export", "plans", "--out", "x", "--format", "xml"), "openai, chatml"),
         (("dataset", "export", "plans", "--out", "x", "--split", "dev"), "train, validation, test, all"),
         (("dataset", "export", "other", "--out", "x"), "there are: plans"),

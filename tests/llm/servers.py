@@ -473,7 +473,7 @@ WITHOUT_KEY = {"ollama", "vertex"}
 
 
 @cache
-def _private_key() -> str:
+def private_key() -> str:
     """Made once: it takes a moment."""
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -500,7 +500,7 @@ def credentials(file: Path) -> Iterator[None]:
 def machine_credentials(token_uri: str) -> Iterator[None]:
     """A service account's file where Google's library finds it, which gets its token from `token_uri`."""
     account = {
-        "type": "service_account", "project_id": "acme", "private_key_id": "1", "private_key": _private_key(),
+        "type": "service_account", "project_id": "acme", "private_key_id": "1", "private_key": private_key(),
         "client_email": "tests@acme.example", "client_id": "1", "token_uri": token_uri,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:

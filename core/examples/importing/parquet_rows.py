@@ -7,11 +7,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core import shortages
 from core.errors import ImportRefused
+from core.examples.importing import parquet_pages
 from core.examples.importing.models import RowError
 from core.examples.importing.sources import Source
 
-#: A field of 1 MiB that is repeated takes next to nothing in the file and its whole size here: few rows at once.
+#: Bytes that the current pages of all columns may take, unpacked. Writers make pages of 1 MB, or of some 1,000 rows.
+PAGES_LIMIT = 256 << 20
+#: A value that is repeated takes next to nothing in the file and its whole size in every row: so many bytes at once,
+#: and so many rows.
+_BATCH_BYTES = 64 << 20
 _BATCH = 100
 #: Everything pyarrow raises for a broken file; some of it is Python's own.
 _BROKEN = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError, NotImplementedError)
@@ -24,18 +30,36 @@ def rows(source: Source) -> Iterator[tuple[int, Mapping[str, Any] | RowError]]:
         with pq.ParquetFile(source.path, pre_buffer=False) as file:
             _refuse_repeated(file.schema_arrow.names)
             total = max(file.metadata.num_rows, 1)
-            for batch in file.iter_batches(batch_size=_BATCH):
+            for batch in file.iter_batches(batch_size=_batch_size(source, file.metadata)):
                 for row in batch.to_pylist():
                     number += 1
                     # Parquet is not read from beginning to end; rows tell how far reading has come.
                     source.done = source.size * number // total
                     yield number, row
     except _BROKEN as error:
+        if isinstance(error, OSError) and shortages.kind(error) is not None:
+            raise
         said = " ".join(str(error).split())[:200].rstrip(".")
         raise ImportRefused(
             f"The Parquet file cannot be read at row {number + 1}: {said}.", row=number + 1, expected="Parquet"
         ) from None
     _hash(source)
+
+
+def _batch_size(source: Source, metadata: pq.FileMetaData) -> int:
+    """How many rows can be unpacked at once. Refuses a file of which not even one page of each column can be."""
+    found = parquet_pages.largest(source.path, metadata)
+    if sum(each.page for each in found) > PAGES_LIMIT:
+        most = max(found, key=lambda each: each.page)
+        raise ImportRefused(
+            f"The Parquet file unpacks to {most.page / (1 << 20):,.0f} MiB at once in its column {most.column!r}, and "
+            f"{PAGES_LIMIT >> 20} MiB are allowed for all columns together; write it again with fewer rows in a group "
+            "(in pyarrow: row_group_size=100), or as JSONL. Nothing was changed.",
+            field=most.column,
+            expected=f"pages of at most {PAGES_LIMIT >> 20} MiB",
+        )
+    repeated = sum(each.dictionary for each in found)
+    return max(1, min(_BATCH, _BATCH_BYTES // max(repeated, 1)))
 
 
 def _refuse_repeated(names: list[str]) -> None:

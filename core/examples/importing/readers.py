@@ -53,9 +53,11 @@ class Rows:
         self.format: Format = detected(source.path) if format == "auto" else format  # pyright: ignore[reportAttributeAccessIssue]
         self._rows = self._reader(source, formulas)
         self.ahead: list[Row] = []
+        held = 0
         for row in islice(self._rows, self.AHEAD_ROWS):
             self.ahead.append(row)
-            if source.done > self.AHEAD_BYTES:
+            held += _weight(row[1])  # Parquet: a few bytes of the file may be gigabytes here
+            if max(source.done, held) > self.AHEAD_BYTES:
                 break
         if not self.ahead:
             raise ImportRefused(f"The file {source.path.name!r} has no rows.")
@@ -70,12 +72,27 @@ class Rows:
     def _reader(self, source: Source, formulas: str) -> Iterator[Row]:
         if self.format == "parquet":
             return parquet_rows.rows(source)
-        buffered = io.BufferedReader(source, 1 << 20)
+        # Kept here: a buffer that nobody holds closes its source, which is asked at the end whether it changed.
+        buffered = self._buffer = io.BufferedReader(source, 1 << 20)
         if self.format == "csv":
             return csv_rows(buffered, refuse_formulas=formulas == "refuse")
         if self.format == "jsonl":
             return jsonl_rows(buffered)
         return json_rows.rows(buffered, source.path)
+
+
+def _weight(row: Any) -> int:
+    """About how many characters a row takes; without recursion, because it may be nested deep."""
+    total, waiting = 0, [row]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str | bytes):
+            total += len(value)
+        elif isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return total
 
 
 def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True) -> Iterator[Row]:
@@ -105,13 +122,15 @@ def jsonl_rows(source: BinaryStream) -> Iterator[Row]:
     for line in lines(source, place):
         if not line.isspace():
             yield place.line, _json_line(place, line)
-        place.row = place.line
+        place.row, place.held = place.line, 0
 
 
 def _json_line(place: Place, line: bytes) -> Mapping[str, Any] | RowError:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
+        if "not enough memory" in error.msg.lower():  # that is not the file's fault
+            raise MemoryError(error.msg) from None
         try:
             text = line.decode()
         except UnicodeDecodeError as problem:
@@ -130,6 +149,7 @@ def _json_line(place: Place, line: bytes) -> Mapping[str, Any] | RowError:
 
 
 def _record(reader: Any, place: Place) -> list[str] | None:
+    place.held = 0
     try:
         return next(reader, None)
     except csv.Error as error:

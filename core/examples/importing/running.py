@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from core import audit
+from core import audit, shortages
 from core.database import Database
 from core.errors import ImportRefused
 from core.examples.importing import scale as scales
@@ -207,6 +207,8 @@ def _refusing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if shortages.kind(error) is not None:
+            raise  # that is not the file's fault
         raise ImportRefused(f"The file cannot be read to its end: {error}. Nothing was changed.") from None
     except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
         raise ImportRefused(f"PostgreSQL cannot store a value of the file: {error}. Nothing was changed.") from None

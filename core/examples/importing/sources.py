@@ -3,7 +3,9 @@
 import codecs
 import hashlib
 import io
+import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from typing import TypeAlias
 
 import orjson
 
+from core import shortages
 from core.errors import ImportRefused
 from core.examples.importing.models import Format
 
@@ -31,9 +34,19 @@ _ENDINGS: dict[str, Format] = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
+_NO_FILES = (
+    (stat.S_ISDIR, "a folder", "import the files in it one by one"),
+    (stat.S_ISFIFO, "a pipe", "write what comes out of it to a file, and import that"),
+    (stat.S_ISSOCK, "a socket", "import a file"),
+    (stat.S_ISCHR, "a device", "import a file"),
+    (stat.S_ISBLK, "a device", "import a file"),
+)
 _FOREIGN = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook; save the sheet as CSV (UTF-8), or unpack the archive",
     b"\x1f\x8b": "compressed with gzip; unpack it first",
+    b"\x28\xb5\x2f\xfd": "compressed with Zstandard; unpack it first",
+    b"\xfd7zXZ": "compressed with xz; unpack it first",
+    b"7z\xbc\xaf": "a 7-Zip archive; unpack it first",
     b"SQLite format 3": "an SQLite database; export the table as CSV",
     b"%PDF": "a PDF document",
 }
@@ -43,9 +56,10 @@ class Source(io.RawIOBase):
     """An open file that counts and hashes what is read from it."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
+        self._file = io.FileIO(path, opener=_without_waiting)
         self.path = path
-        self.size = path.stat().st_size
+        self._state = self._now()
+        self.size = self._state[0]
         self.done = 0
         self.sha256 = hashlib.sha256()
 
@@ -57,6 +71,20 @@ class Source(io.RawIOBase):
         self.sha256.update(buffer[:count])
         self.done += count
         return count
+
+    def _now(self) -> tuple[int, int]:
+        stat = os.fstat(self._file.fileno())
+        return stat.st_size, stat.st_mtime_ns
+
+    def refuse_changed(self) -> None:
+        """At the end: a file that another program writes to meanwhile was read half old and half new, or cut."""
+        now = self._now()
+        if now != self._state:
+            how = "became shorter" if now[0] < self.size else "grew" if now[0] > self.size else "was changed"
+            raise ImportRefused(
+                f"The file {self.path.name!r} {how} while it was read ({self.size:,} bytes before, {now[0]:,} now); "
+                "import it again when the program that writes it is done. Nothing was changed."
+            )
 
     def close(self) -> None:
         self._file.close()
@@ -73,6 +101,8 @@ class Place:
     row: int = 0
     line: int = 0
     offset: int = field(default=0)
+    #: Bytes of the row so far, which may go over many lines.
+    held: int = 0
 
     def __str__(self) -> str:
         return f"row {self.row}" + (f" (line {self.line})" if self.line else "")
@@ -82,15 +112,33 @@ class Place:
 def opened(path: Path) -> Iterator[Source]:
     """The file as a source. Raises `ImportRefused` if it cannot be opened or holds nothing."""
     try:
-        if not path.is_file():
-            raise ImportRefused(f"There is no file {path.name!r} to import.")
+        _refuse_no_file(path)
         source = Source(path)
+    except FileNotFoundError:
+        raise ImportRefused(f"There is no file {path.name!r} to import.") from None
     except (OSError, ValueError) as error:
-        raise ImportRefused(f"The file {path.name!r} cannot be read: {error}.") from None
+        if shortages.kind(error) is not None:
+            raise
+        raise ImportRefused(
+            f"The file {path.name!r} cannot be read: {getattr(error, 'strerror', None) or error}."
+        ) from None
     with source:
         if source.size == 0:
             raise ImportRefused(f"The file {path.name!r} is empty: it holds 0 bytes.")
         yield source
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """A pipe that took the place of the file a moment ago would have the import wait for its other end."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _refuse_no_file(path: Path) -> None:
+    """What has a name and no content that can be read from beginning to end."""
+    mode = path.stat().st_mode
+    for is_kind, what, then in _NO_FILES:
+        if is_kind(mode):
+            raise ImportRefused(f"{path.name!r} is {what}, not a file; {then}.")
 
 
 def detected(path: Path) -> Format:
@@ -150,9 +198,11 @@ def lines(source: BinaryStream, place: Place) -> Iterator[bytes]:
                 "of the file; text files have none. Was it cut or is it not text?",
                 row=place.row + 1,
             )
-        if len(line) >= ROW_LIMIT:
+        place.held += len(line)
+        if place.held >= ROW_LIMIT:
+            without = " without a line break" if place.held == len(line) else "; is a quoted field never closed?"
             raise ImportRefused(
-                f"Row {place.row + 1} (line {place.line}) is longer than {ROW_LIMIT >> 20} MiB without a line break.",
+                f"Row {place.row + 1} (line {place.line}) is longer than {ROW_LIMIT >> 20} MiB{without}.",
                 row=place.row + 1,
             )
         yield line

@@ -91,6 +91,7 @@ def stage(
                 scores.add(record[score_at])
             copy.write_row((number, *record))
     _report(source, count, progress, cancelled)
+    source.refuse_changed()
     return Staged(rows.format, converter.shape.name, count, scores, errors, source.sha256.digest())
 
 

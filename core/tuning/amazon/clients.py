@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from core.commands.wording import storable
 from core.errors import WhetstoneError
 from core.settings import Settings
 from core.tuning.protocol import ProviderTrouble
@@ -146,7 +147,7 @@ def _client(region: str, base_url: str | None, service: Service) -> Any:
 
 def _of_answer(error: Any) -> Refused | NoAnswer:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    words = str(error.response.get("Error", {}).get("Message", "")) or code
+    words = storable(str(error.response.get("Error", {}).get("Message", ""))) or code
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in TAKEN or (status in _REFUSED and status not in _NOT_KNOWN):
         return Refused(f"AWS refused ({code}): {_short(words)}", code)

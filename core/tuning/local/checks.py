@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from core.settings import Settings
+from core.settings import Settings, without_login
 from core.tuning.local import bases, choices, places, shapes
 from core.tuning.local.bases import Base
 from core.tuning.local.choices import Chosen
@@ -74,7 +74,7 @@ def of_ray(chosen: Chosen, settings: Settings, *, live: bool) -> Iterator[Obstac
     """What a cluster needs. Live: it is asked for its version, too."""
     address = settings.ray_address or ""
     if not is_address(address):
-        said = f"is {address!r}, which is no dashboard's address" if address else "is not set"
+        said = f"is {without_login(address)!r}, which is no dashboard's address" if address else "is not set"
         yield Obstacle("not_reachable", f"RAY_ADDRESS {said}.", "Set it to one such as http://10.0.0.5:8265.")
         return
     if settings.ray_python is None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from core.errors import ModelUnavailable
 from core.llm import Model
 from core.llm.calling import access_to
-from core.settings import Settings
+from core.settings import Settings, without_login
 from core.tuning.protocol import NotSubmitted, ProviderTrouble
 
 #: Seconds for a question, for a file or a model to be taken, and for a model to be loaded and to answer.
@@ -202,11 +202,14 @@ class Ollama:
                 raise ProviderTrouble(words) from None
             raise NotSubmitted(words, code=str(error.status_code)) from None
         except (ConnectionError, httpx.HTTPError):
+            place = without_login(self.address)
             raise OllamaAway(
-                f"Ollama does not answer at {self.address}. Start it with `ollama serve`, or set OLLAMA_HOST."
+                f"Ollama does not answer at {place}. Start it with `ollama serve`, or set OLLAMA_HOST."
             ) from None
         except (ValueError, TypeError):  # JSON's, pydantic's, or the SDK's own
-            raise OllamaAway(f"What answers at {self.address} is not Ollama; correct OLLAMA_HOST.") from None
+            raise OllamaAway(
+                f"What answers at {without_login(self.address)} is not Ollama; correct OLLAMA_HOST."
+            ) from None
 
 
 def _files(modelfile: str) -> tuple[tuple[Path, ...], tuple[str, ...]]:

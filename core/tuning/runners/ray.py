@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from core.settings import without_login
 from core.tuning.protocol import NotSubmitted, ProviderTrouble, SubmitUnknown
 from core.tuning.runners import Artifacts, Event, Status, Work, folders
 from core.tuning.runners.folders import Begun
@@ -44,7 +45,9 @@ class RayRunner:
         self._refuse(answer)
         found = _json(answer).get("ray_version")
         if answer.status_code != _OK or not isinstance(found, str):
-            raise ProviderTrouble(f"What answers at {self._address} is not the dashboard of a Ray cluster.")
+            raise ProviderTrouble(
+                f"What answers at {without_login(self._address)} is not the dashboard of a Ray cluster."
+            )
         return found
 
     def submit(self, work: Work) -> str:
@@ -144,7 +147,7 @@ class RayRunner:
         except (httpx2.ConnectError, httpx2.ConnectTimeout):
             folders.note(folder, current, state="waiting")
             raise NotSubmitted(
-                f"The Ray cluster at {self._address} cannot be reached.",
+                f"The Ray cluster at {without_login(self._address)} cannot be reached.",
                 code="not_reachable",
                 advice="Start it, or correct RAY_ADDRESS; or train on this machine.",
                 passing=True,
@@ -192,7 +195,7 @@ class RayRunner:
         if answer.status_code in _REFUSED:
             what = "refused the token" if self._token else "asks for a token"
             raise NotSubmitted(
-                f"The Ray cluster at {self._address} {what}.",
+                f"The Ray cluster at {without_login(self._address)} {what}.",
                 code="key_refused" if self._token else "key_missing",
                 advice="Set RAY_AUTH_TOKEN to the cluster's token (`ray get-auth-token` prints it).",
             )
@@ -206,7 +209,7 @@ class RayRunner:
                 yield client
         except httpx2.HTTPError as error:
             raise ProviderTrouble(
-                f"The Ray cluster at {self._address} does not answer ({type(error).__name__})."
+                f"The Ray cluster at {without_login(self._address)} does not answer ({type(error).__name__})."
             ) from None
 
     def _client(self) -> Any:

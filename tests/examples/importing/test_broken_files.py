@@ -225,9 +225,9 @@ def test_a_request_with_too_many_different_words_to_index_fails_its_row(database
     assert imported(database, path, skip_invalid=True).new == 1
 
 
-@pytest.mark.parametrize("path", ["nothing.csv", "."])
-def test_what_is_not_a_file_is_refused(database: Database, tmp_path: Path, path: str) -> None:
-    with pytest.raises(ImportRefused, match="There is no file"):
+@pytest.mark.parametrize(("path", "words"), [("nothing.csv", "There is no file"), (".", "is a folder, not a file")])
+def test_what_is_not_a_file_is_refused(database: Database, tmp_path: Path, path: str, words: str) -> None:
+    with pytest.raises(ImportRefused, match=words):
         imported(database, tmp_path / path)
 
 
