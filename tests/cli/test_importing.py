@@ -76,7 +76,10 @@ def test_columns_are_mapped(database: Database, tmp_path: Path) -> None:
     [
         (["--map", "Frage"], "'Frage' is not a mapping; write FIELD=COLUMN"),
         (["--map", "wish=intent"], "'wish' in the mapping is not a field"),
-        (["--quality-scale", "7"], "'7' is not a quality scale; use auto, 1, 10, 100, mixed"),
+        (
+            ["--quality-scale", "7 stars"],
+            "'7 stars' is not a quality scale; use auto, 1, thumbs, 1-5, 5, 10, 100, mixed, or a range",
+        ),
         (["--tag", "bad tag"], "'bad tag' is not a tag"),
         ([], "Row 2, field success: 'perhaps' is not t, f, true"),
         (["--dry-run"], "Row 2, field success: 'perhaps' is not t, f, true"),

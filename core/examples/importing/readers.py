@@ -14,7 +14,7 @@ import orjson
 from core.errors import ImportRefused
 from core.examples.exporting import COLUMNS as EXPORTED
 from core.examples.exporting import FORMULA as QUOTED
-from core.examples.importing import json_rows, parquet_rows
+from core.examples.importing import exact_json, json_rows, parquet_rows
 from core.examples.importing.models import FIELD_LIMIT, Format, RowError, shortened
 from core.examples.importing.sources import (
     ROW_LIMIT,
@@ -110,7 +110,7 @@ def jsonl_rows(source: BinaryStream) -> Iterator[Row]:
 
 def _json_line(place: Place, line: bytes) -> Mapping[str, Any] | RowError:
     try:
-        value = orjson.loads(line)
+        value = exact_json.loads(line)
     except orjson.JSONDecodeError as error:
         try:
             text = line.decode()

@@ -2,22 +2,37 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection
 
 from core.errors import ImportRefused
+from core.examples.importing import moments, origins
 from core.examples.importing import scale as scales
-from core.examples.importing.models import ERRORS_SHOWN, ImportOptions, Outcome, Progress, RowError, Scale
+from core.examples.importing.converting import BITS, MADE, STAGED, Converter
+from core.examples.importing.models import (
+    ERRORS_SHOWN,
+    ImportOptions,
+    Outcome,
+    Progress,
+    RowError,
+    Scale,
+    Undecided,
+    shortened,
+)
 from core.examples.importing.readers import Rows
-from core.examples.importing.shapes import MADE, Converter
-from core.examples.importing.sources import Source
-from core.examples.importing.values import INDEXABLE_LIMIT, PARSERS
+from core.examples.importing.sources import Source, opened
+from core.examples.importing.values import INDEXABLE_LIMIT
 
 #: Columns of the staging table that are not text.
-_TYPES = {"quality_score": "float8", "success": "bool", "execution_time_ms": "int8"}
-_COLUMNS = {"row": "int8"} | {field: _TYPES.get(field, "text") for field in PARSERS}
+_TYPES = {"quality_score": "float8", "certain_score": "float8", "success": "bool"} | {
+    "execution_time_ms": "int8",
+    "given": "int4",
+}
+_COLUMNS = {"row": "int8"} | {name: _TYPES.get(name, "text") for name in STAGED}
+_EVERY_FIELD = sum(BITS.values())
 _COPY = f"COPY staged ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT binary)".encode()
 _REPORT_EVERY = 2_000
 
@@ -51,6 +66,9 @@ class Staged:
     sha256: bytes
     #: What the rows hold that becomes no field, and how many rows have a value there.
     unused: Mapping[str, int] = field(default_factory=dict)
+    #: Tags that are not stored as written, and words of the outcome without a meaning, with their rows.
+    tags_became: Mapping[str, str] = field(default_factory=dict)
+    outcome_words: Mapping[str, int] = field(default_factory=dict)
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:
@@ -67,35 +85,97 @@ def execute(raw: psycopg.Connection[Any], statement: str, parameters: Any = None
 
 def stage(
     raw: psycopg.Connection[Any],
-    source: Source,
+    path: Path,
     options: ImportOptions,
     *,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Staged:
-    """Read the whole file into the temporary table `staged`; rows that cannot be read are errors, not rows."""
-    rows = Rows(source, format=options.format, formulas=options.formulas)
-    converter = Converter(rows.columns, options, more_may_come=rows.format in ("json", "jsonl"))
+    """Read the whole file into the temporary table `staged`; rows that cannot be read are errors, not rows.
+
+    Raises `Undecided` where dates can be read in two ways and none of them shows which.
+    """
     _create(raw)
+    staged = _copied(raw, path, options, progress, cancelled)
+    if staged is None:
+        # Only a later row may show which number is the day; such files are rare, so all of it is read once more.
+        options = options.model_copy(update={"dates": order_of_dates(path, options)})
+        execute(raw, "TRUNCATE staged")
+        staged = _copied(raw, path, options, progress, cancelled)
+        assert staged is not None
+    return staged
+
+
+def _copied(
+    raw: psycopg.Connection[Any],
+    path: Path,
+    options: ImportOptions,
+    progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
+) -> Staged | None:
+    """The file in the table, or None at the first date that can be read in two ways."""
     errors, scores, count = Errors(), scales.Scores(), 0
-    score_at = list(PARSERS).index("quality_score")
-    with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
-        copy.set_types(list(_COLUMNS.values()))
-        for number, row in rows:
-            count += 1
-            if count % _REPORT_EVERY == 0:
-                _report(source, count, progress, cancelled)
-            record = row if isinstance(row, RowError) else converter.record(number, row)
-            if isinstance(record, RowError):
-                errors.add(record)
-                continue
-            if record[score_at] is not None:
-                scores.add(record[score_at])
-            copy.write_row((number, *record))
-    _report(source, count, progress, cancelled)
-    return Staged(
-        rows.format, converter.shape.name, count, scores, errors, source.sha256.digest(), dict(converter.unused)
-    )
+    score_at = STAGED.index("quality_score")
+    with opened(path) as source:
+        rows = Rows(source, format=options.format, formulas=options.formulas)
+        converter = Converter(rows.columns, options, more_may_come=rows.format in ("json", "jsonl"))
+        with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
+            copy.set_types(list(_COLUMNS.values()))
+            for number, row in rows:
+                count += 1
+                if count % _REPORT_EVERY == 0:
+                    _report(source, count, progress, cancelled)
+                record = row if isinstance(row, RowError) else converter.record(number, row)
+                if isinstance(record, RowError):
+                    if converter.met_either_order:
+                        return None
+                    errors.add(record)
+                    continue
+                if record[score_at] is not None:
+                    scores.add(record[score_at], number)
+                copy.write_row((number, *record))
+        _report(source, count, progress, cancelled)
+        return Staged(
+            format=rows.format,
+            shape=converter.shape.name,
+            rows=count,
+            scores=scores,
+            errors=errors,
+            sha256=source.sha256.digest(),
+            unused=dict(converter.unused),
+            tags_became=converter.tags_became,
+            outcome_words=dict(converter.outcome_words),
+        )
+
+
+def order_of_dates(path: Path, options: ImportOptions) -> moments.Order:
+    """Which number of the file's dates is the day. Raises `Undecided` with some of them where none shows it."""
+    with opened(path) as source:
+        rows = Rows(source, format=options.format, formulas=options.formulas)
+        mapping = Converter(rows.columns, options, more_may_come=rows.format in ("json", "jsonl")).mapping
+        columns = [mapping[field] for field in ("created_at", "updated_at") if field in mapping]
+        orders = moments.Orders()
+        for _, row in rows:
+            if not isinstance(row, RowError):
+                orders.add(row.get(column) for column in columns)
+    order = orders.decided()
+    if order == "auto":
+        said, first = " or ".join(shortened(each) for each in orders.examples), orders.examples[0]
+        raise Undecided(
+            f"Dates such as {said} can be read in two ways, and the file does not show which. Which number is the day?",
+            option="dates",
+            choices={
+                "day-first": f"The day first: {first} is {_plainly(first, 'day-first')}",
+                "month-first": f"The month first: {first} is {_plainly(first, 'month-first')}",
+            },
+            field="created_at",
+            expected="day-first or month-first",
+        )
+    return order
+
+
+def _plainly(value: str, order: moments.Order) -> str:
+    return (moments.moment(value, order) or "")[:10]
 
 
 def stage_record(raw: psycopg.Connection[Any], record: Mapping[str, Any], options: ImportOptions) -> Staged:
@@ -103,6 +183,7 @@ def stage_record(raw: psycopg.Connection[Any], record: Mapping[str, Any], option
     values = Converter(list(record), options).record(1, dict(record))
     if isinstance(values, RowError):
         raise values.refusal(1)
+    values[STAGED.index("given")] = _EVERY_FIELD  # an execution says all that there is of it
     _create(raw)
     places = ", ".join(f"%s::{kind}" for kind in _COLUMNS.values())
     execute(raw, f"INSERT INTO staged ({', '.join(_COLUMNS)}) VALUES ({places})", (1, *values))
@@ -123,32 +204,28 @@ def _report(source: Source, rows: int, progress: Progress | None, cancelled: Cal
 
 #: The record as its source gives it, on the common scale. Tags are left out, because an import never touches those of
 #: an example that is there; updated_at too, because a touch is not a change. Binary and epoch: no setting changes them.
-_RECORD = """md5(ROW({r}.user_request, {r}.intent, {state}, {context}, nullif({r}.execution_plan, ''),
-    nullif({r}.execution_result, ''), float8send({score}), {r}.success, extract(epoch FROM {created_at}),
-    {r}.source_agent, {r}.source_model, {r}.execution_time_ms)::text)::uuid"""
-_CURRENT = _RECORD.format(
-    r="t",
-    state="t.business_state",
-    context="nullif(t.context, 'null')",
-    score="t.quality_score",
-    created_at="t.created_at",
-)
+_DIGEST = """md5(ROW({user_request}, {intent}, {business_state}, {context}, nullif({execution_plan}, ''),
+    nullif({execution_result}, ''), float8send({quality_score}), {success}, extract(epoch FROM {created_at}),
+    {source_agent}, {source_model}, {execution_time_ms})::text)::uuid"""
 
 
-def compare(raw: psycopg.Connection[Any], staged: Staged, scale: Scale) -> int:
+def digest(values: Mapping[str, str]) -> str:
+    """The digest of a record whose fields are these expressions."""
+    return _DIGEST.format(**{**values, "context": f"nullif({values['context']}, 'null')"})
+
+
+def compare(raw: psycopg.Connection[Any], staged: Staged, scale: Scale, *, overwrite: bool = False) -> int:
     """Decide for every staged row what it would do, in the temporary table `decided`.
 
     Adds the errors that only show in the whole file, and returns how many rows repeat an earlier one.
     """
-    _drop_too_high(raw, staged, scales.highest(scale))
+    _drop_unfit_scores(raw, staged, scale)
     _drop_unindexable(raw, staged)
-    digest = _RECORD.format(
-        r="s",
-        state="coalesce(s.business_state, '{}')::jsonb",
-        context="s.context::jsonb",
-        score=scales.divided(scale, "s.quality_score"),
-        created_at="s.created_at::timestamptz",
-    )
+    record = origins.as_staged(scale)
+    # As the source last gave it: the same file again. Else by what it would change: a file may have fewer columns.
+    is_as_given = "false" if overwrite else "s.digest = t.source_digest"
+    would_be = digest(origins.targets(scale, overwrite=overwrite))
+    keeps = origins.keeps(scale, overwrite=overwrite)
     execute(raw, "ANALYZE staged (execution_id)")
     execute(
         raw,
@@ -157,10 +234,11 @@ def compare(raw: psycopg.Connection[Any], staged: Staged, scale: Scale) -> int:
         SELECT s.row, s.execution_id, s.digest, t.id AS example_id,
                CASE WHEN t.id IS NULL THEN 'new'
                     WHEN t.withdrawn_at IS NOT NULL THEN 'returned'
-                    WHEN s.digest = t.source_digest THEN 'same'
-                    WHEN s.digest = {_CURRENT} THEN 'same'
-                    ELSE 'changed' END AS outcome
-        FROM (SELECT s.row, s.execution_id, {digest} AS digest FROM staged s) s
+                    WHEN {is_as_given} THEN 'same'
+                    WHEN {would_be} = {digest(origins.CURRENT)} THEN 'same'
+                    ELSE 'changed' END AS outcome,
+               t.source_record IS NOT NULL AND t.withdrawn_at IS NULL AND {keeps} AS kept
+        FROM (SELECT s.*, {digest(record)} AS digest FROM staged s) s
         LEFT JOIN orchestrator_training_data t USING (execution_id)""",
     )
     if staged.rows > 1:
@@ -168,12 +246,18 @@ def compare(raw: psycopg.Connection[Any], staged: Staged, scale: Scale) -> int:
     return _collapse_repeats(raw, staged)
 
 
-def _drop_too_high(raw: psycopg.Connection[Any], staged: Staged, highest: int) -> None:
+def _drop_unfit_scores(raw: psycopg.Connection[Any], staged: Staged, scale: Scale) -> None:
     """Scores that do not fit the scale."""
-    query = "SELECT row, quality_score FROM staged WHERE quality_score > %s ORDER BY row"
-    failing = execute(raw, query, (highest,)).fetchall()
+    lowest, highest = scales.bounds(scale)
+    failing = execute(
+        raw,
+        "SELECT row, quality_score FROM staged"
+        " WHERE certain_score IS NULL AND NOT quality_score BETWEEN %s AND %s ORDER BY row",
+        (lowest, highest),
+    ).fetchall()
     for row, score in failing:
-        staged.errors.add(RowError(row, "quality_score", repr(score), f"at most {highest} on the chosen scale"))
+        bound = f"at most {highest:g}" if score > highest else f"at least {lowest:g}"
+        staged.errors.add(RowError(row, "quality_score", repr(score), f"{bound} on the chosen scale"))
     _drop(raw, "staged", [row for row, _ in failing])
 
 
@@ -219,6 +303,12 @@ def _collapse_repeats(raw: psycopg.Connection[Any], staged: Staged) -> int:
             staged.errors.add(RowError(row, "execution_id", repr(execution_id), expected))
     _drop(raw, "decided", [row for row, *_ in found])
     return sum(is_equal for *_, is_equal in found)
+
+
+def kept(raw: psycopg.Connection[Any]) -> int:
+    """How many rows meet an example that keeps what a person scored or edited, whatever the file says."""
+    row = execute(raw, "SELECT count(*) FROM decided WHERE kept").fetchone()
+    return row[0] if row else 0
 
 
 def counts(raw: psycopg.Connection[Any]) -> dict[Outcome, int]:
