@@ -29,6 +29,9 @@ def import_file(
     quality_scale: Annotated[
         str, typer.Option(help=f"What scores mean: auto, {', '.join(OFFERED)}, or a range such as 1-7.")
     ] = "auto",
+    encoding: Annotated[
+        str, typer.Option(help="How the text is encoded: auto, utf-8, utf-16, windows-1252, …")
+    ] = "auto",
     dates: Annotated[
         str, typer.Option(help="Which number of 03/04/2026 is the day: day-first or month-first.")
     ] = "auto",
@@ -51,6 +54,7 @@ def import_file(
     options = ImportOptions(
         mapping=dict(_pair(given) for given in mapping or ()),
         quality_scale=quality_scale,
+        encoding=encoding,
         dates=_one_of(dates, "--dates", ("auto", "day-first", "month-first")),  # pyright: ignore[reportArgumentType]
         outcomes=dict(_meaning(given) for given in outcome or ()),  # pyright: ignore[reportArgumentType]
         tags=tuple(canonical(tag or ())),

@@ -100,6 +100,15 @@ def test_dates_that_can_be_read_in_two_ways_are_asked_about_once(visit: Visit, d
     assert f"{row.created_at:%Y-%m-%d}" == "2026-04-03"
 
 
+def test_another_encoding_is_asked_about_with_its_text(visit: Visit, database: Database) -> None:
+    app = uploaded(visit, "question,answer\nWo ist das Café?,Hier.\n".encode("windows-1252"))
+    assert "Café" in app.warning[0].value
+    app.radio(key="import_ask_encoding").set_value("windows-1252").run()
+    assert "Decided for this file: encoding: windows-1252" in text(app)
+    app.button(key="import_go").click().run()
+    assert [row.request for row in store.page(database, EVERYTHING).rows] == ["Wo ist das Café?"]
+
+
 def test_words_of_the_outcome_are_given_a_meaning(visit: Visit, database: Database) -> None:
     app = uploaded(visit, b"user_request,execution_result,success\nDraft,Well done.,published\nPlan,Not so.,rejected\n")
     assert app.button(key="import_go").disabled
@@ -143,7 +152,7 @@ def test_columns_that_are_not_used_are_listed(visit: Visit) -> None:
 
 
 def test_a_broken_file_is_refused_in_one_sentence(visit: Visit, database: Database) -> None:
-    app = uploaded(visit, b"user_request\n\xff\xfe broken")
+    app = uploaded(visit, b"user_request,intent\nbroken \0 text,x\n")
 
     assert len(app.error) == 1
     assert not [button for button in app.button if button.key == "import_go"]

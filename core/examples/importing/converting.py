@@ -1,5 +1,6 @@
 """Rows of a file into records: which column is which field, what each value means, and what is left over."""
 
+import codecs
 import difflib
 import hashlib
 from collections import Counter
@@ -64,6 +65,10 @@ def checked_options(options: ImportOptions) -> None:
         for field in given:
             if field not in FIELDS:
                 raise ImportRefused(f"{field!r} in the {kind} is not a field; fields are {', '.join(FIELDS)}.")
+    if options.encoding != "auto" and not _is_encoding(options.encoding):
+        raise ImportRefused(
+            f"{options.encoding!r} is not an encoding that is known; use for example utf-8, utf-16 or windows-1252."
+        )
     if options.quality_scale != "auto" and not scale.is_scale(options.quality_scale):
         raise ImportRefused(
             f"{options.quality_scale!r} is not a quality scale; use {', '.join(('auto', *scale.OFFERED))}, "
@@ -74,6 +79,13 @@ def checked_options(options: ImportOptions) -> None:
             PARSERS[field](value)
         except Unfit as error:
             raise ImportRefused(f"The constant for {field}, {shortened(value)}, is not {error}.") from None
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        return codecs.lookup(name)._is_text_encoding  # no other way to know
+    except (LookupError, ValueError):
+        return False
 
 
 def mapping(

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import ijson
@@ -11,7 +10,7 @@ import ijson
 from core.errors import ImportRefused
 from core.examples.importing import exact_json
 from core.examples.importing.models import DEPTH_LIMIT, RowError, shortened
-from core.examples.importing.sources import BOM, LISTS, ROW_LIMIT, BinaryStream, encoding_problem
+from core.examples.importing.sources import BOM, LISTS, ROW_LIMIT, BinaryStream, Source, encoding_problem
 
 Row = tuple[int, Mapping[str, Any] | RowError]
 Event = tuple[str, Any]
@@ -41,13 +40,13 @@ class _Bounded:
         self._since_row = 0
 
 
-def rows(source: BinaryStream, path: Path) -> Iterator[Row]:
+def rows(source: BinaryStream, file: Source) -> Iterator[Row]:
     """Rows of a list of objects, or of an object with such a list under data, examples or rows."""
     bounded = _Bounded(source)
     try:
         yield from _rows(bounded)
     except (ijson.JSONError, ValueError) as error:  # ValueError: a number of more than 4,300 digits
-        problem = encoding_problem(path) or _first_words(error)
+        problem = encoding_problem(file) or _first_words(error)
         raise ImportRefused(
             f"The JSON cannot be read at row {bounded.row + 1}: {problem}."
             + (" Is the file cut?" if "EOF" in problem or "early" in problem else ""),

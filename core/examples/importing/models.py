@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from core.errors import ImportRefused
 from core.examples.tags import Tag, canonical
 
-Format = Literal["csv", "json", "jsonl", "parquet"]
+Format = Literal["csv", "json", "jsonl", "parquet", "arrow"]
 #: One of `scale.OFFERED`, or a range such as 1-7.
 Scale = str
 Outcome = Literal["new", "returned", "changed", "same"]
@@ -55,7 +55,9 @@ class ImportOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     #: The format of the file; auto: by its content, then by the ending of its name.
-    format: Literal["auto", "csv", "json", "jsonl", "parquet"] = "auto"
+    format: Literal["auto", "csv", "json", "jsonl", "parquet", "arrow"] = "auto"
+    #: How the text is encoded, by the name that Python knows; auto: UTF-8, and anything else is asked about.
+    encoding: str = "auto"
     #: Which column fills a field; "" is none. Stands above what the shape of the file suggests.
     mapping: Mapping[str, str] = Field(default_factory=dict)
     #: What the scores of the file mean: one of `scale.OFFERED`, or a range such as 1-7; auto: if only one is possible.

@@ -36,9 +36,9 @@ DEFAULTS = ImportOptions()
 
 def inspect(path: str | Path, options: ImportOptions = DEFAULTS) -> Inspection:
     """What the first rows of a file are, and would become with `options`. Reads no further than it needs to."""
-    with opened(Path(path)) as source:
-        rows = Rows(source, format=options.format, formulas=options.formulas)
     converting.checked_options(options)
+    with opened(Path(path), options.encoding) as source:
+        rows = Rows(source, format=options.format, formulas=options.formulas)
     shape = converting.recognised(rows.columns)
     mapping = converting.suggested(shape, rows.columns, options)
     first = rows.ahead[:_SHOWN_ROWS]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from core.errors import ImportRefused
 from core.examples.importing import moments, origins
 from core.examples.importing import scale as scales
-from core.examples.importing.converting import BITS, MADE, STAGED, Converter
+from core.examples.importing.converting import BITS, MADE, STAGED, Converter, checked_options
 from core.examples.importing.models import (
     ERRORS_SHOWN,
     ImportOptions,
@@ -95,6 +95,7 @@ def stage(
 
     Raises `Undecided` where dates can be read in two ways and none of them shows which.
     """
+    checked_options(options)
     _create(raw)
     staged = _copied(raw, path, options, progress, cancelled)
     if staged is None:
@@ -116,7 +117,7 @@ def _copied(
     """The file in the table, or None at the first date that can be read in two ways."""
     errors, scores, count = Errors(), scales.Scores(), 0
     score_at = STAGED.index("quality_score")
-    with opened(path) as source:
+    with opened(path, options.encoding) as source:
         rows = Rows(source, format=options.format, formulas=options.formulas)
         converter = Converter(rows.columns, options, more_may_come=rows.format in ("json", "jsonl"))
         with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
@@ -150,7 +151,7 @@ def _copied(
 
 def order_of_dates(path: Path, options: ImportOptions) -> moments.Order:
     """Which number of the file's dates is the day. Raises `Undecided` with some of them where none shows it."""
-    with opened(path) as source:
+    with opened(path, options.encoding) as source:
         rows = Rows(source, format=options.format, formulas=options.formulas)
         mapping = Converter(rows.columns, options, more_may_come=rows.format in ("json", "jsonl")).mapping
         columns = [mapping[field] for field in ("created_at", "updated_at") if field in mapping]
