@@ -22,7 +22,7 @@ _ERRORS_PRINTED = 20
 
 @command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A CSV, JSON, JSONL or Parquet file.")],
+    file: Annotated[list[Path], typer.Argument(help="CSV, JSON, JSONL, Parquet or Arrow files, or a folder of them.")],
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="FIELD=COLUMN, as often as needed; FIELD= for no column.")
     ] = None,
@@ -50,7 +50,7 @@ def import_file(
     workspace: Workspace = "public",
     as_json: AsJson = False,
 ) -> None:
-    """Import executions from a file: all of it or nothing. The same file again changes nothing."""
+    """Import executions from files: all of it or nothing. The same file again changes nothing."""
     options = ImportOptions(
         mapping=dict(_pair(given) for given in mapping or ()),
         quality_scale=quality_scale,
@@ -65,13 +65,13 @@ def import_file(
     db = database(workspace)
     told = _progress if sys.stderr.isatty() else None
     if dry_run:
-        foreseen = importing.preview(db, file, options, progress=told)
+        foreseen = importing.preview(db, _meant(file), options, progress=told)
         show(_plain(foreseen), as_json=as_json, text=_preview_text(foreseen))
         if foreseen.failing and not skip_invalid:
             # The one JSON object is the preview, which names these rows too.
             raise failed(str(min(foreseen.errors).refusal(foreseen.failing)), "ImportRefused", as_json=False)
     else:
-        result = importing.run(db, file, options, actor=settings().actor, progress=told)
+        result = importing.run(db, _meant(file), options, actor=settings().actor, progress=told)
         show(_plain(result), as_json=as_json, text=_result_text(result))
 
 
@@ -89,6 +89,10 @@ def undo_import(
     verb = "brought back" if redo else "withdrawn"
     text = f"Import {import_id}: {result.rows:,} rows {verb}, {result.restored:,} changed rows restored"
     show(asdict(result), as_json=as_json, text=f"{text}, {result.left:,} left because they were changed since.")
+
+
+def _meant(given: list[Path]) -> Path | list[Path]:
+    return given[0] if len(given) == 1 else given
 
 
 def _progress(done: int, size: int, rows: int) -> None:

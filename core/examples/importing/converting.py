@@ -13,13 +13,17 @@ import orjson
 from core.errors import ImportRefused
 from core.examples.importing import moments, scale
 from core.examples.importing.models import FIELDS, ImportOptions, RowError, Unfit, shortened
+from core.examples.importing.other_tools import OTHER_TOOLS, Aside
 from core.examples.importing.shapes import SHAPES, UNKNOWN, UNUSED, Raw, Shape
 from core.examples.importing.values import PARSERS, TRUTHS, read_tags, truth
+from core.examples.importing.values import context as parsed_context
 
 #: The parts of a staged record: the fields, the score where it says itself what it means, and which fields the row has.
 STAGED = (*PARSERS, "certain_score", "given")
 #: The bit of each field in `given`. A field that a row does not have is left as it is in an example that is there.
 BITS = {field: 1 << place for place, field in enumerate(PARSERS)}
+#: The field that becomes a part of the context, and the name of that part.
+SYSTEM, SYSTEM_KEY = "system_prompt", "system"
 #: So many different words of an outcome, and tags, are told; a column with more of them has another meaning.
 WORDS_TOLD = 50
 
@@ -56,7 +60,7 @@ def _by_name(columns: Sequence[str]) -> dict[str, str]:
 def recognised(columns: Sequence[str]) -> Shape:
     """The shape that the columns show, or `UNKNOWN`."""
     present = _by_name(columns).keys()
-    return next((shape for shape in SHAPES if present >= set(shape.signs)), UNKNOWN)
+    return next((shape for shape in (*SHAPES, *OTHER_TOOLS) if present >= set(shape.signs)), UNKNOWN)
 
 
 def checked_options(options: ImportOptions) -> None:
@@ -75,6 +79,8 @@ def checked_options(options: ImportOptions) -> None:
             "or a range such as 1-7."
         )
     for field, value in options.constants.items():
+        if field == SYSTEM:
+            raise ImportRefused(f"{SYSTEM} takes a column, not a constant; write the constant into the context.")
         try:
             PARSERS[field](value)
         except Unfit as error:
@@ -98,7 +104,9 @@ def mapping(
     named = _by_name(columns)
     chosen = {field: named[field] for field in FIELDS if field in named}
     if more_may_come:
-        chosen = {field: field for field in FIELDS if field != "user_request"} | chosen
+        chosen = {field: field for field in PARSERS if field != "user_request"} | chosen
+    if SYSTEM not in chosen and "system" in named and not shape.converted:
+        chosen[SYSTEM] = named["system"]
     chosen.update({field: named.get(column, column) for field, column in shape.mapping.items()})
     for field, column in options.mapping.items():
         if not column:
@@ -148,6 +156,8 @@ class Converter:
         #: Tags that are not stored as they are written; words of an outcome that nobody gave a meaning.
         self.tags_became: dict[str, str] = {}
         self.outcome_words: Counter[str] = Counter()
+        #: Rows that are no examples, such as the spans of a search.
+        self.aside = 0
         #: Whether a row was met whose date can be read in two ways.
         self.met_either_order = False
         self._means = {word.strip().casefold(): TRUTHS[meaning] for word, meaning in options.outcomes.items()}
@@ -158,6 +168,7 @@ class Converter:
         named = _by_name(columns)
         self._renamed = {named[name]: name for name in read if named.get(name, name) != name}
         self._used = frozenset({*read, *self._renamed, *self.mapping.values()})
+        self._system = self.mapping.get(SYSTEM)
         constants = {field: PARSERS[field](value) for field, value in options.constants.items()}
         own: dict[str, Callable[[Any], Any]] = {
             "success": self._outcome,
@@ -170,12 +181,16 @@ class Converter:
             for field, parser in PARSERS.items()
         )
 
-    def record(self, number: int, row: Raw) -> list[Any] | RowError:
-        """The values of one row in the order of `STAGED`, or why it cannot be one."""
+    def record(self, number: int, row: Raw) -> list[Any] | RowError | None:
+        """The values of one row in the order of `STAGED`, or why it cannot be one; None for one that is put aside."""
         made: Raw = {}
         if self._convert:
             try:
                 made = self._made(row)
+            except Aside as kind:
+                self.aside += 1
+                self.unused[str(kind)] += 1
+                return None
             except (Unfit, orjson.JSONEncodeError) as error:
                 column = self.shape.signs[0]
                 return RowError(number, column, shortened(row.get(column)), str(error))
@@ -191,6 +206,9 @@ class Converter:
                     given |= bit
                 else:
                     value = None
+                if field == "context" and self._system and row.get(self._system):
+                    value = _with_system(value, row[self._system])
+                    given |= bit
                 if constant is not None and (value is None or value == ""):
                     given |= bit
                     values.append(constant)
@@ -242,6 +260,18 @@ class Converter:
             if row[column] not in _NOTHING:
                 self.unused[column] += 1
         self.unused.update(made.get(UNUSED, ()))
+
+
+def _with_system(context: Any, said: Any) -> Any:
+    """The context with a system prompt in front, unless it has one of its own."""
+    if not isinstance(said, str):
+        raise Unfit("a system prompt as text")
+    if isinstance(context, str):
+        known = parsed_context(context)
+        context = orjson.loads(known) if known else None
+    if context is not None and not isinstance(context, dict):
+        raise Unfit("a JSON object beside the system prompt")
+    return {SYSTEM_KEY: said, **(context or {})}
 
 
 _NOTHING: tuple[Any, ...] = (None, "", [], {})

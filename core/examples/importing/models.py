@@ -32,6 +32,7 @@ FIELDS = {
     "intent": "the kind of request, at most 200 characters",
     "business_state": "a JSON object with what was known",
     "context": "a JSON object with what the model saw before the request, or a text, which becomes its passage",
+    "system_prompt": "what the model was told before everything, as text; becomes the system prompt of the context",
     "execution_plan": "the plan, as text or JSON",
     "execution_result": "the result, as text or JSON",
     "quality_score": "a number; its scale is detected or chosen",
@@ -200,6 +201,8 @@ class Preview:
     sample: tuple[Mapping[str, Any], ...]
     #: Columns, and parts of them, that become no field, each with the number of rows that have a value there.
     unused: Mapping[str, int]
+    #: Rows that are no examples, such as the spans of a search in a trace; what they are stands in `unused`.
+    aside: int
     #: Rows of the file whose example keeps what a person scored or edited here.
     kept: int
     #: Tags as they are written in the file, and what became of them.
@@ -225,6 +228,8 @@ class ImportResult:
     scale_used: Scale
     #: Columns, and parts of them, that become no field, each with the number of rows that have a value there.
     unused: Mapping[str, int]
+    #: Rows that are no examples, such as the spans of a search in a trace; what they are stands in `unused`.
+    aside: int
     #: Rows of the file whose example keeps what a person scored or edited here.
     kept: int
     #: Tags as they are written in the file, and what became of them.

@@ -16,6 +16,7 @@ from core.examples.exporting import COLUMNS as EXPORTED
 from core.examples.exporting import FORMULA as QUOTED
 from core.examples.importing import arrow_rows, exact_json, json_rows, parquet_rows
 from core.examples.importing.models import FIELD_LIMIT, Format, RowError, shortened
+from core.examples.importing.other_tools import unfolding
 from core.examples.importing.sources import (
     BOM,
     ROW_LIMIT,
@@ -54,7 +55,7 @@ class Rows:
 
     def __init__(self, source: Source, *, format: str = "auto", formulas: str = "refuse") -> None:  # noqa: A002
         self.format: Format = detected(source) if format == "auto" else format  # pyright: ignore[reportAttributeAccessIssue]
-        self._rows = self._reader(source, formulas)
+        self._rows = _unfolded(self._reader(source, formulas))
         self.ahead: list[Row] = []
         for row in islice(self._rows, self.AHEAD_ROWS):
             self.ahead.append(row)
@@ -81,6 +82,27 @@ class Rows:
         if self.format == "jsonl":
             return jsonl_rows(buffered, encoding=source.encoding)
         return json_rows.rows(buffered, source)
+
+
+def _unfolded(rows: Iterator[Row]) -> Iterator[Row]:
+    """Rows of files that hold many records in each row are taken apart, and counted anew."""
+    first = next(rows, None)
+    if first is None:
+        return
+    number, row = first
+    unfold = unfolding(row) if isinstance(row, Mapping) else None
+    rows = chain((first,), rows)
+    if unfold is None:
+        yield from rows
+        return
+    count = 0
+    for number, row in rows:
+        parts = (row,) if isinstance(row, RowError) else tuple(unfold(row))
+        if not parts:
+            parts = (RowError(number, "row", "an empty object", "an object that holds records"),)
+        for part in parts:
+            count += 1
+            yield count, part._replace(row=count) if isinstance(part, RowError) else part
 
 
 def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True, encoding: str = "auto") -> Iterator[Row]:

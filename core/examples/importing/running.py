@@ -13,6 +13,7 @@ from core.database import Database
 from core.errors import ImportRefused
 from core.examples.importing import converting, staging
 from core.examples.importing import scale as scales
+from core.examples.importing.files import Paths, files, name_of
 from core.examples.importing.merging import merge
 from core.examples.importing.models import (
     FIELDS,
@@ -67,16 +68,18 @@ def _converted(
         converter = converting.Converter(rows.columns, options.model_copy(update={"mapping": dict(mapping)}))
     for number, row in first:
         record = row if isinstance(row, RowError) else converter.record(number, row)
+        if record is None:
+            continue
         yield record if isinstance(record, RowError) else dict(zip(PARSERS, record, strict=False))
 
 
 def preview(
-    db: Database, path: str | Path, options: ImportOptions = DEFAULTS, *, progress: Progress | None = None
+    db: Database, path: Paths, options: ImportOptions = DEFAULTS, *, progress: Progress | None = None
 ) -> Preview:
     """What importing the whole file would do. Reads every row the way the import does, and writes nothing."""
     with _refusing(), db.connect() as connection:  # never committed
         raw = staging.driver(connection)
-        staged = staging.stage(raw, Path(path), options, progress=progress)
+        staged = staging.stage(raw, files(path), options, progress=progress)
         finding = scales.found(staged.scores, options.quality_scale)
         scale_used: Scale | None = None
         with suppress(ImportRefused):  # the preview is where it is chosen
@@ -99,6 +102,7 @@ def preview(
             nothing_to_learn=_nothing_to_learn(raw),
             sample=_sample(raw, shown, options),
             unused=staged.unused,
+            aside=staged.aside,
             kept=staging.kept(raw),
             tags_became=staged.tags_became,
             outcome_words=staged.outcome_words,
@@ -135,23 +139,22 @@ def _sample(raw: psycopg.Connection[Any], scale: Scale, options: ImportOptions) 
 
 def run(
     db: Database,
-    path: str | Path,
+    path: Paths,
     options: ImportOptions = DEFAULTS,
     *,
     actor: str,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ImportResult:
-    """Import a file in one transaction: all of it, or nothing and `ImportRefused`.
+    """Import a file, several or a folder in one transaction: all of it, or nothing and `ImportRefused`.
 
     The same file again changes nothing, and then records no import.
     """
-    path = Path(path)
-    # A name may hold bytes that are no text; the file is imported all the same.
-    name = path.name.encode(errors="backslashreplace").decode()
+    paths = files(path)
+    name = name_of(path, paths)
     with _refusing(), db.begin() as connection:
         raw = staging.driver(connection)
-        staged = staging.stage(raw, path, options, progress=progress, cancelled=cancelled)
+        staged = staging.stage(raw, paths, options, progress=progress, cancelled=cancelled)
         if not options.skip_invalid:
             staged.errors.refuse()
         scale = scales.chosen(scales.found(staged.scores), options.quality_scale)
@@ -204,6 +207,7 @@ def run(
         errors=tuple(sorted(staged.errors.first)),
         scale_used=scale,
         unused=staged.unused,
+        aside=staged.aside,
         kept=kept,
         tags_became=staged.tags_became,
         nothing_to_learn=nothing_to_learn,

@@ -24,9 +24,9 @@ HEAD_BYTES = 1 << 18
 BOM = codecs.BOM_UTF8
 
 #: Keys under which a JSON document may hold its list of rows.
-LISTS = ("data", "examples", "rows")
+LISTS = ("data", "examples", "rows", "resourceSpans")
 
-_ENDINGS: dict[str, Format] = {
+ENDINGS: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".json": "json",
@@ -182,7 +182,7 @@ def detected(source: Source) -> Format:
                 f"The file {path.name!r} is a Parquet file packed with {source.packed}; unpack it first."
             )
         return "parquet"
-    ending = _ENDINGS.get(ending_of(path))
+    ending = ENDINGS.get(ending_of(path))
     if ending == "arrow":
         return ending
     _refuse_foreign(path, head, source.encoding)

@@ -1,6 +1,8 @@
 """The rows of a file in a temporary table: checked, scaled, and compared with what is there."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import psycopg
 from sqlalchemy import Connection
 
 from core.errors import ImportRefused
-from core.examples.importing import moments, origins
+from core.examples.importing import files, moments, origins
 from core.examples.importing import scale as scales
 from core.examples.importing.converting import BITS, MADE, STAGED, Converter, checked_options
 from core.examples.importing.models import (
@@ -43,11 +45,19 @@ class Errors:
 
     first: list[RowError] = field(default_factory=list)
     total: int = 0
+    #: Of several files, before which row each begins, and its name.
+    files: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, error: RowError) -> None:
         self.total += 1
         if len(self.first) < ERRORS_SHOWN:
-            self.first.append(error)
+            self.first.append(self._of_its_file(error))
+
+    def _of_its_file(self, error: RowError) -> RowError:
+        if len(self.files) < 2:
+            return error
+        before, name = next(each for each in reversed(self.files) if each[0] < error.row)
+        return error._replace(row=error.row - before, field=f"{error.field} of {name}")
 
     def refuse(self) -> None:
         if self.total:
@@ -69,6 +79,8 @@ class Staged:
     #: Tags that are not stored as written, and words of the outcome without a meaning, with their rows.
     tags_became: Mapping[str, str] = field(default_factory=dict)
     outcome_words: Mapping[str, int] = field(default_factory=dict)
+    #: Rows that are no examples.
+    aside: int = 0
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:
@@ -83,84 +95,138 @@ def execute(raw: psycopg.Connection[Any], statement: str, parameters: Any = None
     return raw.execute(statement.encode(), parameters)
 
 
+@dataclass
+class _Reading:
+    """What is known of the files so far, while their rows stream into the table."""
+
+    options: ImportOptions
+    progress: Progress | None
+    cancelled: Callable[[], bool] | None
+    size: int
+    errors: Errors = field(default_factory=Errors)
+    scores: scales.Scores = field(default_factory=scales.Scores)
+    #: Rows, and bytes of the files that are read to their end.
+    rows: int = 0
+    done: int = 0
+    aside: int = 0
+    unused: Counter[str] = field(default_factory=Counter)
+    tags_became: dict[str, str] = field(default_factory=dict)
+    outcome_words: Counter[str] = field(default_factory=Counter)
+    formats: dict[str, None] = field(default_factory=dict)
+    shapes: dict[str, None] = field(default_factory=dict)
+    digests: list[bytes] = field(default_factory=list)
+
+    def report(self, source: Source) -> None:
+        if self.cancelled and self.cancelled():
+            raise ImportRefused(f"The import was cancelled after {self.rows:,} rows; nothing was changed.")
+        if self.progress:
+            self.progress(self.done + source.done, self.size, self.rows)
+
+    def staged(self) -> Staged:
+        whole = self.digests[0] if len(self.digests) == 1 else hashlib.sha256(b"".join(self.digests)).digest()
+        return Staged(
+            format=", ".join(self.formats),
+            shape=", ".join(self.shapes),
+            rows=self.rows,
+            scores=self.scores,
+            errors=self.errors,
+            sha256=whole,
+            unused=dict(self.unused),
+            tags_became=self.tags_became,
+            outcome_words=dict(self.outcome_words),
+            aside=self.aside,
+        )
+
+
 def stage(
     raw: psycopg.Connection[Any],
-    path: Path,
+    paths: Sequence[Path],
     options: ImportOptions,
     *,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Staged:
-    """Read the whole file into the temporary table `staged`; rows that cannot be read are errors, not rows.
+    """Read the files into the temporary table `staged`; rows that cannot be read are errors, not rows.
 
     Raises `Undecided` where dates can be read in two ways and none of them shows which.
     """
     checked_options(options)
     _create(raw)
-    staged = _copied(raw, path, options, progress, cancelled)
-    if staged is None:
+    size = sum(path.stat().st_size for path in paths if path.exists())
+    reading = _Reading(options, progress, cancelled, size)
+    if not _copied(raw, paths, reading):
         # Only a later row may show which number is the day; such files are rare, so all of it is read once more.
-        options = options.model_copy(update={"dates": order_of_dates(path, options)})
+        options = options.model_copy(update={"dates": order_of_dates(paths, options)})
         execute(raw, "TRUNCATE staged")
-        staged = _copied(raw, path, options, progress, cancelled)
-        assert staged is not None
-    return staged
+        reading = _Reading(options, progress, cancelled, size)
+        _copied(raw, paths, reading)
+    return reading.staged()
 
 
-def _copied(
-    raw: psycopg.Connection[Any],
-    path: Path,
-    options: ImportOptions,
-    progress: Progress | None,
-    cancelled: Callable[[], bool] | None,
-) -> Staged | None:
-    """The file in the table, or None at the first date that can be read in two ways."""
-    errors, scores, count = Errors(), scales.Scores(), 0
+def _copied(raw: psycopg.Connection[Any], paths: Sequence[Path], reading: _Reading) -> bool:
+    """Whether all rows of the files are in the table: False at the first date that can be read in two ways."""
+    batches = files.batches(paths, reading.options)
+    with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.set_types(list(_COLUMNS.values()))
+        for path in paths:
+            if len(paths) > 1:
+                reading.errors.files.append((reading.rows, path.name))
+            if path not in batches.inputs and not _read(path, batches, reading, copy):
+                return False
+    if batches.requests:  # they were not answered
+        reading.rows += len(batches.requests)
+        reading.aside += len(batches.requests)
+        reading.unused["requests of a batch without an answer"] += len(batches.requests)
+    return True
+
+
+def _read(path: Path, batches: files.Batches, reading: _Reading, copy: psycopg.Copy) -> bool:
     score_at = STAGED.index("quality_score")
+    options, start = reading.options, reading.rows
     with opened(path, options.encoding) as source:
         rows = Rows(source, format=options.format, formulas=options.formulas)
-        converter = Converter(rows.columns, options, more_may_come=rows.format in ("json", "jsonl"))
-        with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.set_types(list(_COLUMNS.values()))
-            for number, row in rows:
-                count += 1
-                if count % _REPORT_EVERY == 0:
-                    _report(source, count, progress, cancelled)
-                record = row if isinstance(row, RowError) else converter.record(number, row)
-                if isinstance(record, RowError):
-                    if converter.met_either_order:
-                        return None
-                    errors.add(record)
-                    continue
-                if record[score_at] is not None:
-                    scores.add(record[score_at], number)
-                copy.write_row((number, *record))
-        _report(source, count, progress, cancelled)
-        return Staged(
-            format=rows.format,
-            shape=converter.shape.name,
-            rows=count,
-            scores=scores,
-            errors=errors,
-            sha256=source.sha256.digest(),
-            unused=dict(converter.unused),
-            tags_became=converter.tags_became,
-            outcome_words=dict(converter.outcome_words),
-        )
+        columns = (*rows.columns, *(("body",) if batches.inputs and "custom_id" in rows.columns else ()))
+        converter = Converter(columns, options, more_may_come=rows.format in ("json", "jsonl"))
+        for number, row in batches.joined(rows):
+            reading.rows += 1
+            if reading.rows % _REPORT_EVERY == 0:
+                reading.report(source)
+            record = row if isinstance(row, RowError) else converter.record(start + number, row)
+            if isinstance(record, RowError):
+                if converter.met_either_order:
+                    return False
+                reading.errors.add(record if record is not row else record._replace(row=start + number))
+                continue
+            if record is None:
+                continue
+            if record[score_at] is not None:
+                reading.scores.add(record[score_at], start + number)
+            copy.write_row((start + number, *record))
+        reading.report(source)
+        reading.done += source.size
+        reading.digests.append(source.sha256.digest())
+    reading.formats[rows.format] = None
+    reading.shapes[converter.shape.name] = None
+    reading.aside += converter.aside
+    reading.unused.update(converter.unused)
+    reading.tags_became.update(converter.tags_became)
+    reading.outcome_words.update(converter.outcome_words)
+    return True
 
 
-def order_of_dates(path: Path, options: ImportOptions) -> moments.Order:
-    """Which number of the file's dates is the day. Raises `Undecided` with some of them where none shows it."""
-    with opened(path, options.encoding) as source:
-        rows = Rows(source, format=options.format, formulas=options.formulas)
-        mapping = Converter(rows.columns, options, more_may_come=rows.format in ("json", "jsonl")).mapping
-        columns = [mapping[field] for field in ("created_at", "updated_at") if field in mapping]
-        orders = moments.Orders()
-        for _, row in rows:
-            if not isinstance(row, RowError):
-                orders.add(row.get(column) for column in columns)
+def order_of_dates(paths: Sequence[Path], options: ImportOptions) -> moments.Order:
+    """Which number of the files' dates is the day. Raises `Undecided` with some of them where none shows it."""
+    orders = moments.Orders()
+    for path in paths:
+        with opened(path, options.encoding) as source:
+            rows = Rows(source, format=options.format, formulas=options.formulas)
+            mapping = Converter(rows.columns, options, more_may_come=rows.format in ("json", "jsonl")).mapping
+            columns = [mapping[field] for field in ("created_at", "updated_at") if field in mapping]
+            for _, row in rows:
+                if not isinstance(row, RowError):
+                    orders.add(row.get(column) for column in columns)
     order = orders.decided()
-    if order == "auto":
+    if order == "auto" and orders.examples:
         said, first = " or ".join(shortened(each) for each in orders.examples), orders.examples[0]
         raise Undecided(
             f"Dates such as {said} can be read in two ways, and the file does not show which. Which number is the day?",
@@ -172,7 +238,7 @@ def order_of_dates(path: Path, options: ImportOptions) -> moments.Order:
             field="created_at",
             expected="day-first or month-first",
         )
-    return order
+    return "day-first" if order == "auto" else order
 
 
 def _plainly(value: str, order: moments.Order) -> str:
@@ -184,6 +250,7 @@ def stage_record(raw: psycopg.Connection[Any], record: Mapping[str, Any], option
     values = Converter(list(record), options).record(1, dict(record))
     if isinstance(values, RowError):
         raise values.refusal(1)
+    assert values is not None
     values[STAGED.index("given")] = _EVERY_FIELD  # an execution says all that there is of it
     _create(raw)
     places = ", ".join(f"%s::{kind}" for kind in _COLUMNS.values())
@@ -194,13 +261,6 @@ def stage_record(raw: psycopg.Connection[Any], record: Mapping[str, Any], option
 def _create(raw: psycopg.Connection[Any]) -> None:
     columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
     execute(raw, f"CREATE TEMP TABLE staged ({columns}) ON COMMIT DROP")
-
-
-def _report(source: Source, rows: int, progress: Progress | None, cancelled: Callable[[], bool] | None) -> None:
-    if cancelled and cancelled():
-        raise ImportRefused(f"The import was cancelled after {rows:,} rows; nothing was changed.")
-    if progress:
-        progress(source.done, source.size, rows)
 
 
 #: The record as its source gives it, on the common scale. Tags are left out, because an import never touches those of

@@ -230,9 +230,11 @@ def test_a_request_with_too_many_different_words_to_index_fails_its_row(database
     assert imported(database, path, skip_invalid=True).new == 1
 
 
-@pytest.mark.parametrize("path", ["nothing.csv", "."])
-def test_what_is_not_a_file_is_refused(database: Database, tmp_path: Path, path: str) -> None:
-    with pytest.raises(ImportRefused, match="There is no file"):
+@pytest.mark.parametrize(
+    ("path", "message"), [("nothing.csv", "There is no file"), (".", "The folder .* holds no file to import")]
+)
+def test_what_is_not_a_file_is_refused(database: Database, tmp_path: Path, path: str, message: str) -> None:
+    with pytest.raises(ImportRefused, match=message):
         imported(database, tmp_path / path)
 
 
