@@ -186,6 +186,8 @@ def summary(found: Preview) -> None:
         )
     if found.duplicates:
         st.text(f"{count(found.duplicates, 'row')} of the file repeat an earlier row and are taken once.")
+    if found.aside:
+        st.text(f"{count(found.aside, 'row')} are no examples, such as spans without a prompt, and are put aside.")
     if found.kept:
         st.text(
             f"{count(found.kept, 'row')} keep what a person scored or edited here. "

@@ -69,7 +69,9 @@ def import_file(
         show(_plain(foreseen), as_json=as_json, text=_preview_text(foreseen))
         if foreseen.failing and not skip_invalid:
             # The one JSON object is the preview, which names these rows too.
-            raise failed(str(min(foreseen.errors).refusal(foreseen.failing)), "ImportRefused", as_json=False)
+            raise failed(
+                str(min(foreseen.errors).refusal(foreseen.failing, remedy=True)), "ImportRefused", as_json=False
+            )
     else:
         result = importing.run(db, _meant(file), options, actor=settings().actor, progress=told)
         show(_plain(result), as_json=as_json, text=_result_text(result))
@@ -137,7 +139,8 @@ def _result_text(result: ImportResult) -> str:
         *_about_rows(result),
     ]
     if result.skipped:
-        lines += [f"{result.skipped:,} failing rows were left out:", *_error_lines(result.errors)]
+        were = "failing row was" if result.skipped == 1 else "failing rows were"
+        lines += [f"{result.skipped:,} {were} left out:", *_error_lines(result.errors)]
     if result.import_id is None:
         lines.append("Nothing changed, so there is nothing to undo.")
     else:
@@ -174,23 +177,33 @@ def _effect_lines(effect: ScaleEffect) -> list[str]:
 def _about_rows(found: Preview | ImportResult) -> list[str]:
     """What else is to be known of the rows; text shows what JSON shows."""
     lines = []
+    if found.aside:
+        lines.append(f"Rows that are no examples and are put aside: {found.aside:,}.")
     if found.nothing_to_learn:
         lines.append(f"Rows that hold nothing a model could learn: {found.nothing_to_learn:,}. They are not trainable.")
     if found.kept:
+        keep = "row keeps" if found.kept == 1 else "rows keep"
         lines.append(
-            f"{found.kept:,} rows keep what a person scored or edited here; --overwrite takes what the file says."
+            f"{found.kept:,} {keep} what a person scored or edited here; --overwrite takes what the file says."
         )
     if found.tags_became:
         became = ", ".join(f"{written} is {tag}" for written, tag in found.tags_became.items())
         lines.append(f"Tags that are written otherwise: {became}.")
+    if isinstance(found, Preview) and found.outcome_words:
+        words = ", ".join(f"{word} ({_rows(number)})" for word, number in found.outcome_words.items())
+        lines.append(f"Words of the outcome that have no meaning yet: {words}. Say it with --outcome WORD=success.")
     return lines + _unused_lines(found.unused)
+
+
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{number:,} rows"
 
 
 def _unused_lines(unused: Mapping[str, int]) -> list[str]:
     """What the file holds that becomes no field; nothing of it is lost without a word."""
     if not unused:
         return []
-    named = ", ".join(f"{name} ({count:,} rows)" for name, count in list(unused.items())[:_ERRORS_PRINTED])
+    named = ", ".join(f"{name} ({_rows(count)})" for name, count in list(unused.items())[:_ERRORS_PRINTED])
     more = "" if len(unused) <= _ERRORS_PRINTED else f" and {len(unused) - _ERRORS_PRINTED:,} more"
     return [f"Not used: {named}{more}. To keep a column, map it, for example --map business_state=COLUMN."]
 

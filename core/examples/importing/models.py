@@ -109,16 +109,21 @@ class RowError(NamedTuple):
     def __str__(self) -> str:
         return f"Row {self.row}, field {self.field}: {self.value} is not {self.expected}."
 
-    def refusal(self, total: int = 1) -> ImportRefused:
-        """The error that refuses a file because of this row, the first of `total`."""
-        more = f" {total - 1:,} more rows fail too." if total > 1 else ""
+    def refusal(self, total: int = 1, *, remedy: bool = False) -> ImportRefused:
+        """The error that refuses a file because of this row, the first of `total`; with what can be done about it."""
+        more = f" {total - 1:,} more {'row fails' if total == 2 else 'rows fail'} too." if total > 1 else ""
         return ImportRefused(
-            f"{self}{more} Nothing was changed.",
+            f"{self}{more} Nothing was changed.{self._remedy() if remedy else ''}",
             row=self.row,
             field=self.field,
             value=self.value,
             expected=self.expected,
         )
+
+    def _remedy(self) -> str:
+        field = self.field.partition(" ")[0]
+        column = f", or the column with --map {field}=" if field in FIELDS and field != "user_request" else ""
+        return f" Mend the file, or leave such rows out with --skip-invalid{column}."
 
 
 def shortened(value: object, limit: int = 60) -> str:

@@ -156,13 +156,13 @@ def run(
         raw = staging.driver(connection)
         staged = staging.stage(raw, paths, options, progress=progress, cancelled=cancelled)
         if not options.skip_invalid:
-            staged.errors.refuse()
+            staged.errors.refuse(remedy=True)
         scale = scales.chosen(scales.found(staged.scores), options.quality_scale)
         # Two imports at once would both take the same rows for new. Readers, and single writers, are not held up.
         staging.execute(raw, "LOCK TABLE imports IN SHARE ROW EXCLUSIVE MODE")
         duplicates = staging.compare(raw, staged, scale, overwrite=options.overwrite)
         if not options.skip_invalid:
-            staged.errors.refuse()
+            staged.errors.refuse(remedy=True)
         counts = staging.counts(raw)
         new, changed = counts["new"] + counts["returned"], counts["changed"]
         kept, nothing_to_learn = staging.kept(raw), _nothing_to_learn(raw)

@@ -59,9 +59,9 @@ class Errors:
         before, name = next(each for each in reversed(self.files) if each[0] < error.row)
         return error._replace(row=error.row - before, field=f"{error.field} of {name}")
 
-    def refuse(self) -> None:
+    def refuse(self, *, remedy: bool = False) -> None:
         if self.total:
-            raise min(self.first).refusal(self.total)
+            raise min(self.first).refusal(self.total, remedy=remedy)
 
 
 @dataclass
