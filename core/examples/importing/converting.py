@@ -283,7 +283,7 @@ def _no_request(columns: Sequence[str], options: ImportOptions) -> ImportRefused
     if "user_request" in options.mapping:
         said = "The request needs a column: it is the one field that every example has."
     else:
-        one = (
+        one = columns and (
             f"The file has one column only, {shortened(columns[0])}: expected columns separated by comma, semicolon, "
             "tab or |. Is another delimiter used? "
         )

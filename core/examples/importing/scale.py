@@ -56,6 +56,8 @@ def score(value: Any) -> float | None:
 
 
 def _of_text(said: str) -> float | None:
+    if said.isascii() and said.replace(".", "", 1).isdecimal():
+        return _in_bounds(float(said))  # as most are
     number = _NUMBER.fullmatch(said)
     if number is None:
         folded = said.lower().removesuffix("\ufe0f")

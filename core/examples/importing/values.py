@@ -26,11 +26,9 @@ INDEXABLE_LIMIT = 1 << 17
 
 def text(value: Any) -> str | None:
     """Text as it is; numbers, lists and objects as JSON; nothing for nothing."""
-    if value is None or value == "" or value != value:
-        return None
-    if not isinstance(value, str):
-        return _json_text(value)
-    return _sound(value)
+    if isinstance(value, str):
+        return _sound(value) if value else None
+    return None if value is None or value != value else _json_text(value)
 
 
 def _sound(value: str) -> str:
@@ -58,15 +56,17 @@ def name(limit: int) -> Callable[[Any], str]:
     """Text of at most `limit` characters; nothing is ''."""
 
     def short(value: Any) -> str:
+        if isinstance(value, str):
+            if len(value) > limit:
+                raise Unfit(f"at most {limit} characters")
+            return _sound(value)
         if value is None or value != value:
             return ""
         if isinstance(value, int | float | Decimal):
             value = str(value).lower() if isinstance(value, bool) else _number_text(value)
         if not isinstance(value, str):
             raise Unfit("a text")
-        if len(value) > limit:
-            raise Unfit(f"at most {limit} characters")
-        return _sound(value)
+        return value
 
     return short
 

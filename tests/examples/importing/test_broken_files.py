@@ -52,6 +52,7 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("blank.csv", b" \n\n  ", "nothing but white space"),
     ("header.csv", b"question,answer\n", "has no rows"),
     ("none.json", b"[]", "has no rows"),
+    ("nothing.jsonl", b"{}\n{}\n", "Nothing says which of the columns .none. is the request"),
     ("blank.jsonl", b"\n\n", "has no rows"),
     ("zip.csv", b"PK\x03\x04rest", "ZIP archive or an Excel workbook"),
     ("cut.csv.gz", gzip.compress(b"question,answer\na,b\n" * 99)[:-9], "packed with gzip and cannot be unpacked.*cut"),
