@@ -283,13 +283,15 @@ def _no_request(columns: Sequence[str], options: ImportOptions) -> ImportRefused
     if "user_request" in options.mapping:
         said = "The request needs a column: it is the one field that every example has."
     else:
-        one = columns and (
-            f"The file has one column only, {shortened(columns[0])}: expected columns separated by comma, semicolon, "
-            "tab or |. Is another delimiter used? "
+        one = (
+            ""
+            if len(columns) != 1
+            else (
+                f"The file has one column only, {shortened(columns[0])}: expected columns separated by comma, semicolon, "
+                "tab or |. Is another delimiter used? "
+            )
         )
-        said = (one if len(columns) == 1 else "") + (
-            f"Nothing says which of the columns {', '.join(columns) or '(none)'} is the request."
-        )
+        said = one + (f"Nothing says which of the columns {', '.join(columns) or '(none)'} is the request.")
     return ImportRefused(
         f"{said} Map it, for example --map user_request={_quoted(likely)}.",
         field="user_request",

@@ -27,7 +27,7 @@ _COUNTED = (
     (_EXCEL, dt.timedelta(days=1)),
 )
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _COMPACT = re.compile(r"((?:19|20|21)\d\d)(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?)?")
 _SECOND = r"(?::(?P<second>\d\d)(?:[.,](?P<part>\d+))?)?"
 _TIME = rf"(?:[T ,]+(?P<hour>\d{{1,2}}):(?P<minute>\d\d){_SECOND}\s*(?P<half>[ap]\.?m\.?)?)?"
@@ -101,7 +101,7 @@ def _of_digits(said: str) -> str:
     if compact := _COMPACT.fullmatch(said):
         year, month, day, hour, minute, second = (int(part) for part in compact.groups(default="0"))
         return _staged(dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC))
-    return _counted(float(said))
+    return _counted(float(said.replace(",", ".")))
 
 
 def _counted(number: float) -> str:

@@ -202,6 +202,9 @@ _READS_ABOUT = ("id", "tags", "error", "metadata", "run_id", "trace_id", "traceI
 
 
 def _from_input_output(row: Raw) -> Raw:
+    kind = row.get("type")
+    if isinstance(kind, str) and kind.lower() not in ("", "generation", "llm") and _first(row, "traceId", "trace_id"):
+        raise Aside(f"spans of type {kind}")
     about = _about(row)
     return about | _conversation(row.get("input"), row.get("output"), about.get("source_model"))
 
@@ -312,7 +315,7 @@ OTHER_TOOLS = (
     Shape(
         "LangSmith", ("inputs", "outputs"), {}, _from_langsmith, (*_READS_ABOUT, "run_type", "parent_run_id", "extra")
     ),
-    Shape("input/output", ("input", "output"), {}, _from_input_output, (*_READS_ABOUT, "model")),
+    Shape("input/output", ("input", "output"), {}, _from_input_output, (*_READS_ABOUT, "model", "type")),
     Shape(
         "Dolly",
         ("instruction", "response"),

@@ -127,6 +127,22 @@ def test_spans_that_ask_no_model_are_put_aside_and_counted(database: Database, t
     assert result.unused["runs of type retriever"] == 2
 
 
+def test_steps_of_langfuse_and_opik_that_ask_no_model_are_put_aside(database: Database, tmp_path: Path) -> None:
+    row = {"id": "a", "traceId": "t", "type": "GENERATION", "startTime": START, "input": "Sky?", "output": "Blue."}
+    rows = [row, row | {"id": "b", "type": "SPAN"}, row | {"id": "c", "type": "EVENT"}]
+    result = imported(database, written(tmp_path, "observations.jsonl", rows))
+    assert (result.new, result.aside, result.unused) == (1, 2, {"spans of type SPAN": 1, "spans of type EVENT": 1})
+    opik = {
+        "id": "d",
+        "trace_id": "t",
+        "type": "llm",
+        "start_time": START,
+        "input": {"prompt": "Sea?"},
+        "output": "Blue.",
+    }
+    assert imported(database, written(tmp_path, "spans.jsonl", [opik, opik | {"id": "e", "type": "tool"}])).aside == 1
+
+
 def attributes(**values: Any) -> list[dict[str, Any]]:
     return [{"key": key.replace("__", "."), "value": {"stringValue": value}} for key, value in values.items()]
 
