@@ -58,6 +58,7 @@ examples = Table(
     Column("source_digest", Uuid),
     Column("source_score", Double),
     Column("judgement", Text),
+    Column("source_record", JSON),
     Column("has_plan", Boolean, Computed("teaches(execution_plan)"), nullable=False),
     Column("has_result", Boolean, Computed("teaches(execution_result)"), nullable=False),
     Column("is_trainable", Boolean, Computed("btrim(user_request, …) <> '' AND …"), nullable=False),
@@ -69,6 +70,9 @@ examples = Table(
 #: What a model would learn from, or see. Whoever changes any of these sets revision = revision + 1 with it; the
 #: database keeps what was there, and counts by itself for another program that does not.
 CONTENT = ("user_request", "intent", "business_state", "context", "execution_plan", "execution_result")
+
+#: Those, and what else an import may change in an example that is there: what `source_record` keeps of its source.
+SOURCED = (*CONTENT, "quality_score", "success", "created_at", "source_agent", "source_model", "execution_time_ms")
 
 revisions = Table(
     "example_revisions",

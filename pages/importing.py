@@ -6,7 +6,9 @@ import streamlit as st
 
 from core.errors import WhetstoneError
 from core.examples import importing
-from ui import import_choices, import_list, import_run, import_source, session
+from core.examples.importing import ImportOptions
+from core.examples.importing.models import Undecided
+from ui import import_choices, import_list, import_questions, import_run, import_source, session
 from ui.formatting import plain
 
 st.title("Import")
@@ -17,16 +19,19 @@ db = session.database()
 
 def work_on(path: Path) -> None:
     """From the file to its import, as far as the choices made allow."""
-    found = importing.inspect(path)
+    decided = import_questions.answers(path)
+    import_questions.answered(path)
+    found = importing.inspect(path, ImportOptions(**decided))
     mapping = import_choices.columns(found)
     chosen = import_choices.settings(found)
-    options = import_choices.options(mapping, chosen)
+    options = import_choices.options(mapping, chosen, decided)
     first = importing.inspect(path, options)
     import_choices.first_rows(first)
     checked = import_run.check(db, path, options)
     if checked is None:
         import_choices.first_failures(first)
         return
+    import_questions.outcome_words(checked.outcome_words, options.outcomes)
     import_choices.scale(checked.scale)
     import_choices.summary(checked)
     import_run.offer(db, path, options, checked)
@@ -36,6 +41,8 @@ path = import_source.choose()
 if path is not None:
     try:
         work_on(path)
+    except Undecided as question:
+        import_questions.ask(question)
     except WhetstoneError as error:
         st.error(plain(str(error)), icon=":material/block:")
 import_list.draw(db)

@@ -16,6 +16,9 @@ _NO_COLUMN = "(no column)"
 _SCALES = {
     "auto": "As detected",
     "1": "They run from 0 to 1: keep them",
+    "thumbs": "Thumbs: -1 is down, 0 neither, 1 up",
+    "1-5": "Stars from 1 to 5: 1 is the worst, 0; 5 the best, 1",
+    "5": "They run from 0 to 5: divide by 5",
     "10": "They run from 0 to 10: divide by 10",
     "100": "They run from 0 to 100: divide by 100",
     "mixed": "Mixed: divide each by the scale its own size speaks for",
@@ -36,7 +39,8 @@ def columns(found: Inspection) -> dict[str, str]:
             for field in sorted(found.fields, key=lambda name: name != "user_request"):
                 chosen[field] = _column(field, found.fields[field], found)
     suggested = found.mapping
-    return {field: column for field, column in chosen.items() if column and column != suggested.get(field)} | {
+    # A field whose column was taken away has none: "" says so.
+    return {field: column for field, column in chosen.items() if column != suggested.get(field, "")} | {
         field: column for field, column in suggested.items() if chosen.get(field) == column and not found.shape
     }
 
@@ -80,7 +84,12 @@ def settings(found: Inspection) -> dict[str, Any]:
         skip = st.toggle(
             "Leave failing rows out", key="import_skip", help="Otherwise one failing row stops the import."
         )
-    return {"tags": tuple(tags), "formulas": formulas, "skip_invalid": skip}
+        overwrite = st.toggle(
+            "Overwrite reviews",
+            key="import_overwrite",
+            help="The file stands above what a person scored or edited here. Otherwise that stays.",
+        )
+    return {"tags": tuple(tags), "formulas": formulas, "skip_invalid": skip, "overwrite": overwrite}
 
 
 def first_rows(found: Inspection) -> None:
@@ -147,15 +156,16 @@ def _effect(effect: importing.ScaleEffect) -> str:
         else f"; stored then from {effect.minimum:.2f} to {effect.maximum:.2f}, on average {effect.mean:.2f}"
     )
     fails = f"{count(effect.rejected, 'row')} would not fit and fail" if effect.rejected else "every row fits"
-    return f"{count(effect.changed, 'score')} would change, {fails}{stored}"
+    reads = "; ".join(effect.reads)
+    return f"{count(effect.changed, 'score')} would change, {fails}{stored}" + (f" ({reads})" if reads else "")
 
 
 def wanted_scale() -> str:
     return st.session_state.get("import_scale", "auto")
 
 
-def options(mapping: dict[str, str], chosen: dict[str, Any]) -> ImportOptions:
-    return ImportOptions(mapping=mapping, quality_scale=wanted_scale(), **chosen)  # type: ignore[arg-type]
+def options(mapping: dict[str, str], chosen: dict[str, Any], decided: dict[str, Any]) -> ImportOptions:
+    return ImportOptions(mapping=mapping, quality_scale=wanted_scale(), **chosen, **decided)
 
 
 def summary(found: Preview) -> None:
@@ -176,7 +186,33 @@ def summary(found: Preview) -> None:
         )
     if found.duplicates:
         st.text(f"{count(found.duplicates, 'row')} of the file repeat an earlier row and are taken once.")
+    if found.aside:
+        st.text(f"{count(found.aside, 'row')} are no examples, such as spans without a prompt, and are put aside.")
+    if found.kept:
+        st.text(
+            f"{count(found.kept, 'row')} keep what a person scored or edited here. "
+            "“Overwrite reviews” takes what the file says instead."
+        )
+    became(found.tags_became)
+    unused(found.unused)
     failing(found.errors, total=found.failing, key="import_errors")
+
+
+def became(tags: Mapping[str, str]) -> None:
+    """Tags that are not stored as they are written."""
+    if tags:
+        st.markdown(f":material/sell: **{count(len(tags), 'tag')} written otherwise.**")
+        frame = pd.DataFrame(list(tags.items()), columns=["In the file", "Tag"])
+        st.dataframe(frame, key="import_tags_became", hide_index=True, height=tables.height(len(frame), 250))
+
+
+def unused(names: Mapping[str, int]) -> None:
+    """What the file holds that becomes no field; nothing of it is lost without a word."""
+    if not names:
+        return
+    st.markdown(f":material/info: **Not used: {count(len(names), 'column')}.** To keep one, choose its field above.")
+    frame = pd.DataFrame(list(names.items()), columns=["Column", "Rows with a value"])
+    st.dataframe(frame, key="import_unused", hide_index=True, height=tables.height(len(frame), 250))
 
 
 def failing(errors: tuple[RowError, ...], *, total: int, key: str) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from core.settings import settings
 from ui.formatting import size
 
-ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet")
+ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "arrow", "gz", "zst")
 _UPLOAD = "import_upload_copy"
 _LARGEST_MB = 64
 

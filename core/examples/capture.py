@@ -12,7 +12,7 @@ from core import audit
 from core.database import Database
 from core.errors import ImportRefused, InvalidExample
 from core.examples.importing import staging
-from core.examples.importing.merging import insert, overwrite
+from core.examples.importing.merging import insert, update
 from core.examples.importing.models import ImportOptions
 
 _OPTIONS = ImportOptions(quality_scale="1")
@@ -69,7 +69,7 @@ def _merge(
     elif outcome == "changed":
         audit.acting(connection, actor=actor, reason=_REASON)
         # One that only comes back, after its import was undone, keeps what people did to it.
-        overwrite(raw, "1", "d.digest IS DISTINCT FROM t.source_digest")
+        update(raw, "1", "d.digest IS DISTINCT FROM t.source_digest", overwrite=True)
         # It is no longer that import's: undoing that again must not hide what was captured.
         staging.execute(
             raw,

@@ -8,7 +8,21 @@ from typing import Any, Literal
 
 import orjson
 import psycopg
-from sqlalchemy import BigInteger, Connection, Select, bindparam, cast, exists, func, select, text, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)  # fmt: skip
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import OperationalError
 
@@ -17,7 +31,7 @@ from core.database import Database
 from core.errors import Conflict, InvalidExample, InvalidFilter, UnknownExample
 from core.examples import cube
 from core.examples.filters import Filter, where
-from core.tables import CONTENT, cube_version, examples, revisions
+from core.tables import CONTENT, SOURCED, cube_version, examples, revisions
 from core.tables import cube as sums
 
 Sort = Literal["newest", "oldest", "best", "worst"]
@@ -291,12 +305,19 @@ def _write(connection: Connection, before: Example, changed: Mapping[str, Any]) 
         connection.execute(
             update(examples)
             .where(examples.c.id == before.id)
-            .values(**changed, revision=before.revision + 1, updated_at=func.now())
+            .values(**changed, revision=before.revision + 1, updated_at=func.now(), source_record=_SOURCE_RECORD)
         )
     except OperationalError as error:
         if isinstance(error.orig, psycopg.errors.ProgramLimitExceeded):
             raise InvalidExample("The request holds too many different words for the search; shorten it.") from None
         raise
+
+
+#: A person's first change keeps what the source had given, so that its next file changes nothing of the person's.
+_SOURCE_RECORD = func.coalesce(
+    examples.c.source_record,
+    func.jsonb_build_object(*(part for name in SOURCED for part in (literal(name, Text), examples.c[name]))),
+)
 
 
 def differ(one: Any, other: Any) -> bool:
@@ -346,7 +367,7 @@ def set_score_in(
     connection.execute(
         update(examples)
         .where(examples.c.id == example_id)
-        .values(quality_score=score, success=success, updated_at=func.now())
+        .values(quality_score=score, success=success, updated_at=func.now(), source_record=_SOURCE_RECORD)
     )
     audit.record(
         connection,

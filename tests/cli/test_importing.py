@@ -76,7 +76,10 @@ def test_columns_are_mapped(database: Database, tmp_path: Path) -> None:
     [
         (["--map", "Frage"], "'Frage' is not a mapping; write FIELD=COLUMN"),
         (["--map", "wish=intent"], "'wish' in the mapping is not a field"),
-        (["--quality-scale", "7"], "'7' is not a quality scale; use auto, 1, 10, 100, mixed"),
+        (
+            ["--quality-scale", "7 stars"],
+            "'7 stars' is not a quality scale; use auto, 1, thumbs, 1-5, 5, 10, 100, mixed, or a range",
+        ),
         (["--tag", "bad tag"], "'bad tag' is not a tag"),
         ([], "Row 2, field success: 'perhaps' is not t, f, true"),
         (["--dry-run"], "Row 2, field success: 'perhaps' is not t, f, true"),
@@ -94,11 +97,40 @@ def test_an_error_is_one_line_and_exit_code_1(
     assert fingerprint(database) == before
 
 
+def test_the_text_says_what_the_json_says(database: Database, tmp_path: Path) -> None:
+    rows = [execution(1, execution_result="success", execution_plan="", tags="Blog Post"), execution(2), execution(2)]
+    path = written(tmp_path, "runs.csv", [row | {"topic": "x"} for row in (*rows, execution(3, success="perhaps"))])
+    for arguments in (["--dry-run", "--skip-invalid"], ["--skip-invalid"]):
+        seen = answer("import", path, "--dry-run", "--skip-invalid")
+        said = called("import", path, *arguments).stdout
+        assert f"{seen['new']} new" in said
+        assert f"{seen['duplicates']} repeated" in said
+        assert f"{seen['failing']} failing" in said
+        assert f"nothing a model could learn: {seen['nothing_to_learn']}. They are not trainable" in said
+        assert "Not used: topic (3 rows)" in said
+        assert "Blog Post is BLOG_POST" in said
+
+
+def test_a_refusal_says_what_to_do(tmp_path: Path) -> None:
+    path = written(tmp_path, "runs.csv", [execution(business_state="busy")])
+    said = called("import", path).stderr
+    assert "Row 1, field business_state: 'busy' is not a JSON object" in said
+    assert "leave such rows out with --skip-invalid, or the column with --map business_state=." in said
+    path = written(tmp_path, "rows.csv", [{"My Number": "1", "User Input": "1+2?", "The Answer": "3"}])
+    assert '--map user_request="User Input"' in called("import", path).stderr
+
+
+def test_columns_that_are_not_used_are_named(tmp_path: Path) -> None:
+    path = written(tmp_path, "rows.csv", [{"question": "1+2?", "answer": "3", "topic": "sums"}])
+    for arguments in (["--dry-run"], []):
+        assert "Not used: topic (1 row)" in called("import", path, *arguments).stdout
+
+
 def test_failing_rows_can_be_left_out(tmp_path: Path) -> None:
     path = written(tmp_path, "runs.csv", [execution(1), execution(2, success="perhaps")])
     said = called("import", path, "--skip-invalid")
     assert said.exit_code == 0
-    assert "1 failing rows were left out:\n  Row 2, field success" in said.stdout
+    assert "1 failing row was left out:\n  Row 2, field success" in said.stdout
 
 
 def test_an_import_that_does_not_exist_cannot_be_undone() -> None:

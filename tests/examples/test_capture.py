@@ -87,7 +87,7 @@ def test_a_finished_run_completes_the_example_of_its_plan(database: Database) ->
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("quality_score", 7.5), ("user_request", " "), ("tags", ["no tag!"]), ("execution_result", "a\0b"),
+    [("quality_score", 7.5), ("user_request", " "), ("tags", ["x" * 65]), ("execution_result", "a\0b"),
      ("created_at", "yesterday"), ("business_state", "{"), ("intent", "x" * 300)],
 )  # fmt: skip
 def test_what_cannot_be_stored_is_named(database: Database, field: str, value: object) -> None:

@@ -86,8 +86,73 @@ def test_columns_are_mapped_with_a_live_preview(visit: Visit, database: Database
     assert (example.user_request, example.execution_result) == ("Was ist das?", "Eine Lampe.")
 
 
+def test_dates_that_can_be_read_in_two_ways_are_asked_about_once(visit: Visit, database: Database) -> None:
+    app = uploaded(visit, b"user_request,execution_result,created_at\nDraft,Well done.,03/04/2026\n")
+    assert "can be read in two ways" in app.warning[0].value
+    assert not [button for button in app.button if button.key == "import_go"]
+
+    app.radio(key="import_ask_dates").set_value("day-first").run()
+    app.toggle(key="import_skip").set_value(True).run()  # the answer outlives another choice
+    app.button(key="import_go").click().run()
+
+    assert not app.exception
+    (row,) = store.page(database, EVERYTHING).rows
+    assert f"{row.created_at:%Y-%m-%d}" == "2026-04-03"
+
+
+def test_another_encoding_is_asked_about_with_its_text(visit: Visit, database: Database) -> None:
+    app = uploaded(visit, "question,answer\nWo ist das Café?,Hier.\n".encode("windows-1252"))
+    assert "Café" in app.warning[0].value
+    app.radio(key="import_ask_encoding").set_value("windows-1252").run()
+    assert "Decided for this file: encoding: windows-1252" in text(app)
+    app.button(key="import_go").click().run()
+    assert [row.request for row in store.page(database, EVERYTHING).rows] == ["Wo ist das Café?"]
+
+
+def test_words_of_the_outcome_are_given_a_meaning(visit: Visit, database: Database) -> None:
+    app = uploaded(visit, b"user_request,execution_result,success\nDraft,Well done.,published\nPlan,Not so.,rejected\n")
+    assert app.button(key="import_go").disabled
+    app.selectbox(key="import_outcome_published").select("success")
+    app.selectbox(key="import_outcome_rejected").select("failed")
+    app.button(key="import_outcomes_use").click().run()
+    app.button(key="import_go").click().run()
+
+    assert not app.exception
+    assert {row.request: row.success for row in store.page(database, EVERYTHING).rows} == {"Draft": True, "Plan": False}
+
+
+def test_a_column_can_be_left_aside(visit: Visit, database: Database) -> None:
+    app = uploaded(visit, b"user_request,execution_result,business_state\nDraft,Well done.,busy\n")
+    assert app.button(key="import_go").disabled
+    {box.label: box for box in app.selectbox}["Business state"].select("").run()
+    assert "Not used: 1 column" in text(app)
+    app.button(key="import_go").click().run()
+    assert store.count(database, EVERYTHING) == 1
+
+
+def test_a_persons_score_stays_unless_the_file_shall_stand_above_it(visit: Visit, database: Database) -> None:
+    content = b"execution_id,user_request,execution_result,quality_score\na,Draft,Well done.,0.5\n"
+    app = uploaded(visit, content)
+    app.button(key="import_go").click().run()
+    (row,) = store.page(database, EVERYTHING).rows
+    store.set_score(database, row.id, score=0.9, success=None, actor="ana", reason="read it")
+    app.file_uploader(key="import_file_1").upload("runs.csv", content).run()
+    assert "1 row keep what a person scored or edited here" in text(app)
+    app.toggle(key="import_overwrite").set_value(True).run()
+    app.button(key="import_go").click().run()
+    assert store.get(database, row.id).quality_score == 0.5
+
+
+def test_columns_that_are_not_used_are_listed(visit: Visit) -> None:
+    app = uploaded(visit, b"question,answer,topic\n1+2?,It is 3.,sums\n")
+    assert "Not used: 1 column" in text(app)
+    assert [{"Column": "topic", "Rows with a value": 1}] in [frame.value.to_dict("records") for frame in app.dataframe]
+    app.button(key="import_go").click().run()
+    assert "1 column not used" in text(app)
+
+
 def test_a_broken_file_is_refused_in_one_sentence(visit: Visit, database: Database) -> None:
-    app = uploaded(visit, b"user_request\n\xff\xfe broken")
+    app = uploaded(visit, b"user_request,intent\nbroken \0 text,x\n")
 
     assert len(app.error) == 1
     assert not [button for button in app.button if button.key == "import_go"]

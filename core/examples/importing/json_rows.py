@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from decimal import Decimal
 from typing import Any
 
 import ijson
 
 from core.errors import ImportRefused
+from core.examples.importing import exact_json
 from core.examples.importing.models import DEPTH_LIMIT, RowError, shortened
-from core.examples.importing.sources import BOM, LISTS, ROW_LIMIT, BinaryStream, encoding_problem
+from core.examples.importing.sources import BOM, LISTS, ROW_LIMIT, BinaryStream, Source, encoding_problem
 
 Row = tuple[int, Mapping[str, Any] | RowError]
 Event = tuple[str, Any]
@@ -19,14 +20,14 @@ class _Bounded:
     """Gives the parser its bytes, and stops it when one row goes on for too long: it would keep all of it."""
 
     def __init__(self, source: BinaryStream) -> None:
-        self._source = source
+        self._read = exact_json.WithoutConstants(source.read).read
         self._since_row = 0
         self.row = 0
         if source.peek(3).startswith(BOM):
             source.read(3)
 
     def read(self, size: int = -1) -> bytes:
-        block = self._source.read(size)
+        block = self._read(size)
         self._since_row += len(block)
         if self._since_row > ROW_LIMIT:
             raise ImportRefused(
@@ -39,15 +40,13 @@ class _Bounded:
         self._since_row = 0
 
 
-def rows(source: BinaryStream, path: Path) -> Iterator[Row]:
+def rows(source: BinaryStream, file: Source) -> Iterator[Row]:
     """Rows of a list of objects, or of an object with such a list under data, examples or rows."""
     bounded = _Bounded(source)
     try:
         yield from _rows(bounded)
-    except ijson.JSONError as error:
-        problem = encoding_problem(path) or _first_words(error)
-        if "overflow" in problem:
-            problem += ", which is a number too large to keep; write it as text, in quotes"
+    except (ijson.JSONError, ValueError) as error:  # ValueError: a number of more than 4,300 digits
+        problem = encoding_problem(file) or _first_words(error)
         raise ImportRefused(
             f"The JSON cannot be read at row {bounded.row + 1}: {problem}."
             + (" Is the file cut?" if "EOF" in problem or "early" in problem else ""),
@@ -58,7 +57,8 @@ def rows(source: BinaryStream, path: Path) -> Iterator[Row]:
 
 def _rows(bounded: _Bounded) -> Iterator[Row]:
     # 1 is the smallest buffer ijson takes; 64 KiB keeps what a refused row can cost small.
-    events = iter(ijson.basic_parse(bounded, buf_size=1 << 16, use_float=True))  # pyright: ignore[reportArgumentType]
+    # Fractions as decimals: a float would be refused, or lose digits, where it is too large.
+    events = map(_exact, ijson.basic_parse(bounded, buf_size=1 << 16))  # pyright: ignore[reportArgumentType]
     _enter_list(events)
     for event, value in events:
         if event == "end_array":
@@ -69,6 +69,13 @@ def _rows(bounded: _Bounded) -> Iterator[Row]:
         yield bounded.row, row
     for _ in events:
         pass  # the rest has to be JSON too, or the file is cut
+
+
+def _exact(event: Event) -> Event:
+    kind, value = event
+    if kind != "number":
+        return event
+    return kind, exact_json.fraction(value) if isinstance(value, Decimal) else exact_json.whole(value)
 
 
 def _enter_list(events: Iterator[Event]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from core.errors import Conflict
-from core.examples.importing import scale as scales
+from core.examples.importing import origins
 from core.examples.importing.models import ImportOptions, Outcome, Scale
 from core.examples.importing.staging import execute
 from core.tables import CONTENT
@@ -22,28 +22,18 @@ CHANGEABLE = (
     "source_model",
     "execution_time_ms",
     "source_digest",
+    "source_record",
 )
 #: Those of an example `t`, as one JSON object: what is kept for undo, and compared to see whether somebody changed it.
 SNAPSHOT = "jsonb_build_object(" + ", ".join(f"'{name}', t.{name}" for name in CHANGEABLE) + ")"
 
 
 def _values(scale: Scale) -> dict[str, str]:
-    """What a staged row `s`, decided as `d`, puts into each column."""
-    score = scales.divided(scale, "s.quality_score")
-    return {
-        "user_request": "s.user_request",
-        "intent": "s.intent",
-        "business_state": "coalesce(s.business_state, '{}')::jsonb",
-        "context": "s.context::jsonb",
-        "execution_plan": "s.execution_plan",
-        "execution_result": "s.execution_result",
-        "quality_score": score,
-        "source_score": f"CASE WHEN s.quality_score <> {score} THEN s.quality_score END",
-        "success": "s.success",
+    """What a staged row `s`, decided as `d`, puts into each column of a new example."""
+    values = origins.as_staged(scale)
+    return values | {
+        "source_score": f"CASE WHEN s.quality_score <> {values['quality_score']} THEN s.quality_score END",
         "created_at": "coalesce(s.created_at::timestamptz, s.updated_at::timestamptz, now())",
-        "source_agent": "s.source_agent",
-        "source_model": "s.source_model",
-        "execution_time_ms": "s.execution_time_ms",
         "source_digest": "d.digest",
     }
 
@@ -63,7 +53,7 @@ def merge(
     if counts["new"]:
         _expect(insert(raw, import_id, options, scale), counts["new"])
     if counts["changed"] + counts["returned"]:
-        _update(raw, import_id, scale)
+        _update(raw, import_id, scale, overwrite=options.overwrite)
     if counts["returned"]:
         _bring_back(raw, import_id, options)
 
@@ -105,7 +95,7 @@ _TAGS = """CASE WHEN s.tags IS NULL THEN %(tags)s::text[]
     ELSE ARRAY(SELECT DISTINCT tag FROM unnest(s.tags::text[] || %(tags)s::text[]) AS tag ORDER BY tag) END"""
 
 
-def _update(raw: psycopg.Connection[Any], import_id: int, scale: Scale) -> None:
+def _update(raw: psycopg.Connection[Any], import_id: int, scale: Scale, *, overwrite: bool) -> None:
     """Changed rows, and of the returning ones those that come back different. What they were is kept for undo."""
     is_different = """d.outcome = 'changed'
         OR d.outcome = 'returned' AND d.digest IS DISTINCT FROM t.source_digest"""
@@ -120,17 +110,19 @@ def _update(raw: psycopg.Connection[Any], import_id: int, scale: Scale) -> None:
         {"import_id": import_id},
     )
     # Not by way of what was just written to import_changes: statistics of earlier imports say that it is one row.
-    overwrite(raw, scale, is_different)
+    update(raw, scale, is_different, overwrite=overwrite)
     keep_after(raw, import_id)
 
 
-def overwrite(raw: psycopg.Connection[Any], scale: Scale, choice: str, parameters: tuple[Any, ...] = ()) -> None:
-    """Give the examples `t` that `choice` names what was staged for them."""
-    values = _values(scale) | {
-        # A row without a moment of its own keeps the one it has.
-        "created_at": "coalesce(s.created_at::timestamptz, s.updated_at::timestamptz, t.created_at)",
+def update(raw: psycopg.Connection[Any], scale: Scale, choice: str, *, overwrite: bool) -> None:
+    """Give the examples `t` that `choice` names what was staged for them, field by field."""
+    targets = origins.targets(scale, overwrite=overwrite)
+    values = targets | {
+        "source_score": origins.source_score(scale, overwrite=overwrite),
+        "source_digest": "d.digest",
+        "source_record": origins.source_record(scale),
         "updated_at": "now()",
-        "revision": next_revision(_values(scale)),
+        "revision": next_revision(targets),
     }
     execute(
         raw,
@@ -138,7 +130,6 @@ def overwrite(raw: psycopg.Connection[Any], scale: Scale, choice: str, parameter
         UPDATE orchestrator_training_data t SET {", ".join(f"{name} = {value}" for name, value in values.items())}
         FROM staged s JOIN decided d USING (row)
         WHERE t.id = d.example_id AND ({choice})""",
-        parameters,
     )
 
 

@@ -10,8 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from core.errors import ImportRefused
 from core.examples.tags import Tag, canonical
 
-Format = Literal["csv", "json", "jsonl", "parquet"]
-Scale = Literal["1", "10", "100", "mixed"]
+Format = Literal["csv", "json", "jsonl", "parquet", "arrow"]
+#: One of `scale.OFFERED`, or a range such as 1-7.
+Scale = str
 Outcome = Literal["new", "returned", "changed", "same"]
 
 #: Called with the bytes read so far, the size of the file and the rows read so far.
@@ -30,19 +31,22 @@ FIELDS = {
     "user_request": "what was asked; required",
     "intent": "the kind of request, at most 200 characters",
     "business_state": "a JSON object with what was known",
-    "context": "a JSON object with what the model saw before the request: system prompt and earlier turns",
+    "context": "a JSON object with what the model saw before the request, or a text, which becomes its passage",
+    "system_prompt": "what the model was told before everything, as text; becomes the system prompt of the context",
     "execution_plan": "the plan, as text or JSON",
     "execution_result": "the result, as text or JSON",
     "quality_score": "a number; its scale is detected or chosen",
-    "success": "t, f, true, false, 1, 0, yes or no",
-    "tags": "{a,b}, a JSON list, or names separated by commas",
-    "created_at": "a date and time such as 2026-01-14 19:30:47-05; without a zone it is UTC",
-    "updated_at": "a date and time such as 2026-01-14 19:30:47-05; without a zone it is UTC",
+    "success": "t, f, true, false, 1, 0, yes, no, success or failed; other words after you say what they mean",
+    "tags": "names separated by commas, {a,b} or a JSON list; spaces and signs become _",
+    "created_at": "a date and time such as 2026-01-14 19:30:47-05, or a number of seconds; without a zone it is UTC",
+    "updated_at": "a date and time such as 2026-01-14 19:30:47-05, or a number of seconds; without a zone it is UTC",
     "source_agent": "the agent that did it, at most 200 characters",
     "source_model": "the model that did it, at most 200 characters",
-    "execution_time_ms": "a whole number of milliseconds",
+    "execution_time_ms": "a number of milliseconds",
 }
 
+#: What a word of an outcome means.
+Meaning = Literal["success", "failed", "unknown"]
 Tags = Annotated[tuple[Tag, ...], AfterValidator(lambda tags: tuple(canonical(tags)))]
 
 
@@ -52,11 +56,19 @@ class ImportOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     #: The format of the file; auto: by its content, then by the ending of its name.
-    format: Literal["auto", "csv", "json", "jsonl", "parquet"] = "auto"
-    #: Which column fills a field. Stands above what the shape of the file suggests.
+    format: Literal["auto", "csv", "json", "jsonl", "parquet", "arrow"] = "auto"
+    #: How the text is encoded, by the name that Python knows; auto: UTF-8, and anything else is asked about.
+    encoding: str = "auto"
+    #: Which column fills a field; "" is none. Stands above what the shape of the file suggests.
     mapping: Mapping[str, str] = Field(default_factory=dict)
-    #: What the scores of the file mean: 0-1, 0-10, 0-100, or each by its own size (mixed).
-    quality_scale: Literal["auto", "1", "10", "100", "mixed"] = "auto"
+    #: What the scores of the file mean: one of `scale.OFFERED`, or a range such as 1-7; auto: if only one is possible.
+    quality_scale: str = "auto"
+    #: Which number of 03/04/2026 is the day; auto: where the dates of the file show it.
+    dates: Literal["auto", "day-first", "month-first"] = "auto"
+    #: What the words of an outcome mean, such as published: success.
+    outcomes: Mapping[str, Meaning] = Field(default_factory=dict)
+    #: The file stands above what a person scored or edited here.
+    overwrite: bool = False
     #: Added to every new example, beside the tags in the file.
     tags: Tags = ()
     #: A value for a field of every row that has none.
@@ -65,6 +77,24 @@ class ImportOptions(BaseModel):
     skip_invalid: bool = False
     #: What to do with cells of a CSV file that a spreadsheet would run.
     formulas: Literal["refuse", "text"] = "refuse"
+
+
+class Unfit(Exception):
+    """A value does not fit its field. Its message says what was expected; the row is told by whoever reads it."""
+
+
+class Undecided(ImportRefused):
+    """Something about the file can be read in two ways. `option` decides it, with one of `choices`, each explained.
+
+    `asked` is the question alone; the message says, too, what to type on the command line.
+    """
+
+    def __init__(self, asked: str, *, option: str, choices: Mapping[str, str], **about: Any) -> None:
+        ways = " or ".join(f"--{option.replace('_', '-')} {choice}" for choice in choices)
+        super().__init__(f"{asked} Say it with {ways}. Nothing was changed.", **about)
+        self.asked = asked
+        self.option = option
+        self.choices = choices
 
 
 class RowError(NamedTuple):
@@ -79,16 +109,21 @@ class RowError(NamedTuple):
     def __str__(self) -> str:
         return f"Row {self.row}, field {self.field}: {self.value} is not {self.expected}."
 
-    def refusal(self, total: int = 1) -> ImportRefused:
-        """The error that refuses a file because of this row, the first of `total`."""
-        more = f" {total - 1:,} more rows fail too." if total > 1 else ""
+    def refusal(self, total: int = 1, *, remedy: bool = False) -> ImportRefused:
+        """The error that refuses a file because of this row, the first of `total`; with what can be done about it."""
+        more = f" {total - 1:,} more {'row fails' if total == 2 else 'rows fail'} too." if total > 1 else ""
         return ImportRefused(
-            f"{self}{more} Nothing was changed.",
+            f"{self}{more} Nothing was changed.{self._remedy() if remedy else ''}",
             row=self.row,
             field=self.field,
             value=self.value,
             expected=self.expected,
         )
+
+    def _remedy(self) -> str:
+        field = self.field.partition(" ")[0]
+        column = f", or the column with --map {field}=" if field in FIELDS and field != "user_request" else ""
+        return f" Mend the file, or leave such rows out with --skip-invalid{column}."
 
 
 def shortened(value: object, limit: int = 60) -> str:
@@ -111,6 +146,8 @@ class ScaleEffect:
     minimum: float | None
     mean: float | None
     maximum: float | None
+    #: Which scores it reads how, with the first of them, such as "2 scores as 0 to 10: 7 is 0.7 (row 1)".
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,6 +204,16 @@ class Preview:
     #: Rows that hold nothing a model could learn.
     nothing_to_learn: int
     sample: tuple[Mapping[str, Any], ...]
+    #: Columns, and parts of them, that become no field, each with the number of rows that have a value there.
+    unused: Mapping[str, int]
+    #: Rows that are no examples, such as the spans of a search in a trace; what they are stands in `unused`.
+    aside: int
+    #: Rows of the file whose example keeps what a person scored or edited here.
+    kept: int
+    #: Tags as they are written in the file, and what became of them.
+    tags_became: Mapping[str, str]
+    #: Words of the outcome that nobody has given a meaning yet, and how many rows have them.
+    outcome_words: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -184,6 +231,16 @@ class ImportResult:
     skipped: int
     errors: tuple[RowError, ...]
     scale_used: Scale
+    #: Columns, and parts of them, that become no field, each with the number of rows that have a value there.
+    unused: Mapping[str, int]
+    #: Rows that are no examples, such as the spans of a search in a trace; what they are stands in `unused`.
+    aside: int
+    #: Rows of the file whose example keeps what a person scored or edited here.
+    kept: int
+    #: Tags as they are written in the file, and what became of them.
+    tags_became: Mapping[str, str]
+    #: Rows that came in or are there, and hold nothing a model could learn.
+    nothing_to_learn: int
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Rows of a CSV, JSON, JSONL or Parquet file, one after the other, whatever the size of the file."""
+"""Rows of a CSV, JSON, JSONL, Parquet or Arrow file, one after the other, whatever the size of the file."""
 
 import csv
 import io
@@ -14,9 +14,11 @@ import orjson
 from core.errors import ImportRefused
 from core.examples.exporting import COLUMNS as EXPORTED
 from core.examples.exporting import FORMULA as QUOTED
-from core.examples.importing import json_rows, parquet_rows
+from core.examples.importing import arrow_rows, exact_json, json_rows, parquet_rows
 from core.examples.importing.models import FIELD_LIMIT, Format, RowError, shortened
+from core.examples.importing.other_tools import unfolding
 from core.examples.importing.sources import (
+    BOM,
     ROW_LIMIT,
     BinaryStream,
     Place,
@@ -32,6 +34,8 @@ from core.examples.importing.values import too_deep
 Row = tuple[int, Mapping[str, Any] | RowError]
 
 DELIMITERS = ",;\t|"
+#: The first line by which a file tells Excel its delimiter.
+_SEPARATOR_HINT = re.compile(rb'"?sep=(.)"?\r?\n', re.IGNORECASE)
 #: What a spreadsheet would run: =1+1, =cmd|' /C calc'!A0, @SUM(…), +cmd(…); not "=> so", "- a list" or "@name said".
 _FORMULA = re.compile(r"\s*(=[^\s=>]|[+\-@][A-Za-z_][\w.]*\s*[(|!])")
 _FORMULA_STARTS = frozenset("=+-@ \t\r\n")
@@ -50,8 +54,8 @@ class Rows:
     AHEAD_BYTES = 4 << 20
 
     def __init__(self, source: Source, *, format: str = "auto", formulas: str = "refuse") -> None:  # noqa: A002
-        self.format: Format = detected(source.path) if format == "auto" else format  # pyright: ignore[reportAttributeAccessIssue]
-        self._rows = self._reader(source, formulas)
+        self.format: Format = detected(source) if format == "auto" else format  # pyright: ignore[reportAttributeAccessIssue]
+        self._rows = _unfolded(self._reader(source, formulas))
         self.ahead: list[Row] = []
         held = 0
         for row in islice(self._rows, self.AHEAD_ROWS):
@@ -72,13 +76,15 @@ class Rows:
     def _reader(self, source: Source, formulas: str) -> Iterator[Row]:
         if self.format == "parquet":
             return parquet_rows.rows(source)
+        if self.format == "arrow":
+            return arrow_rows.rows(source)
         # Kept here: a buffer that nobody holds closes its source, which is asked at the end whether it changed.
         buffered = self._buffer = io.BufferedReader(source, 1 << 20)
         if self.format == "csv":
-            return csv_rows(buffered, refuse_formulas=formulas == "refuse")
+            return csv_rows(buffered, refuse_formulas=formulas == "refuse", encoding=source.encoding)
         if self.format == "jsonl":
-            return jsonl_rows(buffered)
-        return json_rows.rows(buffered, source.path)
+            return jsonl_rows(buffered, encoding=source.encoding)
+        return json_rows.rows(buffered, source)
 
 
 def _weight(row: Any) -> int:
@@ -95,17 +101,45 @@ def _weight(row: Any) -> int:
     return total
 
 
-def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True) -> Iterator[Row]:
+def _unfolded(rows: Iterator[Row]) -> Iterator[Row]:
+    """Rows of files that hold many records in each row are taken apart, and counted anew."""
+    first = next(rows, None)
+    if first is None:
+        return
+    number, row = first
+    unfold = unfolding(row) if isinstance(row, Mapping) else None
+    rows = chain((first,), rows)
+    if unfold is None:
+        yield from rows
+        return
+    count = 0
+    for number, row in rows:
+        parts = (row,) if isinstance(row, RowError) else tuple(unfold(row))
+        if not parts:
+            parts = (RowError(number, "row", "an empty object", "an object that holds records"),)
+        for part in parts:
+            count += 1
+            yield count, part._replace(row=count) if isinstance(part, RowError) else part
+
+
+def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True, encoding: str = "auto") -> Iterator[Row]:
     """Rows of a table whose first row names the columns."""
     place = Place()
-    delimiter = _delimiter(source.peek(1 << 16)[: 1 << 18])
-    reader = csv.reader(text_lines(source, place), delimiter=delimiter, strict=True)
+    head = source.peek(1 << 16)[: 1 << 18].removeprefix(BOM)
+    texts = text_lines(source, place, encoding)
+    hint = _SEPARATOR_HINT.match(head)
+    if hint:
+        next(texts)
+    delimiter = hint[1].decode() if hint else _delimiter(head)
+    reader = csv.reader(texts, delimiter=delimiter, strict=True)
     header = _header(_record(reader, place) or [])
     width, is_ours = len(header), tuple(header) == EXPORTED
     while (cells := _record(reader, place)) is not None:
         if not cells:
             continue  # an empty line
         place.row += 1
+        if len(cells) > width and not any(cells[width:]):
+            cells = cells[:width]  # delimiters at the end of the row
         if len(cells) != width:
             yield place.row, _ragged(place, cells, width)
         elif error := _unfit_cell(place.row, header, cells, refuse_formulas=refuse_formulas):
@@ -116,25 +150,25 @@ def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True) -> Iterator[
             yield place.row, dict(zip(header, cells, strict=True))
 
 
-def jsonl_rows(source: BinaryStream) -> Iterator[Row]:
+def jsonl_rows(source: BinaryStream, *, encoding: str = "auto") -> Iterator[Row]:
     """One JSON object a line. Empty lines are passed over, but counted."""
     place = Place()
     for line in lines(source, place):
         if not line.isspace():
-            yield place.line, _json_line(place, line)
+            yield place.line, _json_line(place, line, encoding)
         place.row, place.held = place.line, 0
 
 
-def _json_line(place: Place, line: bytes) -> Mapping[str, Any] | RowError:
+def _json_line(place: Place, line: bytes, encoding: str) -> Mapping[str, Any] | RowError:
     try:
-        value = orjson.loads(line)
+        value = exact_json.loads(line)
     except orjson.JSONDecodeError as error:
         if "not enough memory" in error.msg.lower():  # that is not the file's fault
             raise MemoryError(error.msg) from None
         try:
             text = line.decode()
         except UnicodeDecodeError as problem:
-            raise not_utf8(place, line, problem) from None
+            raise not_utf8(place, line, problem, encoding) from None
         if too_deep(error):
             return RowError(place.line, "line", shortened(text.strip()), "JSON nested at most 100 levels deep")
         return RowError(place.line, "line", shortened(text.strip()), f"a whole JSON object ({error.msg})")
@@ -176,14 +210,8 @@ def _delimiter(head: bytes) -> str:
     lines = head.decode(errors="replace").splitlines(keepends=True)
     sample = lines[:-1][:50] or lines[:1]
     best = max(DELIMITERS, key=lambda delimiter: _fit(sample, delimiter))
-    if _fit(sample, best)[1] < 2:
-        raise ImportRefused(
-            f"The file has one column only, {shortened(''.join(sample[:1]).strip())}: expected columns separated by "
-            "comma, semicolon, tab or |. Is another delimiter used?",
-            row=1,
-            expected="columns separated by comma, semicolon, tab or |",
-        )
-    return best
+    # A table may have one column. A sign that no text has keeps its commas in their cells.
+    return best if _fit(sample, best)[1] > 1 else "\x1f"
 
 
 def _fit(sample: list[str], delimiter: str) -> tuple[bool, int]:
@@ -197,10 +225,9 @@ def _fit(sample: list[str], delimiter: str) -> tuple[bool, int]:
 
 
 def _header(cells: list[str]) -> list[str]:
-    names = [cell.strip() for cell in cells]
+    # Nameless columns, such as the index that pandas writes, are not used, and are counted like any other.
+    names = [cell.strip() or f"(column {position})" for position, cell in enumerate(cells, 1)]
     for position, name in enumerate(names, 1):
-        if not name:
-            raise ImportRefused(f"Column {position} of the header has no name.", row=0, expected="a name")
         if len(name) > 200:
             raise ImportRefused(f"Column {position} of the header is {shortened(name)}: is the header missing?", row=0)
     name, count = Counter(names).most_common(1)[0]

@@ -11,8 +11,9 @@ import psycopg
 from core import audit, shortages
 from core.database import Database
 from core.errors import ImportRefused
+from core.examples.importing import converting, staging
 from core.examples.importing import scale as scales
-from core.examples.importing import shapes, staging
+from core.examples.importing.files import Paths, files, name_of
 from core.examples.importing.merging import merge
 from core.examples.importing.models import (
     FIELDS,
@@ -36,11 +37,11 @@ DEFAULTS = ImportOptions()
 
 def inspect(path: str | Path, options: ImportOptions = DEFAULTS) -> Inspection:
     """What the first rows of a file are, and would become with `options`. Reads no further than it needs to."""
-    with opened(Path(path)) as source:
+    converting.checked_options(options)
+    with opened(Path(path), options.encoding) as source:
         rows = Rows(source, format=options.format, formulas=options.formulas)
-    shapes.checked_options(options)
-    shape = shapes.recognised(rows.columns)
-    mapping = shapes.suggested(shape, rows.columns, options)
+    shape = converting.recognised(rows.columns)
+    mapping = converting.suggested(shape, rows.columns, options)
     first = rows.ahead[:_SHOWN_ROWS]
     converted = list(_converted(rows, options, mapping, first))
     return Inspection(
@@ -60,29 +61,31 @@ def _converted(
 ) -> Iterator[Mapping[str, Any] | RowError]:
     """The first rows as records; none while nothing says what the request is."""
     try:
-        converter = shapes.Converter(rows.columns, options)
+        converter = converting.Converter(rows.columns, options)
     except ImportRefused:
         if "user_request" not in mapping:
             return
-        converter = shapes.Converter(rows.columns, options.model_copy(update={"mapping": dict(mapping)}))
+        converter = converting.Converter(rows.columns, options.model_copy(update={"mapping": dict(mapping)}))
     for number, row in first:
         record = row if isinstance(row, RowError) else converter.record(number, row)
-        yield record if isinstance(record, RowError) else dict(zip(PARSERS, record, strict=True))
+        if record is None:
+            continue
+        yield record if isinstance(record, RowError) else dict(zip(PARSERS, record, strict=False))
 
 
 def preview(
-    db: Database, path: str | Path, options: ImportOptions = DEFAULTS, *, progress: Progress | None = None
+    db: Database, path: Paths, options: ImportOptions = DEFAULTS, *, progress: Progress | None = None
 ) -> Preview:
     """What importing the whole file would do. Reads every row the way the import does, and writes nothing."""
-    with opened(Path(path)) as source, _refusing(), db.connect() as connection:  # never committed
+    with _refusing(), db.connect() as connection:  # never committed
         raw = staging.driver(connection)
-        staged = staging.stage(raw, source, options, progress=progress)
-        finding = scales.found(staged.scores)
+        staged = staging.stage(raw, files(path), options, progress=progress)
+        finding = scales.found(staged.scores, options.quality_scale)
         scale_used: Scale | None = None
         with suppress(ImportRefused):  # the preview is where it is chosen
             scale_used = scales.chosen(finding, options.quality_scale)
         shown: Scale = scale_used or "mixed"
-        duplicates = staging.compare(raw, staged, shown)
+        duplicates = staging.compare(raw, staged, shown, overwrite=options.overwrite)
         counts = staging.counts(raw)
         return Preview(
             format=staged.format,  # pyright: ignore[reportArgumentType]
@@ -98,6 +101,11 @@ def preview(
             scale_used=scale_used,
             nothing_to_learn=_nothing_to_learn(raw),
             sample=_sample(raw, shown, options),
+            unused=staged.unused,
+            aside=staged.aside,
+            kept=staging.kept(raw),
+            tags_became=staged.tags_became,
+            outcome_words=staged.outcome_words,
         )
 
 
@@ -119,7 +127,7 @@ def _sample(raw: psycopg.Connection[Any], scale: Scale, options: ImportOptions) 
         f"""
         SELECT s.row, d.outcome, s.execution_id, s.user_request, s.intent,
                coalesce(s.business_state, '{{}}')::jsonb AS business_state, s.context::jsonb AS context,
-               s.execution_plan, s.execution_result, {scales.divided(scale, "s.quality_score")} AS quality_score,
+               s.execution_plan, s.execution_result, {scales.divided(scale, "s")} AS quality_score,
                s.quality_score AS source_score, s.success, coalesce(s.tags::text[], '{{}}') || %s::text[] AS tags,
                s.created_at::timestamptz AS created_at, s.source_agent, s.source_model, s.execution_time_ms
         FROM staged s JOIN decided d USING (row) ORDER BY s.row LIMIT {_SAMPLE}""",
@@ -131,33 +139,33 @@ def _sample(raw: psycopg.Connection[Any], scale: Scale, options: ImportOptions) 
 
 def run(
     db: Database,
-    path: str | Path,
+    path: Paths,
     options: ImportOptions = DEFAULTS,
     *,
     actor: str,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ImportResult:
-    """Import a file in one transaction: all of it, or nothing and `ImportRefused`.
+    """Import a file, several or a folder in one transaction: all of it, or nothing and `ImportRefused`.
 
     The same file again changes nothing, and then records no import.
     """
-    path = Path(path)
-    # A name may hold bytes that are no text; the file is imported all the same.
-    name = path.name.encode(errors="backslashreplace").decode()
-    with opened(path) as source, _refusing(), db.begin() as connection:
+    paths = files(path)
+    name = name_of(path, paths)
+    with _refusing(), db.begin() as connection:
         raw = staging.driver(connection)
-        staged = staging.stage(raw, source, options, progress=progress, cancelled=cancelled)
+        staged = staging.stage(raw, paths, options, progress=progress, cancelled=cancelled)
         if not options.skip_invalid:
-            staged.errors.refuse()
+            staged.errors.refuse(remedy=True)
         scale = scales.chosen(scales.found(staged.scores), options.quality_scale)
         # Two imports at once would both take the same rows for new. Readers, and single writers, are not held up.
         staging.execute(raw, "LOCK TABLE imports IN SHARE ROW EXCLUSIVE MODE")
-        duplicates = staging.compare(raw, staged, scale)
+        duplicates = staging.compare(raw, staged, scale, overwrite=options.overwrite)
         if not options.skip_invalid:
-            staged.errors.refuse()
+            staged.errors.refuse(remedy=True)
         counts = staging.counts(raw)
         new, changed = counts["new"] + counts["returned"], counts["changed"]
+        kept, nothing_to_learn = staging.kept(raw), _nothing_to_learn(raw)
         import_id = None
         if new + changed:
             told = {**options.model_dump(mode="json", exclude_defaults=True), "scale": scale, "shape": staged.shape}
@@ -198,6 +206,11 @@ def run(
         skipped=staged.errors.total,
         errors=tuple(sorted(staged.errors.first)),
         scale_used=scale,
+        unused=staged.unused,
+        aside=staged.aside,
+        kept=kept,
+        tags_became=staged.tags_became,
+        nothing_to_learn=nothing_to_learn,
     )
 
 

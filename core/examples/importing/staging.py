@@ -1,23 +1,40 @@
 """The rows of a file in a temporary table: checked, scaled, and compared with what is there."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection
 
 from core.errors import ImportRefused
+from core.examples.importing import files, moments, origins
 from core.examples.importing import scale as scales
-from core.examples.importing.models import ERRORS_SHOWN, ImportOptions, Outcome, Progress, RowError, Scale
+from core.examples.importing.converting import BITS, MADE, STAGED, Converter, checked_options
+from core.examples.importing.models import (
+    ERRORS_SHOWN,
+    ImportOptions,
+    Outcome,
+    Progress,
+    RowError,
+    Scale,
+    Undecided,
+    shortened,
+)
 from core.examples.importing.readers import Rows
-from core.examples.importing.shapes import MADE, Converter
-from core.examples.importing.sources import Source
-from core.examples.importing.values import INDEXABLE_LIMIT, PARSERS
+from core.examples.importing.sources import Source, opened
+from core.examples.importing.values import INDEXABLE_LIMIT
 
 #: Columns of the staging table that are not text.
-_TYPES = {"quality_score": "float8", "success": "bool", "execution_time_ms": "int8"}
-_COLUMNS = {"row": "int8"} | {field: _TYPES.get(field, "text") for field in PARSERS}
+_TYPES = {"quality_score": "float8", "certain_score": "float8", "success": "bool"} | {
+    "execution_time_ms": "int8",
+    "given": "int4",
+}
+_COLUMNS = {"row": "int8"} | {name: _TYPES.get(name, "text") for name in STAGED}
+_EVERY_FIELD = sum(BITS.values())
 _COPY = f"COPY staged ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT binary)".encode()
 _REPORT_EVERY = 2_000
 
@@ -28,15 +45,23 @@ class Errors:
 
     first: list[RowError] = field(default_factory=list)
     total: int = 0
+    #: Of several files, before which row each begins, and its name.
+    files: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, error: RowError) -> None:
         self.total += 1
         if len(self.first) < ERRORS_SHOWN:
-            self.first.append(error)
+            self.first.append(self._of_its_file(error))
 
-    def refuse(self) -> None:
+    def _of_its_file(self, error: RowError) -> RowError:
+        if len(self.files) < 2:
+            return error
+        before, name = next(each for each in reversed(self.files) if each[0] < error.row)
+        return error._replace(row=error.row - before, field=f"{error.field} of {name}")
+
+    def refuse(self, *, remedy: bool = False) -> None:
         if self.total:
-            raise min(self.first).refusal(self.total)
+            raise min(self.first).refusal(self.total, remedy=remedy)
 
 
 @dataclass
@@ -49,6 +74,13 @@ class Staged:
     scores: scales.Scores
     errors: Errors
     sha256: bytes
+    #: What the rows hold that becomes no field, and how many rows have a value there.
+    unused: Mapping[str, int] = field(default_factory=dict)
+    #: Tags that are not stored as written, and words of the outcome without a meaning, with their rows.
+    tags_became: Mapping[str, str] = field(default_factory=dict)
+    outcome_words: Mapping[str, int] = field(default_factory=dict)
+    #: Rows that are no examples.
+    aside: int = 0
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:
@@ -63,36 +95,155 @@ def execute(raw: psycopg.Connection[Any], statement: str, parameters: Any = None
     return raw.execute(statement.encode(), parameters)
 
 
+@dataclass
+class _Reading:
+    """What is known of the files so far, while their rows stream into the table."""
+
+    options: ImportOptions
+    progress: Progress | None
+    cancelled: Callable[[], bool] | None
+    size: int
+    errors: Errors = field(default_factory=Errors)
+    scores: scales.Scores = field(default_factory=scales.Scores)
+    #: Rows, and bytes of the files that are read to their end.
+    rows: int = 0
+    done: int = 0
+    aside: int = 0
+    unused: Counter[str] = field(default_factory=Counter)
+    tags_became: dict[str, str] = field(default_factory=dict)
+    outcome_words: Counter[str] = field(default_factory=Counter)
+    formats: dict[str, None] = field(default_factory=dict)
+    shapes: dict[str, None] = field(default_factory=dict)
+    digests: list[bytes] = field(default_factory=list)
+
+    def report(self, source: Source) -> None:
+        if self.cancelled and self.cancelled():
+            raise ImportRefused(f"The import was cancelled after {self.rows:,} rows; nothing was changed.")
+        if self.progress:
+            self.progress(self.done + source.done, self.size, self.rows)
+
+    def staged(self) -> Staged:
+        whole = self.digests[0] if len(self.digests) == 1 else hashlib.sha256(b"".join(self.digests)).digest()
+        return Staged(
+            format=", ".join(self.formats),
+            shape=", ".join(self.shapes),
+            rows=self.rows,
+            scores=self.scores,
+            errors=self.errors,
+            sha256=whole,
+            unused=dict(self.unused),
+            tags_became=self.tags_became,
+            outcome_words=dict(self.outcome_words),
+            aside=self.aside,
+        )
+
+
 def stage(
     raw: psycopg.Connection[Any],
-    source: Source,
+    paths: Sequence[Path],
     options: ImportOptions,
     *,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Staged:
-    """Read the whole file into the temporary table `staged`; rows that cannot be read are errors, not rows."""
-    rows = Rows(source, format=options.format, formulas=options.formulas)
-    converter = Converter(rows.columns, options, more_may_come=rows.format in ("json", "jsonl"))
+    """Read the files into the temporary table `staged`; rows that cannot be read are errors, not rows.
+
+    Raises `Undecided` where dates can be read in two ways and none of them shows which.
+    """
+    checked_options(options)
     _create(raw)
-    errors, scores, count = Errors(), scales.Scores(), 0
-    score_at = list(PARSERS).index("quality_score")
+    size = sum(path.stat().st_size for path in paths if path.exists())
+    reading = _Reading(options, progress, cancelled, size)
+    if not _copied(raw, paths, reading):
+        # Only a later row may show which number is the day; such files are rare, so all of it is read once more.
+        options = options.model_copy(update={"dates": order_of_dates(paths, options)})
+        execute(raw, "TRUNCATE staged")
+        reading = _Reading(options, progress, cancelled, size)
+        _copied(raw, paths, reading)
+    return reading.staged()
+
+
+def _copied(raw: psycopg.Connection[Any], paths: Sequence[Path], reading: _Reading) -> bool:
+    """Whether all rows of the files are in the table: False at the first date that can be read in two ways."""
+    batches = files.batches(paths, reading.options)
     with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(list(_COLUMNS.values()))
-        for number, row in rows:
-            count += 1
-            if count % _REPORT_EVERY == 0:
-                _report(source, count, progress, cancelled)
-            record = row if isinstance(row, RowError) else converter.record(number, row)
+        for path in paths:
+            if len(paths) > 1:
+                reading.errors.files.append((reading.rows, path.name))
+            if path not in batches.inputs and not _read(path, batches, reading, copy):
+                return False
+    if batches.requests:  # they were not answered
+        reading.rows += len(batches.requests)
+        reading.aside += len(batches.requests)
+        reading.unused["requests of a batch without an answer"] += len(batches.requests)
+    return True
+
+
+def _read(path: Path, batches: files.Batches, reading: _Reading, copy: psycopg.Copy) -> bool:
+    score_at = STAGED.index("quality_score")
+    options, start = reading.options, reading.rows
+    with opened(path, options.encoding) as source:
+        rows = Rows(source, format=options.format, formulas=options.formulas)
+        columns = (*rows.columns, *(("body",) if batches.inputs and "custom_id" in rows.columns else ()))
+        converter = Converter(columns, options, more_may_come=rows.format in ("json", "jsonl"))
+        for number, row in batches.joined(rows):
+            reading.rows += 1
+            if reading.rows % _REPORT_EVERY == 0:
+                reading.report(source)
+            record = row if isinstance(row, RowError) else converter.record(start + number, row)
             if isinstance(record, RowError):
-                errors.add(record)
+                if converter.met_either_order:
+                    return False
+                reading.errors.add(record if record is not row else record._replace(row=start + number))
+                continue
+            if record is None:
                 continue
             if record[score_at] is not None:
-                scores.add(record[score_at])
-            copy.write_row((number, *record))
-    _report(source, count, progress, cancelled)
-    source.refuse_changed()
-    return Staged(rows.format, converter.shape.name, count, scores, errors, source.sha256.digest())
+                reading.scores.add(record[score_at], start + number)
+            copy.write_row((start + number, *record))
+        reading.report(source)
+        source.refuse_changed()
+        reading.done += source.size
+        reading.digests.append(source.sha256.digest())
+    reading.formats[rows.format] = None
+    reading.shapes[converter.shape.name] = None
+    reading.aside += converter.aside
+    reading.unused.update(converter.unused)
+    reading.tags_became.update(converter.tags_became)
+    reading.outcome_words.update(converter.outcome_words)
+    return True
+
+
+def order_of_dates(paths: Sequence[Path], options: ImportOptions) -> moments.Order:
+    """Which number of the files' dates is the day. Raises `Undecided` with some of them where none shows it."""
+    orders = moments.Orders()
+    for path in paths:
+        with opened(path, options.encoding) as source:
+            rows = Rows(source, format=options.format, formulas=options.formulas)
+            mapping = Converter(rows.columns, options, more_may_come=rows.format in ("json", "jsonl")).mapping
+            columns = [mapping[field] for field in ("created_at", "updated_at") if field in mapping]
+            for _, row in rows:
+                if not isinstance(row, RowError):
+                    orders.add(row.get(column) for column in columns)
+    order = orders.decided()
+    if order == "auto" and orders.examples:
+        said, first = " or ".join(shortened(each) for each in orders.examples), orders.examples[0]
+        raise Undecided(
+            f"Dates such as {said} can be read in two ways, and the file does not show which. Which number is the day?",
+            option="dates",
+            choices={
+                "day-first": f"The day first: {first} is {_plainly(first, 'day-first')}",
+                "month-first": f"The month first: {first} is {_plainly(first, 'month-first')}",
+            },
+            field="created_at",
+            expected="day-first or month-first",
+        )
+    return "day-first" if order == "auto" else order
+
+
+def _plainly(value: str, order: moments.Order) -> str:
+    return (moments.moment(value, order) or "")[:10]
 
 
 def stage_record(raw: psycopg.Connection[Any], record: Mapping[str, Any], options: ImportOptions) -> Staged:
@@ -100,6 +251,8 @@ def stage_record(raw: psycopg.Connection[Any], record: Mapping[str, Any], option
     values = Converter(list(record), options).record(1, dict(record))
     if isinstance(values, RowError):
         raise values.refusal(1)
+    assert values is not None
+    values[STAGED.index("given")] = _EVERY_FIELD  # an execution says all that there is of it
     _create(raw)
     places = ", ".join(f"%s::{kind}" for kind in _COLUMNS.values())
     execute(raw, f"INSERT INTO staged ({', '.join(_COLUMNS)}) VALUES ({places})", (1, *values))
@@ -111,41 +264,30 @@ def _create(raw: psycopg.Connection[Any]) -> None:
     execute(raw, f"CREATE TEMP TABLE staged ({columns}) ON COMMIT DROP")
 
 
-def _report(source: Source, rows: int, progress: Progress | None, cancelled: Callable[[], bool] | None) -> None:
-    if cancelled and cancelled():
-        raise ImportRefused(f"The import was cancelled after {rows:,} rows; nothing was changed.")
-    if progress:
-        progress(source.done, source.size, rows)
-
-
 #: The record as its source gives it, on the common scale. Tags are left out, because an import never touches those of
 #: an example that is there; updated_at too, because a touch is not a change. Binary and epoch: no setting changes them.
-_RECORD = """md5(ROW({r}.user_request, {r}.intent, {state}, {context}, nullif({r}.execution_plan, ''),
-    nullif({r}.execution_result, ''), float8send({score}), {r}.success, extract(epoch FROM {created_at}),
-    {r}.source_agent, {r}.source_model, {r}.execution_time_ms)::text)::uuid"""
-_CURRENT = _RECORD.format(
-    r="t",
-    state="t.business_state",
-    context="nullif(t.context, 'null')",
-    score="t.quality_score",
-    created_at="t.created_at",
-)
+_DIGEST = """md5(ROW({user_request}, {intent}, {business_state}, {context}, nullif({execution_plan}, ''),
+    nullif({execution_result}, ''), float8send({quality_score}), {success}, extract(epoch FROM {created_at}),
+    {source_agent}, {source_model}, {execution_time_ms})::text)::uuid"""
 
 
-def compare(raw: psycopg.Connection[Any], staged: Staged, scale: Scale) -> int:
+def digest(values: Mapping[str, str]) -> str:
+    """The digest of a record whose fields are these expressions."""
+    return _DIGEST.format(**{**values, "context": f"nullif({values['context']}, 'null')"})
+
+
+def compare(raw: psycopg.Connection[Any], staged: Staged, scale: Scale, *, overwrite: bool = False) -> int:
     """Decide for every staged row what it would do, in the temporary table `decided`.
 
     Adds the errors that only show in the whole file, and returns how many rows repeat an earlier one.
     """
-    _drop_too_high(raw, staged, scales.highest(scale))
+    _drop_unfit_scores(raw, staged, scale)
     _drop_unindexable(raw, staged)
-    digest = _RECORD.format(
-        r="s",
-        state="coalesce(s.business_state, '{}')::jsonb",
-        context="s.context::jsonb",
-        score=scales.divided(scale, "s.quality_score"),
-        created_at="s.created_at::timestamptz",
-    )
+    record = origins.as_staged(scale)
+    # As the source last gave it: the same file again. Else by what it would change: a file may have fewer columns.
+    is_as_given = "false" if overwrite else "s.digest = t.source_digest"
+    would_be = digest(origins.targets(scale, overwrite=overwrite))
+    keeps = origins.keeps(scale, overwrite=overwrite)
     execute(raw, "ANALYZE staged (execution_id)")
     execute(
         raw,
@@ -154,10 +296,11 @@ def compare(raw: psycopg.Connection[Any], staged: Staged, scale: Scale) -> int:
         SELECT s.row, s.execution_id, s.digest, t.id AS example_id,
                CASE WHEN t.id IS NULL THEN 'new'
                     WHEN t.withdrawn_at IS NOT NULL THEN 'returned'
-                    WHEN s.digest = t.source_digest THEN 'same'
-                    WHEN s.digest = {_CURRENT} THEN 'same'
-                    ELSE 'changed' END AS outcome
-        FROM (SELECT s.row, s.execution_id, {digest} AS digest FROM staged s) s
+                    WHEN {is_as_given} THEN 'same'
+                    WHEN {would_be} = {digest(origins.CURRENT)} THEN 'same'
+                    ELSE 'changed' END AS outcome,
+               t.source_record IS NOT NULL AND t.withdrawn_at IS NULL AND {keeps} AS kept
+        FROM (SELECT s.*, {digest(record)} AS digest FROM staged s) s
         LEFT JOIN orchestrator_training_data t USING (execution_id)""",
     )
     if staged.rows > 1:
@@ -165,12 +308,18 @@ def compare(raw: psycopg.Connection[Any], staged: Staged, scale: Scale) -> int:
     return _collapse_repeats(raw, staged)
 
 
-def _drop_too_high(raw: psycopg.Connection[Any], staged: Staged, highest: int) -> None:
+def _drop_unfit_scores(raw: psycopg.Connection[Any], staged: Staged, scale: Scale) -> None:
     """Scores that do not fit the scale."""
-    query = "SELECT row, quality_score FROM staged WHERE quality_score > %s ORDER BY row"
-    failing = execute(raw, query, (highest,)).fetchall()
+    lowest, highest = scales.bounds(scale)
+    failing = execute(
+        raw,
+        "SELECT row, quality_score FROM staged"
+        " WHERE certain_score IS NULL AND NOT quality_score BETWEEN %s AND %s ORDER BY row",
+        (lowest, highest),
+    ).fetchall()
     for row, score in failing:
-        staged.errors.add(RowError(row, "quality_score", repr(score), f"at most {highest} on the chosen scale"))
+        bound = f"at most {highest:g}" if score > highest else f"at least {lowest:g}"
+        staged.errors.add(RowError(row, "quality_score", repr(score), f"{bound} on the chosen scale"))
     _drop(raw, "staged", [row for row, _ in failing])
 
 
@@ -216,6 +365,12 @@ def _collapse_repeats(raw: psycopg.Connection[Any], staged: Staged) -> int:
             staged.errors.add(RowError(row, "execution_id", repr(execution_id), expected))
     _drop(raw, "decided", [row for row, *_ in found])
     return sum(is_equal for *_, is_equal in found)
+
+
+def kept(raw: psycopg.Connection[Any]) -> int:
+    """How many rows meet an example that keeps what a person scored or edited, whatever the file says."""
+    row = execute(raw, "SELECT count(*) FROM decided WHERE kept").fetchone()
+    return row[0] if row else 0
 
 
 def counts(raw: psycopg.Connection[Any]) -> dict[Outcome, int]:

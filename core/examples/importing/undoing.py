@@ -48,7 +48,7 @@ def undo(db: Database, import_id: int, *, actor: str, reason: str = "") -> UndoR
             "UPDATE orchestrator_training_data SET withdrawn_at = now() WHERE import_id = %s AND withdrawn_at IS NULL",
             (import_id,),
         ).rowcount
-        restored, left = _restore(raw, import_id, seen="after", wanted="before", revision="revision_after")
+        restored, left = _restore(raw, import_id, seen="after", wanted="before")
         _mark(connection, import_id, undone_by=actor)
         result = UndoResult(import_id, rows, restored, left)
         _record(connection, "undo import", result, actor, reason)
@@ -66,7 +66,7 @@ def redo(db: Database, import_id: int, *, actor: str, reason: str = "") -> UndoR
             " WHERE import_id = %s AND withdrawn_at IS NOT NULL",
             (import_id,),
         ).rowcount
-        restored, left = _restore(raw, import_id, seen="before", wanted="after", revision="revision_before")
+        restored, left = _restore(raw, import_id, seen="before", wanted="after")
         _mark(connection, import_id, undone_by=None)
         result = UndoResult(import_id, rows, restored, left)
         _record(connection, "redo import", result, actor, reason)
@@ -95,11 +95,14 @@ def _locked(connection: Connection, import_id: int, *, is_undone: bool) -> psyco
     return raw
 
 
-def _restore(raw: psycopg.Connection[Any], import_id: int, *, seen: str, wanted: str, revision: str) -> tuple[int, int]:
-    """Put changed rows from one of their two states into the other, where they are still as they were left.
+#: Whether an example `t` is as the import left it, or found it. Not by its revision: undoing what came after the import
+#: makes new revisions of the same content. Imports of before 0014 noted no `source_record`.
+_IS_AS = """({snapshot} - 'source_record') = (c.{seen} - 'source_record')
+    AND t.source_record IS NOT DISTINCT FROM nullif(c.{seen}->'source_record', 'null')"""
 
-    Both the revision and the values are compared: a score set by hand makes no revision.
-    """
+
+def _restore(raw: psycopg.Connection[Any], import_id: int, *, seen: str, wanted: str) -> tuple[int, int]:
+    """Put changed rows from one of their two states into the other, where they are still as they were left."""
     total = execute(raw, "SELECT count(*) FROM import_changes WHERE import_id = %s", (import_id,)).fetchone()
     changed = total[0] if total else 0
     if not changed:
@@ -112,19 +115,9 @@ def _restore(raw: psycopg.Connection[Any], import_id: int, *, seen: str, wanted:
         SET {", ".join(f"{name} = {value}" for name, value in kept.items())}, updated_at = now(),
             revision = {next_revision(kept)}
         FROM import_changes c, LATERAL jsonb_populate_record(NULL::orchestrator_training_data, c.{wanted}) AS kept
-        WHERE c.import_id = %s AND t.id = c.example_id AND t.revision = c.{revision} AND {SNAPSHOT} = c.{seen}""",
+        WHERE c.import_id = %s AND t.id = c.example_id AND {_IS_AS.format(snapshot=SNAPSHOT, seen=seen)}""",
         (import_id,),
     ).rowcount
-    other = "revision_before" if revision == "revision_after" else "revision_after"
-    # New content is a new revision; the way back starts from it.
-    execute(
-        raw,
-        f"""
-        UPDATE import_changes c SET {other} = t.revision
-        FROM orchestrator_training_data t
-        WHERE c.import_id = %s AND t.id = c.example_id AND {SNAPSHOT} = c.{wanted}""",
-        (import_id,),
-    )
     return restored, changed - restored
 
 

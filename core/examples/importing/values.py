@@ -3,34 +3,32 @@
 Moments, JSON and tags are staged as text that is known to cast; PostgreSQL casts faster than Python converts.
 """
 
-import datetime as dt
-import math
+import ast
 import re
+import uuid
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from core.examples.importing.models import DEPTH_LIMIT, FIELD_LIMIT
+from core.examples.importing import exact_json
+from core.examples.importing.models import DEPTH_LIMIT, FIELD_LIMIT, Unfit
+from core.examples.importing.moments import moment
+from core.examples.importing.scale import NO_NUMBER as _NO_NUMBER
+from core.examples.importing.scale import score
 from core.examples.tags import FORM, folded
 
 #: PostgreSQL's full-text index holds at most 1 MiB for one text; a request this short always fits.
 INDEXABLE_LIMIT = 1 << 17
 
 
-class Unfit(Exception):
-    """A value does not fit its field. Its message says what was expected; the row is told by whoever reads it."""
-
-
 def text(value: Any) -> str | None:
     """Text as it is; numbers, lists and objects as JSON; nothing for nothing."""
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str):
-        return _json_text(value)
-    return _sound(value)
+    if isinstance(value, str):
+        return _sound(value) if value else None
+    return None if value is None or value != value else _json_text(value)
 
 
 def _sound(value: str) -> str:
@@ -47,6 +45,8 @@ def _sound(value: str) -> str:
 
 
 def request(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
+        value = _number_text(value)
     if not isinstance(value, str) or not value.strip():
         raise Unfit("a text; it is what was asked, and required")
     return _sound(value)
@@ -56,22 +56,36 @@ def name(limit: int) -> Callable[[Any], str]:
     """Text of at most `limit` characters; nothing is ''."""
 
     def short(value: Any) -> str:
-        if value is None:
+        if isinstance(value, str):
+            if len(value) > limit:
+                raise Unfit(f"at most {limit} characters")
+            return _sound(value)
+        if value is None or value != value:
             return ""
+        if isinstance(value, int | float | Decimal):
+            value = str(value).lower() if isinstance(value, bool) else _number_text(value)
         if not isinstance(value, str):
             raise Unfit("a text")
-        if len(value) > limit:
-            raise Unfit(f"at most {limit} characters")
-        return _sound(value)
+        return value
 
     return short
 
 
 def key(value: Any) -> str | None:
     """An execution id; nothing where one has to be made."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return name(255)(value) or None
+    if isinstance(value, bool):
+        raise Unfit("a text")
+    if isinstance(value, uuid.UUID):
+        value = str(value)
+    return _key(value) or None
+
+
+def _number_text(value: float | Decimal) -> str:
+    """A number as a person writes it: a table with gaps makes 1.0 of 1."""
+    return str(int(value)) if abs(value) < 2**63 and value == int(value) else str(value)
+
+
+_key = name(255)
 
 
 def json_object(value: Any) -> str | None:
@@ -82,10 +96,10 @@ def json_object(value: Any) -> str | None:
         if len(value) > FIELD_LIMIT:
             raise Unfit(f"at most {FIELD_LIMIT:,} characters (1 MiB)")
         try:
-            value = orjson.loads(value)
+            value = exact_json.loads(value)
         except orjson.JSONDecodeError as error:
             raise Unfit(_TOO_DEEP if too_deep(error) else f"a JSON object ({error.msg})") from None
-    if value is None:
+    if value is None or value != value:
         return None
     if not isinstance(value, dict | list):
         raise Unfit("a JSON object")
@@ -119,7 +133,7 @@ def _json_text(value: Any) -> str:
 def _plain(value: Any) -> Any:
     """What Parquet knows and JSON does not."""
     if isinstance(value, Decimal):
-        return float(value)
+        return exact_json.whole(str(int(value))) if value == int(value) else exact_json.fraction(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="strict")
     if isinstance(value, tuple):
@@ -141,101 +155,104 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def score(value: Any) -> float | None:
-    """A score as the file has it, on whatever scale."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
-        raise Unfit("a number from 0 to 100")
-    try:
-        number = float(value)
-    except (ValueError, TypeError, OverflowError):
-        raise Unfit("a number from 0 to 100") from None
-    if not 0 <= number <= 100 or math.isnan(number):
-        raise Unfit("a number from 0 to 100")
-    return abs(number)  # -0.0 is 0.0
-
-
-_TRUTH = {"t": True, "true": True, "1": True, "yes": True, "y": True} | {
-    "f": False,
-    "false": False,
-    "0": False,
-    "no": False,
-    "n": False,
+#: What is said of an outcome, and what it means.
+TRUTHS = {"success": True, "failed": False, "unknown": None}
+_TRUTH: dict[str, bool | None] = {
+    **dict.fromkeys(
+        ("t", "true", "1", "1.0", "yes", "y", "success", "succeeded", "successful", "passed", "pass"), True
+    ),
+    **dict.fromkeys(("f", "false", "0", "0.0", "no", "n", "failed", "failure", "fail", "error"), False),
+    **dict.fromkeys(("", "nan", "none", "null", "n/a", "na", "unknown"), None),
 }
 
 
 def truth(value: Any) -> bool | None:
-    if value is None or value == "":
+    if value is None or value == "" or value != value:
         return None
     if isinstance(value, bool):
         return value
     if isinstance(value, str | int | float):
-        known = _TRUTH.get(value.strip().lower() if isinstance(value, str) else f"{value:g}")
-        if known is not None:
-            return known
-        if isinstance(value, str) and not value.strip():
-            return None
-    raise Unfit("t, f, true, false, 1, 0, yes or no")
+        said = value.strip().lower() if isinstance(value, str) else f"{value:g}"
+        if said in _TRUTH:
+            return _TRUTH[said]
+    raise Unfit("t, f, true, false, 1, 0, yes, no, success or failed")
 
 
-@lru_cache(maxsize=1024)
-def _moment(value: str) -> str:
-    try:
-        return _staged(dt.datetime.fromisoformat(value.strip()))
-    except (ValueError, OverflowError):
-        raise Unfit("a date and time such as 2026-01-14 19:30:47-05") from None
-
-
-def _staged(moment: dt.datetime) -> str:
-    return (moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)).isoformat()
-
-
-def moment(value: Any) -> str | None:
-    """A date and time in UTC; without a zone it is taken as UTC."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        return _moment(value)
-    if isinstance(value, dt.date):
-        is_moment = isinstance(value, dt.datetime)
-        try:
-            return _staged(value if is_moment else dt.datetime.combine(value, dt.time()))
-        except OverflowError:
-            pass
-    raise Unfit("a date and time such as 2026-01-14 19:30:47-05")
+#: Digits with a comma: 1234,56 has a decimal comma, 1,234.5 and 1,234,567 have groups; 1,234 may be either.
+_DECIMAL_COMMA = re.compile(r"(\d+),(\d{1,2}|\d{4,})|(\d{1,3}(?:\.\d{3})+),(\d+)")
+_GROUPED = re.compile(r"\d{1,3}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})")
+_MILLISECONDS = "a number of milliseconds"
 
 
 def duration_ms(value: Any) -> int | None:
-    if value is None or value == "":
+    """Milliseconds, rounded to whole ones."""
+    if value is None or value == "" or value != value:
         return None
     try:
-        if isinstance(value, bool | list | dict) or (isinstance(value, str) and "_" in value):
+        if isinstance(value, str) and value.isdecimal() and len(value) < 19:
+            return int(value)
+        if isinstance(value, bool | list | dict):
             raise ValueError
-        # A float would round what has more than 53 bits.
-        is_whole = isinstance(value, int) or (isinstance(value, str) and "." not in value)
-        number = int(value) if is_whole else float(value)
-        if number != int(number) or not 0 <= number < 2**63:
+        if isinstance(value, str):
+            value = _plain_number(value)
+            if value is None:
+                return None
+        number = Decimal(value)
+        if not number.is_finite() or not 0 <= number < 2**63:
             raise ValueError
-        return int(number)
-    except (ValueError, TypeError, OverflowError):
-        raise Unfit("a whole number of milliseconds") from None
+        number = int(number.to_integral_value(ROUND_HALF_UP))
+        if number >= 2**63:
+            raise ValueError
+        return number
+    except (ValueError, TypeError, OverflowError, InvalidOperation):
+        raise Unfit(_MILLISECONDS) from None
 
 
-_ITEM = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^",{}]*?))\s*(,|$)')
+def _plain_number(said: str) -> str | None:
+    """A number without groups and with a decimal point; None where the text says that there is none."""
+    said = said.strip().removesuffix("ms").rstrip()
+    if said.lower() in _NO_NUMBER:
+        return None
+    if comma := _DECIMAL_COMMA.fullmatch(said):
+        return f"{comma[1] or comma[3].replace('.', '')}.{comma[2] or comma[4]}"
+    if _GROUPED.fullmatch(said):
+        return said.replace(",", "")
+    if "_" in said:
+        raise ValueError
+    return said
+
+
+_ITEM = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^",{}]*?))\s*(,|$)', re.DOTALL)
+
+
+#: Tags as a text gives them, and what became of those that are stored otherwise than written.
+TagsRead = tuple[str | None, tuple[tuple[str, str], ...]]
 
 
 @lru_cache(maxsize=1024)
-def _tags_of_text(value: str) -> str | None:
+def _tags_of_text(value: str) -> TagsRead:
     stripped = value.strip()
     if stripped.startswith("["):
         try:
-            return _tag_array(orjson.loads(stripped))
-        except orjson.JSONDecodeError:
+            return _tag_array(_listed(stripped))
+        except (orjson.JSONDecodeError, ValueError, SyntaxError, RecursionError, MemoryError):
             raise Unfit(_TAGS) from None
     if stripped.startswith("{") and stripped.endswith("}"):
-        stripped = stripped[1:-1]
+        return _tag_array(_items(stripped[1:-1]))
+    if "," not in stripped and (sign := next((sign for sign in ";|\n" if sign in stripped), "")):
+        return _tag_array([item for item in stripped.split(sign) if item.strip()])
+    words = stripped.split()
+    if len(words) > 1 and all(word.startswith("#") for word in words):
+        return _tag_array(words)
     return _tag_array(_items(stripped))
+
+
+def _listed(text: str) -> Any:
+    """A list as JSON, or as Python writes it."""
+    try:
+        return exact_json.loads(text)
+    except orjson.JSONDecodeError:
+        return ast.literal_eval(text)
 
 
 def _items(listed: str) -> list[str]:
@@ -251,23 +268,53 @@ def _items(listed: str) -> list[str]:
     return [item for item in items if item]
 
 
-_TAGS = "tags such as {A,B}: names of 1 to 64 of the letters A-Z, digits and _"
+_TAGS = "tags: names of 1 to 64 letters, digits and _, with commas between, such as {A,B}"
+_NO_TAG_SIGN = re.compile("[^A-Z0-9_]")
 
 
-def _tag_array(values: Any) -> str | None:
+def folded_tag(written: str) -> str:
+    """A tag as people write it in the form in which tags are stored; the database folds those of others likewise."""
+    # Only ASCII: upper() would make STRASSE of straße, a word that nobody wrote.
+    upper = "".join(sign.upper() if sign.isascii() else sign for sign in written.strip().lstrip("#"))
+    tag = _NO_TAG_SIGN.sub("_", upper)
+    if not FORM.fullmatch(tag) or (tag != upper and not tag.strip("_")):
+        raise Unfit(_TAGS)
+    return tag
+
+
+def _tag_array(values: Any) -> TagsRead:
     """Upper-case tags, sorted and without repeats, as PostgreSQL writes an array; they never need quotes."""
-    if not isinstance(values, list | tuple) or not all(isinstance(item, str) for item in values):
+    if not isinstance(values, list | tuple):
         raise Unfit(_TAGS)
-    names = sorted({folded(item) for item in values})
-    if not all(FORM.fullmatch(item) for item in names):
-        raise Unfit(_TAGS)
-    return "{" + ",".join(names) + "}" if names else None
+    names = {}
+    for item in values:
+        if isinstance(item, bool) or not isinstance(item, str | int):
+            raise Unfit(_TAGS)
+        if str(item).strip():
+            names[str(item)] = folded_tag(str(item))
+    became = tuple((written.strip(), tag) for written, tag in names.items() if folded(written) != tag)
+    return ("{" + ",".join(sorted(set(names.values()))) + "}" if names else None), became
+
+
+def read_tags(value: Any) -> TagsRead:
+    """The tags of a value as an array, and what became of those that are stored otherwise than written."""
+    if value is None or value == "" or value == "{}" or value != value:
+        return None, ()
+    return _tags_of_text(value) if isinstance(value, str) and len(value) < 10_000 else _tag_array(value)
 
 
 def tags(value: Any) -> str | None:
-    if value is None or value == "" or value == "{}":
-        return None
-    return _tags_of_text(value) if isinstance(value, str) and len(value) < 10_000 else _tag_array(value)
+    return read_tags(value)[0]
+
+
+def context(value: Any) -> str | None:
+    """What the model saw before the request: a JSON object, or a text, which becomes its passage."""
+    if isinstance(value, str) and value.strip() and not value.lstrip().startswith("{"):
+        try:
+            return json_object(value)
+        except Unfit:
+            return _json_text({"passage": _sound(value)})
+    return json_object(value)
 
 
 #: How each field is read, in the order of the staging table.
@@ -276,7 +323,7 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "user_request": request,
     "intent": name(200),
     "business_state": json_object,
-    "context": json_object,
+    "context": context,
     "execution_plan": text,
     "execution_result": text,
     "quality_score": score,

@@ -63,6 +63,7 @@ def written(folder: Path, name: str, content: bytes | Sequence[Row]) -> Path:
     if not isinstance(content, bytes):
         to_bytes = {".csv": as_csv, ".jsonl": as_jsonl, ".json": orjson.dumps, ".parquet": as_parquet}
         content = to_bytes[Path(name).suffix](content)
+    assert isinstance(content, bytes)
     path = folder / name
     path.write_bytes(content)
     return path

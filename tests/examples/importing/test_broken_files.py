@@ -52,16 +52,25 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("blank.csv", b" \n\n  ", "nothing but white space"),
     ("header.csv", b"question,answer\n", "has no rows"),
     ("none.json", b"[]", "has no rows"),
+    ("nothing.jsonl", b"{}\n{}\n", "Nothing says which of the columns .none. is the request"),
     ("blank.jsonl", b"\n\n", "has no rows"),
     ("zip.csv", b"PK\x03\x04rest", "ZIP archive or an Excel workbook"),
-    ("runs.csv.gz", gzip.compress(b"a,b\n1,2\n"), "compressed with gzip"),
-    ("utf16.csv", "question,answer\na,b\n".encode("utf-16"), "UTF-16.*save it as UTF-8"),
+    ("cut.csv.gz", gzip.compress(b"question,answer\na,b\n" * 99)[:-9], "packed with gzip and cannot be unpacked.*cut"),
+    ("no.csv.gz", b"\x1f\x8b nothing", "packed with gzip and cannot be unpacked"),
+    ("no.csv.zst", b"\x28\xb5\x2f\xfd nothing", "packed with zstd and cannot be unpacked"),
+    ("packed.parquet.gz", gzip.compress(b"PAR1"), "a Parquet file packed with gzip; unpack it first"),
+    ("cut.arrow", b"\xff\xff\xff\xff\x10", "Arrow file cannot be read at row 1"),
+    ("utf16.csv", "question,answer\na,b\n".encode("utf-16"), "looks like UTF-16. It begins 'question,answer a,b'"),
     ("utf16le.csv", "question,answer\na,b\n".encode("utf-16-le"), "UTF-16"),
     ("utf16be.jsonl", QA.encode("utf-16-be"), "UTF-16"),
     # Bytes.
     ("latin.csv", b"question,answer\nok,fine\ncaf\xe9,b\n", "Row 2 .line 3. is not UTF-8: byte 0xe9 at byte 27"),
     ("latin.jsonl", QA.encode() + b'{"question": "caf\xe9"}\n', "Row 2 .line 2. is not UTF-8: byte 0xe9 at byte 50"),
-    ("latin.json", b'[{"question": "caf\xe9", "answer": "b"}]', "row 1: not UTF-8 at byte 18 of the file"),
+    (
+        "latin.json",
+        b'[{"question": "caf\xe9", "answer": "b"}]',
+        "not UTF-8 at byte 18 of the file. As Windows-1252 it says .*café",
+    ),
     ("nul.csv", b"question,answer\na,b\nc\0,d\n", "Row 2 .line 3. holds a NUL byte at byte 21"),
     ("nul.jsonl", QA.encode() + b'{"question": "a\0"}\n', "Row 2 .line 2. holds a NUL byte"),
     ("nul.json", b'[{"question": "a\0", "answer": "b"}]', "a NUL byte at byte 16"),
@@ -72,7 +81,6 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("one.csv", b"question\na\nb\n", "one column only, 'question'.*comma, semicolon, tab"),
     ("colon.csv", b"question:answer\na:b\n", "one column only, 'question:answer'"),
     ("twice.csv", b"question,answer,question\na,b,c\n", "names the column 'question' 2 times"),
-    ("nameless.csv", b"question,,answer\na,b,c\n", "Column 2 of the header has no name"),
     ("short.csv", b"question,answer\na,b\nc\n", "Row 2, field row: 1 cells on line 3 is not .* 2"),
     ("wide.csv", b"question,answer\na,b\nc,d\ne,f,g\n", "Row 3, field row: 3 cells on line 4"),
     ("open.csv", b'question,answer\na,b\n"c,d\ne,f\n', "Row 2 .* a quoted field is never closed"),
@@ -92,11 +100,6 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("more.json", b'[{"question": "a", "answer": "b"}] x', "JSON cannot be read at row 2: .*trailing garbage"),
     ("object.json", b'{"question": "a",\n "answer": "b"}', "no list of rows: expected .* data, examples, rows"),
     ("number.json", b"17", "no list of rows|JSON"),
-    (
-        "huge.json",
-        b'[{"question": "a", "answer": {"b": 18446744073709551616}}]',
-        "row 1: .* too large to keep; write it",
-    ),
     ("words.json", b"hello", "JSON cannot be read at row 1"),
     ("mixed.json", b'[{"question": "a", "answer": "b"}, 17]', "Row 2, field row: 17 is not a JSON object"),
     ("lists.json", b'[{"question": "a", "answer": "b"}, [{"a": 1}]]', "Row 2, field row: a list is not"),
@@ -124,30 +127,33 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("state.csv", csv_with(business_state="{'a': 1}"), "Row 2, field business_state: .* is not a JSON object"),
     ("scalar.csv", csv_with(business_state="7"), "Row 2, field business_state: '7' is not a JSON object"),
     ("score.csv", csv_with(quality_score="good"), "Row 2, field quality_score: 'good' is not a number from 0 to 100"),
-    ("comma.csv", csv_with(quality_score="0,8"), "Row 2, field quality_score: '0,8' is not a number"),
+    ("comma.csv", csv_with(quality_score="1.000,8"), "Row 2, field quality_score: '1.000,8' is not a number"),
     ("minus.csv", csv_with(quality_score="-0.1"), "Row 2, field quality_score: '-0.1' is not a number from 0 to 100"),
     ("much.csv", csv_with(quality_score="101"), "Row 2, field quality_score: '101' is not a number from 0 to 100"),
-    ("nan.csv", csv_with(quality_score="nan"), "Row 2, field quality_score: 'nan' is not a number"),
     ("inf.csv", csv_with(quality_score="1e999"), "Row 2, field quality_score: '1e999' is not a number"),
-    (
-        "bool.jsonl",
-        jsonl_with({"question": "a", "answer": "b", "quality_score": True}),
-        "Row 2, .*True is not a number",
-    ),
     ("success.csv", csv_with(success="perhaps"), "Row 2, field success: 'perhaps' is not t, f, true"),
     (
         "differing.jsonl",
         QA.encode() + QA.replace("}", ', "quality_score": 0.2}').encode(),
         "Row 2, .*row 1 has the same request and answer with another score",
     ),
-    ("tags.csv", csv_with(tags="{bad tag}"), "Row 2, field tags: '{bad tag}' is not tags such as"),
+    ("tags.csv", csv_with(tags="{???}"), "Row 2, field tags: '{...}' is not tags: names"),
     ("tags2.csv", csv_with(tags='{"a,b}'), "Row 2, field tags"),
     ("tags3.csv", csv_with(tags="x" * 65), "Row 2, field tags"),
-    ("tags.jsonl", jsonl_with({"question": "a", "answer": "b", "tags": [1]}), "Row 2, field tags"),
+    ("tags.jsonl", jsonl_with({"question": "a", "answer": "b", "tags": [{}]}), "Row 2, field tags"),
     ("when.csv", csv_with(created_at="yesterday"), "Row 2, field created_at: 'yesterday' is not a date and time"),
     ("when2.csv", csv_with(created_at="0001-01-01 00:00:00+14:00"), "Row 2, field created_at"),
     ("when3.csv", csv_with(updated_at="2026-02-30"), "Row 2, field updated_at: '2026-02-30' is not a date"),
-    ("time.csv", csv_with(execution_time_ms="fast"), "Row 2, field execution_time_ms: 'fast' is not a whole number"),
+    (
+        "time.csv",
+        csv_with(execution_time_ms="fast"),
+        "Row 2, field execution_time_ms: 'fast' is not a number of milliseconds",
+    ),
+    ("when4.csv", csv_with(created_at="1712-01-12"), "Row 2, field created_at: .* in the years 1990 to 2100"),
+    ("when5.csv", csv_with(created_at="2101-01-01"), "Row 2, field created_at: .* in the years 1990 to 2100"),
+    ("when6.csv", csv_with(created_at="12345"), "Row 2, field created_at: '12345' is not a date"),
+    ("when7.csv", csv_with(created_at="1.76842E+12"), "Row 2, field created_at: .* is not a date"),
+    ("time3.csv", csv_with(execution_time_ms="1,234"), "Row 2, field execution_time_ms: '1,234' is not a number"),
     ("time2.csv", csv_with(execution_time_ms=str(2**63)), "Row 2, field execution_time_ms"),
     (
         "same.csv",
@@ -225,9 +231,11 @@ def test_a_request_with_too_many_different_words_to_index_fails_its_row(database
     assert imported(database, path, skip_invalid=True).new == 1
 
 
-@pytest.mark.parametrize(("path", "words"), [("nothing.csv", "There is no file"), (".", "is a folder, not a file")])
-def test_what_is_not_a_file_is_refused(database: Database, tmp_path: Path, path: str, words: str) -> None:
-    with pytest.raises(ImportRefused, match=words):
+@pytest.mark.parametrize(
+    ("path", "message"), [("nothing.csv", "There is no file"), (".", "The folder .* holds no file to import")]
+)
+def test_what_is_not_a_file_is_refused(database: Database, tmp_path: Path, path: str, message: str) -> None:
+    with pytest.raises(ImportRefused, match=message):
         imported(database, tmp_path / path)
 
 

@@ -39,7 +39,7 @@ rows = st.fixed_dictionaries(
         "quality_score": st.none() | st.floats(0, 1),
         "success": st.none() | st.booleans(),
         "tags": st.sets(st.from_regex(r"[A-Z0-9_]{1,8}", fullmatch=True), max_size=3).map(sorted),
-        "created_at": st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1), timezones=st.just(dt.UTC)),
+        "created_at": st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2100, 12, 31), timezones=st.just(dt.UTC)),
         "source_agent": words,
         "source_model": words,
         "execution_time_ms": st.none() | st.integers(0, 2**63 - 1),
