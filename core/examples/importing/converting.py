@@ -287,8 +287,8 @@ def _no_request(columns: Sequence[str], options: ImportOptions) -> ImportRefused
             ""
             if len(columns) != 1
             else (
-                f"The file has one column only, {shortened(columns[0])}: expected columns separated by comma, semicolon, "
-                "tab or |. Is another delimiter used? "
+                f"The file has one column only, {shortened(columns[0])}: expected columns separated by comma, "
+                "semicolon, tab or |. Is another delimiter used? "
             )
         )
         said = one + (f"Nothing says which of the columns {', '.join(columns) or '(none)'} is the request.")

@@ -19,7 +19,7 @@ Paths = str | Path | Sequence[str | Path]
 def files(given: Paths) -> list[Path]:
     """Each file that is meant, in the order given; of a folder those with a known ending, by name."""
     paths = [Path(given)] if isinstance(given, str | Path) else [Path(each) for each in given]
-    found = [file for path in paths for file in (_of_folder(path) if path.is_dir() else [path])]
+    found = [file for path in paths for file in (_of_folder(path) if _is_folder(path) else [path])]
     if not found:
         raise ImportRefused("There is no file to import.")
     return list(dict.fromkeys(found))
@@ -94,3 +94,19 @@ def batches(paths: Sequence[Path], options: ImportOptions) -> Batches:
                 if isinstance(row, Mapping):
                     found.requests[str(row.get("custom_id"))] = row.get("body")
     return found
+
+
+def _is_folder(path: Path) -> bool:
+    """What cannot be looked at is told when it is opened."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def size(path: Path) -> int:
+    """Bytes; 0 of what cannot be looked at."""
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0

@@ -48,6 +48,8 @@ _NO_FILES = (
 #: How packed files begin, and the endings of their names.
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _PACKED_ENDINGS = (".gz", ".zst", ".zstd")
+#: Bytes that any packed file may hold, and how many times its own size.
+_UNPACKED_LIMIT, _UNPACKED_TIMES = 1 << 30, 200
 #: What unpacking raises for a file that is cut or no such file.
 _BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, pa.ArrowException, OSError)
 _FOREIGN = {
@@ -64,7 +66,7 @@ class _Counted(io.RawIOBase):
 
     def __init__(self, path: Path) -> None:
         self._file = io.FileIO(path, opener=_without_waiting)
-        self._name = path.name
+        self._path = path
         self._state = self._now()
         self.size = self._state[0]
         self.done = 0
@@ -80,7 +82,8 @@ class _Counted(io.RawIOBase):
         return count
 
     def _now(self) -> tuple[int, int]:
-        stat = os.fstat(self._file.fileno())
+        # Who reads Arrow files closes what it has read.
+        stat = self._path.stat() if self._file.closed else os.fstat(self._file.fileno())
         return stat.st_size, stat.st_mtime_ns
 
     def refuse_changed(self) -> None:
@@ -89,7 +92,7 @@ class _Counted(io.RawIOBase):
         if now != self._state:
             how = "became shorter" if now[0] < self.size else "grew" if now[0] > self.size else "was changed"
             raise ImportRefused(
-                f"The file {self._name!r} {how} while it was read ({self.size:,} bytes before, {now[0]:,} now); "
+                f"The file {self._path.name!r} {how} while it was read ({self.size:,} bytes before, {now[0]:,} now); "
                 "import it again when the program that writes it is done. Nothing was changed."
             )
 
@@ -113,7 +116,7 @@ class Source(io.RawIOBase):
             self._reader = pa.CompressedInputStream(pa.PythonFile(self._file, mode="r"), "zstd")
         self._decoder = None if encoding in ("auto", "utf-8") else codecs.getincrementaldecoder(encoding)()
         self._waiting = b""
-        self.done = 0
+        self.done = self._unpacked = 0
 
     @property
     def sha256(self) -> Any:
@@ -149,6 +152,8 @@ class Source(io.RawIOBase):
             raise ImportRefused(
                 f"The file {self.path.name!r} is packed with {self.packed} and cannot be unpacked: {said}. Is it cut?"
             ) from None
+        if self.packed:
+            self._refuse_bomb(len(block))
         if self._decoder is not None:
             try:
                 self._waiting = self._decoder.decode(block, final=not block).encode()
@@ -160,6 +165,15 @@ class Source(io.RawIOBase):
         else:
             self._waiting = block
         return bool(block)
+
+    def _refuse_bomb(self, more: int) -> None:
+        """Texts get 3 to 50 times smaller; what gets smaller by far more was made to fill a disk."""
+        self._unpacked += more
+        if self._unpacked > max(_UNPACKED_LIMIT, self.size * _UNPACKED_TIMES):
+            raise ImportRefused(
+                f"The file {self.path.name!r} unpacks to more than {_UNPACKED_TIMES} times its size "
+                f"({self._unpacked >> 20:,} MiB and more); if that is right, unpack it, and import what is in it."
+            )
 
     def close(self) -> None:
         self._file.close()

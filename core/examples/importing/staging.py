@@ -152,7 +152,7 @@ def stage(
     """
     checked_options(options)
     _create(raw)
-    size = sum(path.stat().st_size for path in paths if path.exists())
+    size = sum(map(files.size, paths))
     reading = _Reading(options, progress, cancelled, size)
     if not _copied(raw, paths, reading):
         # Only a later row may show which number is the day; such files are rare, so all of it is read once more.
