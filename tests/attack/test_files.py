@@ -25,8 +25,8 @@ from tests.examples.importing.files import as_csv, as_jsonl, as_parquet, executi
 
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
-#: What an import may take beyond an ordinary one.
-MEMORY_MIB = 450
+#: What an import of any file may take; an ordinary one takes 105.
+MEMORY_MIB = 700
 
 #: Imports a file, and says how, and how much memory it took at most.
 PROGRAM = r"""
@@ -80,6 +80,11 @@ def one_field(path: Path) -> Path:
     return parquet(path, {"question": pa.array(["why?"]), "answer": pa.array(["x" * (200 * MIB)])})
 
 
+def one_allowed_field(path: Path) -> Path:
+    """As large as a page may be; it is in memory as bytes and as text."""
+    return parquet(path, {"question": pa.array(["why?"]), "answer": pa.array(["x" * (100 * MIB)])})
+
+
 def in_csv(path: Path) -> Path:
     path.write_bytes(b"question,answer\nwhy?," + b"x" * (200 * MIB) + b"\n")
     return path
@@ -112,10 +117,11 @@ def in_json(path: Path) -> Path:
     [
         ("page.parquet", one_page, r"unpacks to 300 MiB at once in its column 'answer'.*row_group_size"),
         ("value.parquet", one_value, r"Row 1, field user_request.*1,048,577 long.*1 MiB"),
-        ("field.parquet", one_field, r"Row 1, field execution_result.*209,715,200 long.*1 MiB"),
+        ("field.parquet", one_field, r"unpacks to 200 MiB at once in its column 'answer'"),
+        ("allowed.parquet", one_allowed_field, r"Row 1, field execution_result.*104,857,600 long.*1 MiB"),
         ("field.csv", in_csv, r"Row 1 .line 2. is longer than 16 MiB without a line break"),
-        ("lines.csv", in_csv_lines, r"Row 1 .line \d+. is longer than 16 MiB; is a quoted field never closed"),
-        ("fields.csv", in_many_quoted_fields, r"Row 1 .line \d+. is longer than 16 MiB; is a quoted field"),
+        ("lines.csv", in_csv_lines, r"Row 1 .line \d+. is longer than 16 MiB; perhaps a quoted field is never closed"),
+        ("fields.csv", in_many_quoted_fields, r"Row 1 .line \d+. is longer than 16 MiB; perhaps a quoted field"),
         ("field.jsonl", in_jsonl, r"Row 1 .line 1. is longer than 16 MiB without"),
         ("field.json", in_json, r"Row 1 is longer than 16 MiB"),
     ],
@@ -127,8 +133,7 @@ def test_what_unpacks_to_gigabytes_takes_little_memory(
     peak, said = apart(database, make(tmp_path / name))
     assert re.search(words, said), said
     assert fingerprint(database) == before
-    # A field of 200 MiB is in memory three times: packed, unpacked, as text. It is bounded by the limit of pages.
-    assert peak < (3 * 256 + 200 if make is one_field else MEMORY_MIB)
+    assert peak < MEMORY_MIB
 
 
 def test_pages_are_measured_as_they_were_written(tmp_path: Path) -> None:

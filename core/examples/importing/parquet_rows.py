@@ -14,7 +14,7 @@ from core.examples.importing.models import RowError
 from core.examples.importing.sources import Source
 
 #: Bytes that the current pages of all columns may take, unpacked. Writers make pages of 1 MB, or of some 1,000 rows.
-PAGES_LIMIT = 256 << 20
+PAGES_LIMIT = 128 << 20
 #: A value that is repeated takes next to nothing in the file and its whole size in every row: so many bytes at once,
 #: and so many rows.
 _BATCH_BYTES = 64 << 20

@@ -316,7 +316,7 @@ def lines(source: BinaryStream, place: Place) -> Iterator[bytes]:
             )
         place.held += len(line)
         if place.held >= ROW_LIMIT:
-            without = " without a line break" if place.held == len(line) else "; is a quoted field never closed?"
+            without = " without a line break" if place.held == len(line) else "; perhaps a quoted field is never closed"
             raise ImportRefused(
                 f"Row {place.row + 1} (line {place.line}) is longer than {ROW_LIMIT >> 20} MiB{without}.",
                 row=place.row + 1,
