@@ -245,7 +245,8 @@ class Converter:
                 return self._means[word]
             if len(word) <= 60 and (word in self.outcome_words or len(self.outcome_words) < WORDS_TOLD):
                 self.outcome_words[word] += 1
-                raise Unfit(f"{error}; say what it means, for example --outcome {_quoted(word)}=failed") from None
+                means = f"--outcome {quoted(word)}=success, =failed or =unknown"
+                raise Unfit(f"{error}; say what it means: {means}") from None
             raise
 
     def _tags(self, value: Any) -> str | None:
@@ -283,23 +284,20 @@ def _no_request(columns: Sequence[str], options: ImportOptions) -> ImportRefused
     if "user_request" in options.mapping:
         said = "The request needs a column: it is the one field that every example has."
     else:
-        one = (
-            ""
-            if len(columns) != 1
-            else (
+        said = f"Nothing says which of the columns {', '.join(columns) or '(none)'} is the request."
+        if len(columns) == 1:
+            said = (
                 f"The file has one column only, {shortened(columns[0])}: expected columns separated by comma, "
-                "semicolon, tab or |. Is another delimiter used? "
+                f"semicolon, tab or |. Is another delimiter used? {said}"
             )
-        )
-        said = one + (f"Nothing says which of the columns {', '.join(columns) or '(none)'} is the request.")
     return ImportRefused(
-        f"{said} Map it, for example --map user_request={_quoted(likely)}.",
+        f"{said} Map it, for example --map user_request={quoted(likely)}.",
         field="user_request",
         expected="a column for user_request",
     )
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     """A name as a shell takes it."""
     return name if name.replace("_", "").replace(".", "").replace("-", "").isalnum() else f'"{name}"'
 

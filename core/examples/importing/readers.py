@@ -132,7 +132,12 @@ def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True, encoding: st
         next(texts)
     delimiter = hint[1].decode() if hint else _delimiter(head)
     reader = csv.reader(texts, delimiter=delimiter, strict=True)
-    header = _header(_record(reader, place) or [])
+    first = _record(reader, place)
+    while first == []:
+        first = _record(reader, place)  # empty lines above the header
+    if first is None:
+        return
+    header = _header(first)
     width, is_ours = len(header), tuple(header) == EXPORTED
     while (cells := _record(reader, place)) is not None:
         if not cells:

@@ -156,7 +156,7 @@ def run(
         raw = staging.driver(connection)
         staged = staging.stage(raw, paths, options, progress=progress, cancelled=cancelled)
         if not options.skip_invalid:
-            staged.errors.refuse(remedy=True)
+            _refuse(staged)
         scale = scales.chosen(scales.found(staged.scores), options.quality_scale)
         # Two imports at once would both take the same rows for new. Readers, and single writers, are not held up.
         staging.execute(raw, "LOCK TABLE imports IN SHARE ROW EXCLUSIVE MODE")
@@ -212,6 +212,17 @@ def run(
         tags_became=staged.tags_became,
         nothing_to_learn=nothing_to_learn,
     )
+
+
+def _refuse(staged: staging.Staged) -> None:
+    """Refuse the file if rows fail, and name at once all words that need a meaning."""
+    try:
+        staged.errors.refuse(remedy=True)
+    except ImportRefused as refusal:
+        if len(staged.outcome_words) > 1:
+            words = ", ".join(converting.quoted(word) for word in staged.outcome_words)
+            refusal.args = (f"{refusal} Words without a meaning: {words}.",)
+        raise
 
 
 @contextmanager

@@ -262,6 +262,8 @@ def damaged(draw: st.DrawFn) -> bytes:
 @example(content=b'""', name="a.json")
 @example(content=b"a,b\n\xef\xbb\xbf", name="a.csv")
 @example(content=b"{", name="a")
+@example(content=b"\n\x00", name="a.csv")
+@example(content=b"\n\n\na", name="a.csv")
 def test_arbitrary_bytes_raise_only_our_errors_and_then_change_nothing(
     database: Database, tmp_path: Path, content: bytes, name: str
 ) -> None:

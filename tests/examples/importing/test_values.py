@@ -240,9 +240,8 @@ def test_the_preview_and_the_result_list_what_became_of_each_tag(database: Datab
 def test_words_of_an_outcome_are_given_a_meaning(database: Database, tmp_path: Path) -> None:
     words = ["Published", "rejected", "1.0", "success", "in review", ""]
     path = written(tmp_path, "runs.csv", [execution(n, success=word) for n, word in enumerate(words)])
-    with pytest.raises(
-        ImportRefused, match=r"'Published' is not .*say what it means, for example --outcome published="
-    ):
+    said = r"'Published' is not .* --outcome published=success.*a meaning: published, rejected, .in review.\."
+    with pytest.raises(ImportRefused, match=said):
         imported(database, path)
     assert importing.preview(database, path).outcome_words == {"published": 1, "rejected": 1, "in review": 1}
     outcomes = {"published": "success", "rejected": "failed", "In Review": "unknown"}
