@@ -176,7 +176,17 @@ def summary(found: Preview) -> None:
         )
     if found.duplicates:
         st.text(f"{count(found.duplicates, 'row')} of the file repeat an earlier row and are taken once.")
+    unused(found.unused)
     failing(found.errors, total=found.failing, key="import_errors")
+
+
+def unused(names: Mapping[str, int]) -> None:
+    """What the file holds that becomes no field; nothing of it is lost without a word."""
+    if not names:
+        return
+    st.markdown(f":material/info: **Not used: {count(len(names), 'column')}.** To keep one, choose its field above.")
+    frame = pd.DataFrame(list(names.items()), columns=["Column", "Rows with a value"])
+    st.dataframe(frame, key="import_unused", hide_index=True, height=tables.height(len(frame), 250))
 
 
 def failing(errors: tuple[RowError, ...], *, total: int, key: str) -> None:

@@ -82,7 +82,8 @@ def _done(db: Database, path: Path, result: ImportResult) -> None:
         messages.done(f"Nothing to do: all {count(result.rows, 'row')} of {path.name} were there already.")
         return
     left_out = f", {count(result.skipped, 'row')} left out" if result.skipped else ""
-    numbers = f"{result.new:,} new, {result.changed:,} changed, {result.same:,} already there{left_out}"
+    unused = f", {count(len(result.unused), 'column')} not used" if result.unused else ""
+    numbers = f"{result.new:,} new, {result.changed:,} changed, {result.same:,} already there{left_out}{unused}"
     messages.done(
         f"Imported {path.name}: {numbers}.",
         undo=lambda: import_list.undone(db, import_id),

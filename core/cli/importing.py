@@ -1,6 +1,7 @@
 """`import` and `undo-import`."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -95,6 +96,7 @@ def _result_text(result: ImportResult) -> str:
         f"{result.new:,} new, {result.changed:,} changed, {result.same:,} already there, of {result.rows:,} rows.",
         f"Scores read on the scale {result.scale_used}.",
     ]
+    lines += _unused_lines(result.unused)
     if result.skipped:
         lines += [f"{result.skipped:,} failing rows were left out:", *_error_lines(result.errors)]
     if result.import_id is None:
@@ -121,10 +123,20 @@ def _preview_text(preview: Preview) -> str:
             f"Rows that hold nothing a model could learn: {preview.nothing_to_learn:,}.",
             f"{preview.scale.explanation} Each choice would do this:",
             *effects,
+            *_unused_lines(preview.unused),
             *_error_lines(preview.errors),
             "Nothing was written.",
         )
     )
+
+
+def _unused_lines(unused: Mapping[str, int]) -> list[str]:
+    """What the file holds that becomes no field; nothing of it is lost without a word."""
+    if not unused:
+        return []
+    named = ", ".join(f"{name} ({count:,} rows)" for name, count in list(unused.items())[:_ERRORS_PRINTED])
+    more = "" if len(unused) <= _ERRORS_PRINTED else f" and {len(unused) - _ERRORS_PRINTED:,} more"
+    return [f"Not used: {named}{more}. To keep a column, map it, for example --map business_state=COLUMN."]
 
 
 def _error_lines(errors: tuple[RowError, ...]) -> list[str]:

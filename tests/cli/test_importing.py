@@ -94,6 +94,12 @@ def test_an_error_is_one_line_and_exit_code_1(
     assert fingerprint(database) == before
 
 
+def test_columns_that_are_not_used_are_named(tmp_path: Path) -> None:
+    path = written(tmp_path, "rows.csv", [{"question": "1+2?", "answer": "3", "topic": "sums"}])
+    for arguments in (["--dry-run"], []):
+        assert "Not used: topic (1 rows)" in called("import", path, *arguments).stdout
+
+
 def test_failing_rows_can_be_left_out(tmp_path: Path) -> None:
     path = written(tmp_path, "runs.csv", [execution(1), execution(2, success="perhaps")])
     said = called("import", path, "--skip-invalid")

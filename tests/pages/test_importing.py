@@ -86,6 +86,14 @@ def test_columns_are_mapped_with_a_live_preview(visit: Visit, database: Database
     assert (example.user_request, example.execution_result) == ("Was ist das?", "Eine Lampe.")
 
 
+def test_columns_that_are_not_used_are_listed(visit: Visit) -> None:
+    app = uploaded(visit, b"question,answer,topic\n1+2?,It is 3.,sums\n")
+    assert "Not used: 1 column" in text(app)
+    assert [{"Column": "topic", "Rows with a value": 1}] in [frame.value.to_dict("records") for frame in app.dataframe]
+    app.button(key="import_go").click().run()
+    assert "1 column not used" in text(app)
+
+
 def test_a_broken_file_is_refused_in_one_sentence(visit: Visit, database: Database) -> None:
     app = uploaded(visit, b"user_request\n\xff\xfe broken")
 

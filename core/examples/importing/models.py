@@ -167,6 +167,8 @@ class Preview:
     #: Rows that hold nothing a model could learn.
     nothing_to_learn: int
     sample: tuple[Mapping[str, Any], ...]
+    #: Columns, and parts of them, that become no field, each with the number of rows that have a value there.
+    unused: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,8 @@ class ImportResult:
     skipped: int
     errors: tuple[RowError, ...]
     scale_used: Scale
+    #: Columns, and parts of them, that become no field, each with the number of rows that have a value there.
+    unused: Mapping[str, int]
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ def preview(
             scale_used=scale_used,
             nothing_to_learn=_nothing_to_learn(raw),
             sample=_sample(raw, shown, options),
+            unused=staged.unused,
         )
 
 
@@ -198,6 +199,7 @@ def run(
         skipped=staged.errors.total,
         errors=tuple(sorted(staged.errors.first)),
         scale_used=scale,
+        unused=staged.unused,
     )
 
 

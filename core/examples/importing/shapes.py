@@ -1,6 +1,7 @@
 """What kind of records a file holds, and how each becomes the fields of an example."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +25,15 @@ class Shape:
     #: Every one of these columns has to be there.
     signs: tuple[str, ...]
     mapping: Mapping[str, str]
-    #: Makes fields out of columns that hold several; its columns are the first of `signs`.
+    #: Makes fields out of columns that hold several; its columns are the first of `signs`. Under `UNUSED` it may name
+    #: what it found in a row and did not use.
     converted: Callable[[Raw], Raw] | None = None
+    #: Columns that `converted` reads beside its signs.
+    reads: tuple[str, ...] = ()
+
+
+#: Key of a converted row under which the names of what was not used stand, such as `messages[].name`.
+UNUSED = "unused"
 
 
 _ROLES = {
@@ -160,11 +168,11 @@ def _from_alpaca(row: Raw) -> Raw:
 
 #: In the order in which they are tried.
 SHAPES = (
-    Shape("messages", ("messages",), {}, _from_messages),
-    Shape("sharegpt", ("conversations",), {}, _from_sharegpt),
-    Shape("gemini", ("contents",), {}, _from_gemini),
+    Shape("messages", ("messages",), {}, _from_messages, ("system",)),
+    Shape("sharegpt", ("conversations",), {}, _from_sharegpt, ("system",)),
+    Shape("gemini", ("contents",), {}, _from_gemini, ("systemInstruction", "system_instruction")),
     Shape("executions", ("user_request",), {}),
-    Shape("alpaca", ("instruction", "output"), {}, _from_alpaca),
+    Shape("alpaca", ("instruction", "output"), {}, _from_alpaca, ("input", "system")),
     Shape("question/answer", ("question", "answer"), {"user_request": "question", "execution_result": "answer"}),
     Shape("prompt/completion", ("prompt", "completion"), {"user_request": "prompt", "execution_result": "completion"}),
     Shape("prompt/response", ("prompt", "response"), {"user_request": "prompt", "execution_result": "response"}),
@@ -258,6 +266,10 @@ class Converter:
                 field="user_request",
                 expected="a column for user_request",
             )
+        read = {*self.shape.signs, *self.shape.reads} if self._convert else set[str]()
+        self._used = frozenset(read | set(self.mapping.values()))
+        #: What rows hold that becomes no field, and in how many of them it has a value.
+        self.unused: Counter[str] = Counter()
         constants = {field: PARSERS[field](value) for field, value in options.constants.items()}
         self._steps = tuple(
             (field, self.mapping.get(field, ""), parser, constants.get(field)) for field, parser in PARSERS.items()
@@ -289,7 +301,17 @@ class Converter:
             return RowError(number, where, shortened(value), str(error))
         if values[0] is None:
             values[0] = _made_key(values)
+        self._count_unused(row, made)
         return values
+
+    def _count_unused(self, row: Raw, made: Raw) -> None:
+        for column in row.keys() - self._used:
+            if row[column] not in _NOTHING:
+                self.unused[column] += 1
+        self.unused.update(made.get(UNUSED, ()))
+
+
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 #: How an execution id begins that was made here, because the file has none.

@@ -49,6 +49,8 @@ class Staged:
     scores: scales.Scores
     errors: Errors
     sha256: bytes
+    #: What the rows hold that becomes no field, and how many rows have a value there.
+    unused: Mapping[str, int] = field(default_factory=dict)
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:
@@ -91,7 +93,9 @@ def stage(
                 scores.add(record[score_at])
             copy.write_row((number, *record))
     _report(source, count, progress, cancelled)
-    return Staged(rows.format, converter.shape.name, count, scores, errors, source.sha256.digest())
+    return Staged(
+        rows.format, converter.shape.name, count, scores, errors, source.sha256.digest(), dict(converter.unused)
+    )
 
 
 def stage_record(raw: psycopg.Connection[Any], record: Mapping[str, Any], options: ImportOptions) -> Staged:
