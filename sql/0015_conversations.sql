@@ -1,7 +1,12 @@
 -- What stands as plan or result is an answer, whatever it says: a classifier answers 'true', 'N/A' or '[]'. Only in rows of
 -- the original system does 'success' say no more than that something was done, so only there is it taken for nothing.
+-- The words stand here once more: a function that a stored column needs cannot call another one while a dump is restored.
 CREATE FUNCTION teaches(content text, is_literal boolean) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN is_literal THEN content IS NOT NULL AND btrim(content, E' \t\n\r\f\x0b') <> '' ELSE teaches(content) END
+    SELECT content IS NOT NULL
+       AND CASE WHEN is_literal THEN btrim(content, E' \t\n\r\f\x0b') <> ''
+           ELSE lower(btrim(content, E' \t\n\r\f\x0b".') COLLATE "C") NOT IN
+               ('', 'success', 'successful', 'succeeded', 'ok', 'okay', 'done', 'completed', 'complete', 'failed', 'failure',
+                'error', 'none', 'null', 'n/a', 'true', 'false', '{}', '[]') END
 $$;
 
 -- Whether the answer of a conversation calls tools; then it needs no text.

@@ -45,7 +45,7 @@ def at(db: Database, version: DatasetVersion, places: Sequence[int]) -> list[Row
         return []
     assert version.choice is not None, "only a legacy version has none, and it is not frozen"
     content = frozen_content(version.id, f"position IN ({','.join(str(int(place)) for place in places)})")
-    line = line_sql(version.choice.recipe, CANONICAL)
+    line = line_sql(version.choice.recipe, CANONICAL, version.rendered_by)
     with db.connect() as connection:
         run(connection, IN_ORDER)
         found = run(connection, f"SELECT position, {line} FROM ({content}) AS c ORDER BY position")

@@ -1,8 +1,8 @@
 """Messages as chats are written in many forms, read into one: OpenAI's, Anthropic's, Gemini's, ShareGPT's.
 
 A message here has `role` (system, user, assistant or tool) and `content`. An assistant's may have `tool_calls`, each
-with `id`, `type` and `function` of `name` and `arguments` (JSON as text, as it was written), and `weight` 0: it must not
-be learned. A tool's has the `tool_call_id` that it answers, and the `name` of what was called.
+with `id`, `type` and `function` of `name` and `arguments` (JSON as text, as it was written), and `weight` 0 where it
+must not be learned. A tool's has the `tool_call_id` that it answers, and the `name` of what was called.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
