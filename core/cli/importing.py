@@ -15,6 +15,7 @@ from core.examples.importing import ImportOptions, ImportResult, Preview, RowErr
 from core.examples.tags import canonical
 from core.settings import settings
 
+_PLACEHOLDERS = ("auto", "skip", "learn")
 _SCALES = ("auto", "1", "10", "100", "mixed")
 _ERRORS_PRINTED = 20
 
@@ -26,6 +27,9 @@ def import_file(
     quality_scale: Annotated[str, typer.Option(help="What scores mean: auto, 1, 10, 100 or mixed.")] = "auto",
     tag: Annotated[list[str] | None, typer.Option(help="A tag for every new example.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
+    placeholders: Annotated[
+        str, typer.Option(help="Answers such as 'success' and 'N/A': auto, skip or learn.")
+    ] = "auto",
     skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave failing rows out.")] = False,
     formulas_as_text: Annotated[
         bool, typer.Option("--formulas-as-text", help="Take CSV cells that start like a formula as plain text.")
@@ -36,10 +40,13 @@ def import_file(
     """Import executions from a file: all of it or nothing. The same file again changes nothing."""
     if quality_scale not in _SCALES:
         raise ImportRefused(f"{quality_scale!r} is not a quality scale; use {', '.join(_SCALES)}.")
+    if placeholders not in _PLACEHOLDERS:
+        raise ImportRefused(f"--placeholders {placeholders!r} is not known; use {', '.join(_PLACEHOLDERS)}.")
     options = ImportOptions(
         mapping=dict(_pair(given) for given in mapping or ()),
         quality_scale=quality_scale,  # pyright: ignore[reportArgumentType]
         tags=tuple(canonical(tag or ())),
+        placeholders=placeholders,  # pyright: ignore[reportArgumentType]
         skip_invalid=skip_invalid,
         formulas="text" if formulas_as_text else "refuse",
     )
@@ -96,6 +103,9 @@ def _result_text(result: ImportResult) -> str:
         f"{result.new:,} new, {result.changed:,} changed, {result.same:,} already there, of {result.rows:,} rows.",
         f"Scores read on the scale {result.scale_used}.",
     ]
+    lines += _placeholder_lines(result)
+    if result.relearned:
+        lines.append(f"{result.relearned:,} that were there already are taken so from now on, too.")
     lines += _unused_lines(result.unused)
     if result.skipped:
         lines += [f"{result.skipped:,} failing rows were left out:", *_error_lines(result.errors)]
@@ -121,6 +131,7 @@ def _preview_text(preview: Preview) -> str:
         (
             counted,
             f"Rows that hold nothing a model could learn: {preview.nothing_to_learn:,}.",
+            *_placeholder_lines(preview),
             f"{preview.scale.explanation} Each choice would do this:",
             *effects,
             *_unused_lines(preview.unused),
@@ -128,6 +139,16 @@ def _preview_text(preview: Preview) -> str:
             "Nothing was written.",
         )
     )
+
+
+def _placeholder_lines(found: Preview | ImportResult) -> list[str]:
+    """How many answers are of the kind that says only that something was done, and how to take them the other way."""
+    if not found.placeholders:
+        return []
+    rows = f"{found.placeholders:,} row{'s' if found.placeholders != 1 else ''}"
+    if found.learns_placeholders:
+        return [f"Answers such as “success” or “N/A”: {rows}, taken as answers; --placeholders skip takes none as one."]
+    return [f"Answers such as “success” or “N/A”: {rows}, taken for none; --placeholders learn takes them as answers."]
 
 
 def _unused_lines(unused: Mapping[str, int]) -> list[str]:

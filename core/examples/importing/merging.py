@@ -45,6 +45,7 @@ def _values(scale: Scale) -> dict[str, str]:
         "source_model": "s.source_model",
         "execution_time_ms": "s.execution_time_ms",
         "source_digest": "d.digest",
+        "is_literal": "s.is_literal",
     }
 
 
@@ -66,6 +67,24 @@ def merge(
         _update(raw, import_id, scale)
     if counts["returned"]:
         _bring_back(raw, import_id, options)
+
+
+def relearn(raw: psycopg.Connection[Any]) -> int:
+    """Say of rows that were there already, too, whether "success" and the like are answers; returns of how many."""
+    differs = "d.outcome = 'same' AND t.is_literal <> s.is_literal"
+    found = "SELECT d.example_id FROM staged s JOIN decided d USING (row)"
+    joined = f"{found} JOIN orchestrator_training_data t ON t.id = d.example_id WHERE {differs}"
+    counted = execute(raw, f"SELECT count(*) FROM ({joined}) AS c").fetchone()
+    if not counted or not counted[0]:
+        return 0
+    lock_examples(raw, f"id IN ({joined})")
+    return execute(
+        raw,
+        f"""
+        UPDATE orchestrator_training_data t SET is_literal = s.is_literal
+        FROM staged s JOIN decided d USING (row)
+        WHERE t.id = d.example_id AND {differs}""",
+    ).rowcount
 
 
 def lock_examples(raw: psycopg.Connection[Any], choice: str, parameters: tuple[Any, ...] = ()) -> None:

@@ -161,6 +161,9 @@ class Converter:
                 field="user_request",
                 expected="a column for user_request",
             )
+        is_execution = self.shape.name == "executions" and {"execution_id", "execution_plan"}.issubset(columns)
+        #: Whether "success" and the like are answers: only in rows of the original system they are none.
+        self.is_literal = options.placeholders == "learn" or (options.placeholders == "auto" and not is_execution)
         read = {*self.shape.signs, *self.shape.reads} if self._convert else set[str]()
         self._used = frozenset(read | set(self.mapping.values()))
         #: What rows hold that becomes no field, and in how many of them it has a value.

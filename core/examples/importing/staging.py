@@ -51,6 +51,8 @@ class Staged:
     sha256: bytes
     #: What the rows hold that becomes no field, and how many rows have a value there.
     unused: Mapping[str, int] = field(default_factory=dict)
+    #: Whether "success" and the like are answers.
+    is_literal: bool = False
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:
@@ -76,7 +78,7 @@ def stage(
     """Read the whole file into the temporary table `staged`; rows that cannot be read are errors, not rows."""
     rows = Rows(source, format=options.format, formulas=options.formulas)
     converter = Converter(rows.columns, options, more_may_come=rows.format in ("json", "jsonl"))
-    _create(raw)
+    _create(raw, is_literal=converter.is_literal)
     errors, scores, count = Errors(), scales.Scores(), 0
     score_at = list(PARSERS).index("quality_score")
     with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
@@ -94,7 +96,14 @@ def stage(
             copy.write_row((number, *record))
     _report(source, count, progress, cancelled)
     return Staged(
-        rows.format, converter.shape.name, count, scores, errors, source.sha256.digest(), dict(converter.unused)
+        rows.format,
+        converter.shape.name,
+        count,
+        scores,
+        errors,
+        source.sha256.digest(),
+        dict(converter.unused),
+        is_literal=converter.is_literal,
     )
 
 
@@ -103,14 +112,15 @@ def stage_record(raw: psycopg.Connection[Any], record: Mapping[str, Any], option
     values = Converter(list(record), options).record(1, dict(record))
     if isinstance(values, RowError):
         raise values.refusal(1)
-    _create(raw)
+    _create(raw, is_literal=False)
     places = ", ".join(f"%s::{kind}" for kind in _COLUMNS.values())
     execute(raw, f"INSERT INTO staged ({', '.join(_COLUMNS)}) VALUES ({places})", (1, *values))
     return Staged("record", "execution", 1, scales.Scores(), Errors(), b"")
 
 
-def _create(raw: psycopg.Connection[Any]) -> None:
+def _create(raw: psycopg.Connection[Any], *, is_literal: bool) -> None:
     columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
+    columns += f", is_literal bool DEFAULT {is_literal}"
     execute(raw, f"CREATE TEMP TABLE staged ({columns}) ON COMMIT DROP")
 
 
