@@ -21,8 +21,9 @@ IS_RICH = (
 )
 
 #: What a record holds that not every format can carry, as bits, with its name.
+TOOLS_BIT = 1
 FEATURES: Mapping[int, str] = {
-    1: "tools or calls of tools",
+    TOOLS_BIT: "tools or calls of tools",
     2: "an answer that must not be learned (weight 0)",
     4: "text beside a call of a tool",
     8: "a call whose arguments are no JSON object",
