@@ -72,6 +72,11 @@ SHAPES = (
         "prompt/response", ("prompt", "response"), {}, conversations.from_prompt_and_completion, conversations.BESIDE
     ),
 )
+#: Columns of which an export of the original system has some beside `execution_id` and `user_request`; a dataset that
+#: happens to name those two alike has none.
+_OF_EXECUTIONS = frozenset(
+    {"execution_plan", "business_state", "success", "source_agent", "source_model", "execution_time_ms"}
+)
 UNKNOWN = Shape("", (), {})
 #: Names under which fields are often found, for suggestions.
 _ALIASES = {
@@ -161,7 +166,9 @@ class Converter:
                 field="user_request",
                 expected="a column for user_request",
             )
-        is_execution = self.shape.name == "executions" and {"execution_id", "execution_plan"}.issubset(columns)
+        is_execution = (
+            "user_request" in columns and "execution_id" in columns and not _OF_EXECUTIONS.isdisjoint(columns)
+        )
         #: Whether "success" and the like are answers: only in rows of the original system they are none.
         self.is_literal = options.placeholders == "learn" or (options.placeholders == "auto" and not is_execution)
         read = {*self.shape.signs, *self.shape.reads} if self._convert else set[str]()

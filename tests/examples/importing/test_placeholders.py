@@ -67,3 +67,9 @@ def test_a_call_is_an_answer_without_text(database: Database, tmp_path: Path) ->
     row = only(database)
     assert (row["execution_result"], row["has_result"], row["is_trainable"]) == (None, True, True)
     assert row["context"] == {"answer": {"tool_calls": calls}}
+
+
+def test_a_dataset_may_name_its_columns_as_executions_do(database: Database, tmp_path: Path) -> None:
+    rows = [{"execution_id": "1", "user_request": "Is it so?", "execution_result": "true"}]
+    imported(database, written(tmp_path, "labels.csv", rows))
+    assert only(database)["is_trainable"] is True
