@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 
-from core.datasets import splits
+from core.datasets import dialogues, splits
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import (
     ANY_ORDER,
@@ -149,15 +149,22 @@ def _choose(connection: Connection, choice: Choice) -> None:
 def _render(connection: Connection, recipe: Recipe, start: int) -> None:
     batch = f"(SELECT * FROM chosen WHERE reason IS NULL AND place > {start} AND place <= {start + BATCH})"
     content = pinned(batch, ("split", "quality_score", "tags", "request_key"))
+    line, fault, features, answer = map(
+        dialogues.looked_at_once,
+        (line_sql(recipe, CANONICAL), fault_sql(recipe), features_sql(recipe), answer_sql(recipe)),
+    )
     run(
         connection,
         f"""{IN_ORDER};
         INSERT INTO candidates
         SELECT example_id, revision, split, quality_score, tags, request_key, intent,
                sha256(convert_to(line, 'UTF8')), octet_length(line), length({prompt_sql(recipe)}),
-               length({target_sql(recipe)}), {fault_sql(recipe)}, {features_sql(recipe)},
-               coalesce({rejected_sql()} <> {answer_sql(recipe)}, false)
-        FROM (SELECT *, {line_sql(recipe, CANONICAL)} AS line FROM ({content}) AS c OFFSET 0) AS rendered;
+               length({target_sql(recipe)}), {fault}, {features},
+               CASE WHEN context ? 'rejected' THEN coalesce({rejected_sql()} <> {answer}, false) ELSE false END
+        FROM (
+            SELECT *, {line} AS line FROM (SELECT *, {dialogues.IS_RICH} AS is_rich FROM ({content}) AS p OFFSET 0) AS c
+            OFFSET 0
+        ) AS rendered;
         {ANY_ORDER}""",
     )
 
