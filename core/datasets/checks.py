@@ -32,7 +32,7 @@ _LEFT_OUT = {
     ),
     "role_order": (
         "whose messages do not go user, assistant, user, assistant, each with a text,",
-        "Edit their context; or nothing, if they need not be learned.",
+        "Edit their context, or import their file again, if it was imported before tool calls were kept.",
     ),
     "tool_calls": (
         "in which a tool call has no result, or a result answers no call,",
