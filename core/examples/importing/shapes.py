@@ -64,12 +64,16 @@ SHAPES = (
     Shape(
         "prompt/completion",
         ("prompt", "completion"),
-        {},
+        {"user_request": "prompt", "execution_result": "completion"},
         conversations.from_prompt_and_completion,
         conversations.BESIDE,
     ),
     Shape(
-        "prompt/response", ("prompt", "response"), {}, conversations.from_prompt_and_completion, conversations.BESIDE
+        "prompt/response",
+        ("prompt", "response"),
+        {"user_request": "prompt", "execution_result": "response"},
+        conversations.from_prompt_and_completion,
+        conversations.BESIDE,
     ),
 )
 #: Columns of which an export of the original system has some beside `execution_id` and `user_request`; a dataset that

@@ -237,3 +237,13 @@ def test_what_is_no_pair_is_refused(database: Database, tmp_path: Path, row: dic
     with pytest.raises(ImportRefused, match=message):
         imported(database, written(tmp_path, "pairs.jsonl", [row]))
     assert stored(database) == []
+
+
+@pytest.mark.parametrize("answer", ["completion", "response"])
+def test_a_mapping_of_the_request_leaves_the_answer_where_it_is(
+    database: Database, tmp_path: Path, answer: str
+) -> None:
+    rows = [{"prompt": "How many?", answer: "42.", "better": "How many drills?"}]
+    imported(database, written(tmp_path, "rows.csv", rows), mapping={"user_request": "better"})
+    row = only(database)
+    assert (row["user_request"], row["execution_result"]) == ("How many drills?", "42.")
