@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 import streamlit as st
 
 from core.database import PUBLIC
-from core.datasets.exporting import PARTS, Part
+from core.datasets.exporting import PARTS, Part, left_out
 from core.datasets.rendering import Format
 from core.datasets.versions import DatasetVersion
 from ui import session
@@ -40,7 +40,7 @@ def draw(version: DatasetVersion) -> None:
         )
         what, counts = ("pair", manifest.get("pairs", {})) if kind == "dpo" else ("record", manifest.get("counts", {}))
         for split in PARTS:
-            rows = counts.get(split, 0)
+            rows = counts.get(split, 0) - version.not_carried(kind, split)
             name = "All splits together" if split == "all" else split.capitalize()
             st.link_button(
                 f"{name}: {count(rows, what)}",
@@ -51,6 +51,11 @@ def draw(version: DatasetVersion) -> None:
                 disabled=not rows,
                 help=None if rows else f"This split has no {what}.",
             )
+        if gone := left_out(version, "all", kind):
+            st.caption(gone)
         if kind == "dpo":
-            st.caption("A pair: two answers to the same request, of which one succeeded or scored higher by 0.1.")
+            st.caption(
+                "A pair: two answers to the same request, of which one succeeded, scored higher by 0.1, or came in as "
+                "the better one."
+            )
         st.caption("Streamed: any size works. The same version always gives the same bytes.")

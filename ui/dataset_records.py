@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import orjson
 import streamlit as st
 
+from ui import conversation
+
 #: More than this of one message is cut on the page; the export holds all of it.
 _LONGEST = 1_500
-_ROLES = {"system": "System", "user": "User", "assistant": "Assistant: what the model learns to answer"}
+_ROLES = {"system": "System", "user": "User", "assistant": "Assistant: what the model learns to answer",
+          "tool": "Tool: what it answered"}  # fmt: skip
 
 
 def draw(lines: Sequence[str], *, key: str) -> None:
@@ -30,9 +33,14 @@ def draw(lines: Sequence[str], *, key: str) -> None:
 
 
 def _messages(line: str) -> None:
-    for message in orjson.loads(line)["messages"]:
-        st.caption(_ROLES.get(message["role"], "Message"))
-        st.code(_cut(message["content"]), language=None, wrap_lines=True)
+    record = orjson.loads(line)
+    for message in record["messages"]:
+        title = _ROLES.get(message["role"], "Message")
+        st.caption("Assistant: not learned (weight 0)" if conversation.is_unlearned(message) else title)
+        st.code(_cut(conversation.words(message)), language=None, wrap_lines=True)
+    if "tools" in record:
+        st.caption("Tools that the model can choose from")
+        st.code(_cut(orjson.dumps(record["tools"]).decode()), language="json", wrap_lines=True)
 
 
 def _cut(text: str) -> str:

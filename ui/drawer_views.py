@@ -12,6 +12,7 @@ from core.datasets import rendering
 from core.datasets.recipes import Recipe, Target
 from core.datasets.tokens import of_line
 from core.examples import diff, store
+from ui import conversation
 from ui.formatting import count, exactly
 
 #: More than this of one field is cut in the drawer; an export holds all of it.
@@ -26,15 +27,18 @@ _NAMES = {
 }
 
 
+#: Parts of the context that stand in a section of their own.
+_SHOWN_ELSEWHERE = ("steps", "answer", "tools", "rejected", "input")
 _TARGETS: dict[Target, str] = {"plan": "the plan", "result": "the result", "both": "both"}
-_ROLES = {"system": "System", "user": "User", "assistant": "Assistant"}
+_ROLES = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 
 
 def read(_db: Database, example: store.Example) -> None:
     _section("Request", example.user_request)
     _context(example)
     _plan(example)
-    _section("Result", example.execution_result, missing=None if example.has_result else "nothing a model could learn")
+    _steps(example)
+    _result(example)
     if example.execution_time_ms is not None:
         st.text(f"Took {example.execution_time_ms:,} ms. Execution {example.execution_id}")
     else:
@@ -52,27 +56,51 @@ def _cut(text: str) -> str:
     return text if more <= 0 else f"{text[:_LONGEST]}\n… {more:,} more characters; an export holds them all."
 
 
+def _result(example: store.Example) -> None:
+    """The answer: its text, its calls of tools, and the worse answer that came beside it."""
+    answer = (example.context or {}).get("answer")
+    calls = conversation.calls(answer)
+    if example.execution_result or not calls:
+        missing = None if example.has_result else "nothing a model could learn"
+        _section("Result", example.execution_result, missing=missing)
+    for call in calls:
+        _section("Result: a call of a tool", call)
+    if conversation.is_unlearned(answer):
+        st.text("The result must not be learned (weight 0).")
+    rejected = (example.context or {}).get("rejected")
+    if isinstance(rejected, dict):
+        _section("Rejected answer", conversation.words(rejected))
+
+
+def _steps(example: store.Example) -> None:
+    """What the assistant did between the request and its answer."""
+    steps = (example.context or {}).get("steps")
+    if isinstance(steps, list) and steps:
+        st.markdown(f"**Before the answer** :gray[({len(steps)} messages)]")
+        with st.container(border=True):
+            for step in steps:
+                st.text(_cut(conversation.told(step)))
+
+
 def _context(example: store.Example) -> None:
-    """Earlier turns as a conversation; whatever else was known, as it was captured."""
-    context = dict(example.context or {})
+    """Earlier turns as a conversation, and the tools; whatever else was known, as it was captured."""
+    context = {name: value for name, value in (example.context or {}).items() if name not in _SHOWN_ELSEWHERE}
     system, turns = context.pop("system", None), context.pop("turns", None)
+    tools = conversation.tools((example.context or {}).get("tools"))
     if system or turns:
         st.markdown("**Conversation before**")
         with st.container(border=True):
             if system:
                 st.text(f"system: {_cut(str(system))}")
             for turn in turns if isinstance(turns, list) else []:
-                st.text(_turn(turn))
+                st.text(_cut(conversation.told(turn)))
+    if tools:
+        st.markdown(f"**Tools** :gray[({len(tools)})]")
+        st.json(tools, expanded=1)
     for title, value in (("Context", context), ("Business state", example.business_state)):
         if value:
             st.markdown(f"**{title}**")
             st.json(value, expanded=1)
-
-
-def _turn(turn: Any) -> str:
-    if isinstance(turn, dict):
-        return f"{turn.get('role', '?')}: {_cut(str(turn.get('content', '')))}"
-    return _cut(str(turn))
 
 
 def _plan(example: store.Example) -> None:
@@ -124,12 +152,17 @@ def as_the_model_sees_it(db: Database, example: store.Example) -> None:
     if not lines:
         st.text("This example gives no record.")
         return
+    record = orjson.loads(lines[0])
     tokens = of_line(lines[0])
     st.text(f"{count(tokens.count, 'token')}" + ("" if tokens.exact else ", an estimate"))
-    for message in orjson.loads(lines[0])["messages"]:
-        st.markdown(f"**{_ROLES.get(message['role'], 'Other')}**")
+    for message in record["messages"]:
+        more = " :gray[(not learned: weight 0)]" if conversation.is_unlearned(message) else ""
+        st.markdown(f"**{_ROLES.get(message['role'], 'Other')}**{more}")
         with st.container(border=True):
-            st.text(_cut(str(message["content"])) or "– empty: nothing to learn –")
+            st.text(_cut(conversation.words(message)) or "– empty: nothing to learn –")
+    if "tools" in record:
+        st.markdown(f"**Tools** :gray[({len(record['tools'])})]")
+        st.json(record["tools"], expanded=1)
 
 
 def history(db: Database, example: store.Example) -> None:

@@ -23,6 +23,11 @@ _SCALES = {
     "100": "They run from 0 to 100: divide by 100",
     "mixed": "Mixed: divide each by the scale its own size speaks for",
 }
+_PLACEHOLDERS = {
+    "auto": "Skip them in executions, learn them in datasets",
+    "learn": "Learn them: they are answers",
+    "skip": "Skip them: they only say that something was done",
+}
 _FORMULAS = {"refuse": "Refuse the row", "text": "Keep it as text"}
 
 
@@ -72,6 +77,13 @@ def settings(found: Inspection) -> dict[str, Any]:
             accept_new_options=True,
             placeholder="none",
         )
+        placeholders = st.selectbox(
+            "Answers such as “success”",
+            list(_PLACEHOLDERS),
+            key="import_placeholders",
+            help="Plans and results that are nothing but success, done, error, true, false, N/A, [] and the like.",
+            format_func=_PLACEHOLDERS.__getitem__,
+        )
         formulas = "refuse"
         if found.format == "csv":
             formulas = st.selectbox(
@@ -89,7 +101,13 @@ def settings(found: Inspection) -> dict[str, Any]:
             key="import_overwrite",
             help="The file stands above what a person scored or edited here. Otherwise that stays.",
         )
-    return {"tags": tuple(tags), "formulas": formulas, "skip_invalid": skip, "overwrite": overwrite}
+    return {
+        "tags": tuple(tags),
+        "formulas": formulas,
+        "skip_invalid": skip,
+        "overwrite": overwrite,
+        "placeholders": placeholders,
+    }
 
 
 def first_rows(found: Inspection) -> None:
@@ -186,6 +204,9 @@ def summary(found: Preview) -> None:
         )
     if found.duplicates:
         st.text(f"{count(found.duplicates, 'row')} of the file repeat an earlier row and are taken once.")
+    if found.placeholders:
+        taken = "taken as answers" if found.learns_placeholders else "taken for no answers; above, you can change that"
+        st.text(f"{count(found.placeholders, 'row')} with an answer such as “success” or “N/A”: {taken}.")
     if found.aside:
         st.text(f"{count(found.aside, 'row')} are no examples, such as spans without a prompt, and are put aside.")
     if found.kept:

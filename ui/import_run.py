@@ -81,6 +81,10 @@ def _import(db: Database, path: Path, options: ImportOptions) -> None:
 
 def _done(db: Database, path: Path, result: ImportResult) -> None:
     import_id = result.import_id
+    if import_id is None and result.relearned:
+        taken = "learned" if result.learns_placeholders else "learned no longer"
+        messages.done(f"Answers such as “success” in {count(result.relearned, 'row')} of {path.name} are {taken}.")
+        return
     if import_id is None:
         messages.done(f"Nothing to do: all {count(result.rows, 'row')} of {path.name} were there already.")
         return

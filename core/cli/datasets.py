@@ -14,7 +14,7 @@ from core.cli import AsJson, Workspace, app, command, database, printable, show
 from core.database import Database
 from core.datasets import defaults, recipes, snapshots, splits
 from core.datasets.defaults import REASONS
-from core.datasets.exporting import PARTS, Part, export
+from core.datasets.exporting import PARTS, Part, export, left_out
 from core.datasets.recipes import TARGETS, Target
 from core.datasets.rendering import FORMATS, Format
 from core.datasets.snapshots import Progress
@@ -76,6 +76,8 @@ def create(
         left = [] if as_json else _interrupted(db)
     for sentence in left:
         typer.echo(sentence, err=True)
+    for line in [] if as_json else _noticed(version):
+        typer.echo(line, err=True)
     by_default = {"of": found.total, "left_out": dict(found.left_out), "let_in": dict(found.let_in)}
     show(_facts(version) | {"defaults": by_default}, as_json=as_json, text=_in_words(version))
 
@@ -133,11 +135,14 @@ def export_split(
     part, chosen = _part(split), _format(format_)
     with closing(database(workspace)) as db:
         version = snapshots.get(db, label)
+        gone = left_out(version, part, chosen)
         size = _write(out, export(db, version, part, chosen), what=f"{version.label} {part}")
         path = printable(str(out.resolve()))
         snapshots.exported(db, version.id, path=path, format=chosen, actor=settings().actor)
     facts = {"dataset": version.label, "split": part, "format": chosen, "file": printable(str(out)), "bytes": size}
-    show(facts, as_json=as_json, text=f"{version.label} {part} written to {out} ({size:,} bytes).")
+    facts["left_out"] = version.not_carried(chosen, part)
+    text = f"{version.label} {part} written to {out} ({size:,} bytes)."
+    show(facts, as_json=as_json, text=f"{text} {gone}".rstrip())
 
 
 @command("verify")
@@ -161,6 +166,17 @@ def verify(label: Label, workspace: Workspace = "public", as_json: AsJson = Fals
     if not found.ok:
         typer.echo(bad, err=True)
         raise typer.Exit(1)
+
+
+def _noticed(version: DatasetVersion) -> list[str]:
+    """What was left out of a version, or of some of its files, each with the first ids and what one can do."""
+    lines = []
+    for each in (version.manifest or {}).get("warnings", []):
+        ids = each.get("ids", [])
+        more = ", …" if each["count"] > len(ids) else ""
+        named = f" (examples {', '.join(map(str, ids))}{more})" if ids else ""
+        lines.append(f"Note: {each['sentence'].rstrip('.')}{named}. {each.get('fix', '')}".rstrip())
+    return lines
 
 
 def _tell(progress: Progress) -> None:

@@ -17,6 +17,7 @@ from core.examples.importing.values import TRUTHS
 from core.examples.tags import canonical
 from core.settings import settings
 
+_PLACEHOLDERS = ("auto", "skip", "learn")
 _ERRORS_PRINTED = 20
 
 
@@ -40,6 +41,9 @@ def import_file(
     ] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag for every new example.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
+    placeholders: Annotated[
+        str, typer.Option(help="Answers such as 'success' and 'N/A': auto, skip or learn.")
+    ] = "auto",
     skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave failing rows out.")] = False,
     formulas_as_text: Annotated[
         bool, typer.Option("--formulas-as-text", help="Take CSV cells that start like a formula as plain text.")
@@ -51,6 +55,8 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Import executions from files: all of it or nothing. The same file again changes nothing."""
+    if placeholders not in _PLACEHOLDERS:
+        raise ImportRefused(f"--placeholders {placeholders!r} is not known; use {', '.join(_PLACEHOLDERS)}.")
     options = ImportOptions(
         mapping=dict(_pair(given) for given in mapping or ()),
         quality_scale=quality_scale,
@@ -58,6 +64,7 @@ def import_file(
         dates=_one_of(dates, "--dates", ("auto", "day-first", "month-first")),  # pyright: ignore[reportArgumentType]
         outcomes=dict(_meaning(given) for given in outcome or ()),  # pyright: ignore[reportArgumentType]
         tags=tuple(canonical(tag or ())),
+        placeholders=placeholders,  # pyright: ignore[reportArgumentType]
         skip_invalid=skip_invalid,
         formulas="text" if formulas_as_text else "refuse",
         overwrite=overwrite,
@@ -138,6 +145,9 @@ def _result_text(result: ImportResult) -> str:
         f"Scores read on the scale {result.scale_used}.",
         *_about_rows(result),
     ]
+    lines += _placeholder_lines(result)
+    if result.relearned:
+        lines.append(f"{result.relearned:,} that were there already are taken so from now on, too.")
     if result.skipped:
         were = "failing row was" if result.skipped == 1 else "failing rows were"
         lines += [f"{result.skipped:,} {were} left out:", *_error_lines(result.errors)]
@@ -157,6 +167,7 @@ def _preview_text(preview: Preview) -> str:
     return "\n".join(
         (
             counted,
+            *_placeholder_lines(preview),
             f"{preview.scale.explanation} Each choice would do this:",
             *(line for effect in preview.scale.effects for line in _effect_lines(effect)),
             *_about_rows(preview),
@@ -197,6 +208,16 @@ def _about_rows(found: Preview | ImportResult) -> list[str]:
 
 def _rows(number: int) -> str:
     return "1 row" if number == 1 else f"{number:,} rows"
+
+
+def _placeholder_lines(found: Preview | ImportResult) -> list[str]:
+    """How many answers are of the kind that says only that something was done, and how to take them the other way."""
+    if not found.placeholders:
+        return []
+    rows = f"{found.placeholders:,} row{'s' if found.placeholders != 1 else ''}"
+    if found.learns_placeholders:
+        return [f"Answers such as “success” or “N/A”: {rows}, taken as answers; --placeholders skip takes none as one."]
+    return [f"Answers such as “success” or “N/A”: {rows}, taken for none; --placeholders learn takes them as answers."]
 
 
 def _unused_lines(unused: Mapping[str, int]) -> list[str]:

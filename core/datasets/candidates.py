@@ -28,9 +28,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 
-from core.datasets import splits
+from core.datasets import dialogues, splits
 from core.datasets.recipes import Recipe
-from core.datasets.rendering import ANY_ORDER, CANONICAL, IN_ORDER, line_sql, pinned, prompt_sql, run, target_sql
+from core.datasets.rendering import (
+    ANY_ORDER,
+    CANONICAL,
+    IN_ORDER,
+    answer_sql,
+    fault_sql,
+    features_sql,
+    line_sql,
+    pinned,
+    prompt_sql,
+    rejected_sql,
+    run,
+    target_sql,
+)
 from core.datasets.splits import Split
 from core.examples.filters import Filter, where
 from core.tables import examples
@@ -57,19 +70,11 @@ CREATE TEMP TABLE chosen (
 ) ON COMMIT DROP;
 CREATE TEMP TABLE candidates (
     example_id bigint, revision integer, split smallint, quality_score double precision, tags text[], request_key uuid,
-    intent text, sha256 bytea, size integer, request_length integer, target_length integer, turns_alternate boolean
+    intent text, sha256 bytea, size integer, request_length integer, target_length integer, fault text,
+    features smallint, has_rejected boolean
 ) ON COMMIT DROP;
+CREATE TEMP TABLE dropped (example_id bigint, reason text) ON COMMIT DROP;
 """
-
-#: Roles of earlier turns: user first, assistant last, each once at a time; the request comes after them.
-_TURNS_ALTERNATE = """
-CASE WHEN context IS NULL OR context->'turns' IS NULL THEN true
-     WHEN jsonb_typeof(context->'turns') <> 'array' THEN false
-     ELSE jsonb_array_length(context->'turns') % 2 = 0 AND NOT EXISTS (
-         SELECT FROM jsonb_array_elements(context->'turns') WITH ORDINALITY AS turns (turn, place)
-         WHERE turn->>'role' IS DISTINCT FROM CASE place % 2 WHEN 1 THEN 'user' ELSE 'assistant' END
-            OR jsonb_typeof(turn->'content') IS DISTINCT FROM 'string')
-END"""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def gather(
 ) -> dict[str, LeftOut]:
     """Fill the temporary table `candidates`; gives what was left out, by reason.
 
-    Reasons: excluded, empty_request, no_plan, no_result, duplicate.
+    Reasons: excluded, empty_request, no_plan, no_result, role_order, tool_calls, unlearned, duplicate.
     """
     run(connection, _TABLES)
     tick("choosing", 0)
@@ -110,10 +115,10 @@ def gather(
         _render(connection, choice.recipe, start)
     tick("checking", kept)
     run(connection, "ANALYZE candidates")
-    left_out = _left_out(connection)
-    if choice.drop_duplicates and (dropped := _drop_duplicates(connection)):
-        left_out["duplicate"] = dropped
-    return left_out
+    _drop_faulty(connection)
+    if choice.drop_duplicates:
+        _drop_duplicates(connection)
+    return _left_out(connection)
 
 
 def _choose(connection: Connection, choice: Choice) -> None:
@@ -144,41 +149,60 @@ def _choose(connection: Connection, choice: Choice) -> None:
 def _render(connection: Connection, recipe: Recipe, start: int) -> None:
     batch = f"(SELECT * FROM chosen WHERE reason IS NULL AND place > {start} AND place <= {start + BATCH})"
     content = pinned(batch, ("split", "quality_score", "tags", "request_key"))
+    line, fault, features, answer = map(
+        dialogues.looked_at_once,
+        (line_sql(recipe, CANONICAL), fault_sql(recipe), features_sql(recipe), answer_sql(recipe)),
+    )
     run(
         connection,
         f"""{IN_ORDER};
         INSERT INTO candidates
         SELECT example_id, revision, split, quality_score, tags, request_key, intent,
                sha256(convert_to(line, 'UTF8')), octet_length(line), length({prompt_sql(recipe)}),
-               length({target_sql(recipe)}), {_TURNS_ALTERNATE}
-        FROM (SELECT *, {line_sql(recipe, CANONICAL)} AS line FROM ({content}) AS c OFFSET 0) AS rendered;
+               length({target_sql(recipe)}), {fault}, {features},
+               CASE WHEN context ? 'rejected' THEN coalesce({rejected_sql()} <> {answer}, false) ELSE false END
+        FROM (
+            SELECT *, {line} AS line FROM (SELECT *, {dialogues.IS_RICH} AS is_rich FROM ({content}) AS p OFFSET 0) AS c
+            OFFSET 0
+        ) AS rendered;
         {ANY_ORDER}""",
     )
 
 
 def _left_out(connection: Connection) -> dict[str, LeftOut]:
+    """What was never rendered first, then what was dropped of what was."""
     rows = run(
         connection,
-        "SELECT reason, count(*), (array_agg(example_id ORDER BY example_id))[:20] FROM chosen"
-        " WHERE reason IS NOT NULL GROUP BY reason ORDER BY reason",
+        """SELECT reason, count(*), (array_agg(example_id ORDER BY example_id))[:20] FROM (
+               SELECT 1 AS part, reason, example_id FROM chosen WHERE reason IS NOT NULL
+               UNION ALL SELECT 2, reason, example_id FROM dropped
+           ) AS gone GROUP BY part, reason ORDER BY part, reason = 'duplicate', reason""",
     )
     return {reason: LeftOut(count, tuple(ids)) for reason, count, ids in rows}
 
 
-def _drop_duplicates(connection: Connection) -> LeftOut | None:
+def _drop_faulty(connection: Connection) -> None:
+    """One odd conversation never stops a version: it is left out, counted and named."""
+    run(
+        connection,
+        """WITH faulty AS (DELETE FROM candidates WHERE fault IS NOT NULL RETURNING example_id, fault)
+           INSERT INTO dropped SELECT example_id, fault FROM faulty""",
+    )
+
+
+def _drop_duplicates(connection: Connection) -> None:
     """Of equal records the one of the earliest example stays."""
-    count, ids = run(
+    run(
         connection,
         """WITH later AS (
                SELECT example_id FROM (
                    SELECT example_id, row_number() OVER (PARTITION BY sha256 ORDER BY example_id) AS nth FROM candidates
                ) AS numbered WHERE nth > 1
-           ), dropped AS (
+           ), gone AS (
                DELETE FROM candidates WHERE example_id IN (SELECT example_id FROM later) RETURNING example_id
            )
-           SELECT count(*), (array_agg(example_id ORDER BY example_id))[:20] FROM dropped""",
-    )[0]
-    return LeftOut(count, tuple(ids)) if count else None
+           INSERT INTO dropped SELECT example_id, 'duplicate' FROM gone""",
+    )
 
 
 def sample(connection: Connection, recipe: Recipe, limit: int) -> Sequence[str]:

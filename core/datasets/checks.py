@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from core.database import WHOLE, Database
 from core.datasets import candidates, tokens
 from core.datasets.candidates import Choice, LeftOut
+from core.datasets.dialogues import FEATURES, NOT_CARRIED
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import run
 from core.datasets.splits import NAMES, Split, SplitName
@@ -25,7 +26,22 @@ _LEFT_OUT = {
     "excluded": ("excluded by hand", "Nothing to do: this was asked for."),
     "empty_request": ("without a request", "Edit the request, or tag the examples EXCLUDE."),
     "no_plan": ("whose plan holds nothing to learn", "Choose the target “result”, or edit the plan."),
-    "no_result": ("whose result holds nothing to learn", "Choose the target “plan”, or edit the result."),
+    "no_result": (
+        "whose result holds nothing to learn",
+        "Choose the target “plan”, or edit the result. Where “done” is an answer, say so at the import.",
+    ),
+    "role_order": (
+        "whose messages do not go user, assistant, user, assistant, each with a text,",
+        "Edit their context, or import their file again, if it was imported before tool calls were kept.",
+    ),
+    "tool_calls": (
+        "in which a tool call has no result, or a result answers no call,",
+        "Edit their context; or import their file again, if it was imported before tool calls were kept.",
+    ),
+    "unlearned": (
+        "whose answers must not be learned (weight 0)",
+        "Nothing to do: their source asks for it.",
+    ),
     "duplicate": ("that repeat an earlier record word for word", "Nothing to do: the earliest of them is kept."),
 }
 
@@ -89,9 +105,9 @@ def look_at(connection: Connection, choice: Choice, left_out: dict[str, LeftOut]
     total = tokens.total(sample, rows=kept, size=size)
     findings = [
         *_nothing_left(kept, per_split, choice.split),
-        *_role_order(connection),
         *_straddling(connection, choice),
         *_left_out(left_out),
+        *_not_carried(connection, kept),
         *_too_few(per_split, choice.split),
         *_too_long(connection, total),
     ]
@@ -108,22 +124,6 @@ def _nothing_left(kept: int, per_split: dict[SplitName, int], split: Split) -> l
         sentence = f"None of the {kept:,} records fell into the training split, which asks for {split.train} %."
         return [Finding("no_training_rows", "error", 0, sentence, (), "Choose another seed, or a wider filter.")]
     return []
-
-
-def _role_order(connection: Connection) -> list[Finding]:
-    count, ids = _concerned(connection, "SELECT example_id FROM candidates WHERE NOT turns_alternate")
-    if not count:
-        return []
-    return [
-        Finding(
-            "role_order",
-            "error",
-            count,
-            f"{_examples(count)} earlier turns that do not go user, assistant, user, assistant, each with a text.",
-            ids,
-            "Edit the context of these examples, or exclude them.",
-        )
-    ]
 
 
 def _straddling(connection: Connection, choice: Choice) -> list[Finding]:
@@ -161,6 +161,30 @@ def _left_out(left_out: dict[str, LeftOut]) -> list[Finding]:
         )
         for reason, each in left_out.items()
     ]
+
+
+def _not_carried(connection: Connection, kept: int) -> list[Finding]:
+    """What only some formats can carry: the others leave these records out."""
+    found = []
+    for bit, name in FEATURES.items():
+        count, ids = _concerned(connection, f"SELECT example_id FROM candidates WHERE features & {bit} <> 0")
+        formats = [each for each, mask in NOT_CARRIED.items() if mask & bit]
+        if count:
+            sentence = f"{_examples(count)} {name}; exports as {', '.join(formats)} leave such records out."
+            fix = "Export as openai, chatml or parquet" + ("." if count < kept else ", which carry all of them.")
+            found.append(Finding(f"holds_{bit}", "warning", count, sentence, ids, fix))
+    return found
+
+
+def not_carried(connection: Connection) -> dict[str, dict[str, int]]:
+    """Of each format that does not carry all, how many records of each split, and of all, it leaves out."""
+    rows = run(connection, "SELECT split, features, count(*) FROM candidates WHERE features <> 0 GROUP BY 1, 2")
+    found = {}
+    for each, mask in NOT_CARRIED.items():
+        counts = {name: sum(n for split, bits, n in rows if bits & mask and NAMES[split] == name) for name in NAMES}
+        if total := sum(counts.values()):
+            found[each] = {**counts, "all": total}
+    return found
 
 
 def _too_few(per_split: dict[SplitName, int], split: Split) -> list[Finding]:

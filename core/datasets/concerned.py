@@ -5,16 +5,16 @@ from core.datasets import candidates
 from core.datasets.candidates import Choice
 from core.datasets.rendering import run
 
-_LEFT_OUT = ("excluded", "empty_request", "no_plan", "no_result")
+_NEVER_RENDERED = ("excluded", "empty_request", "no_plan", "no_result")
+_DROPPED = ("role_order", "tool_calls", "unlearned", "duplicate")
 _QUERIES = {
-    "duplicate": "SELECT example_id FROM chosen WHERE reason IS NULL EXCEPT SELECT example_id FROM candidates",
-    "role_order": "SELECT example_id FROM candidates WHERE NOT turns_alternate",
-    **{reason: f"SELECT example_id FROM chosen WHERE reason = '{reason}'" for reason in _LEFT_OUT},
+    **{reason: f"SELECT example_id FROM chosen WHERE reason = '{reason}'" for reason in _NEVER_RENDERED},
+    **{reason: f"SELECT example_id FROM dropped WHERE reason = '{reason}'" for reason in _DROPPED},
 }
 #: Findings whose examples can be had; the others concern no single example, or show their first ones only.
 CODES = frozenset(_QUERIES)
 #: Of these the examples are in the version unless something is done; the others are left out already.
-KEPT = frozenset({"role_order"})
+KEPT: frozenset[str] = frozenset()
 
 
 def ids(db: Database, choice: Choice, code: str) -> tuple[int, ...]:

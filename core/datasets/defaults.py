@@ -177,6 +177,8 @@ def in_words(found: Outlook) -> str:
     for label, counts in (("Left out", found.left_out), ("Let in, as you asked", found.let_in)):
         if counts:
             said.append(f"{label}: {', '.join(f'{number:,} {WORDS[reason]}' for reason, number in counts.items())}.")
+    if "untrainable" in found.left_out:
+        said.append("Where “done” or “N/A” is an answer, import its file again with --placeholders learn.")
     return " ".join(said)
 
 

@@ -11,7 +11,7 @@ def first(db: Database, dataset: str | int | DatasetVersion, split: SplitName, l
     version = frozen(db, dataset)
     assert version.choice is not None, "only a legacy version has none, and it is not frozen"
     content = frozen_content(version.id, f"split = {NAMES.index(split)} ORDER BY position LIMIT {limit:d}")
-    line = line_sql(version.choice.recipe, CANONICAL)
+    line = line_sql(version.choice.recipe, CANONICAL, version.rendered_by)
     with db.reading() as connection:
         run(connection, IN_ORDER)
         rows = run(connection, f"SELECT {line} FROM ({content}) AS c ORDER BY position")

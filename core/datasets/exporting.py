@@ -10,6 +10,7 @@ from psycopg.abc import Buffer
 from sqlalchemy import func, select
 
 from core.database import Database
+from core.datasets.dialogues import FEATURES, NOT_CARRIED
 from core.datasets.pairs import lines_sql
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import CANONICAL, IN_ORDER, Format, frozen_content, line_sql
@@ -51,7 +52,19 @@ def row_count(
     if split != "all":
         query = query.where(counted.c.split == NAMES.index(split))
     with db.connect() as connection:
-        return connection.execute(query).scalar_one()
+        return connection.execute(query).scalar_one() - version.not_carried(format, split)
+
+
+def left_out(version: DatasetVersion, split: Part, format: Format) -> str:  # noqa: A002
+    """What an export of this split leaves out, and why, in a sentence; "" where it holds every record."""
+    count = version.not_carried(format, split)
+    if not count:
+        return ""
+    held = [name for bit, name in FEATURES.items() if NOT_CARRIED.get(format, 0) & bit]
+    return (
+        f"{count:,} record{'s' if count != 1 else ''} {'are' if count != 1 else 'is'} left out: {format} cannot carry "
+        f"{' or '.join(held)}. The formats openai, chatml and parquet carry all."
+    )
 
 
 def file_name(version: DatasetVersion, split: Part, format: Format) -> str:  # noqa: A002
@@ -65,9 +78,10 @@ def _lines(db: Database, version: DatasetVersion, split: Part, format: Format) -
     """JSON holds no raw control character, so with these as quote and delimiter CSV leaves it as it is; the text
     format of COPY would double every backslash."""
     if format == "dpo":
-        lines = lines_sql(version.id, _recipe(version), _condition(split))
+        lines = lines_sql(version.id, _recipe(version), _condition(split), version.rendered_by)
     else:
-        lines = _query(version, split, line_sql(_recipe(version), format))
+        line = line_sql(_recipe(version), format, version.rendered_by)
+        lines = _carried(version, split, line) if version.not_carried(format) else _query(version, split, line)
     query = f"COPY ({lines}) TO STDOUT"
     with db.copying() as connection:
         connection.execute(IN_ORDER.encode())
@@ -121,17 +135,7 @@ def _parquet(db: Database, version: DatasetVersion, split: Part) -> Iterator[byt
     import pyarrow as pa
     from pyarrow import parquet
 
-    message = pa.struct([("role", pa.string()), ("content", pa.string())])
-    schema = pa.schema(
-        [
-            ("execution_id", pa.string()),
-            ("split", pa.string()),
-            ("system", pa.string()),
-            ("messages", pa.list_(message)),
-            ("prompt", pa.string()),
-            ("completion", pa.string()),
-        ]
-    )
+    schema = _schema(version.rendered_by)
     sink = _Sink()
     with parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression="zstd") as writer:
         for group in _row_groups(db, version, split):
@@ -140,8 +144,23 @@ def _parquet(db: Database, version: DatasetVersion, split: Part) -> Iterator[byt
     yield sink.taken()
 
 
+def _schema(renderer: int) -> Any:
+    import pyarrow as pa
+
+    text = pa.string()
+    message = [("role", text), ("content", text)]
+    first = [("execution_id", text), ("split", text), ("system", text)]
+    last = [("prompt", text), ("completion", text)]
+    if renderer > 1:
+        function = pa.struct([("name", text), ("arguments", text)])
+        call = pa.struct([("id", text), ("type", text), ("function", function)])
+        message += [("tool_calls", pa.list_(call)), ("tool_call_id", text), ("weight", pa.int8())]
+        last = [("tools", text), ("parallel_tool_calls", pa.bool_()), *last]
+    return pa.schema([*first, ("messages", pa.list_(pa.struct(message))), *last])
+
+
 def _row_groups(db: Database, version: DatasetVersion, split: Part) -> Iterator[list[dict[str, Any]]]:
-    line = line_sql(_recipe(version), CANONICAL)
+    line = line_sql(_recipe(version), CANONICAL, version.rendered_by)
     with db.copying() as connection:
         connection.execute(IN_ORDER.encode())
         with connection.cursor(name="export") as cursor:
@@ -153,20 +172,31 @@ def _row_groups(db: Database, version: DatasetVersion, split: Part) -> Iterator[
 def _row(version: DatasetVersion, execution_id: str, split: int, line: str | None) -> dict[str, Any]:
     if line is None:
         raise _missing(version)
-    messages = orjson.loads(line)["messages"]
+    record = orjson.loads(line)
+    messages = record["messages"]
     name: SplitName = NAMES[split]
     return {
         "execution_id": execution_id,
         "split": name,
         "system": messages[0]["content"] if messages[0]["role"] == "system" else None,
         "messages": messages,
-        "prompt": messages[-2]["content"],
+        # As text: every tool has a schema of its own, and a column has one.
+        "tools": orjson.dumps(record["tools"]).decode() if "tools" in record else None,
+        "parallel_tool_calls": record.get("parallel_tool_calls"),
+        "prompt": next(each["content"] for each in reversed(messages) if each["role"] == "user"),
         "completion": messages[-1]["content"],
     }
 
 
 def _query(version: DatasetVersion, split: Part, columns: str) -> str:
     return f"SELECT {columns} FROM ({frozen_content(version.id, _condition(split))}) AS c ORDER BY position"
+
+
+def _carried(version: DatasetVersion, split: Part, line: str) -> str:
+    """The lines that the format can carry; of content that is missing the line stays NULL, which is an error."""
+    lines = _query(version, split, f"user_request, {line} AS line")
+    # OFFSET 0: each line is made once, and in order.
+    return f"SELECT line FROM ({lines} OFFSET 0) AS made WHERE line IS NOT NULL OR user_request IS NULL"
 
 
 def _condition(split: Part) -> str:

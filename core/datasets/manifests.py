@@ -87,7 +87,12 @@ def _most_frequent(connection: Connection, values: str) -> dict[str, int]:
 
 
 def manifest(
-    version: DatasetVersion, review: Review, facts: Facts, pairs: Mapping[str, int], now: dt.datetime | None
+    version: DatasetVersion,
+    review: Review,
+    facts: Facts,
+    pairs: Mapping[str, int],
+    not_carried: Mapping[str, Mapping[str, int]],
+    now: dt.datetime | None,
 ) -> dict[str, Any]:
     """Everything that explains a version, as JSON values."""
     choice = version.choice
@@ -101,10 +106,15 @@ def manifest(
         "split": choice.split.model_dump(mode="json"),
         "counts": {**review.splits, "all": review.kept},
         "pairs": dict(pairs),
+        # Records that a format leaves out, of each split and of all.
+        "not_carried": {name: dict(counts) for name, counts in not_carried.items()},
         "left_out": review.left_out,
         "excluded_ids": list(choice.excluded_ids),
         "drop_duplicates": choice.drop_duplicates,
-        "warnings": [{"code": each.code, "count": each.count, "sentence": each.sentence} for each in review.findings],
+        "warnings": [
+            {"code": each.code, "count": each.count, "sentence": each.sentence, "fix": each.fix, "ids": list(each.ids)}
+            for each in review.findings
+        ],
         "average_quality": facts.average_quality,
         "quality": {"histogram": facts.histogram, "unscored": facts.unscored},
         "intents": facts.intents,

@@ -7,7 +7,16 @@ that changes later changes no pair.
 from sqlalchemy import Connection
 
 from core.datasets.recipes import Recipe
-from core.datasets.rendering import ANY_ORDER, IN_ORDER, asked_sql, frozen_content, pinned, run, target_sql
+from core.datasets.rendering import (
+    ANY_ORDER,
+    IN_ORDER,
+    answer_sql,
+    asked_sql,
+    frozen_content,
+    pinned,
+    rejected_sql,
+    run,
+)
 from core.datasets.splits import NAMES
 
 #: How much better a score has to be (of 0.0 to 1.0), where success does not decide.
@@ -19,7 +28,8 @@ def freeze(connection: Connection, dataset_id: int, recipe: Recipe) -> dict[str,
 
     Of the answers to one conversation the best is preferred to every other that differs from it and is worse: that
     failed where it did not, or has a score lower by `MARGIN`. Best is what succeeded, then what scored highest, then
-    what is oldest; what failed is never preferred. Conversations are equal when everything before the answer is.
+    what is oldest; what failed, or must not be learned, is never preferred. Conversations are equal when everything
+    before the answer is. An answer that came with a worse one in its own row is preferred to that one.
     """
     run(connection, IN_ORDER)
     run(connection, f"CREATE TEMPORARY TABLE answers ON COMMIT DROP AS {_answers(recipe)}")
@@ -44,24 +54,34 @@ def _answers(recipe: Recipe) -> str:
         WHERE times > 1)"""
     return f"""
         SELECT position, split, quality_score, sha256(convert_to({asked_sql(recipe)}, 'UTF8')) AS asked,
-               sha256(convert_to({target_sql(recipe)}, 'UTF8')) AS answer,
+               sha256(convert_to({answer_sql(recipe)}, 'UTF8')) AS answer,
+               coalesce(context #> '{{answer,weight}}' = '0', false) AS unlearned,
                (SELECT success FROM orchestrator_training_data AS e WHERE e.id = c.example_id) AS success
         FROM ({pinned(repeated, ("position", "split", "quality_score"))}) AS c"""
 
 
+#: `other` 0 is the worse answer that came with the preferred one.
 _PAIRS = """
 INSERT INTO dataset_pairs (dataset_id, position, split, preferred, other)
 WITH best AS (
-    SELECT DISTINCT ON (split, asked) * FROM answers WHERE success IS NOT FALSE
-    ORDER BY split, asked, success DESC NULLS LAST, quality_score DESC NULLS LAST, position)
-SELECT {dataset_id}, row_number() OVER (ORDER BY other.position), other.split, best.position, other.position
-FROM answers AS other JOIN best ON best.split = other.split AND best.asked = other.asked
-WHERE best.answer <> other.answer
-  AND (best.success AND other.success IS FALSE OR best.quality_score - other.quality_score >= {margin} - 1e-9)
-ORDER BY other.position"""
+    SELECT DISTINCT ON (split, asked) * FROM answers WHERE success IS NOT FALSE AND NOT unlearned
+    ORDER BY split, asked, success DESC NULLS LAST, quality_score DESC NULLS LAST, position
+), found AS (
+    SELECT other.position AS place, other.split, best.position AS preferred, other.position AS other
+    FROM answers AS other JOIN best ON best.split = other.split AND best.asked = other.asked
+    WHERE best.answer <> other.answer
+      AND (best.success AND other.success IS FALSE OR best.quality_score - other.quality_score >= {margin} - 1e-9)
+    UNION ALL
+    SELECT position, split, position, 0
+    FROM (SELECT *, row_number() OVER (ORDER BY example_id) AS position FROM candidates) AS numbered
+    WHERE has_rejected
+      AND (SELECT success FROM orchestrator_training_data AS e WHERE e.id = numbered.example_id) IS NOT FALSE
+)
+SELECT {dataset_id}, row_number() OVER (ORDER BY place, other), split, preferred, other FROM found
+ORDER BY place, other"""
 
 
-def lines_sql(dataset_id: int, recipe: Recipe, condition: str) -> str:
+def lines_sql(dataset_id: int, recipe: Recipe, condition: str, renderer: int) -> str:
     """SQL text whose rows are the pairs as OpenAI's preference training reads them, in order.
 
     A row is NULL where the content of one of its records is missing. `condition` is about `split`.
@@ -70,19 +90,19 @@ def lines_sql(dataset_id: int, recipe: Recipe, condition: str) -> str:
         "LATERAL (SELECT CASE WHEN user_request IS NOT NULL THEN {shown} END AS shown FROM ({content}) AS c"
         " OFFSET 0) AS {name}"
     )
-    answer = f"to_json({target_sql(recipe)})::text"
+    answer = answer_sql(recipe, renderer)
+    worse = f"CASE pair.other WHEN 0 THEN {rejected_sql()} ELSE {answer} END" if renderer > 1 else answer
     asked, preferred, other = (
-        side.format(shown=shown, name=name, content=frozen_content(dataset_id, f"position = pair.{column}"))
-        for shown, name, column in (
-            (asked_sql(recipe), "asked", "preferred"),
-            (answer, "good", "preferred"),
-            (answer, "bad", "other"),
+        side.format(shown=shown, name=name, content=frozen_content(dataset_id, f"position = {place}"))
+        for shown, name, place in (
+            (asked_sql(recipe, renderer), "asked", "pair.preferred"),
+            (answer, "good", "pair.preferred"),
+            (worse, "bad", "coalesce(nullif(pair.other, 0), pair.preferred)"),
         )
     )
-    said = """[{"role":"assistant","content":"""
     return f"""
-        SELECT '{{"input":' || asked.shown || ',"preferred_output":{said}' || good.shown
-               || '}}],"non_preferred_output":{said}' || bad.shown || '}}]}}'
+        SELECT '{{"input":' || asked.shown || ',"preferred_output":[' || good.shown
+               || '],"non_preferred_output":[' || bad.shown || ']}}'
         FROM (SELECT * FROM dataset_pairs WHERE dataset_id = {dataset_id:d} AND {condition}) AS pair,
              {asked}, {preferred}, {other}
         ORDER BY pair.position"""

@@ -25,8 +25,11 @@ class Recipe(BaseModel):
     3. the user's message: the request as it is, or, when more than the request is shown, one labelled section per
        field (`Request:` line break text, `Intent: text`, `Business state:` line break JSON, `Context:` line break
        JSON), an empty line between two, what is empty left out;
-    4. the assistant's answer: the plan, the result, or both as `Plan:` line break plan, empty line, `Result:` line
-       break result.
+    4. calls of tools and their results, from `context.steps`, unless the plan alone is the answer;
+    5. the assistant's answer: the plan, the result, or both as `Plan:` line break plan, empty line, `Result:` line
+       break result; with its own calls, from `context.answer`.
+
+    `context.tools` stand beside the messages.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

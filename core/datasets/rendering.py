@@ -8,18 +8,21 @@ as orjson does), while the spacing and key order of `json_build_object` and `jso
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-from psycopg import sql
 from sqlalchemy import ColumnElement, Connection, any_, bindparam, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from core.database import Database
-from core.datasets.recipes import Part, Recipe
+from core.datasets import dialogues, renderer_1
+from core.datasets.recipes import Recipe
+from core.datasets.renderer_1 import target_sql
 from core.examples.filters import Filter, where
 from core.tables import CONTENT, examples
 
 #: Stored with every version. Whoever changes what any format gives for any example makes this number grow, and
 #: keeps the old text for the versions that were frozen with the old number.
-RENDERER = 1
+RENDERER = 2
+#: Versions that were frozen with any of these are read, exported and verified.
+KNOWN = (1, 2)
 
 Format = Literal["openai", "chatml", "gemini", "anthropic", "bedrock", "sharegpt", "alpaca", "parquet", "dpo"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -27,159 +30,51 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 #: The format whose bytes are hashed when a version is frozen; every other format is made from the same parts.
 CANONICAL: Format = "openai"
 
-_SECTIONS: dict[Part, str] = {
-    "request": r"E'Request:\n' || user_request",
-    "intent": "'Intent: ' || nullif(intent, '')",
-    "business_state": r"E'Business state:\n' || nullif(business_state, '{}')::text",
-    "context": r"E'Context:\n' || CASE jsonb_typeof(context)"
-    r" WHEN 'object' THEN nullif(context - 'system' - 'turns', '{}')::text"
-    r" WHEN 'null' THEN NULL ELSE context::text END",
-}
-_TARGETS = {
-    "plan": "coalesce(execution_plan, '')",
-    "result": "coalesce(execution_result, '')",
-    "both": r"E'Plan:\n' || coalesce(execution_plan, '') || E'\n\nResult:\n' || coalesce(execution_result, '')",
-}
-_ITS_OWN_SYSTEM_PROMPT = "CASE WHEN jsonb_typeof(context->'system') = 'string' THEN nullif(context->>'system', '') END"
+__all__ = [
+    "CANONICAL", "FORMATS", "KNOWN", "RENDERER", "Format", "answer_sql", "asked_sql", "fault_sql", "features_sql",
+    "frozen_content", "line_sql", "pinned", "preview", "prompt_sql", "rejected_sql", "run", "target_sql", "teaches",
+]  # fmt: skip
 
 
-def prompt_sql(recipe: Recipe) -> str:
+def prompt_sql(recipe: Recipe, renderer: int = RENDERER) -> str:
     """The user's message."""
-    if recipe.fields == ("request",):
-        return "user_request"
-    sections = ", ".join(_SECTIONS[part] for part in recipe.fields)
-    return rf"concat_ws(E'\n\n', {sections})"
+    return renderer_1.prompt_sql(recipe) if renderer == 1 else dialogues.prompt_sql(recipe)
 
 
-def target_sql(recipe: Recipe) -> str:
-    """What the model shall answer."""
-    return _TARGETS[recipe.target]
-
-
-def asked_sql(recipe: Recipe) -> str:
-    """SQL text of a record's conversation up to its answer, `{"messages":[…]}`, over the content columns."""
-    first = _with_system('{"role":"system","content":', _system_sql(recipe), "},")
-    turns, user, prompt, *_ = _messages(_json(prompt_sql(recipe)), "''")
-    pieces = ["""'{"messages":['""", first, turns, user, prompt, "'}]}'"]
-    return f"concat({', '.join(pieces)})"
-
-
-def line_sql(recipe: Recipe, format: Format) -> str:  # noqa: A002  (the word of the field)
+def line_sql(recipe: Recipe, format: Format, renderer: int = RENDERER) -> str:  # noqa: A002  (the word of the field)
     """SQL text of one record, without line break, over a relation with the content columns.
 
-    NULL where `user_request` is: of a revision that cannot be found there is no record. `dpo` has no line of a record:
-    its lines are pairs of them (`pairs.lines_sql`), and what is asked for here is the record alone.
+    NULL where `user_request` is: of a revision that cannot be found there is no record. NULL, too, where the format
+    cannot carry what is in the record (`features_sql`). `dpo` has no line of a record: its lines are pairs of them
+    (`pairs.lines_sql`), and what is asked for here is the record alone.
     """
-    system = _system_sql(recipe)
-    prompt, target = _json(prompt_sql(recipe)), _json(target_sql(recipe))
-    match format:
-        case "openai" | "chatml" | "parquet" | "dpo":
-            pieces = _openai(system, prompt, target)
-        case "anthropic" | "bedrock":
-            pieces = _anthropic(system, prompt, target)
-        case "gemini":
-            pieces = _gemini(system, prompt, target)
-        case "sharegpt":
-            pieces = _sharegpt(system, prompt, target)
-        case "alpaca":
-            pieces = _alpaca(system, prompt, target)
-    return f"CASE WHEN user_request IS NOT NULL THEN concat({', '.join(pieces)}) END"
+    plain = f"concat({', '.join(renderer_1.pieces(recipe, format, prompt_sql(recipe, renderer)))})"
+    if renderer > 1:
+        if format == "alpaca":
+            plain = f"concat({', '.join(dialogues.alpaca(recipe))})"
+        plain = f"CASE WHEN {dialogues.IS_RICH} THEN {dialogues.line_sql(recipe, format)} ELSE {plain} END"
+    return f"CASE WHEN user_request IS NOT NULL THEN {plain} END"
 
 
-def _system_sql(recipe: Recipe) -> str:
-    own = sql.Literal(recipe.system_prompt).as_string(None) + "::text"
-    return own if recipe.system_prompt else _ITS_OWN_SYSTEM_PROMPT
+def asked_sql(recipe: Recipe, renderer: int = RENDERER) -> str:
+    """SQL text of a record's conversation up to its answer, `{"messages":[…]}`, over the content columns."""
+    plain = renderer_1.asked_sql(recipe, prompt_sql(recipe, renderer))
+    if renderer == 1:
+        return plain
+    return f"CASE WHEN {dialogues.IS_RICH} THEN {dialogues.asked_sql(recipe)} ELSE {plain} END"
 
 
-def _json(text: str) -> str:
-    return f"to_json({text})"
+def answer_sql(recipe: Recipe, renderer: int = RENDERER) -> str:
+    """SQL text of a record's answer as one message of the format `openai`."""
+    plain = f"""concat('{{"role":"assistant","content":', to_json({target_sql(recipe)}), '}}')"""
+    if renderer == 1:
+        return plain
+    return f"CASE WHEN {dialogues.IS_RICH} THEN {dialogues.answer_sql(recipe)} ELSE {plain} END"
 
 
-def _with_system(before: str, system: str, after: str) -> str:
-    """A piece that is there only when there is a system prompt. Concatenation with NULL is NULL, which is left out."""
-    return f"'{before}' || {_json(system)}::text || '{after}'"
-
-
-def _turns(piece: str) -> str:
-    """One `piece` an earlier turn. Without turns the subquery is never entered."""
-    return (
-        "CASE WHEN jsonb_typeof(context->'turns') = 'array' THEN"
-        f" (SELECT string_agg({piece}, '' ORDER BY place)"
-        " FROM jsonb_array_elements(context->'turns') WITH ORDINALITY AS turns (turn, place)) END"
-    )
-
-
-def _turn(before: str, assistant: str, user: str, between: str, after: str) -> str:
-    role = f"CASE turn->>'role' WHEN 'assistant' THEN '{assistant}' ELSE '{user}' END"
-    content = _json("coalesce(turn->>'content', '')")
-    return f"concat('{before}', {role}, '{between}', {content}, '{after}')"
-
-
-def _messages(prompt: str, target: str) -> list[str]:
-    return [
-        _turns(_turn('{"role":"', "assistant", "user", '","content":', "},")),
-        """'{"role":"user","content":'""",
-        prompt,
-        """'},{"role":"assistant","content":'""",
-        target,
-        "'}]}'",
-    ]
-
-
-def _openai(system: str, prompt: str, target: str) -> list[str]:
-    first = _with_system('{"role":"system","content":', system, "},")
-    return ["""'{"messages":['""", first, *_messages(prompt, target)]
-
-
-def _anthropic(system: str, prompt: str, target: str) -> list[str]:
-    return ["'{'", _with_system('"system":', system, ","), """'"messages":['""", *_messages(prompt, target)]
-
-
-def _gemini(system: str, prompt: str, target: str) -> list[str]:
-    return [
-        "'{'",
-        _with_system('"systemInstruction":{"role":"system","parts":[{"text":', system, "}]},"),
-        """'"contents":['""",
-        _turns(_turn('{"role":"', "model", "user", '","parts":[{"text":', "}]},")),
-        """'{"role":"user","parts":[{"text":'""",
-        prompt,
-        """'}]},{"role":"model","parts":[{"text":'""",
-        target,
-        "'}]}]}'",
-    ]
-
-
-def _sharegpt(system: str, prompt: str, target: str) -> list[str]:
-    return [
-        """'{"conversations":['""",
-        _with_system('{"from":"system","value":', system, "},"),
-        _turns(_turn('{"from":"', "gpt", "human", '","value":', "},")),
-        """'{"from":"human","value":'""",
-        prompt,
-        """'},{"from":"gpt","value":'""",
-        target,
-        "'}]}'",
-    ]
-
-
-def _alpaca(system: str, prompt: str, target: str) -> list[str]:
-    """Earlier turns become `history`, pairs of question and answer, as the readers of this format know it."""
-    content = _json("coalesce(turn->>'content', '')")
-    pairs = (
-        "CASE WHEN jsonb_typeof(context->'turns') = 'array' THEN ',\"history\":[' || (SELECT string_agg("
-        "concat(CASE WHEN place % 2 = 0 THEN ',' WHEN place > 1 THEN '],[' ELSE '[' END,"
-        f" {content}), '' ORDER BY place)"
-        " FROM jsonb_array_elements(context->'turns') WITH ORDINALITY AS turns (turn, place)) || ']]' END"
-    )
-    return [
-        """'{"instruction":'""",
-        prompt,
-        """',"input":"","output":'""",
-        target,
-        _with_system(',"system":', system, ""),
-        pairs,
-        "'}'",
-    ]
+rejected_sql = dialogues.rejected_sql
+fault_sql = dialogues.fault_sql
+features_sql = dialogues.features_sql
 
 
 def run(connection: Connection, statement: str) -> list[tuple]:
@@ -250,4 +145,4 @@ def preview(
             return []
         content = f"(SELECT * FROM orchestrator_training_data WHERE id IN ({','.join(map(str, ids))})) AS e"
         lines = run(connection, f"SELECT {line_sql(recipe, format)} FROM {content} ORDER BY id")
-    return [line for (line,) in lines]
+    return [line for (line,) in lines if line is not None]

@@ -245,7 +245,7 @@ def _insert_members(connection: Connection, dataset_id: int) -> None:
 def _freeze(connection: Connection, version: DatasetVersion, review: Review, pair_counts: Mapping[str, int]) -> None:
     facts = manifests.facts(connection, version.id)
     now = connection.scalar(select(func.now()))
-    manifest = manifests.manifest(version, review, facts, pair_counts, now)
+    manifest = manifests.manifest(version, review, facts, pair_counts, checks.not_carried(connection), now)
     assert version.choice is not None
     left_out = {
         "excluded_ids": list(version.choice.excluded_ids),

@@ -7,8 +7,10 @@ rows of one group never stand on both sides.
 import datetime as dt
 import hashlib
 import re
+import unicodedata
 import uuid
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -22,8 +24,24 @@ Group = Literal["request", "topic", "week"]
 GROUPS: tuple[Group, ...] = ("request", "topic", "week")
 
 _BITS = 52  # what a double holds exactly, so that any language can compute the same
-_WHITE_SPACE = re.compile(r"[ \t\n\r\f\v]+")
-_UPPER = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+_WHITE_SPACE = re.compile("[ \t\n\r\f\v\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+#: Blocks whose capital letters are folded: ASCII, Latin, Greek, Cyrillic, Armenian, and Latin and Greek with accents.
+_BLOCKS = (range(0x41, 0x5B), range(0xC0, 0x250), range(0x370, 0x530), range(0x531, 0x557), range(0x1E00, 0x2000))
+
+
+def _small_letters() -> dict[int, str]:
+    """The small letter of each capital one that has one, and is the same letter in NFC."""
+    capitals = (chr(number) for block in _BLOCKS for number in block)
+    return {
+        ord(letter): letter.lower()
+        for letter in capitals
+        if len(letter.lower()) == 1
+        and letter.lower() != letter
+        and all(unicodedata.is_normalized("NFC", each) for each in (letter, letter.lower()))
+    }
+
+
+_SMALL = _small_letters()
 
 
 class Split(BaseModel):
@@ -36,8 +54,9 @@ class Split(BaseModel):
     test: int = Field(default=10, ge=0, le=100)
     #: Another seed deals the groups anew.
     seed: int = Field(default=0, ge=-(2**31), lt=2**31)
-    #: request: the same question, whatever its case and white space. topic: the business state's topic (the request
-    #: where there is none). week: the ISO week the example was made in, UTC.
+    #: request: the same conversation, known by its first question, whatever its case, white space and Unicode form.
+    #: topic: the business state's topic (the conversation where there is none). week: the ISO week the example was made
+    #: in, UTC.
     group: Group = "request"
 
     @model_validator(mode="after")
@@ -70,19 +89,34 @@ def parse(shares: str, *, seed: int = 0, group: Group = "request") -> Split:
 
 
 def request_group(request: str) -> str:
-    """What the database's request_group() answers: one key for requests that differ in case or white space only."""
-    folded = _WHITE_SPACE.sub(" ", request).strip(" ").translate(_UPPER)
+    """What the database's request_group() answers: one key for requests that differ in case, white space or Unicode
+    form only."""
+    folded = _WHITE_SPACE.sub(" ", unicodedata.normalize("NFC", request)).strip(" ").translate(_SMALL)
     return str(uuid.UUID(hashlib.md5(folded.encode(), usedforsecurity=False).hexdigest()))
 
 
-def group_key(split: Split, *, request: str, topic: str | None, created_at: dt.datetime) -> str:
+def conversation_group(request: str, context: Mapping[str, Any] | None) -> str:
+    """One key for all records of one conversation: that of the first thing the user said.
+
+    A trace that is logged after every answer grows, and each record holds those before it. What they share is how they
+    begin; so neither of two can be training and the other test.
+    """
+    turns = (context or {}).get("turns")
+    asked = [turn for turn in turns if isinstance(turn, dict)] if isinstance(turns, list) else []
+    said = (turn.get("content") for turn in asked if turn.get("role") == "user")
+    return request_group(next((content for content in said if isinstance(content, str)), request))
+
+
+def group_key(
+    split: Split, *, request: str, topic: str | None, created_at: dt.datetime, context: Mapping[str, Any] | None = None
+) -> str:
     """The group an example belongs to."""
     if split.group == "week":
         year, week, _day = created_at.astimezone(dt.UTC).isocalendar()
         return f"{year:04d}-W{week:02d}"
     if split.group == "topic" and topic:
         return topic
-    return request_group(request)
+    return conversation_group(request, context)
 
 
 def split_of(key: str, split: Split) -> SplitName:
@@ -98,9 +132,10 @@ def split_of(key: str, split: Split) -> SplitName:
 
 def sql(split: Split) -> str:
     """`split_of(group_key(…))` as SQL over a row of `orchestrator_training_data`; gives the split's number."""
+    conversation = "coalesce(conversation_group(context), request_key)::text"
     key = {
-        "request": "request_key::text",
-        "topic": "coalesce(nullif(business_state->>'topic', ''), request_key::text)",
+        "request": conversation,
+        "topic": f"coalesce(nullif(business_state->>'topic', ''), {conversation})",
         "week": "to_char(created_at AT TIME ZONE 'UTC', 'IYYY-\"W\"IW')",
     }[split.group]
     bucket = f"('x' || left(md5('{split.seed}:' || {key}), {_BITS // 4}))::bit({_BITS})::bigint * 100"

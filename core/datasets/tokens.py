@@ -1,6 +1,6 @@
 """Token counts: exact where the tokenizer is at hand, otherwise said to be an estimate."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -51,9 +51,19 @@ def count_tokens(text: str, family: Family = "openai") -> TokenCount:
 
 
 def of_line(line: str) -> TokenCount:
-    """The tokens of a canonical record: of what its messages say, without the JSON around it."""
-    counts = [count_tokens(message["content"]) for message in orjson.loads(line)["messages"]]
+    """The tokens of a canonical record: of what its messages say, its calls and its tools, without the JSON around."""
+    counts = [count_tokens(text) for text in texts_of(orjson.loads(line))]
     return TokenCount(sum(each.count for each in counts), exact=all(each.exact for each in counts))
+
+
+def texts_of(record: Mapping[str, Any]) -> Iterator[str]:
+    """All that a model reads of a record in the format `openai`, or a part of it with messages."""
+    for message in record["messages"]:
+        yield message["content"] or ""
+        for call in message.get("tool_calls", ()):
+            yield from (call["function"]["name"], call["function"]["arguments"])
+    if "tools" in record:
+        yield orjson.dumps(record["tools"]).decode()
 
 
 def total(sample: Sequence[str], *, rows: int, size: int) -> TokenTotal:

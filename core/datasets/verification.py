@@ -7,7 +7,6 @@ from sqlalchemy import Connection, func, update
 
 from core.database import Database
 from core.datasets.manifests import root_hash
-from core.datasets.recipes import Recipe
 from core.datasets.rendering import ANY_ORDER, CANONICAL, IN_ORDER, frozen_content, line_sql, run
 from core.datasets.versions import DatasetVersion, frozen
 from core.tables import datasets
@@ -60,7 +59,7 @@ def verify(
         )[0]
         found_root = root_hash(connection, version.id).hex()
         for start in range(0, last, BATCH):
-            count, first = _wrong_records(connection, version.id, version.choice.recipe, start)
+            count, first = _wrong_records(connection, version, start)
             wrong += count
             problems += first
             if progress:
@@ -72,13 +71,15 @@ def verify(
     return verification
 
 
-def _wrong_records(connection: Connection, dataset_id: int, recipe: Recipe, start: int) -> tuple[int, list[Problem]]:
-    content = frozen_content(dataset_id, f"position > {start} AND position <= {start + BATCH}")
+def _wrong_records(connection: Connection, version: DatasetVersion, start: int) -> tuple[int, list[Problem]]:
+    assert version.choice is not None, "only a legacy version has none, and it is not frozen"
+    line = line_sql(version.choice.recipe, CANONICAL, version.rendered_by)
+    content = frozen_content(version.id, f"position > {start} AND position <= {start + BATCH}")
     run(connection, IN_ORDER)
     found = run(
         connection,
         f"""SELECT position, example_id, revision, line IS NULL, count(*) OVER ()
-            FROM (SELECT position, example_id, revision, sha256, {line_sql(recipe, CANONICAL)} AS line
+            FROM (SELECT position, example_id, revision, sha256, {line} AS line
                   FROM ({content}) AS c OFFSET 0) AS rendered
             WHERE sha256(convert_to(line, 'UTF8')) IS DISTINCT FROM sha256
             ORDER BY position LIMIT {FIRST}""",

@@ -11,7 +11,7 @@ from core.bounds import LARGEST_INTEGER, id_in
 from core.database import Database
 from core.datasets import recipes
 from core.datasets.candidates import Choice
-from core.datasets.rendering import RENDERER
+from core.datasets.rendering import KNOWN, RENDERER
 from core.datasets.splits import Split
 from core.errors import DatasetRefused, UnknownDataset
 from core.examples import filters
@@ -66,6 +66,15 @@ class DatasetVersion:
         return f"{self.name}@{self.version}"
 
     @property
+    def rendered_by(self) -> int:
+        """The renderer of a frozen version."""
+        return self.renderer or RENDERER
+
+    def not_carried(self, format: str, split: str = "all") -> int:  # noqa: A002  (the word of the field)
+        """How many of its records a format leaves out, because it cannot carry what they hold."""
+        return int((self.manifest or {}).get("not_carried", {}).get(format, {}).get(split, 0))
+
+    @property
     def is_open(self) -> bool:
         """Waiting or being built."""
         return self.status in {"queued", "building"}
@@ -110,9 +119,9 @@ def frozen(db: Database, which: "str | int | DatasetVersion") -> DatasetVersion:
         )
     if version.status != "frozen":
         raise DatasetRefused(f"{version.label} is {version.status}, not frozen: it has no records yet.")
-    if version.renderer != RENDERER:
+    if version.renderer not in KNOWN:
         raise DatasetRefused(
-            f"{version.label} was rendered by renderer {version.renderer}; this program has renderer {RENDERER}. "
+            f"{version.label} was rendered by renderer {version.renderer}; the newest known here is {RENDERER}. "
             "Use the version of Whetstone that its manifest names."
         )
     return version

@@ -103,7 +103,7 @@ def _lines(db: Database, version: DatasetVersion, split: SplitName) -> Iterator[
 def _by_sample(db: Database, version: DatasetVersion) -> dict[SplitName, _Part]:
     """Sizes of all records, tokens of a sample and of the longest ones."""
     assert version.choice is not None, "only a legacy version has none, and it is not frozen"
-    line = line_sql(version.choice.recipe, CANONICAL)
+    line = line_sql(version.choice.recipe, CANONICAL, version.rendered_by)
     records = f"SELECT split, position, {line} AS line FROM ({frozen_content(version.id)}) AS c"
     with db.connect() as connection:
         sizes = run(

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from core.database import Database
-from core.datasets.rendering import CANONICAL, IN_ORDER, frozen_content, line_sql, run
+from core.datasets.dialogues import TOOLS_BIT
+from core.datasets.rendering import CANONICAL, IN_ORDER, features_sql, frozen_content, line_sql, run
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
 from core.errors import DatasetRefused
@@ -30,13 +31,26 @@ class Row:
 
 
 def positions(db: Database, version: DatasetVersion, split: SplitName, limit: int | None = None) -> list[int]:
-    """The places of a split's records; of `limit` of them, drawn so that a smaller draw is part of a larger one."""
+    """The places of a split's records; of `limit` of them, drawn so that a smaller draw is part of a larger one.
+
+    Records with tools are not among them: a question is asked and an answer compared as text.
+    """
     query = select(members.c.position).where(members.c.dataset_id == version.id, members.c.split == NAMES.index(split))
     with db.connect() as connection:
-        found = sorted(connection.scalars(query))
+        found = sorted(set(connection.scalars(query)) - _with_tools(connection, version))
     if limit is None or limit >= len(found):
         return found
     return sorted(sorted(found, key=lambda position: _draw(version, position))[:limit])
+
+
+def _with_tools(connection: Connection, version: DatasetVersion) -> set[int]:
+    if not version.not_carried("alpaca"):  # which carries all but these, and answers of weight 0
+        return set()
+    assert version.choice is not None, "only a legacy version has none, and it is not frozen"
+    held = f"{features_sql(version.choice.recipe)} & {TOOLS_BIT} <> 0"
+    return {
+        place for (place,) in run(connection, f"SELECT position FROM ({frozen_content(version.id)}) AS c WHERE {held}")
+    }
 
 
 def at(db: Database, version: DatasetVersion, places: Sequence[int]) -> list[Row]:
@@ -45,7 +59,7 @@ def at(db: Database, version: DatasetVersion, places: Sequence[int]) -> list[Row
         return []
     assert version.choice is not None, "only a legacy version has none, and it is not frozen"
     content = frozen_content(version.id, f"position IN ({','.join(str(int(place)) for place in places)})")
-    line = line_sql(version.choice.recipe, CANONICAL)
+    line = line_sql(version.choice.recipe, CANONICAL, version.rendered_by)
     with db.connect() as connection:
         run(connection, IN_ORDER)
         found = run(connection, f"SELECT position, {line} FROM ({content}) AS c ORDER BY position")

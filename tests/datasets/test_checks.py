@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from core.database import Database
-from core.datasets import tokens
+from core.datasets import concerned, tokens
+from core.datasets.candidates import Choice
 from core.datasets.checks import Finding, Review, review
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split, request_group, split_of
@@ -90,13 +91,83 @@ USER, ASSISTANT = {"role": "user", "content": "a"}, {"role": "assistant", "conte
         None,
     ],
 )
-def test_turns_that_do_not_alternate_are_an_error(database: Database, add: Add, turns: Any) -> None:
+def test_turns_that_do_not_alternate_are_left_out_by_name(database: Database, add: Add, turns: Any) -> None:
     good = example(2, context={"turns": [USER, ASSISTANT, USER, ASSISTANT], "system": "x"})
     bad = add([*ENOUGH, good, example(1, context={"turns": turns})])[-1]
     seen = look(database)
-    assert found(seen) == [("role_order", "error", 1)]
-    assert only(seen, "role_order").ids == (bad,)
+    assert found(seen) == [("role_order", "warning", 1)]
+    assert (only(seen, "role_order").ids, seen.kept, seen.left_out) == ((bad,), len(ENOUGH) + 1, {"role_order": 1})
+    assert concerned.ids(database, Choice(EVERYTHING, Recipe(), ALL_TRAIN), "role_order") == (bad,)
     assert look(database, excluded_ids=[bad]).left_out == {"excluded": 1}
+
+
+def call(*ids: str) -> dict[str, Any]:
+    calls = [{"id": each, "type": "function", "function": {"name": "look", "arguments": "{}"}} for each in ids]
+    return {"role": "assistant", "content": None, "tool_calls": calls}
+
+
+def result(call_id: str | None) -> dict[str, Any]:
+    return {"role": "tool", "content": "seen", **({"tool_call_id": call_id} if call_id else {})}
+
+
+UNLEARNED = {**ASSISTANT, "weight": 0}
+
+
+@pytest.mark.parametrize(
+    ("context", "fault"),
+    [
+        ({"steps": [call("1"), result("1")]}, None),
+        ({"steps": [call("1", "2"), result("2"), result("1"), call("1"), result("1")]}, None),
+        ({"turns": [USER, call("1"), result("1"), ASSISTANT], "answer": {"tool_calls": call("1")["tool_calls"]}}, None),
+        ({"turns": [USER, UNLEARNED]}, None),
+        ({"turns": [USER, ASSISTANT], "answer": {"weight": 0}}, None),
+        ({"steps": [call("1")]}, "role_order"),
+        ({"steps": [call("1"), ASSISTANT]}, "role_order"),
+        ({"steps": [call("1"), result("1"), USER]}, "role_order"),
+        ({"steps": ["x"]}, "role_order"),
+        ({"turns": [USER, call("1"), result("1")]}, "role_order"),
+        ({"turns": [result("1")]}, "role_order"),
+        ({"steps": [result("1")]}, "role_order"),
+        ({"steps": [call("1"), {"role": "tool", "tool_call_id": "1"}]}, "role_order"),
+        ({"steps": [call("1"), result("2")]}, "tool_calls"),
+        ({"steps": [call("1"), result(None)]}, "tool_calls"),
+        ({"steps": [call("1", "2"), result("1")]}, "tool_calls"),
+        ({"steps": [call("1"), result("1"), result("1")]}, "tool_calls"),
+        ({"steps": [call("1"), result("1"), call("2"), result("1")]}, "tool_calls"),
+        ({"steps": [{**call("1"), "tool_calls": [{"id": "1", "function": "look"}]}, result("1")]}, "tool_calls"),
+        ({"tools": "no json"}, "tool_calls"),
+        ({"tools": {"name": "look"}}, "tool_calls"),
+        ({"tools": "", "steps": []}, None),
+        ({"tools": "[]"}, None),
+        ({"steps": 5}, "role_order"),
+        ({"turns": "x", "steps": []}, "role_order"),
+        ({"answer": {"weight": 0}}, "unlearned"),
+        ({"turns": [USER, UNLEARNED], "answer": {"weight": 0}}, "unlearned"),
+    ],
+)
+def test_a_conversation_with_tools_is_whole_or_left_out_by_name(
+    database: Database, add: Add, context: Any, fault: str | None
+) -> None:
+    ids = add([*ENOUGH, example(1, context=context)])
+    seen = look(database, recipe=Recipe(target="result"))
+    assert seen.left_out == ({fault: 1} if fault else {})
+    assert not seen.blocked
+    if fault:
+        assert only(seen, fault).ids == (ids[-1],)
+
+
+def test_what_some_formats_cannot_carry_is_named(database: Database, add: Add) -> None:
+    ids = add(
+        [
+            *ENOUGH,
+            example(1, context={"steps": [call("1"), result("1")]}),
+            example(2, context={"turns": [USER, UNLEARNED]}),
+        ]
+    )
+    seen = look(database, recipe=Recipe(target="result"))
+    assert [(code, count) for code, _, count in found(seen)] == [("holds_1", 1), ("holds_2", 1)]
+    assert "exports as alpaca leave such records out" in only(seen, "holds_1").sentence
+    assert only(seen, "holds_2").ids == (ids[-1],)
 
 
 def test_duplicates_are_dropped_or_kept_as_asked(database: Database, add: Add) -> None:

@@ -117,7 +117,9 @@ def test_parquet_reads_back_as_the_conversations(database: Database, add: Add, m
     assert [row["prompt"] for row in rows] == [one["user_request"] for one in with_plan]
     assert [row["completion"] for row in rows] == [one["execution_plan"] for one in with_plan]
     assert [row["system"] for row in rows] == [oracle.own_system_prompt(one) for one in with_plan]
-    assert rows[2]["messages"][1:5] == with_plan[2]["context"]["turns"]
+    nothing = {"tool_calls": None, "tool_call_id": None, "weight": None}
+    assert rows[2]["messages"][1:5] == [turn | nothing for turn in with_plan[2]["context"]["turns"]]
+    assert {(row["tools"], row["parallel_tool_calls"]) for row in rows} == {(None, None)}
     assert {row["split"] for row in rows} <= set(NAMES)
 
 

@@ -1,12 +1,16 @@
 """Splits depend on the group alone, and SQL and Python agree on them."""
 
 import datetime as dt
+import hashlib
+import unicodedata
+import uuid
 from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from core.database import Database
 from core.datasets import splits
@@ -34,6 +38,8 @@ ROWS = [
             ("plan   A\ncampaign ", {"topic": ""}),
             ("PLAN ÄÖ É", {}),
             ("plan äö é", {"topic": None}),
+            ("Pla\u0308n A\u0308o\u0308", {}),
+            ("\u0391\u0301\u03a3 \u0419\u3000x", {}),
             ("\u00a0 \x0b", {"topic": "Été 🚀"}),
             ("", {"topic": "Spring sale"}),
         ]
@@ -55,7 +61,82 @@ def test_sql_and_python_agree(database: Database, add: Add, split: Split) -> Non
 
 def group_of(row: dict[str, Any], split: Split) -> str:
     state = row["business_state"]
-    return group_key(split, request=row["user_request"], topic=state.get("topic"), created_at=row["created_at"])
+    return group_key(
+        split,
+        request=row["user_request"],
+        topic=state.get("topic"),
+        created_at=row["created_at"],
+        context=row["context"],
+    )
+
+
+any_text = st.text(st.characters(max_codepoint=0x2FFF, exclude_categories=["Cs", "Cn"], exclude_characters="\0"))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(request=any_text)
+def test_any_request_has_one_group_in_sql_and_python_whatever_its_form(database: Database, request: str) -> None:
+    forms = [request, *(unicodedata.normalize(form, request) for form in ("NFC", "NFD")), f"\u00a0{request}\t"]
+    with database.connect() as connection:
+        found = {connection.scalar(select(func.request_group(form))) for form in forms}
+    assert {str(key) for key in found} == {request_group(form) for form in forms} == {request_group(request)}
+
+
+def test_letters_of_other_alphabets_are_one_group_in_either_case() -> None:
+    for words in ("Résumé der Straße", "ΑΘΗΝΑ", "Привет, Ёлка", "Được Ẩm", "ĐAKOVO Šibenik"):
+        assert (
+            request_group(words) == request_group(words.lower()) == request_group(unicodedata.normalize("NFD", words))
+        )
+
+
+def test_what_is_written_in_ascii_keeps_the_group_that_it_had() -> None:
+    assert request_group(" Plan  a\tCampaign") == str(uuid.UUID(hashlib.md5(b"plan a campaign").hexdigest()))
+
+
+questions = st.lists(any_text.filter(str.strip), min_size=1, max_size=5)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(asked=questions, split=any_split.filter(lambda split: split.group != "week"))
+def test_all_records_of_a_growing_conversation_are_on_one_side(
+    database: Database, add: Add, asked: list[str], split: Split
+) -> None:
+    """Each record holds one question more, as a trace does that is logged after every answer."""
+    rows = [
+        example(
+            number,
+            execution_id=str(uuid.uuid4()),
+            user_request=question,
+            business_state={},
+            context={"turns": [turn for each in asked[:number] for turn in said(each)]} if number else None,
+        )
+        for number, question in enumerate(asked)
+    ]
+    ids = add(rows)
+    query = (
+        f"SELECT DISTINCT {splits.sql(split)} FROM orchestrator_training_data WHERE id BETWEEN {ids[0]} AND {ids[-1]}"
+    )
+    with database.connect() as connection:
+        (found,) = run(connection, query)
+    assert {NAMES[found[0]]} == {split_of(group_of(row, split), split) for row in rows}
+
+
+def said(question: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": question}, {"role": "assistant", "content": f"Answer to {question}"}]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [None, {}, {"turns": []}, {"turns": "x"}, {"turns": [1, {"role": "user", "content": [1]}]}, {"turns": {"a": 1}}],
+)
+def test_what_holds_no_earlier_question_is_a_conversation_of_its_own(
+    database: Database, add: Add, context: Any
+) -> None:
+    add([example(1, context=context, business_state={})])
+    split = Split(train=34, validation=33, test=33)
+    with database.connect() as connection:
+        ((found,),) = run(connection, f"SELECT {splits.sql(split)} FROM orchestrator_training_data")
+    assert NAMES[found] == split_of(request_group(example(1)["user_request"]), split)
 
 
 def test_requests_that_differ_in_case_and_white_space_are_one_group() -> None:

@@ -84,6 +84,6 @@ def test_what_another_renderer_made_is_not_judged(database: Database, add: Add) 
     version = create(database)
     with database.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE training_datasets DISABLE TRIGGER frozen")
-        connection.exec_driver_sql("UPDATE training_datasets SET renderer = 2")
-    with pytest.raises(DatasetRefused, match="renderer 2"):
+        connection.exec_driver_sql("UPDATE training_datasets SET renderer = 99")
+    with pytest.raises(DatasetRefused, match="renderer 99"):
         verify(database, version.id)

@@ -1,6 +1,7 @@
 """The data page: filter, table, acts on many, and the drawer."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -304,6 +305,56 @@ def test_the_drawer_shows_the_whole_example_and_its_plan_as_steps(visit: Visit, 
         "user: Hello there",
     ):
         assert part in seen
+
+
+CALL = {"id": "c1", "type": "function", "function": {"name": "stock", "arguments": '{"item": "drill"}'}}
+WITH_TOOLS = {
+    "turns": [{"role": "user", "content": "Open?"}, {"role": "assistant", "content": "No idea.", "weight": 0}],
+    "steps": [
+        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        {"role": "tool", "content": "42 there", "tool_call_id": "c1", "name": "stock"},
+    ],
+    "tools": '[{"type": "function", "function": {"name": "stock", "description": "How many there are"}}]',
+    "rejected": {"content": "What?"},
+}
+
+
+def test_the_drawer_shows_calls_of_tools_their_results_and_what_must_not_be_learned(
+    visit: Visit, database: Database
+) -> None:
+    (example,) = add(database, {"context": WITH_TOOLS})
+
+    seen = text(opened(visit, example))
+
+    for part in (
+        "assistant (not learned: weight 0): No idea.",
+        'calls stock({"item": "drill"}) [c1]',
+        "tool stock c1: 42 there",
+        "Rejected answer",
+        "What?",
+    ):
+        assert part in seen
+    app = opened(visit, example, drawer_view="As the model sees it")
+    app.segmented_control(key=f"drawer_target_{example}").set_value("result").run()
+    assert not app.exception
+    assert 'calls stock({"item": "drill"}) [c1]' in text(app)
+    assert "What?" not in text(app)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"steps": "x", "answer": 5, "tools": "no json", "rejected": [1], "turns": [7, {"tool_calls": [1]}]},
+        {"answer": {"tool_calls": [CALL, "x"], "weight": 0}, "steps": [None]},
+    ],
+)
+def test_the_drawer_shows_any_context_whatever_is_wrong_with_it(
+    visit: Visit, database: Database, context: dict[str, Any]
+) -> None:
+    (example,) = add(database, {"context": context, "execution_result": None})
+    for view in ("Read", "As the model sees it"):
+        app = opened(visit, example, drawer_view=view)
+        assert not app.exception
 
 
 def test_the_drawer_shows_what_a_model_would_see_with_its_tokens(visit: Visit, database: Database) -> None:

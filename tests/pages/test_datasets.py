@@ -242,11 +242,21 @@ class TestCreating:
         some(database, context={"turns": [{"role": "assistant", "content": "out of order"}]})
         app = visit("datasets", new="1")
         assert app.button(key="new_freeze").disabled
-        assert "do not go user, assistant" in text(app)
+        assert "No example of this filter has something to learn" in text(app)
+        assert "40 examples whose messages do not go user, assistant" in text(app)
 
-        click(app, "find_leave_role_order")
+    def test_what_only_some_formats_carry_can_be_left_out_beside_its_note(
+        self, visit: Visit, database: Database
+    ) -> None:
+        tools = [{"type": "function", "function": {"name": "look", "parameters": {}}}]
+        some(database, context={"tools": tools})
+        app = visit("datasets", new="1")
+        assert not app.button(key="new_freeze").disabled
+        assert "40 examples have tools or calls of tools; exports as alpaca leave such records out" in text(app)
 
-        assert "40 examples kept out by hand" in text(app)
+        click(app, "find_leave_holds_1")
+
+        assert "20 examples kept out by hand" in text(app)
         click(app, "find_put_back")
         assert "kept out by hand" not in text(app)
 

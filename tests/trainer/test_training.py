@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,40 @@ def test_a_base_with_an_unknown_template_learns_from_pairs(tiny: Tiny, tmp_path:
     assert job.result["train_rows"] == 20  # one for each answer
     assert job.result["steps"] == 5
     assert math.isfinite(job.result["eval_loss_after"])
+
+
+TOOL_TEMPLATE = (
+    "{% if tools %}<|im_start|>system\n{{ tools | tojson }}<|im_end|>\n{% endif %}{% for m in messages %}"
+    "<|im_start|>{{ m['role'] }}\n{% for c in m['tool_calls'] or [] %}{{ c['function'] | tojson }}{% endfor %}"
+    "{{ m['content'] }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize("engine", ["trl", "plain"])
+def test_chats_with_tools_and_weights_are_trained(tiny: Tiny, tmp_path: Path, engine: str) -> None:
+    """Of two chats each answer is learned but the one of weight 0; a base without words for tools learns the other."""
+    call = {"id": "1", "type": "function", "function": {"name": "label", "arguments": '{"text": "x"}'}}
+    parameters = {"type": "object", "properties": {"text": {"type": "string"}}}
+    asked = tiny.chats("train")[0]["messages"]
+    with_tools = [
+        asked[0],
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "seen", "tool_call_id": "1"},
+        asked[-1],
+    ]
+    unlearned = [asked[0], {**asked[-1], "weight": 0}, *asked]
+    tools = [{"type": "function", "function": {"name": "label", "parameters": parameters}}]
+    records = [{"messages": with_tools, "tools": tools}, {"messages": unlearned}] * 4
+    path = tmp_path / "train.jsonl"
+    path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    base = tmp_path / "base"
+    shutil.copytree(tiny.base, base)
+    found = {}
+    for name, template in (("knows", TOOL_TEMPLATE), ("does not", None)):
+        if template:
+            (base / "chat_template.jinja").write_text(template, encoding="utf-8")
+        given = {"base": str(base if template else tiny.base), "train": str(path), "val": None, "epochs": 1}
+        job = TrainerJob(tiny, tmp_path / name.replace(" ", "-"), engine=engine, **given).finished()
+        (start,) = job.events("start")
+        found[name] = (start["left_out"], start["train_rows"], job.probe()["left_out"])
+    assert found == {"knows": (0, 12, 0), "does not": (4, 4, 4)}

@@ -45,6 +45,18 @@ def test_a_record_is_split_into_what_was_said_before_the_question_and_the_answer
     assert rows.at(database, version, []) == []
 
 
+def test_records_with_tools_are_not_asked_as_texts(database: Database) -> None:
+    tools = [{"type": "function", "function": {"name": "look", "parameters": {}}}]
+    unlearned = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "No", "weight": 0}]
+    add(database, {"context": {"tools": tools}}, {"context": {"turns": unlearned}}, {"context": None})
+    whole = splits.parse("100/0/0", seed=0, group="request")
+    version = snapshots.create(database, "talk", filter=Filter(), recipe=Recipe(), split=whole, actor="ada")
+    assert version.example_count == 3
+    asked = rows.at(database, version, rows.positions(database, version, "train"))
+    assert [row.position for row in asked] == [2, 3]
+    assert asked[0].turns == (("user", "Hi"), ("assistant", "No"))
+
+
 def test_a_record_whose_content_is_gone_is_told(database: Database, dataset: DatasetVersion) -> None:
     """It cannot happen by what the program does; the triggers that forbid it are taken away here."""
     place = rows.positions(database, dataset, "test")[0]

@@ -18,8 +18,9 @@ from core.examples.importing.shapes import SHAPES, UNKNOWN, UNUSED, Raw, Shape
 from core.examples.importing.values import PARSERS, TRUTHS, read_tags, truth
 from core.examples.importing.values import context as parsed_context
 
-#: The parts of a staged record: the fields, the score where it says itself what it means, and which fields the row has.
-STAGED = (*PARSERS, "certain_score", "given")
+#: The parts of a staged record: the fields, the score where it says itself what it means, which fields the row has, and
+#: whether "success" and the like are answers in it.
+STAGED = (*PARSERS, "certain_score", "given", "is_literal")
 #: The bit of each field in `given`. A field that a row does not have is left as it is in an example that is there.
 BITS = {field: 1 << place for place, field in enumerate(PARSERS)}
 #: The field that becomes a part of the context, and the name of that part.
@@ -45,6 +46,13 @@ _ALIASES = {
     "source_model": ("model", "model_name", "llm"),
     "execution_time_ms": ("duration_ms", "latency_ms", "elapsed_ms"),
 }
+
+
+#: Columns of which an export of the original system has some beside `execution_id` and `user_request`; a dataset that
+#: happens to name those two alike has none.
+_OF_EXECUTIONS = frozenset(
+    {"execution_plan", "business_state", "success", "source_agent", "source_model", "execution_time_ms"}
+)
 
 
 def folded(column: str) -> str:
@@ -151,6 +159,10 @@ class Converter:
             self._convert = None  # the file is read by the mapping alone
         if not self._convert and "user_request" not in self.mapping and "user_request" not in options.constants:
             raise _no_request(columns, options)
+        present = _by_name(columns).keys()
+        is_execution = present >= {"user_request", "execution_id"} and not _OF_EXECUTIONS.isdisjoint(present)
+        #: Whether "success" and the like are answers: only in rows of the original system they are none.
+        self.is_literal = options.placeholders == "learn" or (options.placeholders == "auto" and not is_execution)
         #: What rows hold that becomes no field, and in how many of them it has a value.
         self.unused: Counter[str] = Counter()
         #: Tags that are not stored as they are written; words of an outcome that nobody gave a meaning.
@@ -220,7 +232,7 @@ class Converter:
         score = values[_SCORE]
         if values[0] is None:
             values[0] = _made_key(values)
-        return [*values, score.score if isinstance(score, scale.Certain) else None, given]
+        return [*values, score.score if isinstance(score, scale.Certain) else None, given, self.is_literal]
 
     def _made(self, row: Raw) -> Raw:
         assert self._convert
@@ -309,5 +321,10 @@ MADE = "sha256:"
 def _made_key(values: list[Any]) -> str:
     """An execution id from what happened: the same record has the same one in every file and every database."""
     _, request, _, _, context, plan, result, _, _, _, created_at, *_ = values
+    if context and '"input":' in context:  # stands in the request, too, and was not kept once
+        known = orjson.loads(context)
+        if isinstance(known, dict):
+            known.pop("input", None)
+        context = orjson.dumps(known).decode() if known else None
     told = orjson.dumps([request, context, plan, result, created_at])
     return f"{MADE}{hashlib.sha256(told).hexdigest()}"

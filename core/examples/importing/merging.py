@@ -35,6 +35,7 @@ def _values(scale: Scale) -> dict[str, str]:
         "source_score": f"CASE WHEN s.quality_score <> {values['quality_score']} THEN s.quality_score END",
         "created_at": "coalesce(s.created_at::timestamptz, s.updated_at::timestamptz, now())",
         "source_digest": "d.digest",
+        "is_literal": "s.is_literal",
     }
 
 
@@ -56,6 +57,24 @@ def merge(
         _update(raw, import_id, scale, overwrite=options.overwrite)
     if counts["returned"]:
         _bring_back(raw, import_id, options)
+
+
+def relearn(raw: psycopg.Connection[Any]) -> int:
+    """Say of rows that were there already, too, whether "success" and the like are answers; returns of how many."""
+    differs = "d.outcome = 'same' AND t.is_literal <> s.is_literal"
+    found = "SELECT d.example_id FROM staged s JOIN decided d USING (row)"
+    joined = f"{found} JOIN orchestrator_training_data t ON t.id = d.example_id WHERE {differs}"
+    counted = execute(raw, f"SELECT count(*) FROM ({joined}) AS c").fetchone()
+    if not counted or not counted[0]:
+        return 0
+    lock_examples(raw, f"id IN ({joined})")
+    return execute(
+        raw,
+        f"""
+        UPDATE orchestrator_training_data t SET is_literal = s.is_literal
+        FROM staged s JOIN decided d USING (row)
+        WHERE t.id = d.example_id AND {differs}""",
+    ).rowcount
 
 
 def lock_examples(raw: psycopg.Connection[Any], choice: str, parameters: tuple[Any, ...] = ()) -> None:

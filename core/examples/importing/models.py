@@ -75,6 +75,9 @@ class ImportOptions(BaseModel):
     constants: Mapping[str, str] = Field(default_factory=dict)
     #: Leave failing rows out instead of refusing the file.
     skip_invalid: bool = False
+    #: Plans and results such as "success" and "N/A". skip: they say only that something was done; learn: they are
+    #: answers like any other; auto: skipped in executions of the original system, learned in every other file.
+    placeholders: Literal["auto", "skip", "learn"] = "auto"
     #: What to do with cells of a CSV file that a spreadsheet would run.
     formulas: Literal["refuse", "text"] = "refuse"
 
@@ -203,6 +206,9 @@ class Preview:
     scale_used: Scale | None
     #: Rows that hold nothing a model could learn.
     nothing_to_learn: int
+    #: Rows whose plan or result is a word such as "success" or "N/A", and whether such words are learned.
+    placeholders: int
+    learns_placeholders: bool
     sample: tuple[Mapping[str, Any], ...]
     #: Columns, and parts of them, that become no field, each with the number of rows that have a value there.
     unused: Mapping[str, int]
@@ -231,6 +237,11 @@ class ImportResult:
     skipped: int
     errors: tuple[RowError, ...]
     scale_used: Scale
+    #: Rows whose plan or result is a word such as "success" or "N/A", and whether such words are learned.
+    placeholders: int
+    learns_placeholders: bool
+    #: Rows that were there already, of which this import changed that.
+    relearned: int
     #: Columns, and parts of them, that become no field, each with the number of rows that have a value there.
     unused: Mapping[str, int]
     #: Rows that are no examples, such as the spans of a search in a trace; what they are stands in `unused`.

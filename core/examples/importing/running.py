@@ -14,7 +14,7 @@ from core.errors import ImportRefused
 from core.examples.importing import converting, staging
 from core.examples.importing import scale as scales
 from core.examples.importing.files import Paths, files, name_of
-from core.examples.importing.merging import merge
+from core.examples.importing.merging import merge, relearn
 from core.examples.importing.models import (
     FIELDS,
     ImportOptions,
@@ -100,6 +100,8 @@ def preview(
             scale=finding,
             scale_used=scale_used,
             nothing_to_learn=_nothing_to_learn(raw),
+            placeholders=_placeholders(raw),
+            learns_placeholders=staged.is_literal,
             sample=_sample(raw, shown, options),
             unused=staged.unused,
             aside=staged.aside,
@@ -115,7 +117,20 @@ def _nothing_to_learn(raw: psycopg.Connection[Any]) -> int:
         """
         SELECT count(*) FROM staged JOIN decided USING (row)
         WHERE NOT (request_group(user_request) <> md5('')::uuid
-                   AND (teaches(execution_plan) OR teaches(execution_result)))""",
+                   AND (teaches(execution_plan, is_literal) OR teaches(execution_result, is_literal)
+                        OR answers_with_a_call(context::jsonb)))""",
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def _placeholders(raw: psycopg.Connection[Any]) -> int:
+    """Rows whose plan or result says only that something was done, or is an answer of one word, as one takes it."""
+    row = staging.execute(
+        raw,
+        """
+        SELECT count(*) FROM staged JOIN decided USING (row)
+        WHERE teaches(execution_plan, true) AND NOT teaches(execution_plan)
+           OR teaches(execution_result, true) AND NOT teaches(execution_result)""",
     ).fetchone()
     return row[0] if row else 0
 
@@ -166,6 +181,11 @@ def run(
         counts = staging.counts(raw)
         new, changed = counts["new"] + counts["returned"], counts["changed"]
         kept, nothing_to_learn = staging.kept(raw), _nothing_to_learn(raw)
+        relearned = relearn(raw) if options.placeholders != "auto" else 0
+        if relearned:
+            after = {"file": name, "learns_placeholders": staged.is_literal}
+            audit.record(connection, actor=actor, action="import", subject="example", after=after, row_count=relearned)
+        placeholders = _placeholders(raw)
         import_id = None
         if new + changed:
             told = {**options.model_dump(mode="json", exclude_defaults=True), "scale": scale, "shape": staged.shape}
@@ -206,6 +226,9 @@ def run(
         skipped=staged.errors.total,
         errors=tuple(sorted(staged.errors.first)),
         scale_used=scale,
+        placeholders=placeholders,
+        learns_placeholders=staged.is_literal,
+        relearned=relearned,
         unused=staged.unused,
         aside=staged.aside,
         kept=kept,

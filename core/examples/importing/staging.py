@@ -32,6 +32,7 @@ from core.examples.importing.values import INDEXABLE_LIMIT
 _TYPES = {"quality_score": "float8", "certain_score": "float8", "success": "bool"} | {
     "execution_time_ms": "int8",
     "given": "int4",
+    "is_literal": "bool",
 }
 _COLUMNS = {"row": "int8"} | {name: _TYPES.get(name, "text") for name in STAGED}
 _EVERY_FIELD = sum(BITS.values())
@@ -81,6 +82,8 @@ class Staged:
     outcome_words: Mapping[str, int] = field(default_factory=dict)
     #: Rows that are no examples.
     aside: int = 0
+    #: Whether "success" and the like are answers.
+    is_literal: bool = False
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:
@@ -115,6 +118,7 @@ class _Reading:
     formats: dict[str, None] = field(default_factory=dict)
     shapes: dict[str, None] = field(default_factory=dict)
     digests: list[bytes] = field(default_factory=list)
+    is_literal: bool = False
 
     def report(self, source: Source) -> None:
         if self.cancelled and self.cancelled():
@@ -135,6 +139,7 @@ class _Reading:
             tags_became=self.tags_became,
             outcome_words=dict(self.outcome_words),
             aside=self.aside,
+            is_literal=self.is_literal,
         )
 
 
@@ -209,6 +214,7 @@ def _read(path: Path, batches: files.Batches, reading: _Reading, copy: psycopg.C
     reading.formats[rows.format] = None
     reading.shapes[converter.shape.name] = None
     reading.aside += converter.aside
+    reading.is_literal |= converter.is_literal
     reading.unused.update(converter.unused)
     reading.tags_became.update(converter.tags_became)
     reading.outcome_words.update(converter.outcome_words)
@@ -253,6 +259,7 @@ def stage_record(raw: psycopg.Connection[Any], record: Mapping[str, Any], option
         raise values.refusal(1)
     assert values is not None
     values[STAGED.index("given")] = _EVERY_FIELD  # an execution says all that there is of it
+    values[STAGED.index("is_literal")] = False
     _create(raw)
     places = ", ".join(f"%s::{kind}" for kind in _COLUMNS.values())
     execute(raw, f"INSERT INTO staged ({', '.join(_COLUMNS)}) VALUES ({places})", (1, *values))

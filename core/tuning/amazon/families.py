@@ -39,6 +39,8 @@ def of(base_model: str) -> Family | None:
 
 def _alternating(line: Any) -> Sequence[Mapping[str, str]]:
     messages = line["messages"]
+    if "tools" in line or not all(isinstance(each["content"], str) for each in messages):
+        raise TuningRefused("it has tools, which it does not learn")
     roles = [each["role"] for each in messages]
     expected = ["user", "assistant"] * (len(roles) // 2)
     if not roles or roles != expected:

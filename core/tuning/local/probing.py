@@ -99,6 +99,14 @@ def _name(chosen: Chosen, data: DataFacts, base: Path, python: str) -> str:
 def _obstacles(found: dict[str, Any], data: DataFacts, chosen: Chosen) -> Iterator[Obstacle]:
     if found.get("refusal"):
         yield Obstacle("no_memory", found["refusal"], "Choose a smaller base, batch or longest example.")
+    if gone := found.get("left_out", 0):
+        yield Obstacle(
+            "other",
+            f"{gone:,} examples of {data.label} have tools, which the chat template of this base does not know; they "
+            "are left out.",
+            "Choose a base that was made for tools, to learn from them, too.",
+            blocks=False,
+        )
     cut, dropped = found.get("rows_cut", 0), found.get("rows_dropped", 0)
     if cut:
         lost = f" {dropped:,} of them are left out, because nothing of the answer is left." if dropped else ""

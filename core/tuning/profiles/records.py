@@ -41,17 +41,22 @@ class Record:
 
 
 def read(path: Path | None) -> Iterator[Record]:
-    """The records of a file, one after the other. Raises `TuningRefused` for a line that is none."""
+    """The records of a file, one after the other, without those that call tools: a profile is text.
+
+    Raises `TuningRefused` for a line that is none.
+    """
     if path is None:
         return
     with path.open("rb") as lines:
         for position, line in enumerate(lines):
             try:
-                yield _record(position, orjson.loads(line))
+                record = _record(position, orjson.loads(line))
             except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
                 raise TuningRefused(
                     f"Line {position + 1:,} of {path.name} is no record. Verify the dataset version."
                 ) from None
+            if record is not None:
+                yield record
 
 
 def sample(path: Path | None, size: int, seed: int, *, only_shown: bool = False) -> list[Record]:
@@ -83,8 +88,10 @@ def usual_system(path: Path | None) -> str:
     return at(path, {first[mark]})[first[mark]].system if 2 * count >= counts.total() else ""
 
 
-def _record(position: int, line: Any) -> Record:
+def _record(position: int, line: Any) -> Record | None:
     messages = [(each["role"], each["content"]) for each in line["messages"]]
+    if "tools" in line or not all(isinstance(content, str) for _, content in messages):
+        return None
     return Record(position, line.get("system") or "", tuple(messages[:-1]), messages[-1][1])
 
 

@@ -108,7 +108,7 @@ def _is_weight(message: dict[str, Any]) -> bool:
 def _has_open_calls(messages: list[dict[str, Any]]) -> bool:
     called = {
         call.get("id")
-        for message in messages
+        for message in messages[:-1]  # the last answer may be a call
         if isinstance(message.get("tool_calls"), list)
         for call in message["tool_calls"]
         if isinstance(call, dict)

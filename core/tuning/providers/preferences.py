@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from core.datasets.tokens import count_tokens
+from core.datasets.tokens import count_tokens, texts_of
 from core.errors import TuningRefused
 from core.tuning.protocol import DataFacts, Obstacle
 
@@ -49,9 +49,10 @@ def _counts(path: Path | None) -> Iterator[tuple[int, bool]]:
         return
     with path.open("rb") as file:
         for line in file:
-            counts = [count_tokens(each["content"]) for each in _messages(orjson.loads(line))]
+            counts = [count_tokens(text) for text in _texts(orjson.loads(line))]
             yield sum(each.count for each in counts), all(each.exact for each in counts)
 
 
-def _messages(pair: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*pair["input"]["messages"], *pair["preferred_output"], *pair["non_preferred_output"]]
+def _texts(pair: dict[str, Any]) -> list[str]:
+    answers = [*pair["preferred_output"], *pair["non_preferred_output"]]
+    return [*texts_of(pair["input"]), *texts_of({"messages": answers})]

@@ -13,7 +13,7 @@ from transformers import PrinterCallback
 from base import Base
 from job import Job, Refused
 from progress import Progress
-from rows import IGNORED, Row, is_learned
+from rows import IGNORED, NO_WORDS, Row, is_learned, is_special
 from stopping import Stopping
 from watching import Measured, Watch
 
@@ -23,11 +23,18 @@ def trainer_of(
     **other: Any,
 ) -> Any:  # fmt: skip
     """A trainer with the base, a new adapter and the rows of these chats. `other`: arguments of the engine."""
-    rows, held_out = base.reader.rows(train), base.reader.rows(val) if val else None
+    chats, asked = base.reader.kept(train), base.reader.kept(val) if val else None
+    if not chats:
+        raise Refused("data_wrong", NO_WORDS)
+    rows, held_out = base.reader.rows(chats), base.reader.rows(asked) if asked else None
+    # TRL reads chats by itself, but knows no weights, and one schema for all tools: it gets tokens then.
+    if job.engine == "trl" and any(is_special(chat) for chat in [*chats, *(asked or ())]):
+        rows, held_out = _encoded(job, base, rows), _encoded(job, base, held_out) if held_out else None
     build = _trl if job.engine == "trl" else _plain
     arguments = {**_arguments(job, base, out, bool(val)), **other}
     trainer = build(job, base, arguments, rows, held_out, Watch(job, progress, stopping))
     trainer.stopping = stopping
+    trainer.left_out = len(train) - len(chats)
     trainer.remove_callback(PrinterCallback)  # the events say it all
     if len(trainer.train_dataset) == 0:
         raise Refused("too_long", f"No answer begins within the first {job.max_length} tokens; allow longer rows.")
@@ -69,10 +76,11 @@ def _trl(job: Job, base: Base, arguments: dict[str, Any], train: list[Row], val:
 
     disable_progress_bars()
     learned = "assistant_only_loss" if base.reader.template else "completion_only_loss"
+    asked = {} if train and "labels" in train[0] else {learned: True}
     trainer_class: Any = type("Trainer", (Measured, SFTTrainer), {})
     return trainer_class(
         model=base.model,
-        args=SFTConfig(**arguments, max_length=job.max_length, packing=False, **{learned: True}),
+        args=SFTConfig(**arguments, max_length=job.max_length, packing=False, **asked),
         processing_class=base.tokenizer,
         peft_config=_adapter(job),
         train_dataset=Dataset.from_list(train),

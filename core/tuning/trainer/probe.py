@@ -55,17 +55,21 @@ def probe(job: Job) -> dict[str, Any]:
     train, val = rows.read(job.train), rows.read(job.val) if job.val else None
     bases.quiet_libraries(job)
     reader = bases.reader_of(job, tokenizer := bases.tokenizer_of(job))
-    counted = Counted.of(reader, train, job.max_length)
-    held_out = Counted.of(reader, val, job.max_length) if val else None
+    chats, asked = reader.kept(train), reader.kept(val) if val else None
+    if not chats:
+        raise Refused("data_wrong", rows.NO_WORDS)
+    counted = Counted.of(reader, chats, job.max_length)
+    held_out = Counted.of(reader, asked, job.max_length) if asked else None
     if not counted.kept:
         raise Refused("too_long", f"No answer begins within the first {job.max_length} tokens; allow longer rows.")
-    ending.refuse_endless(reader, train, job.max_length)
-    facts = {"way": reader.way, **counted.facts(), "val": held_out.facts() if held_out else None}
+    ending.refuse_endless(reader, chats, job.max_length)
+    left_out = len(train) - len(chats)  # chats with tools of which the base's template knows nothing
+    facts = {"way": reader.way, **counted.facts(), "left_out": left_out, "val": held_out.facts() if held_out else None}
     del tokenizer
     memory = _memory(job, counted)
     if memory.get("refusal"):
         return {**facts, **memory}
-    timed = _timed(job, train, counted)
+    timed = _timed(job, chats, counted)
     return {**facts, **memory, **timed, **_whole(job, counted, held_out, timed, time.time() - began)}
 
 

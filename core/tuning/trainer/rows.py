@@ -1,7 +1,8 @@
 """Chats as rows of tokens: which of them are learned, and how many there are. No other place counts.
 
 Only what the assistant says is learned. Where the base's chat template marks it (`{% generation %}`), a row is a whole
-chat (way `masks`); where it does not, a row is the chat up to one answer of the assistant (way `pairs`).
+chat (way `masks`); where it does not, a row is the chat up to one answer of the assistant (way `pairs`). So is it for a
+chat with tools, which not every template marks, and for one with an answer of weight 0, which is never learned.
 """
 
 # pyright: reportMissingImports=false
@@ -16,6 +17,7 @@ from typing import Any
 from job import Refused
 
 Row = dict[str, Any]
+_KEYS = {"role", "content", "tool_calls", "tool_call_id", "weight"}
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 #: In a label: not learned.
 IGNORED = -100
@@ -36,18 +38,70 @@ def read(path: str) -> list[Row]:
 def _chat(path: str, number: int, line: str) -> Row:
     where = f"Line {number} of {path}"
     try:
-        messages = json.loads(line)["messages"]
-        chat = [{"role": each["role"], "content": each["content"]} for each in messages]
-    except (ValueError, TypeError, KeyError):
+        record = json.loads(line)
+        chat = [_message(each) for each in record["messages"]]
+        tools = record.get("tools") or []
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise Refused("data_wrong", f'{where} is not {{"messages": [{{"role", "content"}}, …]}}.') from None
-    for each, whole in zip(chat, messages, strict=True):
+    for each, whole in zip(chat, record["messages"], strict=True):
         if each["role"] not in _ROLES or not isinstance(each["content"], str):
             raise Refused("data_wrong", f"{where} has a message without a known role or without text.")
-        if more := set(whole) - {"role", "content"}:
+        if more := set(whole) - _KEYS:
             raise Refused("data_wrong", f"{where} has {min(more)} in a message, which is not trained; remove it.")
-    if not any(each["role"] == "assistant" for each in chat):
+    if not any(_is_answer(each) for each in chat):
         raise Refused("data_wrong", f"{where} has no answer of the assistant, so there is nothing to learn.")
-    return {"messages": chat}
+    _name_results(chat)
+    return {"messages": chat, **({"tools": tools} if tools else {})}
+
+
+def _message(given: Row) -> Row:
+    """A message as chat templates read it: arguments of calls as values, and no text as an empty one."""
+    message: Row = {"role": given["role"], "content": given["content"]}
+    if calls := given.get("tool_calls"):
+        message["content"] = given["content"] or ""
+        message["tool_calls"] = [_call(call) for call in calls]
+    if "tool_call_id" in given:
+        message["tool_call_id"] = given["tool_call_id"]
+    if given.get("weight") == 0:
+        message["weight"] = 0
+    return message
+
+
+def _call(given: Row) -> Row:
+    function = given["function"]
+    try:
+        arguments = json.loads(function["arguments"])
+    except ValueError:
+        arguments = function["arguments"]  # what a model wrote once; it is learned as it is
+    return {"id": given.get("id"), "type": "function", "function": {"name": function["name"], "arguments": arguments}}
+
+
+def _name_results(chat: list[Row]) -> None:
+    """Some templates say which tool answered."""
+    names: dict[Any, str] = {}
+    for message in chat:
+        names |= {call["id"]: call["function"]["name"] for call in message.get("tool_calls", ())}
+        if message["role"] == "tool" and message.get("tool_call_id") in names:
+            message["name"] = names[message["tool_call_id"]]
+
+
+def _is_answer(message: Row) -> bool:
+    """Whether somebody shall learn to say this."""
+    return message["role"] == "assistant" and message.get("weight") != 0
+
+
+#: Said where `Reader.kept` keeps nothing.
+NO_WORDS = "All records have tools, and the base's chat template does not know them; choose another base."
+
+
+def needs_tools(chat: Row) -> bool:
+    """Whether a chat makes sense only to a base whose template knows tools."""
+    return "tools" in chat or any("tool_calls" in each or each["role"] == "tool" for each in chat["messages"])
+
+
+def is_special(chat: Row) -> bool:
+    """Whether an engine cannot read a chat by itself: with tools, or with an answer that must not be learned."""
+    return needs_tools(chat) or any("weight" in each for each in chat["messages"])
 
 
 def has_marks(template: str) -> bool:
@@ -73,13 +127,34 @@ class Reader:
     def way(self) -> str:
         return "masks" if self.template else "pairs"
 
+    def kept(self, chats: Sequence[Row]) -> list[Row]:
+        """The chats that this base can learn from: with tools, only what its template has words for."""
+        return [chat for chat in chats if not needs_tools(chat) or self._has_words_for(chat)]
+
+    def _has_words_for(self, chat: Row) -> bool:
+        if not self._knows_tools():
+            return False
+        try:
+            for pair in _pairs(chat):
+                self._paired(pair)
+        except Refused:  # some know one call at a time
+            return False
+        return True
+
+    def _knows_tools(self) -> bool:
+        own = self.tokenizer.chat_template
+        return "tool_calls" in (" ".join(own.values()) if isinstance(own, dict) else own or "")
+
     def rows(self, chats: Sequence[Row]) -> list[Row]:
         """The rows of these chats: the chats themselves, or a pair for each answer."""
-        return list(chats) if self.template else [pair for chat in chats for pair in _pairs(chat["messages"])]
+        rows: list[Row] = []
+        for chat in chats:
+            rows += [chat] if self.template and not is_special(chat) else _pairs(chat)
+        return rows
 
     def encode(self, row: Row, max_length: int | None = None) -> Row:
         """`input_ids` and `labels` of a row, cut to `max_length` tokens."""
-        ids, learned = self._masked(row) if self.template else self._paired(row)
+        ids, learned = self._paired(row) if "prompt" in row else self._masked(row)
         labels = [token if is_learned else IGNORED for token, is_learned in zip(ids, learned, strict=True)]
         return {"input_ids": ids[:max_length], "labels": labels[:max_length]}
 
@@ -89,8 +164,9 @@ class Reader:
 
     def _paired(self, row: Row) -> tuple[list[int], list[int]]:
         """The answer begins where the tokens of the prompt, and those of both, part."""
-        prompt = self._apply(row["prompt"], add_generation_prompt=True)["input_ids"]
-        both = list(self._apply(row["prompt"] + row["completion"])["input_ids"])
+        tools = {"tools": row["tools"]} if "tools" in row else {}
+        prompt = self._apply(row["prompt"], add_generation_prompt=True, **tools)["input_ids"]
+        both = list(self._apply(row["prompt"] + row["completion"], **tools)["input_ids"])
         same = 0
         while same < min(len(prompt), len(both)) and prompt[same] == both[same]:
             same += 1
@@ -105,9 +181,11 @@ class Reader:
             raise Refused("data_wrong", f"The base's chat template refuses a record: {error}.") from None
 
 
-def _pairs(messages: list[Row]) -> list[Row]:
-    answers = [at for at, each in enumerate(messages) if each["role"] == "assistant"]
-    return [{"prompt": messages[:at], "completion": [messages[at]]} for at in answers]
+def _pairs(chat: Row) -> list[Row]:
+    messages = [{name: value for name, value in each.items() if name != "weight"} for each in chat["messages"]]
+    answers = [at for at, each in enumerate(chat["messages"]) if _is_answer(each)]
+    tools = {"tools": chat["tools"]} if "tools" in chat else {}
+    return [{"prompt": messages[:at], "completion": [messages[at]], **tools} for at in answers]
 
 
 def _learns_to_stop(tokenizer: Any, template: str) -> bool:

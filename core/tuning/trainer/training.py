@@ -84,6 +84,7 @@ def _facts(job: Job, base: bases.Base, base_hash: str, trainer: Any) -> dict[str
         "processes": trainer.args.world_size, "trainable": trainable,
         "parameters": sum(each.numel() for each in parameters) - trainable,
         "train_rows": len(trainer.train_dataset), "val_rows": len(trainer.eval_dataset or ()),
+        "left_out": trainer.left_out,  # chats with tools of which the base's template knows nothing
         "versions": origin.versions(),
     }  # fmt: skip
 

@@ -85,6 +85,7 @@ CHAT = [
 TURNS = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
 WHOLE = {"system": "You plan.", "turns": TURNS}
 CALL = [{"id": "1", "function": {"name": "look"}}]
+KEPT_CALL = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 
 SHAPES: list[tuple[str, dict[str, Any], str, str, dict[str, Any] | None]] = [
     ("messages", {"messages": CHAT}, "Plan it", "Done it.", WHOLE),
@@ -112,8 +113,8 @@ SHAPES: list[tuple[str, dict[str, Any], str, str, dict[str, Any] | None]] = [
         "I saw.",
         {
             "steps": [
-                {"role": "assistant", "content": '{"tool_calls":[{"id":"1","function":{"name":"look"}}]}'},
-                {"role": "tool", "content": "seen"},
+                {"role": "assistant", "content": None, "tool_calls": [KEPT_CALL]},
+                {"role": "tool", "content": "seen", "tool_call_id": "1", "name": "look"},
             ]
         },
     ),
@@ -132,7 +133,7 @@ SHAPES: list[tuple[str, dict[str, Any], str, str, dict[str, Any] | None]] = [
         "Done it.",
         WHOLE,
     ),
-    ("alpaca", {"instruction": "Add", "input": "1 and 2", "output": "3"}, "Add\n\n1 and 2", "3", None),
+    ("alpaca", {"instruction": "Add", "input": "1 and 2", "output": "3"}, "Add\n\n1 and 2", "3", {"input": "1 and 2"}),
     (
         "alpaca",
         {"instruction": "Add", "input": "", "output": "3", "system": "Count."},
@@ -259,6 +260,7 @@ def test_a_field_that_begins_late_in_the_file_is_not_lost(database: Database, tm
 
 def test_calls_of_tools_that_are_nested_too_deep_are_refused_by_name(database: Database, tmp_path: Path) -> None:
     deep = json.loads("[" * 200 + "]" * 200)
-    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "", "tool_calls": deep}]
+    call = {"function": {"name": "look", "arguments": {"at": deep}}}
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "", "tool_calls": [call]}]
     with pytest.raises(ImportRefused, match=r"field messages: .* JSON nested at most 100 levels deep"):
         imported(database, written(tmp_path, "runs.jsonl", [{"messages": messages}]))
