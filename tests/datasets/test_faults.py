@@ -98,7 +98,8 @@ def held(pieces):
             print("here", flush=True)
             time.sleep(600)
 
-datasets._write(Path(sys.argv[2]), held(exporting.export(Database(sys.argv[1]), "plans", "all", "openai")))
+pieces = held(exporting.export(Database(sys.argv[1]), "plans", "all", "openai"))
+datasets._write(Path(sys.argv[2]), pieces, what="plans@1")
 """
 
 
@@ -119,6 +120,6 @@ def test_a_killed_export_leaves_the_file_that_was_there(database: Database, add:
         exporter.stdout.close()
     assert out.read_bytes() == b"the export of last week\n"
     whole = b"".join(exporting.export(database, version, "all", "openai"))
-    datasets._write(out, [whole])
+    datasets._write(out, [whole], what="plans@1")
     assert out.read_bytes() == whole
     assert verify(database, version).ok
