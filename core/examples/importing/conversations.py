@@ -93,6 +93,8 @@ def from_pair(row: Raw) -> Raw:
     asked, better, worse = [*asked, *better[:same]], better[same:], worse[same:]
     if len(better) != 1 or len(worse) != 1:
         raise Unfit("two answers to the same conversation, each of one message")
+    if better == worse:
+        raise Unfit("two answers that differ: of the same one nothing can be learned")
     return _made(row, reading, [*asked, *better], given=given, rejected=worse[0])
 
 

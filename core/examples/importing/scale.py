@@ -99,6 +99,8 @@ class Reading:
         return f"{self.lowest:g} to {self.lowest + self.span:g}"
 
 
+#: Where scales of agreement end that have no 10: nobody who scores from 1 to 10 gives everything but the best grades.
+_LIKERT = (6, 7, 9)
 #: The sizes that scores of a mixed column have, and how each is read.
 _SIZES = (Reading(0, 1), Reading(0, 10), Reading(0, 100))
 
@@ -163,6 +165,8 @@ def found(scores: Scores, wanted: str = "auto") -> ScaleFinding:
     """What the scores mean, and what each way of reading them would do; `wanted` is one way more."""
     scale, explanation = _judged(scores)
     choices = OFFERED if wanted in (*OFFERED, "auto") else (*OFFERED, wanted)
+    if scale is None and max(scores.counts, default=0) in _LIKERT:
+        choices = (*dict.fromkeys((f"1-{max(scores.counts):g}", *choices)),)
     every = [*scores.counts, *scores.certain]
     return ScaleFinding(
         scale=scale,
@@ -198,6 +202,11 @@ def _judged(scores: Scores) -> tuple[Scale | None, str]:
         return None, (
             f"Scores such as {_such_as(scores)} go up to {highest:g}: they may be stars from 1 to 5, of which "
             f"{highest:g} is {Reading(1, 4).read(highest):g}, or scores from 0 to 10, of which it is {highest / 10:g}."
+        )
+    if highest in _LIKERT and set(counts) == set(range(1, int(highest) + 1)) and scores.total >= 3 * highest:
+        return None, (
+            f"Scores are the whole numbers from 1 to {highest:g}, and each of them occurs: they may be of a scale from "
+            f"1 to {highest:g}, of which {highest:g} is 1, or scores from 0 to 10, of which it is {highest / 10:g}."
         )
     return "10", f"Scores reach {highest:g} and none lies between 0 and 1: read as 0 to 10, all divided by 10."
 

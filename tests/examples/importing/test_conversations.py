@@ -230,6 +230,7 @@ def test_a_pair_is_one_good_example_that_keeps_the_other_answer(database: Databa
     [
         ({"chosen": [GREET, GOOD], "rejected": [{"role": "user", "content": "Other"}, BAD]}, "the same conversation"),
         ({"prompt": "Greet.", "chosen": "Good", "rejected": None}, "a pair of answers"),
+        ({"prompt": "Greet.", "chosen": "Good", "rejected": "Good"}, "two answers that differ"),
         ({"prompt": [GREET], "chosen": [GOOD, GREET], "rejected": [BAD]}, "a pair of answers"),
     ],
 )

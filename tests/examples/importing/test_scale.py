@@ -37,10 +37,20 @@ from tests.examples.importing.files import execution, fingerprint, imported, sto
         ([0.2, 1.5, 2, 8], None),
         ([0.5, 11], None),
         ([0.5, 7, 85], None),
+        ([1, 2, 3, 4, 5, 6, 7] * 3, None),
+        ([1, 2, 3, 4, 5, 6, 7, 8] * 3, "10"),
+        ([1, 2, 3, 4, 6, 7] * 5, "10"),
     ],
 )
 def test_the_scale_is_detected(scores: list[float | None], scale: str | None) -> None:
     assert detect_scale(scores).scale == scale
+
+
+def test_a_scale_of_agreement_is_offered_where_it_may_be_one() -> None:
+    finding = detect_scale([1, 2, 3, 4, 5, 6, 7] * 3)
+    assert finding.effects[0].scale == "1-7"
+    assert finding.effects[0].maximum == 1
+    assert "scale from 1 to 7" in finding.explanation
 
 
 def test_each_choice_says_what_it_would_do() -> None:
