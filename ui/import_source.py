@@ -45,7 +45,7 @@ def _drop_copy() -> None:
 
 def _uploaded() -> Path | None:
     upload = st.file_uploader(
-        f"A CSV, JSON, JSONL or Parquet file of up to {_LARGEST_MB} MB",
+        f"A CSV, JSON, JSONL, Parquet or Arrow file of up to {_LARGEST_MB} MB, also packed as .gz or .zst",
         type=list(ENDINGS),
         key=f"import_file_{st.session_state.get('import_number', 0)}",
         max_upload_size=_LARGEST_MB,
