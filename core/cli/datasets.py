@@ -186,7 +186,7 @@ def _tell(progress: Progress) -> None:
 def _write(path: Path, pieces: Any, *, what: str) -> int:
     """Beside the file and then in its place: whoever reads it sees the old one or the new one, whole."""
     try:
-        if path.exists() and not path.is_file():
+        if os.path.lexists(path) and not path.is_file():
             kind = "a folder" if path.is_dir() else "not an ordinary file, and would be replaced by one"
             raise DatasetRefused(f"{path} is {kind}; name a file for --out, such as train.jsonl. Nothing was written.")
         return _written(path, pieces)

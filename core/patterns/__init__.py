@@ -1,9 +1,8 @@
 """What goes with good work, found among the examples: mined, tried again on a held-out half, and kept. The planner is
 told of a pattern once a person accepts it. An association, and not a cause."""
 
-from core.patterns.items import Item
-from core.patterns.mining import GOOD_FROM, Pattern, Tell
-from core.patterns.running import DEFAULT, EVERY, mine, request
+from core.patterns.fields import GOOD_FROM, Item
+from core.patterns.running import DEFAULT, EVERY, Tell, mine, request
 from core.patterns.store import (
     Change,
     Kept,
@@ -28,7 +27,6 @@ __all__ = [
     "Change",
     "Item",
     "Kept",
-    "Pattern",
     "Run",
     "State",
     "Tell",

@@ -5,14 +5,15 @@ The half is drawn by a hash of the execution's id, so that planning the same exe
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
 from sqlalchemy import Connection, text
 
 from core import stored_settings
 from core.database import Database
-from core.patterns import figures
-from core.patterns.figures import Mean
+
+if TYPE_CHECKING:  # numpy and scipy take a second to load; planning asks only whether there is an experiment
+    from core.patterns.figures import Mean
 
 _KEY = "patterns_experiment"
 
@@ -34,7 +35,7 @@ class Effect:
     with_mean: float | None
     without_mean: float | None
     #: With less without, and its 95 % interval; None while a side has fewer than two.
-    difference: Mean | None
+    difference: "Mean | None"
 
     @property
     def sentence(self) -> str:
@@ -76,6 +77,10 @@ def is_withheld(execution_id: str) -> bool:
 
 def effect(db: Database) -> Effect:
     """What the experiment has shown so far."""
+    import numpy as np
+
+    from core.patterns import figures
+
     with db.reading() as connection:
         rows = connection.execute(_SCORED).all()
     withheld = np.array([row.withheld for row in rows], np.bool_)

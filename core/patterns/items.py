@@ -1,12 +1,8 @@
-"""What an example has that may go with how well it did: its items, as rows of bits.
+"""The items of many examples, as rows of bits: a bit an example."""
 
-Each field is one SQL expression, and that one place both reads the items of all examples and finds the examples of an
-item again. What follows from the outcome itself (the score, tags that a person gives for it) is no item.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 
 from core.database import Database
 from core.examples.filters import Filter, where
+from core.patterns.fields import FIELDS, Field, Item, parsed
 from core.tables import examples
 
 #: Between the values of a field that may have several. Nobody writes this character, and a value that holds it is cut.
@@ -29,74 +26,6 @@ MOST_VALUES = 100
 LONGEST_VALUE = 120
 
 Bits = NDArray[np.uint64]
-
-
-class Item(NamedTuple):
-    """One thing that an example has: `Item("weekday", "Tuesday")`."""
-
-    field: str
-    value: str
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field: `sql` gives its text, or its texts where it has `many`; NULL and "" are no item."""
-
-    name: str
-    sql: str
-    #: How it is said of an example, with {} for the value: "whose intent is {}".
-    said: str
-    many: bool = False
-
-
-def _block(expression: str, bounds: Sequence[int], unit: str) -> str:
-    """The words of a number's bucket, by its upper bounds, both ends included."""
-    lows = [1, *(bound + 1 for bound in bounds)]
-    names = [f"{low} to {high}" if low < high else str(high) for low, high in zip(lows, bounds, strict=False)]
-    array = ", ".join(f"'{name} {unit}{'' if name == '1' else 's'}'" for name in [*names, f"over {bounds[-1]}"])
-    limits = ", ".join(str(bound + 1) for bound in bounds)
-    return f"(ARRAY[{array}])[width_bucket({expression}, ARRAY[{limits}]) + 1]"
-
-
-#: The plan as JSON, read once for a row; NULL where it is no JSON.
-_PLAN = "plan.steps"
-_IN_STEPS = "ARRAY(SELECT DISTINCT its->>'{0}' FROM jsonb_array_elements(" + _PLAN + ") AS its WHERE its ? '{0}')"
-_STEPS = _block(f"jsonb_array_length({_PLAN})", (1, 2, 3, 5), "step")
-_STATE = "(CASE WHEN jsonb_typeof(business_state) = 'object' THEN business_state ELSE '{}' END)"
-_CONTEXT = "(CASE WHEN jsonb_typeof(context) = 'object' THEN context ELSE '{}' END)"
-
-FIELDS: tuple[Field, ...] = (
-    Field("intent", "intent", "whose intent is {}"),
-    Field("tag", "tags", "tagged {}", many=True),
-    Field("topic", f"{_STATE}->>'topic'", "on the topic {}"),
-    Field("audience", f"{_STATE}->>'audience'", "for the audience {}"),
-    Field(
-        "audience named",
-        f"CASE WHEN coalesce({_STATE}->>'audience', '') <> '' THEN 'an audience' ELSE 'no audience' END",
-        "that name {}",
-    ),
-    Field("platform", f"{_STATE}->>'platform'", "for the platform {}"),
-    Field("format", f"{_STATE}->>'format'", "in the format {}"),
-    Field("agent", "source_agent", "by the agent {}"),
-    Field("model", "source_model", "by the model {}"),
-    Field("plan agent", _IN_STEPS.format("agent"), "whose plan uses the agent {}", many=True),
-    Field("plan action", _IN_STEPS.format("action"), "whose plan has the action {}", many=True),
-    Field("plan steps", f"CASE WHEN jsonb_array_length({_PLAN}) > 0 THEN {_STEPS} END", "whose plan has {}"),
-    Field("context", f"ARRAY(SELECT jsonb_object_keys({_CONTEXT}))", "planned with {} in the context", many=True),
-    Field(
-        "weekday",
-        "(ARRAY['Monday','Tuesday','Wednesday','Thursday','Friday','Saturday','Sunday'])"
-        "[extract(isodow FROM created_at AT TIME ZONE 'UTC')::int]",
-        "made on a {}",
-    ),
-    Field(
-        "hour",
-        "lpad((extract(hour FROM created_at AT TIME ZONE 'UTC')::int / 3 * 3)::text, 2, '0') || ':00'",
-        "made in the three hours from {} UTC",
-    ),
-    Field("request length", _block("length(user_request)", (60, 120, 240), "character"), "whose request has {}"),
-)
-BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS}
 
 
 @dataclass(frozen=True)
@@ -124,7 +53,7 @@ def read(db: Database, chosen: Filter) -> Basket:
     fields = [_as_text(field).label(f"f{place}") for place, field in enumerate(FIELDS)]
     query = (
         select(*columns, *fields)
-        .select_from(examples.join(_parsed(), literal(True)))
+        .select_from(examples.join(parsed(), literal(True)))
         .where(and_(where(chosen), known))
         .order_by(examples.c.id)
     )
@@ -143,11 +72,6 @@ def read(db: Database, chosen: Filter) -> Basket:
             parse_options=csv.ParseOptions(newlines_in_values=True),
         )
     return _basket(table)
-
-
-def _parsed() -> Any:
-    """`plan.steps` of each row: the steps of its plan, an array; an empty one where there is no such thing."""
-    return select(func.plan_steps(examples.c.execution_plan).label("steps")).correlate(examples).lateral("plan")
 
 
 def _as_text(field: Field) -> ColumnElement[Any]:
@@ -235,13 +159,3 @@ def _words(rows: int) -> int:
 def unpacked(bits: Bits, rows: int) -> NDArray[np.bool_]:
     """The truth values of `rows` examples."""
     return np.unpackbits(bits.view(np.uint8), count=rows, bitorder="little").astype(np.bool_)
-
-
-def condition(items: Sequence[Item]) -> ColumnElement[bool]:
-    """The examples that have all of these items, as a condition on their table. Raises `KeyError` for no field."""
-    found = []
-    for item in items:
-        field = BY_NAME[item.field]
-        value = literal_column(f"({field.sql.replace(_PLAN, 'plan_steps(execution_plan)')})")
-        found.append(literal(item.value) == func.any(value) if field.many else value == literal(item.value))
-    return and_(*found)

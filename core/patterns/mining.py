@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from core.patterns import figures
 from core.patterns.counting import LONGEST, Combinations, combinations, count
+from core.patterns.fields import BY_NAME, GOOD_FROM, Item
 from core.patterns.figures import Mean, Sides
-from core.patterns.items import BY_NAME, Basket, Bits, Item, packed, unpacked
+from core.patterns.items import Basket, Bits, packed, unpacked
 
 Outcome = Literal["quality", "success"]
 OUTCOMES: tuple[Outcome, ...] = ("quality", "success")
@@ -26,7 +27,6 @@ LEAST = 30
 LEAST_SHARE = 0.01
 #: The share of false findings that is allowed among what is found.
 FALSE_SHARE = 0.05
-GOOD_FROM = 0.8
 #: Two patterns whose examples are shared to this part say the same (Jaccard's index).
 SAME = 0.8
 #: Fewer than this many examples with a known outcome can show nothing.

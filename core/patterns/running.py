@@ -1,6 +1,6 @@
 """Mining as it is asked for: at once, as a command of the queue, or after every so many executions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.commands.handlers import Outcome as Done
@@ -11,11 +11,12 @@ from core.database import Database
 from core.errors import CommandRefused, InvalidFilter
 from core.examples.filters import Filter, parse
 from core.patterns import store
-from core.patterns.items import read
-from core.patterns.mining import GOOD_FROM, Tell, find
+from core.patterns.fields import GOOD_FROM
 from core.patterns.store import Run
 
 AGENT = "patterns"
+#: What is going on, and which share of it is done. What it raises ends the mining.
+Tell = Callable[[str, float], None]
 #: What is mined when nobody chose: no tests and no development work, which are tagged as such.
 DEFAULT = Filter(exclude_tags=("DEVELOPMENT", "EXCLUDE", "TEST"))
 #: Executions after which the patterns are mined again.
@@ -33,6 +34,9 @@ def mine(
 ) -> Run:
     """Look for patterns among the examples of the filter, and keep what is found. What `tell` raises ends it, with
     everything as it was."""
+    from core.patterns.items import read  # their libraries take a second to load
+    from core.patterns.mining import find
+
     tell("reading the examples", 0.0)
     basket = read(db, chosen)
     found = find(basket, threshold=threshold, tell=tell)

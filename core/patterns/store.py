@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, select, text, update
 
@@ -12,10 +12,12 @@ from core.database import Database
 from core.errors import UnknownPattern
 from core.examples.filters import Filter, parse, where
 from core.examples.store import ExampleRow
-from core.patterns import items
-from core.patterns.items import Item
-from core.patterns.mining import Found, Pattern
+from core.patterns import fields
+from core.patterns.fields import Item
 from core.tables import examples, executions, learning_patterns, pattern_events, pattern_runs
+
+if TYPE_CHECKING:  # mining needs libraries that take a second to load, and listing does not
+    from core.patterns.mining import Found, Pattern
 
 State = Literal["new", "accepted", "decayed", "retired"]
 Event = Literal["discovered", "validated", "decayed", "accepted", "unaccepted", "retired", "restored"]
@@ -87,7 +89,7 @@ class Run:
     actor: str
 
 
-def keep(db: Database, found: Found, chosen: Filter, threshold: float, *, actor: str, reason: str = "") -> Run:
+def keep(db: Database, found: "Found", chosen: Filter, threshold: float, *, actor: str, reason: str = "") -> Run:
     """Write what a run has found. A pattern of the same filter that is not among it has decayed: it is not told to the
     planner any more, unless it is found again. What a person retired stays retired."""
     with db.begin() as connection:
@@ -132,21 +134,21 @@ def keep(db: Database, found: Found, chosen: Filter, threshold: float, *, actor:
         return _run(row)
 
 
-def _looked_at(found: Found, pattern_id: str) -> bool:
+def _looked_at(found: "Found", pattern_id: str) -> bool:
     """An outcome that could show nothing says nothing against what was found before."""
     return pattern_id.rpartition("-")[0] not in {f"pattern-{outcome}" for outcome in found.refused}
 
 
-def _id(pattern: Pattern, chosen: Filter) -> str:
+def _id(pattern: "Pattern", chosen: Filter) -> str:
     return pattern.id(chosen.to_json())
 
 
-def _figures(pattern: Pattern) -> dict[str, Any]:
+def _figures(pattern: "Pattern") -> dict[str, Any]:
     plain = asdict(pattern)
     return {name: value for name, value in plain.items() if name not in ("items", "outcome", "threshold")}
 
 
-def _values(pattern: Pattern, chosen: Filter) -> dict[str, Any]:
+def _values(pattern: "Pattern", chosen: Filter) -> dict[str, Any]:
     return {
         "pattern_type": pattern.outcome,
         "pattern_description": pattern.sentence,
@@ -168,7 +170,7 @@ def _values(pattern: Pattern, chosen: Filter) -> dict[str, Any]:
     }
 
 
-def _insert(connection: Connection, new: Sequence[tuple[str, Pattern]], chosen: Filter) -> None:
+def _insert(connection: Connection, new: Sequence[tuple[str, "Pattern"]], chosen: Filter) -> None:
     for pattern_id, pattern in new:
         connection.execute(
             insert(learning_patterns).values(
@@ -178,7 +180,7 @@ def _insert(connection: Connection, new: Sequence[tuple[str, Pattern]], chosen: 
         )  # fmt: skip
 
 
-def _refresh(connection: Connection, again: Sequence[tuple[str, Pattern]], chosen: Filter) -> None:
+def _refresh(connection: Connection, again: Sequence[tuple[str, "Pattern"]], chosen: Filter) -> None:
     for pattern_id, pattern in again:
         connection.execute(
             update(learning_patterns)
@@ -360,7 +362,7 @@ def ids_of(db: Database, pattern: Kept, *, did_well: bool | None = None, limit: 
 
 def _having(pattern: Kept, did_well: bool | None) -> Any:
     assert pattern.filter is not None, "asked only of what was mined"
-    conditions = [where(pattern.filter), items.condition(pattern.items)]
+    conditions = [where(pattern.filter), fields.condition(pattern.items)]
     if did_well is not None:
         good = examples.c.success.is_(True)
         if pattern.outcome == "quality":

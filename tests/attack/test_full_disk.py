@@ -116,7 +116,7 @@ def test_a_disk_that_fills_up_is_told_and_leaves_everything_as_it_was(small_disk
         assert stats(home) == 2_000
 
         ballast.unlink()
-        ballast = fill(small_disk, leave=1 << 20)
+        ballast = fill(small_disk, leave=64 << 10)
         code, said = core(home, "dataset", "create", "plans", "--all")
         assert code == 1
         assert "Traceback" not in said, said

@@ -122,3 +122,11 @@ def test_the_demo_company_is_loaded_in_the_name_of_who_asks(database: Database) 
     core(database, "demo", "--examples", "20", "--workspace", "toy", WHETSTONE_ACTOR="kim")
     core(database, "demo", "--drop", "--workspace", "toy", WHETSTONE_ACTOR="kim")
     assert [entry.actor for entry in audit.entries(database)] == ["kim", "kim"]
+
+
+def test_a_command_loads_no_library_that_only_a_few_need() -> None:
+    """Each takes half a second or more, of every command and every start."""
+    heavy = ("scipy", "pandas", "streamlit", "openai", "anthropic", "google.genai", "boto3", "torch")
+    said = "import sys; from core.__main__ import registered; registered(); print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", said], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert not set(heavy) & set(done.stdout.split())

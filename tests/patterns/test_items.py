@@ -12,8 +12,9 @@ from sqlalchemy import insert, select, text
 
 from core.database import Database
 from core.examples.filters import Filter
-from core.patterns import items
-from core.patterns.items import Item, unpacked
+from core.patterns import fields, items
+from core.patterns.fields import Item
+from core.patterns.items import unpacked
 from core.tables import examples
 
 _EVERYTHING = Filter(exclude_tags=())
@@ -122,7 +123,7 @@ def test_the_examples_of_every_item_are_found_again(company: Database) -> None:
     with company.connect() as connection:
         for item, its in list(zip(basket.items, basket.bits, strict=True))[::5]:
             known = examples.c.quality_score.is_not(None) | examples.c.success.is_not(None)
-            query = select(examples.c.id).where(items.condition([item]), known, examples.c.withdrawn_at.is_(None))
+            query = select(examples.c.id).where(fields.condition([item]), known, examples.c.withdrawn_at.is_(None))
             ids = set(connection.execute(query).scalars())
             assert ids == set(basket.ids[unpacked(its, basket.n)].tolist()), item
 

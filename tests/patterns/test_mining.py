@@ -8,7 +8,8 @@ import pytest
 from core.database import Database
 from core.examples.filters import Filter
 from core.patterns import mining
-from core.patterns.items import Basket, Item, packed, read
+from core.patterns.fields import Item
+from core.patterns.items import Basket, packed, read
 
 
 @pytest.fixture(scope="module")

@@ -72,11 +72,11 @@ SAID = {"role": "user", "content": "Hello."}
         (json.dumps({"messages": [SAID, {"role": "assistant", "content": None}]}), "without text"),
         (json.dumps({"messages": [SAID, {"role": "robot", "content": "Hi."}]}), "without a known role"),
         (
-            json.dumps({"messages": [SAID, {"role": "assistant", "content": "", "tool_calls": []}]}),
-            "has tool_calls in a message, which is not trained",
+            json.dumps({"messages": [SAID, {"role": "assistant", "content": "", "audio": {}}]}),
+            "has audio in a message, which is not trained",
         ),
     ],
-    ids=["no JSON", "no messages", "no answer", "no text", "role", "tools"],
+    ids=["no JSON", "no messages", "no answer", "no text", "role", "audio"],
 )
 def test_a_record_that_is_no_chat_is_named_by_its_line(tiny: Tiny, tmp_path: Path, line: str, sentence: str) -> None:
     records = tmp_path / "train.jsonl"
