@@ -153,6 +153,11 @@ def _pair_of(row: Raw, reading: Reading) -> tuple[list[Message], list[Message], 
             reading.messages(row.get("non_preferred_output"), "non_preferred_output"),
             "",
         )
+    if "chosen_messages" in row:
+        better, worse = (
+            reading.messages(row.get(f"{name}_messages"), f"{name}_messages") for name in ("chosen", "rejected")
+        )
+        return [], better, worse, ""
     asked, given = _asked(row, reading)
     if not asked and isinstance(row.get("chosen"), str) and _HUMAN.match(row["chosen"]):
         return asked, _dialogue(row["chosen"]), _dialogue(row.get("rejected")), given

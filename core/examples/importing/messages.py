@@ -33,12 +33,14 @@ _KNOWN = {"system", "user", "assistant", "tool"}
 _TEXT = ("text", "input_text", "output_text")
 _READ = {
     "role", "from", "content", "value", "parts", "tool_calls", "function_call", "tool_call_id", "tool_call_ids", "name",
-    "weight", "train", "loss",
+    "weight", "train", "loss", "loss_weight",
 }  # fmt: skip
 #: Parts of Anthropic's and Gemini's messages that are no text, by the key or type that shows them.
 _CALLS = ("functionCall", "function_call")
 _RESULTS = ("functionResponse", "function_response")
-_OTHER_PARTS = "messages whose content is text; other parts, such as images, cannot be imported"
+#: Parts in which a model thinks aloud. They are no answer, and no export can carry them: named as not used.
+_THOUGHTS = ("reasoning", "thinking", "redacted_thinking")
+_MEDIA = ("image", "audio", "video", "file", "document")
 
 
 def loaded(value: Any) -> Any:
@@ -65,9 +67,23 @@ def plain_text(value: Any) -> str:
 def _part_text(part: Any) -> str:
     if isinstance(part, str):
         return part
-    if isinstance(part, dict) and part.get("type") in (None, *_TEXT) and isinstance(part.get("text"), str):
-        return part["text"]
-    raise Unfit(_OTHER_PARTS)
+    if isinstance(part, dict) and part.get("type") in (None, *_TEXT):
+        words = part.get("text", part.get("value"))
+        if isinstance(words, str):
+            return words
+    raise Unfit(_no_text(part))
+
+
+def _no_text(part: Any) -> str:
+    kind = part.get("type") if isinstance(part, dict) else None
+    if isinstance(part, dict) and (_is_media(str(kind)) or any(_is_media(key) for key in part)):
+        return "messages whose content is text; other parts, such as images, cannot be imported"
+    of = f", not parts of the type {shortened(kind)}" if isinstance(kind, str) else ""
+    return f"messages whose content is text, or parts with a text{of}"
+
+
+def _is_media(word: str) -> bool:
+    return any(each in word.lower() for each in (*_MEDIA, "inline_data", "inlinedata"))
 
 
 class Reading:
@@ -109,7 +125,7 @@ class Reading:
             calls, content = content, None
         rest, results = [], []
         if isinstance(content, list):
-            calls, rest, results = self._parts(content, calls)
+            calls, rest, results = self._parts(content, calls, column)
             content = rest
         # Results come first: they answer the calls of the message before.
         yield from results
@@ -119,7 +135,7 @@ class Reading:
         elif words or not results:
             yield {"role": role, "content": words}
 
-    def _parts(self, parts: Sequence[Any], calls: Any) -> tuple[Any, list[Any], list[Message]]:
+    def _parts(self, parts: Sequence[Any], calls: Any, column: str) -> tuple[Any, list[Any], list[Message]]:
         """Calls, text and results that stand in one message as its parts."""
         found: list[Any] = list(calls) if isinstance(calls, list) else [calls] if calls else []
         rest: list[Any] = []
@@ -128,7 +144,11 @@ class Reading:
             kind = part.get("type") if isinstance(part, dict) else None
             call = _first_of(part, _CALLS)
             result = _first_of(part, _RESULTS)
-            if kind == "tool_use":
+            if kind in _THOUGHTS:
+                self.unused.add(f"{column}[].content, parts of the type {kind}")
+            elif kind == "tool_call" and "value" in part:
+                found.append(loaded(part["value"]))
+            elif kind == "tool_use":
                 found.append({"id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")})
             elif call is not None:
                 found.append({"id": call.get("id"), "name": call.get("name"), "arguments": call.get("args")})
@@ -153,7 +173,7 @@ class Reading:
 
     def _is_unlearned(self, message: Mapping[str, Any], column: str) -> bool:
         """Whether its source says that nobody shall learn it."""
-        weight = message.get("weight")
+        weight = message.get("weight", message.get("loss_weight"))
         if weight is not None and weight not in (0, 1):
             self.unused.add(f"{column}[].weight other than 0 and 1")
         return weight == 0 or message.get("train") is False or message.get("loss") is False

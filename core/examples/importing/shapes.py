@@ -36,6 +36,7 @@ SHAPES = (
         conversations.from_pair,
         ("conversations", "messages", "prompt", "instruction", "input", "history", "question", *conversations.BESIDE),
     ),
+    Shape("preference", ("chosen_messages", "rejected_messages"), {}, conversations.from_pair, conversations.BESIDE),
     Shape("preference", ("preferred_output", "non_preferred_output"), {}, conversations.from_pair, ("input",)),
     # Our own Parquet files have the last question and answer in columns of their own, too.
     Shape("messages", ("messages",), {}, conversations.from_messages, ("prompt", "completion", *conversations.BESIDE)),

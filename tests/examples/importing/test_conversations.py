@@ -153,6 +153,44 @@ def test_a_label_that_is_no_truth_is_named(database: Database, tmp_path: Path) -
     assert [each["success"] for each in stored(database)] == [None, None]
 
 
+def test_parts_with_values_are_read_and_thoughts_are_named(database: Database, tmp_path: Path) -> None:
+    """A newer form of LLaMA-Factory's, and Anthropic's thinking."""
+    call = {"type": "tool_call", "value": '{"name": "stock", "arguments": {"item": "drill"}}'}
+    messages = [
+        {"role": "user", "content": [{"type": "text", "value": "How many drills?"}], "loss_weight": 0.0},
+        {"role": "assistant", "content": [{"type": "reasoning", "value": "I ask."}, call], "loss_weight": 0.0},
+        {"role": "tool", "content": [{"type": "text", "value": "42"}]},
+        {
+            "role": "assistant",
+            "content": [{"type": "thinking", "thinking": "So."}, {"type": "text", "value": "There are 42."}],
+            "loss_weight": 1.0,
+        },
+    ]
+    done = imported(database, written(tmp_path, "chats.jsonl", [{"messages": messages}]))
+    assert done.unused == {
+        "messages[].content, parts of the type reasoning": 1,
+        "messages[].content, parts of the type thinking": 1,
+    }
+    (kept,) = stored(database)
+    assert (kept["user_request"], kept["execution_result"]) == ("How many drills?", "There are 42.")
+    asked, answered = kept["context"]["steps"]
+    assert asked["tool_calls"][0]["function"] == {"name": "stock", "arguments": '{"item":"drill"}'}
+    assert asked["weight"] == 0
+    assert (answered["content"], answered["name"]) == ("42", "stock")
+
+
+def test_a_part_that_is_no_text_is_called_what_it_is(database: Database, tmp_path: Path) -> None:
+    for part, words in (
+        ({"type": "image_url", "image_url": {"url": "x"}}, "such as images"),
+        ({"type": "video", "video": "x"}, "such as images"),
+        ({"type": "search_result", "title": "x"}, "not parts of the type 'search_result'"),
+        ({"title": "x"}, "or parts with a text"),
+    ):
+        path = written(tmp_path, "chats.jsonl", [{"messages": [{"role": "user", "content": [part]}, ANSWER]}])
+        with pytest.raises(ImportRefused, match=words):
+            imported(database, path)
+
+
 def test_keys_of_messages_that_are_not_used_are_named(database: Database, tmp_path: Path) -> None:
     messages = [{**USER, "name": "Ada"}, {**ANSWER, "reasoning_content": "I count.", "weight": 0.5, "refusal": None}]
     done = imported(database, written(tmp_path, "chats.jsonl", [{"messages": messages}]))
@@ -213,6 +251,7 @@ PAIRS: dict[str, dict[str, Any]] = {
         "non_preferred_output": [BAD],
     },
     "rejected_response": {"messages": [GREET, GOOD], "rejected_response": "What?"},
+    "both as messages": {"chosen_messages": [GREET, GOOD], "rejected_messages": [GREET, BAD]},
 }
 
 
