@@ -17,30 +17,30 @@ st.caption("What would this file bring? You see it for every row before anything
 db = session.database()
 
 
-def work_on(path: Path) -> None:
-    """From the file to its import, as far as the choices made allow."""
-    decided = import_questions.answers(path)
-    import_questions.answered(path)
-    found = importing.inspect(path, ImportOptions(**decided))
+def work_on(paths: list[Path]) -> None:
+    """From the files to their import, as far as the choices made allow."""
+    decided = import_questions.answers(paths)
+    import_questions.answered(paths)
+    found = importing.inspect(paths, ImportOptions(**decided))
     mapping = import_choices.columns(found)
     chosen = import_choices.settings(found)
     options = import_choices.options(mapping, chosen, decided)
-    first = importing.inspect(path, options)
+    first = importing.inspect(paths, options)
     import_choices.first_rows(first)
-    checked = import_run.check(db, path, options)
+    checked = import_run.check(db, paths, options)
     if checked is None:
         import_choices.first_failures(first)
         return
     import_questions.outcome_words(checked.outcome_words, options.outcomes)
     import_choices.scale(checked.scale)
     import_choices.summary(checked)
-    import_run.offer(db, path, options, checked)
+    import_run.offer(db, paths, options, checked)
 
 
-path = import_source.choose()
-if path is not None:
+paths = import_source.choose()
+if paths:
     try:
-        work_on(path)
+        work_on(paths)
     except Undecided as question:
         import_questions.ask(question)
     except WhetstoneError as error:

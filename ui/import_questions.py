@@ -1,6 +1,6 @@
 """What a file leaves open, and what the analyst answered: kept for this file until it is imported or asked anew."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ _ANSWERS = "import_answers"
 _MEANINGS = {"success": "Success", "failed": "Failed", "unknown": "Unknown"}
 
 
-def answers(path: Path) -> dict[str, Any]:
-    """Options that were decided for this file, by name. Not a widget's value: that is gone once it is not drawn."""
+def answers(paths: Sequence[Path]) -> dict[str, Any]:
+    """Options that were decided for these files, by name. Not a widget's value: that is gone once it is not drawn."""
     kept = st.session_state.setdefault(_ANSWERS, {})
-    if kept.get("path") != str(path):
+    named = [str(path) for path in paths]
+    if kept.get("paths") != named:
         kept.clear()
-        kept.update(path=str(path), options={})
+        kept.update(paths=named, options={})
     return dict(kept["options"])
 
 
@@ -41,9 +42,9 @@ def ask(question: Undecided) -> None:
         st.rerun()
 
 
-def answered(path: Path) -> None:
+def answered(paths: Sequence[Path]) -> None:
     """What was decided, and a way to decide anew."""
-    made = answers(path)
+    made = answers(paths)
     if not made:
         return
     with st.container(horizontal=True, vertical_alignment="center"):

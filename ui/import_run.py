@@ -1,5 +1,7 @@
 """Checking a whole file, and importing it, each with its progress."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -18,32 +20,36 @@ _AT_ONCE_BYTES = 20_000_000
 _CHECKED = "import_checked"
 
 
-def check(db: Database, path: Path, options: ImportOptions) -> Preview | None:
+def check(db: Database, paths: Sequence[Path], options: ImportOptions) -> Preview | None:
     """What the import would do; remembered until the file, an option or the data changes."""
-    if "user_request" not in importing.inspect(path, options).mapping:
+    if "user_request" not in importing.inspect(paths, options).mapping:
         st.info("Choose the column that holds the request: it is the one field that every example needs.")
         return None
-    try:
-        stat = path.stat()
-    except OSError:
-        raise ImportRefused(f"The file {path.name!r} is not there any more; choose it again.") from None
-    key = (str(path), stat.st_size, stat.st_mtime_ns, options.model_dump_json(), db.schema, cached.version(db))
+    stats = [_stat(path) for path in paths]
+    whole = sum(stat.st_size for stat in stats)
+    seen = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in zip(paths, stats, strict=True)]
+    key = (seen, options.model_dump_json(), db.schema, cached.version(db))
     known = st.session_state.get(_CHECKED)
     if known is not None and known[0] == key:
         return known[1]
-    if stat.st_size > _AT_ONCE_BYTES and not st.button(
-        f"Check all rows ({size(stat.st_size)})", key="import_check", type="primary"
-    ):
-        st.text("The file is large, so it is read when you say so. Nothing is written by it.")
+    if whole > _AT_ONCE_BYTES and not st.button(f"Check all rows ({size(whole)})", key="import_check", type="primary"):
+        st.text("That is much to read, so it is read when you say so. Nothing is written by it.")
         return None
     bar = st.progress(0.0, "Reading the file…")
-    found = importing.preview(db, path, options, progress=_progress(bar, "read"))
+    found = importing.preview(db, paths, options, progress=_progress(bar, "read"))
     bar.empty()
     st.session_state[_CHECKED] = (key, found)
     return found
 
 
-def offer(db: Database, path: Path, options: ImportOptions, found: Preview) -> None:
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError:
+        raise ImportRefused(f"The file {path.name!r} is not there any more; choose it again.") from None
+
+
+def offer(db: Database, paths: Sequence[Path], options: ImportOptions, found: Preview) -> None:
     """The button with its exact numbers, or the reason why there is nothing to press."""
     hindrance = _hindrance(options, found)
     label = f"Import {count(found.new, 'new row')}" + (f" and change {found.changed:,}" if found.changed else "")
@@ -53,7 +59,7 @@ def offer(db: Database, path: Path, options: ImportOptions, found: Preview) -> N
     if hindrance is not None:
         st.text(hindrance)
     elif pressed:
-        _import(db, path, options)
+        _import(db, paths, options)
 
 
 def _hindrance(options: ImportOptions, found: Preview) -> str | None:
@@ -66,34 +72,34 @@ def _hindrance(options: ImportOptions, found: Preview) -> str | None:
     return None
 
 
-def _import(db: Database, path: Path, options: ImportOptions) -> None:
+def _import(db: Database, paths: Sequence[Path], options: ImportOptions) -> None:
     bar = st.progress(0.0, "Importing…")
     try:
-        result = importing.run(db, path, options, actor=session.actor(), progress=_progress(bar, "imported"))
+        result = importing.run(db, paths, options, actor=session.actor(), progress=_progress(bar, "imported"))
     except WhetstoneError as error:
         bar.empty()
         st.error(plain(str(error)), icon=":material/block:")
         return
-    _done(db, path, result)
+    _done(db, importing.name_of(paths), result)
     import_source.let_go()
     st.rerun()
 
 
-def _done(db: Database, path: Path, result: ImportResult) -> None:
+def _done(db: Database, name: str, result: ImportResult) -> None:
     import_id = result.import_id
     if import_id is None and result.relearned:
         taken = "learned" if result.learns_placeholders else "learned no longer"
-        messages.done(f"Answers such as “success” in {count(result.relearned, 'row')} of {path.name} are {taken}.")
+        messages.done(f"Answers such as “success” in {count(result.relearned, 'row')} of {name} are {taken}.")
         return
     if import_id is None:
-        messages.done(f"Nothing to do: all {count(result.rows, 'row')} of {path.name} were there already.")
+        messages.done(f"Nothing to do: all {count(result.rows, 'row')} of {name} were there already.")
         return
     left_out = f", {count(result.skipped, 'row')} left out" if result.skipped else ""
     unused = f", {count(len(result.unused), 'column')} not used" if result.unused else ""
     kept = f", {count(result.kept, 'row')} as a person left them" if result.kept else ""
     numbers = f"{result.new:,} new, {result.changed:,} changed, {result.same:,} already there{kept}{left_out}{unused}"
     messages.done(
-        f"Imported {path.name}: {numbers}.",
+        f"Imported {name}: {numbers}.",
         undo=lambda: import_list.undone(db, import_id),
         onward=("../pages/data.py", "See the data"),
     )

@@ -1,6 +1,7 @@
 """Where the file of an import comes from: an upload, or the inbox folder for files too big to upload."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,17 @@ _LARGEST_MB = 64
 
 
 @dataclass
-class Copy:
-    """An upload on disk. The folder goes when this object does: with the next upload, or the visitor's session."""
+class Copies:
+    """Uploads on disk. The folder goes when this object does: with the next upload, or the visitor's session."""
 
-    file_id: str
+    file_ids: tuple[str, ...]
     folder: tempfile.TemporaryDirectory[str]
-    path: Path
+    paths: list[Path]
 
 
-def choose() -> Path | None:
-    """The file to import, once there is one."""
-    upload, inbox = "Upload a file", "From the inbox folder"
+def choose() -> list[Path]:
+    """The files to import as one, once there are some."""
+    upload, inbox = "Upload files", "From the inbox folder"
     source = st.segmented_control("Source", [upload, inbox], default=upload, required=True, key="import_source")
     return _uploaded() if source == upload else _from_inbox()
 
@@ -38,53 +39,65 @@ def let_go() -> None:
 
 
 def _drop_copy() -> None:
-    copy: Copy | None = st.session_state.pop(_UPLOAD, None)
-    if copy is not None:
-        copy.folder.cleanup()
+    copies: Copies | None = st.session_state.pop(_UPLOAD, None)
+    if copies is not None:
+        copies.folder.cleanup()
 
 
-def _uploaded() -> Path | None:
-    upload = st.file_uploader(
-        f"A CSV, JSON, JSONL, Parquet or Arrow file of up to {_LARGEST_MB} MB, also packed as .gz or .zst",
+def _uploaded() -> list[Path]:
+    uploads = st.file_uploader(
+        f"CSV, JSON, JSONL, Parquet or Arrow files of up to {_LARGEST_MB} MB each, also packed as .gz or .zst",
         type=list(ENDINGS),
+        accept_multiple_files=True,
         key=f"import_file_{st.session_state.get('import_number', 0)}",
         max_upload_size=_LARGEST_MB,
+        help="Several files come in as one import: all of them or none, with one undo.",
     )
-    if upload is None:
+    if not uploads:
         _drop_copy()
-        return None
-    return _copied(upload).path
+        return []
+    return _copied(uploads).paths
 
 
-def _copied(upload: Any) -> Copy:
-    copy: Copy | None = st.session_state.get(_UPLOAD)
-    if copy is None or copy.file_id != upload.file_id:
+def _copied(uploads: Sequence[Any]) -> Copies:
+    copies: Copies | None = st.session_state.get(_UPLOAD)
+    ids = tuple(upload.file_id for upload in uploads)
+    if copies is None or copies.file_ids != ids:
         _drop_copy()
         folder = tempfile.TemporaryDirectory(prefix="whetstone-upload-")
-        # Its own name, because the import keeps it; never its own path.
-        path = Path(folder.name) / (Path(upload.name.replace("\\", "/")).name[-120:] or "upload")
-        path.write_bytes(upload.getbuffer())
-        copy = st.session_state[_UPLOAD] = Copy(upload.file_id, folder, path)
-    return copy
+        paths = [_written(Path(folder.name) / str(number), upload) for number, upload in enumerate(uploads)]
+        copies = st.session_state[_UPLOAD] = Copies(ids, folder, paths)
+    return copies
+
+
+def _written(folder: Path, upload: Any) -> Path:
+    """A file in a folder of its own, because two may have the same name."""
+    folder.mkdir()
+    # Its own name, because the import keeps it; never its own path.
+    path = folder / (Path(upload.name.replace("\\", "/")).name[-120:] or "upload")
+    path.write_bytes(upload.getbuffer())
+    return path
 
 
 def inbox() -> Path:
     return settings().home / "inbox"
 
 
-def _from_inbox() -> Path | None:
+def _from_inbox() -> list[Path]:
     folder = inbox()
     files = sorted(_files(folder), key=lambda file: file.name) if folder.is_dir() else []
     if not files:
         st.text("For files of any size: put them into this folder on the computer that runs Whetstone.")
         st.code(str(folder), language=None, wrap_lines=True)
         st.button("Look again", key="import_look_again", icon=":material/refresh:")
-        return None
-    return st.selectbox(
-        "File in the inbox",
+        return []
+    return st.multiselect(
+        "Files in the inbox",
         files,
-        key="import_inbox_file",
+        default=files[:1],
+        key="import_inbox_files",
         format_func=_named,
+        help="Several files come in as one import: all of them or none, with one undo.",
     )
 
 

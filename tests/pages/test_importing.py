@@ -23,6 +23,34 @@ def uploaded(visit: Visit, content: bytes, name: str = "runs.csv") -> AppTest:
     return app
 
 
+def test_several_files_come_in_as_one(visit: Visit, database: Database) -> None:
+    app = visit("importing")
+    first, second = (f"question,answer\n{word},It is {word}.\n".encode() for word in ("red", "blue"))
+    app.file_uploader(key="import_file_0").set_value(
+        [("runs.csv", first, "text/csv"), ("runs.csv", second, "text/csv")]
+    ).run()
+    assert metrics(app)["Rows in the file"] == "2"
+    app.button(key="import_go").click().run()
+    assert not app.exception
+    (record,) = importing.imports(database)
+    assert (record.file_name, record.new) == ("2 files: runs.csv, runs.csv", 2)
+    app.button(key="notice_undo").click().run()
+    assert store.count(database, EVERYTHING) == 0
+
+
+def test_several_files_of_the_inbox_come_in_as_one(visit: Visit, database: Database) -> None:
+    inbox = settings().home / "inbox"
+    inbox.mkdir(parents=True, exist_ok=True)
+    for word in ("red", "blue"):
+        (inbox / f"{word}.csv").write_text(f"question,answer\n{word},It is {word}.\n")
+    app = visit("importing")
+    app.segmented_control(key="import_source").set_value("From the inbox folder").run()
+    assert metrics(app)["Rows in the file"] == "1"
+    app.multiselect(key="import_inbox_files").set_value([inbox / "blue.csv", inbox / "red.csv"]).run()
+    app.button(key="import_go").click().run()
+    assert store.count(database, EVERYTHING) == 2
+
+
 def metrics(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
 

@@ -4,6 +4,7 @@ sources → readers → shapes → values → staging → merging: bytes, rows, 
 examples. Every step streams. A file is refused whole with `ImportRefused`, or imported whole.
 """
 
+from core.examples.importing.files import name_of
 from core.examples.importing.models import (
     FIELDS,
     ImportOptions,
@@ -34,6 +35,7 @@ __all__ = [
     "detect_scale",
     "imports",
     "inspect",
+    "name_of",
     "preview",
     "redo",
     "run",

@@ -39,8 +39,9 @@ def _of_folder(folder: Path) -> list[Path]:
     return found
 
 
-def name_of(given: Paths, paths: Sequence[Path]) -> str:
-    """How the import is called in the list."""
+def name_of(given: Paths, paths: Sequence[Path] | None = None) -> str:
+    """How the import is called in the list. `paths`: its files, where they are known already."""
+    paths = files(given) if paths is None else paths
     if isinstance(given, str | Path) or len(paths) == 1:
         named = Path(given) if isinstance(given, str | Path) else paths[0]
         # A name may hold bytes that are no text; the file is imported all the same.

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -35,10 +34,13 @@ _SAMPLE = 5
 DEFAULTS = ImportOptions()
 
 
-def inspect(path: str | Path, options: ImportOptions = DEFAULTS) -> Inspection:
-    """What the first rows of a file are, and would become with `options`. Reads no further than it needs to."""
+def inspect(path: Paths, options: ImportOptions = DEFAULTS) -> Inspection:
+    """What the first rows are, of several files those of the first, and what they would become with `options`.
+
+    Reads no further than it needs to.
+    """
     converting.checked_options(options)
-    with opened(Path(path), options.encoding) as source:
+    with opened(files(path)[0], options.encoding) as source:
         rows = Rows(source, format=options.format, formulas=options.formulas)
     shape = converting.recognised(rows.columns)
     mapping = converting.suggested(shape, rows.columns, options)
