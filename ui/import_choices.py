@@ -33,10 +33,9 @@ _FORMULAS = {"refuse": "Refuse the row", "text": "Keep it as text"}
 
 def columns(found: Inspection) -> dict[str, str]:
     """Which column fills which field. What was recognised stands there already."""
-    required = "user_request" in found.mapping
-    title = "Columns" if required else "Columns: choose the one that holds the request"
+    title = "Columns" if found.knows_request else "Columns: choose the one that holds the request"
     chosen = {}
-    with st.expander(title, expanded=not found.shape or not required, key="import_columns"):
+    with st.expander(title, expanded=not found.shape or not found.knows_request, key="import_columns"):
         st.caption(
             "Each field of an example, and the column of the file that fills it. Only the user request is needed."
         )
@@ -121,7 +120,7 @@ def first_rows(found: Inspection) -> None:
     if found.records:
         frame = records(found.records).rename(columns=_named)
         st.dataframe(frame, key="import_first_rows", hide_index=True, height=tables.height(len(frame), 250))
-    elif "user_request" not in found.mapping:
+    elif not found.knows_request:
         st.text("Nothing to show until the column with the request is chosen. The file itself begins like this:")
         frame = pd.DataFrame([{name: _cell(value) for name, value in row.items()} for row in found.rows])
         st.dataframe(frame, key="import_raw_rows", hide_index=True, height=tables.height(len(frame), 250))

@@ -22,7 +22,7 @@ _CHECKED = "import_checked"
 
 def check(db: Database, paths: Sequence[Path], options: ImportOptions) -> Preview | None:
     """What the import would do; remembered until the file, an option or the data changes."""
-    if "user_request" not in importing.inspect(paths, options).mapping:
+    if not importing.inspect(paths, options).knows_request:
         st.info("Choose the column that holds the request: it is the one field that every example needs.")
         return None
     stats = [_stat(path) for path in paths]

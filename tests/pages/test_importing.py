@@ -1,5 +1,7 @@
 """The import page: everything is seen before anything is written."""
 
+import orjson
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.database import Database
@@ -21,6 +23,33 @@ def uploaded(visit: Visit, content: bytes, name: str = "runs.csv") -> AppTest:
     app.file_uploader(key="import_file_0").upload(name, content).run()
     assert not app.exception
     return app
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "It is 4."}]},
+        {"conversations": [{"from": "human", "value": "2+2?"}, {"from": "gpt", "value": "It is 4."}]},
+        {
+            "contents": [
+                {"role": "user", "parts": [{"text": "2+2?"}]},
+                {"role": "model", "parts": [{"text": "It is 4."}]},
+            ]
+        },
+        {"instruction": "2+2?", "output": "It is 4."},
+        {"prompt": "2+2?", "chosen": "It is 4.", "rejected": "It is 5."},
+        {"prompt": "2+2?", "completion": "It is 4."},
+        {"input": "2+2?", "output": "It is 4."},
+    ],
+    ids=lambda row: " and ".join(row),
+)
+def test_conversations_need_no_choice_of_columns(visit: Visit, database: Database, row: dict[str, object]) -> None:
+    app = uploaded(visit, orjson.dumps(row), "chats.jsonl")
+    assert metrics(app)["New"] == "1"
+    app.button(key="import_go").click().run()
+    assert not app.exception
+    (kept,) = store.page(database, EVERYTHING).rows
+    assert kept.request == "2+2?"
 
 
 def test_several_files_come_in_as_one(visit: Visit, database: Database) -> None:

@@ -178,6 +178,8 @@ class Inspection:
     rows: tuple[Mapping[str, Any], ...]
     #: The column of each field: what the options say, what the shape says, and what names suggest.
     mapping: Mapping[str, str]
+    #: Whether it is known what was asked: by a column, or out of the conversations that the file holds.
+    knows_request: bool
     #: Every field that can be filled, and what it expects.
     fields: Mapping[str, str]
     #: The same first rows as the records they would become; a failing row is in `errors`.

@@ -52,6 +52,7 @@ def inspect(path: Paths, options: ImportOptions = DEFAULTS) -> Inspection:
         columns=rows.columns,
         rows=tuple(row for _, row in first if not isinstance(row, RowError)),
         mapping=mapping,
+        knows_request="user_request" in mapping or shape.converted is not None,
         fields=FIELDS,
         records=tuple(record for record in converted if not isinstance(record, RowError)),
         errors=tuple(record for record in converted if isinstance(record, RowError)),
