@@ -10,7 +10,7 @@ import pytest
 from benchmarks import growth
 from core.database import Database
 
-_SIZES = (10_000, 40_000)
+_SIZES = (5_000, 20_000)
 #: Between what only grows and a square, which is 2. The benchmark itself allows 1.2, on a machine with nothing else to
 #: do; beside other processes the caches of the larger half are somebody else's, and 1.25 was seen of what is linear.
 _MOST = 1.3
