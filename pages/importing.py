@@ -27,7 +27,7 @@ def work_on(paths: list[Path]) -> None:
     options = import_choices.options(mapping, chosen, decided)
     first = importing.inspect(paths, options)
     import_choices.first_rows(first)
-    checked = import_run.check(db, paths, options)
+    checked = import_run.check(db, paths, options, first)
     if checked is None:
         import_choices.first_failures(first)
         return

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.database import Database
 from core.errors import ImportRefused, WhetstoneError
 from core.examples import importing
-from core.examples.importing import ImportOptions, ImportResult, Preview
+from core.examples.importing import ImportOptions, ImportResult, Inspection, Preview
 from core.examples.importing.models import Progress
 from ui import cached, import_list, import_source, messages, session
 from ui.formatting import count, plain, size
@@ -20,9 +20,9 @@ _AT_ONCE_BYTES = 20_000_000
 _CHECKED = "import_checked"
 
 
-def check(db: Database, paths: Sequence[Path], options: ImportOptions) -> Preview | None:
-    """What the import would do; remembered until the file, an option or the data changes."""
-    if not importing.inspect(paths, options).knows_request:
+def check(db: Database, paths: Sequence[Path], options: ImportOptions, first: Inspection) -> Preview | None:
+    """What the import would do; remembered until the files, an option or the data change. `first`: their first rows."""
+    if not first.knows_request:
         st.info("Choose the column that holds the request: it is the one field that every example needs.")
         return None
     stats = [_stat(path) for path in paths]

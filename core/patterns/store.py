@@ -1,11 +1,12 @@
 """Patterns as they are kept: written by each run of the mining, accepted or retired by people, with their history."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core import audit
 from core.database import Database
@@ -99,7 +100,10 @@ def keep(db: Database, found: "Found", chosen: Filter, threshold: float, *, acto
             row.pattern_id: row.is_active
             for row in connection.execute(
                 select(_TABLE.pattern_id, _TABLE.is_active).where(
-                    _MINED, _TABLE.pattern_rule["filter"] == bindparam(None, canonical, type_=_TABLE.pattern_rule.type)
+                    _MINED,
+                    _TABLE.pattern_rule["filter"] == bindparam(None, canonical, type_=_TABLE.pattern_rule.type),
+                    # Nobody looked for what is true from another score on.
+                    func.coalesce(_TABLE.pattern_rule["then"]["at_least"].as_float(), threshold) == threshold,
                 )
             )
         }
@@ -107,8 +111,7 @@ def keep(db: Database, found: "Found", chosen: Filter, threshold: float, *, acto
         gone = [each for each, is_active in known.items() if is_active and each not in ids and _looked_at(found, each)]
         new = [each for each in ids if each not in known]
         again = [each for each in ids if each in known]
-        _insert(connection, [(each, ids[each]) for each in new], chosen)
-        _refresh(connection, [(each, ids[each]) for each in again], chosen)
+        _write(connection, ids, chosen)
         _decay(connection, gone)
         events = [
             *((each, "discovered") for each in new),
@@ -166,31 +169,26 @@ def _values(pattern: "Pattern", chosen: Filter) -> dict[str, Any]:
         "improves_quality": pattern.quality is not None and pattern.quality.low > 0,
         "improves_success": pattern.outcome == "success" and pattern.is_better,
         "avg_quality_improvement": pattern.quality.value if pattern.quality else None,
-        "last_validated_at": func.now(),
     }
 
 
-def _insert(connection: Connection, new: Sequence[tuple[str, "Pattern"]], chosen: Filter) -> None:
-    for pattern_id, pattern in new:
-        connection.execute(
-            insert(learning_patterns).values(
-                pattern_id=pattern_id, discovered_at=func.now(), validation_count=1, is_active=True,
-                **_values(pattern, chosen),
-            )
-        )  # fmt: skip
-
-
-def _refresh(connection: Connection, again: Sequence[tuple[str, "Pattern"]], chosen: Filter) -> None:
-    for pattern_id, pattern in again:
-        connection.execute(
-            update(learning_patterns)
-            .where(_TABLE.pattern_id == pattern_id)
-            .values(
-                validation_count=_TABLE.validation_count + 1,
-                is_active=_TABLE.retired_at.is_(None),
-                **_values(pattern, chosen),
-            )
-        )
+def _write(connection: Connection, found: Mapping[str, "Pattern"], chosen: Filter) -> None:
+    """All at once; one that is there already is validated once more, and stays out of use where it was retired."""
+    if not found:
+        return
+    now = connection.execute(select(func.now())).scalar_one()
+    rows = [
+        {"pattern_id": pattern_id, "discovered_at": now, "last_validated_at": now, "validation_count": 1,
+         "is_active": True, **_values(pattern, chosen)}
+        for pattern_id, pattern in found.items()
+    ]  # fmt: skip
+    statement = upsert(learning_patterns)
+    renewed = {name: statement.excluded[name] for name in rows[0] if name not in ("pattern_id", "discovered_at")}
+    statement = statement.on_conflict_do_update(
+        index_elements=[_TABLE.pattern_id],
+        set_=renewed | {"validation_count": _TABLE.validation_count + 1, "is_active": _TABLE.retired_at.is_(None)},
+    )
+    connection.execute(statement, rows)
 
 
 def _decay(connection: Connection, gone: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from core.embedded import EmbeddedPostgres
 from core.settings import settings
+from tests.attack.small_disk import mounted
 from tests.browser.conftest import served
 from tests.examples.importing.files import as_jsonl
 
@@ -26,22 +27,13 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def small_disk(public_folder: Path) -> Iterator[Path]:
-    folder = public_folder / "full"
-    folder.mkdir(exist_ok=True)
-    if sys.platform != "linux" or os.geteuid():
-        pytest.skip("only root may mount a small file system")
-    mounted = subprocess.run(
-        ["/bin/mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=0755", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        with suppress(Exception):
-            EmbeddedPostgres(folder / "home").stop(only_if_unused=False)
-        subprocess.run(["/bin/umount", "-l", folder], check=True)
-        settings.cache_clear()
+    with mounted(public_folder / "full", str(SIZE)) as folder:
+        try:
+            yield folder
+        finally:
+            with suppress(Exception):
+                EmbeddedPostgres(folder / "home").stop(only_if_unused=False)
+            settings.cache_clear()
 
 
 def core(home: Path, *arguments: str) -> tuple[int, str]:

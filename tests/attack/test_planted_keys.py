@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from streamlit.testing.v1 import AppTest
 
 from api.rest import application
 from core import logs
@@ -21,7 +20,7 @@ from core.tuning.engine import Engine
 from tests.attack.echoing import Echo, echoing
 from tests.attack.test_links import PAGES
 from tests.llm.servers import credentials, private_key
-from tests.pages.conftest import ROUTER
+from tests.pages.conftest import opened
 from tests.served import add, serving
 from tests.tuning.conftest import AT_ONCE
 
@@ -115,14 +114,7 @@ def dump(db: Database) -> str:
 
 def drawn(page: str = "", **parameters: str) -> str:
     """Everything that a browser is sent for a page."""
-    app = AppTest.from_file(ROUTER, default_timeout=60)
-    for name, value in parameters.items():
-        app.query_params[name] = value
-    app.run()
-    if page:
-        for name, value in parameters.items():
-            app.query_params[name] = value
-        app.switch_page(f"../pages/{page}.py").run()
+    app = opened(page, **parameters)
     waiting, parts = [app._tree], []  # nothing public has all of it
     while waiting:
         node = waiting.pop()

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +14,7 @@ from core import shortages
 from core.embedded import EmbeddedPostgres
 from core.errors import DatabaseUnavailable
 from core.settings import settings
+from tests.attack.small_disk import mounted
 
 FOLDER = Path("/var/lib/whetstone")
 
@@ -95,19 +94,8 @@ def test_a_server_that_went_because_its_disk_is_full_is_told_so(
 
 @pytest.fixture
 def small_disk(public_folder: Path) -> Iterator[Path]:
-    folder = public_folder / "small"
-    folder.mkdir(exist_ok=True)
-    if sys.platform != "linux" or os.geteuid():
-        pytest.skip("only root may mount a small file system")
-    mounted = subprocess.run(
-        ["/bin/mount", "-t", "tmpfs", "-o", "size=12m,mode=0755", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.decode().strip()}")
-    try:
+    with mounted(public_folder / "small", "12m") as folder:
         yield folder
-    finally:
-        subprocess.run(["/bin/umount", "-l", folder], check=True)
 
 
 def test_a_first_start_on_a_full_disk_says_so(small_disk: Path) -> None:

@@ -15,19 +15,25 @@ ROUTER = Path(__file__).parents[2] / "ui" / "router.py"
 Visit = Callable[..., AppTest]
 
 
+def opened(page: str = "", **parameters: str | list[str]) -> AppTest:
+    """A page of the app on the database of the environment, whatever it shows."""
+    app = AppTest.from_file(ROUTER, default_timeout=60)
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    app.run()
+    if page:
+        for name, value in parameters.items():
+            app.query_params[name] = value
+        app.switch_page(f"../pages/{page}.py").run()
+    return app
+
+
 @pytest.fixture
 def visit(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Visit]:
     """Open a page of the app on this test's database; parameters stand in the URL."""
 
     def open_page(page: str = "", **parameters: str | list[str]) -> AppTest:
-        app = AppTest.from_file(ROUTER, default_timeout=60)
-        for name, value in parameters.items():
-            app.query_params[name] = value
-        app.run()
-        if page:
-            for name, value in parameters.items():
-                app.query_params[name] = value
-            app.switch_page(f"../pages/{page}.py").run()
+        app = opened(page, **parameters)
         assert not app.exception
         return app
 

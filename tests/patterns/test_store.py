@@ -108,6 +108,13 @@ def test_what_could_show_nothing_decays_nothing(planted: Database) -> None:
     assert _of_thread(planted).state == "new"
 
 
+def test_another_score_says_nothing_against_what_was_found(planted: Database) -> None:
+    patterns.mine(planted, _EVERYTHING, actor="ada")
+    run = patterns.mine(planted, _EVERYTHING, threshold=0.87, actor="ada")
+    assert (run.discovered, run.decayed) == (1, 0)
+    assert sorted(each.threshold or 0 for each in patterns.patterns(planted)) == [0.8, 0.87]
+
+
 def test_another_filter_has_patterns_of_its_own(planted: Database) -> None:
     patterns.mine(planted, _EVERYTHING, actor="ada")
     run = patterns.mine(planted, Filter(intents=("thread", "memo")), actor="ada")

@@ -14,7 +14,7 @@ import orjson
 from core.errors import ImportRefused
 from core.examples.exporting import COLUMNS as EXPORTED
 from core.examples.exporting import FORMULA as QUOTED
-from core.examples.importing import arrow_rows, exact_json, json_rows, parquet_rows
+from core.examples.importing import columnar, exact_json, json_rows
 from core.examples.importing.models import FIELD_LIMIT, Format, RowError, shortened
 from core.examples.importing.other_tools import unfolding
 from core.examples.importing.sources import (
@@ -75,9 +75,9 @@ class Rows:
 
     def _reader(self, source: Source, formulas: str) -> Iterator[Row]:
         if self.format == "parquet":
-            return parquet_rows.rows(source)
+            return columnar.parquet(source)
         if self.format == "arrow":
-            return arrow_rows.rows(source)
+            return columnar.arrow(source)
         # Kept here: a buffer that nobody holds closes its source, which is asked at the end whether it changed.
         buffered = self._buffer = io.BufferedReader(source, 1 << 20)
         if self.format == "csv":

@@ -1,7 +1,9 @@
-"""Rows of a Parquet file, a batch at a time."""
+"""Rows of Parquet files, and of Arrow files as Hugging Face datasets saves them, a batch at a time."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -23,27 +25,49 @@ _BATCH = 100
 _BROKEN = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError, NotImplementedError)
 
 
-def rows(source: Source) -> Iterator[tuple[int, Mapping[str, Any] | RowError]]:
-    """One mapping a row."""
-    number = 0
+@dataclass
+class _Count:
+    row: int = 0
+
+
+@contextmanager
+def _refusing(kind: str, expected: str) -> Iterator[_Count]:
+    """What pyarrow raises of a broken file, as a sentence with the row that reading had come to."""
+    count = _Count()
     try:
-        with pq.ParquetFile(source.path, pre_buffer=False) as file:
-            _refuse_repeated(file.schema_arrow.names)
-            total = max(file.metadata.num_rows, 1)
-            for batch in file.iter_batches(batch_size=_batch_size(source, file.metadata)):
-                for row in batch.to_pylist():
-                    number += 1
-                    # Parquet is not read from beginning to end; rows tell how far reading has come.
-                    source.done = source.size * number // total
-                    yield number, row
+        yield count
     except _BROKEN as error:
         if isinstance(error, OSError) and shortages.kind(error) is not None:
             raise
         said = " ".join(str(error).split())[:200].rstrip(".")
         raise ImportRefused(
-            f"The Parquet file cannot be read at row {number + 1}: {said}.", row=number + 1, expected="Parquet"
+            f"The {kind} file cannot be read at row {count.row + 1}: {said}.", row=count.row + 1, expected=expected
         ) from None
+
+
+def parquet(source: Source) -> Iterator[tuple[int, Mapping[str, Any] | RowError]]:
+    """One mapping a row."""
+    with _refusing("Parquet", "Parquet") as count, pq.ParquetFile(source.path, pre_buffer=False) as file:
+        _refuse_repeated(file.schema_arrow.names)
+        total = max(file.metadata.num_rows, 1)
+        for batch in file.iter_batches(batch_size=_batch_size(source, file.metadata)):
+            for row in batch.to_pylist():
+                count.row += 1
+                # Parquet is not read from beginning to end; rows tell how far reading has come.
+                source.done = source.size * count.row // total
+                yield count.row, row
     _hash(source)
+
+
+def arrow(source: Source) -> Iterator[tuple[int, Mapping[str, Any] | RowError]]:
+    """One mapping a row."""
+    with _refusing("Arrow", "an Arrow stream") as count, pa.PythonFile(source, mode="r") as file:
+        for batch in pa.ipc.open_stream(file):
+            # A batch of the file is on disk, but its rows as Python has them are in memory.
+            for start in range(0, batch.num_rows, _BATCH):
+                for row in batch.slice(start, _BATCH).to_pylist():
+                    count.row += 1
+                    yield count.row, row
 
 
 def _batch_size(source: Source, metadata: pq.FileMetaData) -> int:
