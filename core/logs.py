@@ -1,6 +1,7 @@
 """How this program logs: what failed and where, and never the values of local variables, which may hold keys."""
 
 import logging
+import sys
 
 import structlog
 from structlog.dev import ConsoleRenderer, plain_traceback
@@ -26,5 +27,11 @@ def _configure_structlog() -> None:
             structlog.dev.set_exc_info,
             structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
             ConsoleRenderer(exception_formatter=plain_traceback),
-        ]
+        ],
+        logger_factory=_logger,
     )
+
+
+def _logger(*_names: object) -> structlog.PrintLogger:
+    """One for each line: standard output is for answers, and a test's or a launcher's standard error comes and goes."""
+    return structlog.PrintLogger(sys.stderr)

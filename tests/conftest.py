@@ -11,12 +11,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import structlog
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
-from core import migrations
+from core import logs, migrations
 from core.database import Database
 from core.embedded import EmbeddedPostgres
 from core.settings import settings
@@ -40,10 +39,7 @@ _LONG = ("tests/browser", "tests/trainer", "tests/tuning/test_crashes.py", "test
 
 _numbers = count(1)
 
-
-def pytest_runtest_teardown() -> None:
-    """A command that was tested here logs to what was its standard error, which is closed by now."""
-    structlog.reset_defaults()
+logs.configure()  # as every program of this project does
 
 
 @pytest.fixture(autouse=True)

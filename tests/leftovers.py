@@ -13,8 +13,6 @@ from typing import Any
 _PASSING = {"PYTEST_CURRENT_TEST", "MAPBOX_API_KEY"}
 #: Beginnings of the names of threads that work on a database until they are stopped.
 _OURS = ("whetstone-", "worker ")
-#: Sleeps for as long as its engine holds no job, and ends with the process.
-_SLEEPS = "whetstone-tuning-leases"
 #: SIGALRM is pytest-timeout's.
 _NOT_OURS = {getattr(signal, name, None) for name in ("SIGKILL", "SIGSTOP", "SIGALRM")}
 _SIGNALS = sorted(set(signal.valid_signals()) - _NOT_OURS)
@@ -72,7 +70,7 @@ def left_behind(
         if handler != before.handlers[number]
     ]
     for thread in threads():
-        if thread.name.startswith(_OURS) and thread.name != _SLEEPS:
+        if thread.name.startswith(_OURS):
             thread.join(5)  # it may be on its way out
             if thread.is_alive():
                 found.append(f"the thread {thread.name}")

@@ -1,12 +1,10 @@
 """`models`, `model`, `add-model`, `deploy`, `undeploy`, `rollback`, `serve`, `unserve`, `evaluate` and `compare`."""
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, TypeVar, cast
 
-import structlog
 import typer
 
 from core.cli import AsJson, Workspace, command, database, show
@@ -176,7 +174,6 @@ def compare(
 
 def _until(db: Database, look: Callable[[], _T], is_so: Callable[[_T], bool]) -> _T:
     """What it has become, by a worker of this process or by any other."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     worker = Worker(db, registry(), workspaces=[db.schema], threads=1)
     worker.start()
     try:

@@ -1,12 +1,10 @@
 """`request`: ask the orchestrator for something from the command line."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-import structlog
 import typer
 
 from core.cli import AsJson, Workspace, command, database, show
@@ -45,7 +43,6 @@ def request(
     as_json: AsJson = False,
 ) -> None:
     """Have a request planned, and with --approve --wait carried out and scored."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     db = database(workspace)
     asked = Request(text, intent or None, constraints, tuple(platform or ()), audience)
     execution = executions.submit(db, asked, actor=settings().actor, again=again)

@@ -1,13 +1,11 @@
 """`tune`, `jobs`, `job` and `cancel`: fine-tuning from the command line."""
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, get_args
 
 import orjson
-import structlog
 import typer
 
 from core.cli import AsJson, Workspace, command, database, printable, put, show
@@ -52,7 +50,6 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune a model on a frozen dataset version."""
-    _logs_to_stderr()
     chosen = _provider(provider)
     spec = Spec(chosen, base, _method(method, chosen), _settings(set_ or []), name)
     db = database(workspace)
@@ -92,7 +89,6 @@ def one_job(
     as_json: AsJson = False,
 ) -> None:
     """One fine-tuning job with its history; or ask something of it."""
-    _logs_to_stderr()
     db = database(workspace)
     if act:
         if act not in _ACTS:
@@ -257,8 +253,3 @@ def _value(text: str) -> Any:
     except orjson.JSONDecodeError:
         return text
     return value if isinstance(value, int | float | bool | str) else text
-
-
-def _logs_to_stderr() -> None:
-    """What happens goes to stderr: stdout is for the answer."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -1,10 +1,8 @@
 """`worker`."""
 
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
-import structlog
 import typer
 
 from core.cli import AsJson, command, database, put, show
@@ -23,8 +21,6 @@ Where = Annotated[str, typer.Option("--workspace", help="Only this workspace; al
 @command("worker")
 def worker(agents: Agents = "", threads: Threads = 2, workspace: Where = "", as_json: AsJson = False) -> None:
     """Work on commands, and look after fine-tuning, until Ctrl+C or SIGTERM; on any machine with the DATABASE_URL."""
-    # What happens goes to stderr: stdout is for the answer.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     db = database()
     there = list_workspaces(db)
     if workspace and workspace not in there:

@@ -244,14 +244,13 @@ def _hold(db: Database, row: Row[Any]) -> Hold:
 
 
 class Heartbeats:
-    """Moves the leases of what is held on, from one thread, which sleeps while nothing is held."""
+    """Moves the leases of what is held on, from one thread, which is there for as long as something is held."""
 
     def __init__(self, lease_s: float) -> None:
         self._lease_s = lease_s
         self._lock = threading.Lock()
         self._held: dict[UUID, Hold] = {}
-        self._ended = threading.Event()
-        self._some = threading.Event()
+        self._look = threading.Event()
         self._thread: threading.Thread | None = None
 
     def add(self, holds: Sequence[Hold]) -> None:
@@ -261,31 +260,35 @@ class Heartbeats:
         with self._lock:
             self._held |= {hold.token: hold for hold in holds}
             if self._thread is None:
+                self._look.clear()
                 self._thread = threading.Thread(target=self._run, name="whetstone-tuning-leases", daemon=True)
                 self._thread.start()
-        self._some.set()
 
     def drop(self, hold: Hold) -> None:
         with self._lock:
             self._held.pop(hold.token, None)
+            if not self._held:
+                self._look.set()
 
     def stop(self) -> None:
-        """End the thread; leases that are left end by themselves."""
-        self._ended.set()
-        self._some.set()
-        if self._thread is not None:
-            self._thread.join(5.0)
+        """Hold nothing any more, and end the thread; leases that are left end by themselves."""
+        with self._lock:
+            self._held.clear()
+            thread = self._thread
+        self._look.set()
+        if thread is not None:
+            thread.join(5.0)
 
     def _run(self) -> None:
         pause = self._lease_s / 4
-        while not self._ended.is_set():
-            self._some.wait()
-            if self._ended.wait(pause):
-                return
+        while True:
+            self._look.wait(pause)
             with self._lock:
                 held = list(self._held.values())
+                self._look.clear()
                 if not held:
-                    self._some.clear()
+                    self._thread = None
+                    return
             try:
                 self._beat(held)
                 pause = self._lease_s / 4

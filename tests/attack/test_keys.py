@@ -22,7 +22,7 @@ def test_an_error_is_logged_without_the_values_around_it(capsys: pytest.CaptureF
         fail(KEY)
     except RuntimeError as error:
         structlog.get_logger().error("a page failed", exc_info=error)
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert "the key of 21 letters was refused" in said
     assert KEY not in said
 

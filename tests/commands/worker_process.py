@@ -10,8 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import structlog
-
+from core import logs
 from core.commands.handlers import Outcome, Work
 from core.commands.models import NewCommand
 from core.commands.worker import Worker
@@ -85,7 +84,7 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.configure()
     url, name, threads, lease_s = sys.argv[1:5]
     worker = Worker(
         Database(url), REGISTRY, name=name, threads=int(threads), lease_s=float(lease_s), backoff_s=0.1, poll_s=0.2

@@ -8,7 +8,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import structlog
 import typer
 from typer.main import get_command
 
@@ -49,7 +48,6 @@ def core(
 
     yield core
     settings_of_process.cache_clear()
-    structlog.reset_defaults()  # a command sends its log to the stderr of this test
 
 
 TUNE = ("tune", "plans", "--provider", "openai", "--base", "tiny")
