@@ -12,7 +12,7 @@ import orjson
 
 from core.errors import ImportRefused
 from core.examples.importing import moments, scale
-from core.examples.importing.models import FIELDS, ImportOptions, RowError, Unfit, shortened
+from core.examples.importing.models import FIELDS, ImportOptions, RowError, Unfit, UnfitColumn, shortened
 from core.examples.importing.other_tools import OTHER_TOOLS, Aside
 from core.examples.importing.shapes import SHAPES, UNKNOWN, UNUSED, Raw, Shape
 from core.examples.importing.values import PARSERS, TRUTHS, read_tags, truth
@@ -204,7 +204,7 @@ class Converter:
                 self.unused[str(kind)] += 1
                 return None
             except (Unfit, orjson.JSONEncodeError) as error:
-                column = self.shape.signs[0]
+                column = error.column if isinstance(error, UnfitColumn) else self.shape.signs[0]
                 return RowError(number, column, shortened(row.get(column)), str(error))
         values: list[Any] = []
         given, field, value = 0, "", None
