@@ -43,6 +43,9 @@ _RESULTS = ("functionResponse", "function_response")
 #: Parts in which a model thinks aloud. They are no answer, and no export can carry them: named as not used.
 _THOUGHTS = ("reasoning", "thinking", "redacted_thinking")
 _MEDIA = ("image", "audio", "video", "file", "document")
+#: Under which a call has its arguments: OpenAI's, LangChain's, Anthropic's and Llama's name for them.
+_ARGUMENTS = ("arguments", "args", "input", "parameters")
+_OF_CALLS = {"id", "type", "index", "function", "name", *_ARGUMENTS}
 _TAGGED_CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
 _TAGGED_RESULT = re.compile(r"<tool_response>\s*(.*?)\s*</tool_response>", re.DOTALL)
 
@@ -242,8 +245,9 @@ class Reading:
         if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
             raise Unfit("tool calls that name a function")
         self._calls += 1
+        self.unused.update(f"tool_calls[].{key}" for key in {*call, *function} - _OF_CALLS)
         call_id = given or call.get("id")
-        arguments = function.get("arguments")
+        arguments = next((function[key] for key in _ARGUMENTS if function.get(key) is not None), None)
         if not isinstance(arguments, str):
             arguments = str(text(arguments) or "{}")
         return {
