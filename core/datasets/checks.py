@@ -104,7 +104,7 @@ def look_at(connection: Connection, choice: Choice, left_out: dict[str, LeftOut]
     sample = candidates.sample(connection, choice.recipe, tokens.SAMPLE)
     total = tokens.total(sample, rows=kept, size=size)
     findings = [
-        *_nothing_left(kept, per_split, choice.split),
+        *_nothing_left(kept, per_split, choice.split, left_out),
         *_straddling(connection, choice),
         *_left_out(left_out),
         *_not_carried(connection, kept),
@@ -116,7 +116,15 @@ def look_at(connection: Connection, choice: Choice, left_out: dict[str, LeftOut]
     return Review(tuple(findings), kept, reasons, per_split, total, size)
 
 
-def _nothing_left(kept: int, per_split: dict[SplitName, int], split: Split) -> list[Finding]:
+def _nothing_left(
+    kept: int, per_split: dict[SplitName, int], split: Split, left_out: dict[str, LeftOut]
+) -> list[Finding]:
+    if not kept and left_out:
+        each = [f"{found.count:,} {_LEFT_OUT[reason][0].rstrip(',')}" for reason, found in left_out.items()]
+        sentence = f"No example of this filter can be taken. Left out: {'; '.join(each)}."
+        ids = tuple(number for found in left_out.values() for number in found.ids)
+        fix = " ".join(dict.fromkeys(_LEFT_OUT[reason][1] for reason in left_out))
+        return [Finding("nothing_left", "error", 0, sentence, ids, fix)]
     if not kept:
         sentence = "No example of this filter has something to learn for the chosen target."
         return [Finding("nothing_left", "error", 0, sentence, (), "Choose another target, or a wider filter.")]

@@ -96,15 +96,32 @@ def records(draw: Any) -> dict[str, Any]:
     return {"user_request": request, "execution_result": messages[-1]["content"], "context": context or None}
 
 
+@st.composite
+def pairs(draw: Any) -> dict[str, Any]:
+    """A record, most often with the worse answer that came with it: a text, or a call of a tool."""
+    record = draw(records())
+    context = record["context"] or {}
+    if draw(st.integers(0, 3)):
+        context["rejected"] = {"content": draw(words)}
+        if "tools" in context and draw(st.booleans()):
+            call = called("id-0", draw(names), draw(arguments))
+            context["rejected"] = {"content": draw(st.none() | words), "tool_calls": [call]}
+    return {**record, "context": context or None}
+
+
 def carried(record: dict[str, Any], format_: str) -> dict[str, Any] | None:
     """The record as this format can hold it, or None where it cannot."""
     record = deepcopy(record)
     context = record["context"] or {}
+    if format_ != "dpo":
+        context.pop("rejected", None)
+    elif "rejected" not in context or answered_alike(record):
+        return None
     messages = [*context.get("turns", ()), *context.get("steps", ()), context.get("answer", {})]
     has_calls = any("tool_calls" in each for each in messages) or "tools" in context
     has_weights = any(each.get("weight") == 0 for each in messages)
     has_words = any("tool_calls" in each and each.get("content") for each in messages)
-    if format_ not in ("openai", "chatml", "parquet") and has_weights:
+    if format_ not in ("openai", "chatml", "parquet", "dpo") and has_weights:
         return None
     if (format_ == "alpaca" and has_calls) or (format_ == "sharegpt" and has_words):
         return None
@@ -114,7 +131,18 @@ def carried(record: dict[str, Any], format_: str) -> dict[str, Any] | None:
         context.pop("parallel_tool_calls", None)
     if format_ == "gemini":  # it knows no ids
         renumber(messages)
+    if format_ == "dpo":  # of a pair the two answers alone are learned, whatever stands before them
+        for message in messages:
+            message.pop("weight", None)
     return {**record, "context": context or None}
+
+
+def answered_alike(record: dict[str, Any]) -> bool:
+    """Whether the better and the worse answer are the same, of which nothing can be learned."""
+    better = {"content": record["execution_result"]}
+    if calls := record["context"].get("answer", {}).get("tool_calls"):
+        better["tool_calls"] = calls
+    return better == record["context"]["rejected"]
 
 
 def renumber(messages: list[dict[str, Any]]) -> None:
@@ -156,6 +184,31 @@ def test_any_record_comes_back_from_every_format_that_carries_it(
             path = tmp_path / f"{format_}.jsonl"
             path.write_text("\n".join(lines), encoding="utf-8")
             assert read(path) == expected, format_
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(made=st.lists(pairs(), min_size=1, max_size=3))
+def test_any_record_comes_back_from_the_file_of_a_version_in_every_format(
+    database: Database, add: Add, tmp_path: Path, made: list[dict[str, Any]]
+) -> None:
+    """The same for Parquet, and for pairs, which only a version has: from the bytes that a download gives."""
+    for place, record in enumerate(made):  # two answers to one request would be a pair, too
+        record["user_request"] = f"{place}{record['user_request']}"
+    rows = [example(0, execution_id=f"v{next(numbers)}", success=True, **record) for record in made]
+    chosen = Filter(ids=tuple(add(rows)), exclude_tags=())
+    version = snapshots.create(
+        database, "all", filter=chosen, recipe=RECIPE, split=ALL_TRAIN, actor="ada", drop_duplicates=False
+    )
+    assert version.left_out == {}
+    for format_ in FORMATS:
+        expected = [each for record in made if (each := carried(record, format_)) is not None]
+        assert row_count(database, version, "all", format_) == len(expected), format_
+        path = tmp_path / exported_name(format_)
+        path.write_bytes(b"".join(export(database, version, "all", format_)))
+        assert (read(path) if expected else []) == expected, format_
+    assert verify(database, version).ok
 
 
 CALL = called("c1", "stock", '{"item": "drill"}')

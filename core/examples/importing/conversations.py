@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.examples.importing.messages import Message, Reading, joined, loaded, plain_text, tools
-from core.examples.importing.models import Unfit
+from core.examples.importing.models import Unfit, UnfitColumn
 from core.examples.importing.values import text
 
 Raw = Mapping[str, Any]
@@ -31,6 +31,7 @@ BESIDE = (
     "rejected_response",
     *_MEDIA,
 )
+_HAS_ROLE = re.compile(r"""["'](?:role|from)["']""")
 _HUMAN = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
 
 
@@ -43,7 +44,8 @@ def from_messages(row: Raw) -> Raw:
 
 def from_sharegpt(row: Raw) -> Raw:
     reading = Reading()
-    return _made(row, reading, reading.messages(row.get("conversations"), "conversations"))
+    column = "conversations" if "conversations" in row else "conversation"
+    return _made(row, reading, reading.messages(row.get(column), column))
 
 
 def from_gemini(row: Raw) -> Raw:
@@ -63,8 +65,9 @@ def from_alpaca(row: Raw) -> Raw:
     """The input goes behind the instruction after an empty line, and an export parts them again."""
     request, given = _instruction_of(row)
     answer = str(text(row.get("output")) or "")
-    messages = [*_history(row), {"role": "user", "content": request}, {"role": "assistant", "content": answer}]
-    return _made(row, Reading(), messages, given=given)
+    reading = Reading()
+    messages = [*_history(row, reading), {"role": "user", "content": request}, {"role": "assistant", "content": answer}]
+    return _made(row, reading, messages, given=given)
 
 
 def from_prompt_and_completion(row: Raw) -> Raw:
@@ -72,6 +75,7 @@ def from_prompt_and_completion(row: Raw) -> Raw:
     reading = Reading()
     answer = "completion" if "completion" in row else "response"
     messages = [
+        *_history(row, reading),
         *said(reading, row.get("prompt"), "prompt", "user"),
         *said(reading, row.get(answer), answer, "assistant"),
     ]
@@ -109,7 +113,7 @@ def said(reading: Reading, value: Any, column: str, role: str) -> list[Message]:
 def _messages_of(value: Any) -> Any:
     """Messages, in a table as JSON text; None for what is none."""
     if isinstance(value, str):
-        if value.lstrip()[:1] not in ("[", "{") or ('"role"' not in value and '"from"' not in value):
+        if value.lstrip()[:1] not in ("[", "{") or not _HAS_ROLE.search(value):
             return None
         try:
             value = loaded(value)
@@ -122,17 +126,19 @@ def _messages_of(value: Any) -> Any:
 def _instruction_of(row: Raw) -> tuple[str, str]:
     for column in ("instruction", "input", "system"):
         if not isinstance(row.get(column) or "", str):
-            raise Unfit(f"text in {column}")
+            raise UnfitColumn("a text", column)
     instruction, given = row.get("instruction") or "", row.get("input") or ""
     return (f"{instruction}\n\n{given}" if given else instruction), given
 
 
-def _history(row: Raw) -> list[Message]:
-    """Earlier questions and answers of Alpaca's form: pairs of text."""
+def _history(row: Raw, reading: Reading) -> list[Message]:
+    """Earlier questions and answers: pairs of text, as Alpaca has them, or messages."""
     history = row.get("history") or []
+    if (found := _messages_of(history)) is not None:
+        return reading.messages(found, "history")
     history = loaded(history) if isinstance(history, str) else history
     if not isinstance(history, list) or not all(_is_turn(each) for each in history):
-        raise Unfit("a history of pairs, each a question and its answer")
+        raise UnfitColumn("a history of messages, or of pairs, each a question and its answer", "history")
     roles = ("user", "assistant")
     return [{"role": role, "content": words} for each in history for role, words in zip(roles, each, strict=True)]
 
@@ -168,10 +174,10 @@ def _pair_of(row: Raw, reading: Reading) -> tuple[list[Message], list[Message], 
 def _asked(row: Raw, reading: Reading) -> tuple[list[Message], str]:
     if "instruction" in row:
         request, given = _instruction_of(row)
-        return [*_history(row), {"role": "user", "content": request}], given
-    for column in ("conversations", "messages", "prompt", "question"):
+        return [*_history(row, reading), {"role": "user", "content": request}], given
+    for column in ("conversations", "messages", "prompt", "question", "query", "input"):
         if row.get(column) is not None:
-            return said(reading, row[column], column, "user"), ""
+            return [*_history(row, reading), *said(reading, row[column], column, "user")], ""
     return [], ""
 
 
@@ -237,14 +243,19 @@ def _parallel(row: Raw, unused: set[str]) -> Any:
     return row.get("parallel_tool_calls")
 
 
-_TRUTH = {"true": True, "false": False}
+_TRUTH = {
+    **dict.fromkeys(("true", "desirable", "chosen", "thumbs_up", "thumbs up", "👍"), True),
+    **dict.fromkeys(("false", "undesirable", "rejected", "thumbs_down", "thumbs down", "👎"), False),
+}
+_NUMBERS = {"1": True, "1.0": True, "0": False, "0.0": False}
 
 
 def _label(row: Raw, unused: set[str]) -> bool | None:
-    """Whether people liked the answer, in data without pairs. Numbers may as well be the names of classes."""
+    """Whether people liked the answer, in data without pairs. A label of 0 or 1 may as well be the name of a class."""
     for name in ("kto_tag", "label"):
         value = row.get(name)
-        found = value if isinstance(value, bool) else _TRUTH.get(value.lower()) if isinstance(value, str) else None
+        meanings = _TRUTH | _NUMBERS if name == "kto_tag" else _TRUTH
+        found = meanings.get(str(value).strip().lower())
         if found is not None:
             return found
         if value not in (None, ""):

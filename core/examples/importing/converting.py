@@ -3,6 +3,7 @@
 import codecs
 import difflib
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,7 +13,7 @@ import orjson
 
 from core.errors import ImportRefused
 from core.examples.importing import moments, scale
-from core.examples.importing.models import FIELDS, ImportOptions, RowError, Unfit, shortened
+from core.examples.importing.models import FIELDS, ImportOptions, RowError, Unfit, UnfitColumn, shortened
 from core.examples.importing.other_tools import OTHER_TOOLS, Aside
 from core.examples.importing.shapes import SHAPES, UNKNOWN, UNUSED, Raw, Shape
 from core.examples.importing.values import PARSERS, TRUTHS, read_tags, truth
@@ -158,7 +159,7 @@ class Converter:
         if self._convert and options.mapping.get("user_request"):
             self._convert = None  # the file is read by the mapping alone
         if not self._convert and "user_request" not in self.mapping and "user_request" not in options.constants:
-            raise _no_request(columns, options)
+            raise _no_request(columns, options, is_table=not more_may_come)
         present = _by_name(columns).keys()
         is_execution = present >= {"user_request", "execution_id"} and not _OF_EXECUTIONS.isdisjoint(present)
         #: Whether "success" and the like are answers: only in rows of the original system they are none.
@@ -204,7 +205,9 @@ class Converter:
                 self.unused[str(kind)] += 1
                 return None
             except (Unfit, orjson.JSONEncodeError) as error:
-                column = self.shape.signs[0]
+                if self._is_empty(row):
+                    return None
+                column = error.column if isinstance(error, UnfitColumn) else self.shape.signs[0]
                 return RowError(number, column, shortened(row.get(column)), str(error))
         values: list[Any] = []
         given, field, value = 0, "", None
@@ -227,12 +230,20 @@ class Converter:
                 else:
                     values.append(parse(value))
         except Unfit as error:
-            return self._unfit(number, field, value, error)
+            return None if self._is_empty(row) else self._unfit(number, field, value, error)
         self._count_unused(row, made)
         score = values[_SCORE]
         if values[0] is None:
             values[0] = _made_key(values)
         return [*values, score.score if isinstance(score, scale.Certain) else None, given, self.is_literal]
+
+    def _is_empty(self, row: Raw) -> bool:
+        """Whether it holds nothing at all, as the lines below a table of a spreadsheet; put aside, and counted."""
+        if not all(value is None or value != value or not str(value).strip() for value in row.values()):
+            return False
+        self.aside += 1
+        self.unused["empty rows"] += 1
+        return True
 
     def _made(self, row: Raw) -> Raw:
         assert self._convert
@@ -291,13 +302,27 @@ _NOTHING: tuple[Any, ...] = (None, "", [], {})
 _SCORE = list(PARSERS).index("quality_score")
 
 
-def _no_request(columns: Sequence[str], options: ImportOptions) -> ImportRefused:
-    likely = suggested(UNKNOWN, columns, ImportOptions()).get("user_request") or (columns[0] if columns else "COLUMN")
+#: What columns are called that may hold a request, and what those are called that hold none.
+_SAYS = re.compile("prompt|question|instruct|query|request|input|text|messag|content|dialog|conversation|utterance")
+_NAMES = re.compile(r"(?:^|_)(?:id|ids|idx|index|uuid|hash|key|no|number|row|role|type|lang|split|source|date|time)$")
+
+
+def _likely(columns: Sequence[str]) -> str:
+    """The column that most likely holds the request: by its whole name, by a part of it, or just no number of a row."""
+    if found := suggested(UNKNOWN, columns, ImportOptions()).get("user_request"):
+        return found
+    others = [column for column in columns if not _NAMES.search(folded(column))]
+    says = [column for column in others if _SAYS.search(folded(column))]
+    return next(iter((*says, *others, *columns)), "COLUMN")
+
+
+def _no_request(columns: Sequence[str], options: ImportOptions, *, is_table: bool) -> ImportRefused:
+    likely = _likely(columns)
     if "user_request" in options.mapping:
         said = "The request needs a column: it is the one field that every example has."
     else:
         said = f"Nothing says which of the columns {', '.join(columns) or '(none)'} is the request."
-        if len(columns) == 1:
+        if len(columns) == 1 and is_table:
             said = (
                 f"The file has one column only, {shortened(columns[0])}: expected columns separated by comma, "
                 f"semicolon, tab or |. Is another delimiter used? {said}"

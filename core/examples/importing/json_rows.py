@@ -46,7 +46,7 @@ def rows(source: BinaryStream, file: Source) -> Iterator[Row]:
     try:
         yield from _rows(bounded)
     except (ijson.JSONError, ValueError) as error:  # ValueError: a number of more than 4,300 digits
-        problem = encoding_problem(file) or _first_words(error)
+        problem = encoding_problem(file) or _plainly(_first_words(error))
         raise ImportRefused(
             f"The JSON cannot be read at row {bounded.row + 1}: {problem}."
             + (" Is the file cut?" if "EOF" in problem or "early" in problem else ""),
@@ -177,6 +177,18 @@ def repeated_key(line: str) -> str | None:
             return key
         seen.add(key)
     return None
+
+
+#: What the parser means where people wonder.
+_PLAINLY = {
+    "trailing garbage": "something follows the end of the document; several objects belong into a list, or each on a "
+    "line of its own (JSONL)",
+    "unallowed token": "a comma, bracket or value stands where none may, such as a comma after the last row",
+}
+
+
+def _plainly(said: str) -> str:
+    return next((words for part, words in _PLAINLY.items() if part in said), said)
 
 
 def _first_words(error: Exception) -> str:

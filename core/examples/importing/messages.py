@@ -5,7 +5,10 @@ with `id`, `type` and `function` of `name` and `arguments` (JSON as text, as it 
 must not be learned. A tool's has the `tool_call_id` that it answers, and the `name` of what was called.
 """
 
+import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import orjson
@@ -16,12 +19,11 @@ from core.examples.importing.values import text
 
 Message = dict[str, Any]
 
+#: By the role in lower case: tools write User and SYSTEM, too.
 _ROLES = {
     "human": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "model": "assistant",
-    "bot": "assistant",
+    "prompter": "user",
+    **dict.fromkeys(("gpt", "chatgpt", "model", "bot", "chatbot", "ai", "bard", "bing", "claude"), "assistant"),
     "developer": "system",
     "function_call": "assistant",
     "function": "tool",
@@ -41,6 +43,11 @@ _RESULTS = ("functionResponse", "function_response")
 #: Parts in which a model thinks aloud. They are no answer, and no export can carry them: named as not used.
 _THOUGHTS = ("reasoning", "thinking", "redacted_thinking")
 _MEDIA = ("image", "audio", "video", "file", "document")
+#: Under which a call has its arguments: OpenAI's, LangChain's, Anthropic's and Llama's name for them.
+_ARGUMENTS = ("arguments", "args", "input", "parameters")
+_OF_CALLS = {"id", "type", "index", "function", "name", *_ARGUMENTS}
+_TAGGED_CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
+_TAGGED_RESULT = re.compile(r"<tool_response>\s*(.*?)\s*</tool_response>", re.DOTALL)
 
 
 def loaded(value: Any) -> Any:
@@ -50,7 +57,18 @@ def loaded(value: Any) -> Any:
     try:
         return exact_json.loads(value)
     except orjson.JSONDecodeError as error:
+        if _PYTHON.match(value):
+            try:
+                return ast.literal_eval(_BETWEEN_ROWS.sub("}, {", value.strip()))
+            except (ValueError, SyntaxError, RecursionError, MemoryError):
+                pass
         raise Unfit(f"a list of messages as JSON ({error.msg})") from None
+
+
+#: What pandas writes into a cell that holds a list: the list as Python shows it, and as NumPy does, one message a line
+#: and no commas in between. Python shows a line break within a text as two characters, so that none is met there.
+_PYTHON = re.compile(r"\s*[\[{]+\s*['\"]")
+_BETWEEN_ROWS = re.compile(r"\}\s*\n\s*\{")
 
 
 def plain_text(value: Any) -> str:
@@ -102,19 +120,51 @@ class Reading:
             value = [value]
         if not isinstance(value, list) or not value:
             raise Unfit("a list of messages")
-        return joined([read for message in value for read in self._message(message, column)])
+        return joined(self._tagged([read for message in value for read in self._message(message, column)]))
+
+    def _tagged(self, messages: Sequence[Message]) -> list[Message]:
+        """Calls that stand in the text between tags, as Hermes and Qwen write them, where a tool answers them."""
+        if not any(message["role"] == "tool" and "tool_call_id" not in message for message in messages):
+            return [*messages]
+        made: list[Message] = []
+        self._open = []
+        for message, after in zip_longest(messages, messages[1:]):
+            if message["role"] == "tool" and "tool_call_id" not in message and self._open:
+                results = _TAGGED_RESULT.findall(message["content"]) or [message["content"]]
+                made += [self._result(each, None, None) for each in results]
+            else:
+                made.append(self._untagged(message) if after and after["role"] == "tool" else message)
+        return made
+
+    def _untagged(self, message: Message) -> Message:
+        if message["role"] != "assistant" or "tool_calls" in message:
+            return message
+        try:
+            calls = self._read_calls([loaded(each) for each in _TAGGED_CALL.findall(message["content"])], None)
+        except Unfit:
+            return message  # text that only looks like it
+        if not calls:
+            return message
+        self._open = [(call["id"], call["function"]["name"]) for call in calls]
+        words = _TAGGED_CALL.sub("", message["content"]).strip()
+        return message | {"content": words or None, "tool_calls": calls}
 
     def _message(self, message: Any, column: str) -> Iterator[Message]:
         if not isinstance(message, dict):
             raise Unfit("a list of messages, each an object")
-        said = str(message["role"] if message.get("role") is not None else message.get("from", ""))
+        written = str(message["role"] if message.get("role") is not None else message.get("from", ""))
+        said = written.strip().lower()
         role = _ROLES.get(said, said)
         if role not in _KNOWN:
-            raise Unfit(f"messages of system, developer, user, assistant or tool, not of {shortened(said)}")
+            of = f", not of {shortened(written)}" if written else "; one has no role"
+            raise Unfit(f"messages of system, developer, user, assistant or tool{of}")
         self.unused.update(
             f"{column}[].{key}" for key in message.keys() - _READ if message[key] not in (None, "", [], {})
         )
         content = next((message[key] for key in ("content", "value", "parts") if message.get(key) is not None), None)
+        if role == "tool" and isinstance(content, list) and content and all(map(_is_result, content)):
+            yield from self._parts(content, None, column)[2]
+            return
         if role == "tool":
             yield self._result(content, message.get("tool_call_id"), message.get("name"))
             return
@@ -173,10 +223,10 @@ class Reading:
 
     def _is_unlearned(self, message: Mapping[str, Any], column: str) -> bool:
         """Whether its source says that nobody shall learn it."""
-        weight = message.get("weight", message.get("loss_weight"))
+        weight = _number(message.get("weight", message.get("loss_weight")))
         if weight is not None and weight not in (0, 1):
             self.unused.add(f"{column}[].weight other than 0 and 1")
-        return weight == 0 or message.get("train") is False or message.get("loss") is False
+        return any(_number(each) == 0 for each in (weight, message.get("train"), message.get("loss")))
 
     def _read_calls(self, calls: Any, ids: Any) -> list[Message]:
         if isinstance(calls, str):
@@ -195,8 +245,9 @@ class Reading:
         if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
             raise Unfit("tool calls that name a function")
         self._calls += 1
+        self.unused.update(f"tool_calls[].{key}" for key in {*call, *function} - _OF_CALLS)
         call_id = given or call.get("id")
-        arguments = function.get("arguments")
+        arguments = next((function[key] for key in _ARGUMENTS if function.get(key) is not None), None)
         if not isinstance(arguments, str):
             arguments = str(text(arguments) or "{}")
         return {
@@ -228,6 +279,21 @@ class Reading:
         elif call_id:
             made["tool_call_id"] = str(call_id)
         return made
+
+
+def _number(value: Any) -> Any:
+    """What says whether a message is learned, which tables and forms keep as text."""
+    if not isinstance(value, str):
+        return value
+    said = value.strip().lower()
+    try:
+        return {"": None, "true": 1, "false": 0}[said] if said in ("", "true", "false") else float(said)
+    except ValueError:
+        return value
+
+
+def _is_result(part: Any) -> bool:
+    return isinstance(part, dict) and (part.get("type") == "tool_result" or _first_of(part, _RESULTS) is not None)
 
 
 def _first_of(part: Any, keys: tuple[str, ...]) -> Mapping[str, Any] | None:

@@ -86,6 +86,14 @@ class Unfit(Exception):
     """A value does not fit its field. Its message says what was expected; the row is told by whoever reads it."""
 
 
+class UnfitColumn(Unfit):
+    """The same of a row that several columns make together, and one of them does not fit."""
+
+    def __init__(self, expected: str, column: str) -> None:
+        super().__init__(expected)
+        self.column = column
+
+
 class Undecided(ImportRefused):
     """Something about the file can be read in two ways. `option` decides it, with one of `choices`, each explained.
 

@@ -27,7 +27,10 @@ _COUNTED = (
     (_EXCEL, dt.timedelta(days=1)),
 )
 
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+#: 1.768419047E9 is a second; of 1.76842E+12, as Excel shows it, the last digits are gone.
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|\d\.\d{9,}[eE]\+?\d+")
+#: Java writes the name of the zone behind its difference.
+_NAMED_ZONE = re.compile(r"(?<=[\dzZ])\[[\w/+-]+\]$")
 _COMPACT = re.compile(r"((?:19|20|21)\d\d)(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?)?")
 _SECOND = r"(?::(?P<second>\d\d)(?:[.,](?P<part>\d+))?)?"
 _TIME = rf"(?:[T ,]+(?P<hour>\d{{1,2}}):(?P<minute>\d\d){_SECOND}\s*(?P<half>[ap]\.?m\.?)?)?"
@@ -64,6 +67,8 @@ def moment(value: Any, order: Order = "auto") -> str | None:
         return None
     if isinstance(value, str):
         return _of_text(value, order)
+    if isinstance(value, dict) and len(value) == 1 and value.keys() <= {"$date", "$numberLong"}:  # MongoDB
+        return moment(next(iter(value.values())), order)
     try:
         if isinstance(value, dt.datetime):
             return _staged(value)
@@ -78,8 +83,8 @@ def moment(value: Any, order: Order = "auto") -> str | None:
 
 @lru_cache(maxsize=1024)
 def _of_text(value: str, order: Order) -> str | None:
-    said = value.strip()
-    if not said or said in ("NaT", "nan", "NaN"):
+    said = _NAMED_ZONE.sub("", value.strip())
+    if not said or said in ("NaT", "nan", "NaN", "<NA>", "None", "null", "NULL"):
         return None
     try:
         if _NUMBER.fullmatch(said):

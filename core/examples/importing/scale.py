@@ -18,11 +18,35 @@ OFFERED: tuple[Scale, ...] = ("1", "thumbs", "1-5", "5", "10", "100", "mixed")
 _RANGE = re.compile(r"(\d{1,3}(?:\.\d+)?)-(\d{1,3}(?:\.\d+)?)")
 #: How a file says that nobody scored a row.
 NO_NUMBER = frozenset(
-    ("", "nan", "-nan", "inf", "-inf", "+inf", "infinity", "-infinity", "+infinity", "none", "null", "n/a", "na", "-")
+    (
+        "",
+        "nan",
+        "-nan",
+        "inf",
+        "-inf",
+        "+inf",
+        "infinity",
+        "-infinity",
+        "+infinity",
+        "none",
+        "null",
+        "n/a",
+        "na",
+        "-",
+        "#n/a",
+        "#na",
+        "#value!",
+        "#div/0!",
+        "#null!",
+        "<na>",
+        "nat",
+    )
 )
 _THUMBS = dict.fromkeys(
     ("👍", "up", "thumbs up", "thumbs_up", "thumbs-up", "thumbsup", "like", "true"), 1.0
 ) | dict.fromkeys(("👎", "down", "thumbs down", "thumbs_down", "thumbs-down", "thumbsdown", "dislike", "false"), 0.0)
+#: What a thumb may have behind it: a shade of skin, or that it is shown as a picture.
+_SHADES = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
 _NUMBER = re.compile(r"([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?|[+-]?[.,]\d+)\s*(%?)")
 _EXPECTED = "a number from 0 to 100"
 
@@ -60,7 +84,7 @@ def _of_text(said: str) -> float | None:
         return _in_bounds(float(said))  # as most are
     number = _NUMBER.fullmatch(said)
     if number is None:
-        folded = said.lower().removesuffix("\ufe0f")
+        folded = _SHADES.sub("", said.lower())
         if folded in NO_NUMBER:
             return None
         if folded in _THUMBS:

@@ -34,7 +34,17 @@ SHAPES = (
         ("chosen", "rejected"),
         {},
         conversations.from_pair,
-        ("conversations", "messages", "prompt", "instruction", "input", "history", "question", *conversations.BESIDE),
+        (
+            "conversations",
+            "messages",
+            "prompt",
+            "instruction",
+            "input",
+            "history",
+            "question",
+            "query",
+            *conversations.BESIDE,
+        ),
     ),
     Shape("preference", ("chosen_messages", "rejected_messages"), {}, conversations.from_pair, conversations.BESIDE),
     Shape("preference", ("preferred_output", "non_preferred_output"), {}, conversations.from_pair, ("input",)),
@@ -62,14 +72,16 @@ SHAPES = (
         ("prompt", "completion"),
         {"user_request": "prompt", "execution_result": "completion"},
         conversations.from_prompt_and_completion,
-        conversations.BESIDE,
+        ("history", *conversations.BESIDE),
     ),
     Shape(
         "prompt/response",
         ("prompt", "response"),
         {"user_request": "prompt", "execution_result": "response"},
         conversations.from_prompt_and_completion,
-        conversations.BESIDE,
+        ("history", *conversations.BESIDE),
     ),
+    # Logs of public chats. Behind all others, which may keep the number of a conversation under this name.
+    Shape("sharegpt", ("conversation",), {}, conversations.from_sharegpt, conversations.BESIDE),
 )
 UNKNOWN = Shape("", (), {})

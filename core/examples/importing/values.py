@@ -28,7 +28,17 @@ def text(value: Any) -> str | None:
     """Text as it is; numbers, lists and objects as JSON; nothing for nothing."""
     if isinstance(value, str):
         return _sound(value) if value else None
+    if isinstance(value, bytes):
+        return _sound(_decoded(value)) if value else None
     return None if value is None or value != value else _json_text(value)
+
+
+def _decoded(value: bytes) -> str:
+    """Columnar files may keep text as bytes."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise Unfit("a text; it holds bytes that are no UTF-8") from None
 
 
 def _sound(value: str) -> str:
@@ -47,6 +57,8 @@ def _sound(value: str) -> str:
 def request(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
         value = _number_text(value)
+    if isinstance(value, bytes):
+        value = _decoded(value)
     if not isinstance(value, str) or not value.strip():
         raise Unfit("a text; it is what was asked, and required")
     return _sound(value)
@@ -77,6 +89,8 @@ def key(value: Any) -> str | None:
         raise Unfit("a text")
     if isinstance(value, uuid.UUID):
         value = str(value)
+    if isinstance(value, bytes):
+        value = _decoded(value)
     return _key(value) or None
 
 
@@ -308,12 +322,14 @@ def tags(value: Any) -> str | None:
 
 
 def context(value: Any) -> str | None:
-    """What the model saw before the request: a JSON object, or a text, which becomes its passage."""
+    """What the model saw before the request: a JSON object, or a text or several, which become its passage."""
     if isinstance(value, str) and value.strip() and not value.lstrip().startswith("{"):
         try:
             return json_object(value)
         except Unfit:
             return _json_text({"passage": _sound(value)})
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        value = {"passage": "\n\n".join(value)}  # what a search found
     return json_object(value)
 
 

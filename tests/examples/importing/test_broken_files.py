@@ -97,7 +97,11 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("cut.json", b'[{"question": "a", "answer": "b"}, {"question": "a', "JSON cannot be read at row 2: .*cut"),
     ("cut2.json", b'[{"question": "a", "answer": "b"}', "JSON cannot be read at row 2"),
     ("cut.jsonl", QA.encode() + b'{"question": "a"', "Row 2, field line: .* is not a whole JSON object"),
-    ("more.json", b'[{"question": "a", "answer": "b"}] x', "JSON cannot be read at row 2: .*trailing garbage"),
+    (
+        "more.json",
+        b'[{"question": "a", "answer": "b"}] x',
+        "JSON cannot be read at row 2: .*several objects belong into a list",
+    ),
     ("object.json", b'{"question": "a",\n "answer": "b"}', "no list of rows: expected .* data, examples, rows"),
     ("number.json", b"17", "no list of rows|JSON"),
     ("words.json", b"hello", "JSON cannot be read at row 1"),

@@ -78,6 +78,36 @@ WITH_TOOLS: dict[str, dict[str, Any]] = {
         ],
         "tools": json.dumps([FUNCTION]),
     },
+    "gemini, as its SDK for Python writes it": {
+        "contents": [
+            {"role": "user", "parts": [{"text": "How many?"}]},
+            {"role": "model", "parts": [{"function_call": {"name": "stock", "args": {"item": "drill"}}}]},
+            {"role": "function", "parts": [{"function_response": {"name": "stock", "response": {"output": "42"}}}]},
+            {"role": "model", "parts": [{"text": "42."}]},
+        ],
+        "tools": [{"function_declarations": [FUNCTION]}],
+    },
+    "results as parts of a tool's message": {
+        "messages": [
+            USER,
+            {"role": "assistant", "content": None, "tool_calls": [CALL]},
+            {"role": "tool", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "42"}]},
+            ANSWER,
+        ],
+        "tools": TOOLS,
+    },
+    "between tags, as Hermes and Qwen have it": {
+        "conversations": [
+            {"from": "human", "value": "How many?"},
+            {
+                "from": "gpt",
+                "value": '<tool_call>\n{"name": "stock", "arguments": {"item": "drill"}}\n</tool_call>',
+            },
+            {"from": "tool", "value": "<tool_response>\n42\n</tool_response>"},
+            {"from": "gpt", "value": "42."},
+        ],
+        "tools": json.dumps([FUNCTION]),
+    },
 }
 
 
@@ -123,10 +153,23 @@ def test_what_one_speaker_says_in_a_row_is_joined(
     assert row["context"] == expected
 
 
-@pytest.mark.parametrize("mark", [{"weight": 0}, {"weight": 0.0}, {"train": False}, {"loss": False}])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"weight": 0},
+        {"weight": 0.0},
+        {"weight": "0"},
+        {"weight": "0.0"},
+        {"weight": False},
+        {"train": False},
+        {"train": "False"},
+        {"train": 0},
+        {"loss": False},
+    ],
+)
 def test_what_must_not_be_learned_keeps_its_mark(database: Database, tmp_path: Path, mark: dict[str, Any]) -> None:
-    messages = [USER, {**ANSWER, **mark}, {"role": "user", "content": "Sure?"}, {**ANSWER, "weight": 1}]
-    imported(database, written(tmp_path, "chats.jsonl", [{"messages": messages}]))
+    messages = [USER, {**ANSWER, **mark}, {"role": "user", "content": "Sure?"}, {**ANSWER, "weight": "1"}]
+    assert imported(database, written(tmp_path, "chats.jsonl", [{"messages": messages}])).unused == {}
     assert only(database)["context"]["turns"] == [USER, {**ANSWER, "weight": 0}]
 
 
@@ -145,6 +188,21 @@ def test_a_label_is_the_outcome(database: Database, tmp_path: Path, row: dict[st
     rows = [row | {"execution_id": str(label), name: label} for label in (True, False)]
     assert imported(database, written(tmp_path, "chats.jsonl", rows)).unused == {}
     assert [each["success"] for each in stored(database)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "words", [("desirable", "undesirable"), ("Chosen", "Rejected"), ("true", "FALSE"), ("👍", "👎")]
+)
+def test_a_label_may_be_a_word(database: Database, tmp_path: Path, words: tuple[str, str]) -> None:
+    rows = [{"prompt": word, "completion": "42.", "label": word} for word in words]
+    assert imported(database, written(tmp_path, "rows.csv", rows)).unused == {}
+    assert [each["success"] for each in stored(database)] == [True, False]
+
+
+def test_the_tag_of_kto_may_be_a_number(database: Database, tmp_path: Path) -> None:
+    rows = [{"prompt": str(tag), "completion": "42.", "kto_tag": tag} for tag in (1, 0, 1.0, 0.0)]
+    assert imported(database, written(tmp_path, "rows.jsonl", rows)).unused == {}
+    assert [each["success"] for each in stored(database)] == [True, False, True, False]
 
 
 def test_a_label_that_is_no_truth_is_named(database: Database, tmp_path: Path) -> None:
@@ -215,8 +273,36 @@ def test_a_history_becomes_earlier_turns(database: Database, tmp_path: Path) -> 
     imported(database, written(tmp_path, "rows.json", [row]))
     turns = [{"role": "user", "content": "France?"}, {"role": "assistant", "content": "Paris."}]
     assert only(database)["context"] == {"turns": turns}
-    with pytest.raises(ImportRefused, match="a history of pairs"):
+    with pytest.raises(ImportRefused, match=r"field history: list is not a history of messages, or of pairs"):
         imported(database, written(tmp_path, "odd.json", [row | {"history": [["France?"]]}]))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"instruction": "And Spain?", "output": "Madrid."},
+        {"prompt": "And Spain?", "response": "Madrid."},
+        {"prompt": "And Spain?", "chosen": "Madrid.", "rejected": "Lisbon."},
+    ],
+)
+@pytest.mark.parametrize(
+    "history",
+    [
+        [["France?", "Paris."]],
+        '[["France?", "Paris."]]',
+        [{"role": "user", "content": "France?"}, {"role": "assistant", "content": "Paris."}],
+    ],
+)
+def test_a_history_is_read_in_every_form_beside_every_request(
+    database: Database, tmp_path: Path, row: dict[str, Any], history: Any
+) -> None:
+    assert imported(database, written(tmp_path, "rows.jsonl", [row | {"history": history}])).unused == {}
+    kept = only(database)
+    assert kept["context"]["turns"] == [
+        {"role": "user", "content": "France?"},
+        {"role": "assistant", "content": "Paris."},
+    ]
+    assert (kept["user_request"], kept["execution_result"]) == ("And Spain?", "Madrid.")
 
 
 def test_a_system_prompt_that_is_named_twice_is_one(database: Database, tmp_path: Path) -> None:
@@ -241,6 +327,8 @@ PAIRS: dict[str, dict[str, Any]] = {
     },
     "alpaca": {"instruction": "Greet.", "input": "", "chosen": "Good morning", "rejected": "What?"},
     "question": {"question": "Greet.", "chosen": "Good morning", "rejected": "What?"},
+    "input": {"input": "Greet.", "chosen": "Good morning", "rejected": "What?"},
+    "query": {"query": "Greet.", "chosen": "Good morning", "rejected": "What?"},
     "dialogue": {
         "chosen": "\n\nHuman: Greet.\n\nAssistant: Good morning",
         "rejected": "\n\nHuman: Greet.\n\nAssistant: What?",

@@ -91,6 +91,8 @@ def test_no_choice_ever_leaves_the_common_scale(scores: list[float | None]) -> N
         (["85%"], "100", [0.85], [85.0]),
         (["0,85", "1", "0,5"], "auto", [0.85, 1.0, 0.5], [None, None, None]),
         (["👍", "down", "True", "thumbs up"], "auto", [1.0, 0.0, 1.0, 1.0], [None, None, None, None]),
+        (["👍🏽", "👎🏿", "👍️"], "auto", [1.0, 0.0, 1.0], [None, None, None]),
+        (["#N/A", "<NA>", "#DIV/0!", "-", "0.5"], "auto", [None, None, None, None, 0.5], [None] * 5),
         (["NaN", "inf", "-Infinity", "n/a", "0.5"], "auto", [None, None, None, None, 0.5], [None] * 5),
     ],
 )

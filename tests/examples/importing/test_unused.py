@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.database import Database
+from core.errors import ImportRefused
 from core.examples import importing
 from tests.examples.importing.files import imported, written
 
@@ -37,3 +38,46 @@ def test_rows_that_fail_are_not_counted_twice(database: Database, tmp_path: Path
     rows = [{"user_request": "a", "topic": "x"}, {"user_request": "", "topic": "x"}]
     result = imported(database, written(tmp_path, "rows.csv", rows), skip_invalid=True)
     assert (result.skipped, result.unused) == (1, {"topic": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("rows.csv", b"question,answer\na,b\n,\n ,\t\n"),
+        ("rows.json", b'[{"question": "a", "answer": "b"}, {"question": "", "answer": null}, {"question": null}]'),
+        (
+            "chats.csv",
+            b'messages,n\n"[{""role"":""user"",""content"":""a""},{""role"":""assistant"",""content"":""b""}]",1\n,\n,\n',
+        ),
+    ],
+)
+def test_rows_that_hold_nothing_are_put_aside_and_counted(
+    database: Database, tmp_path: Path, name: str, content: bytes
+) -> None:
+    """Below the table of a spreadsheet there often are some."""
+    result = imported(database, written(tmp_path, name, content))
+    assert (result.rows, result.new, result.aside, result.unused["empty rows"]) == (3, 1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("columns", "likely"),
+    [
+        (("row_id", "text", "lang"), "text"),
+        (("message_id", "role", "user_message"), "user_message"),
+        (("post_id", "Eingabe", "Antwort"), "Eingabe"),
+        (("id", "first question", "reply"), '"first question"'),
+    ],
+)
+def test_the_hint_names_the_column_that_most_likely_holds_the_request(
+    database: Database, tmp_path: Path, columns: tuple[str, ...], likely: str
+) -> None:
+    with pytest.raises(ImportRefused) as refused:
+        imported(database, written(tmp_path, "rows.jsonl", [dict.fromkeys(columns, "x")]))
+    assert f"for example --map user_request={likely}." in str(refused.value)
+
+
+def test_another_delimiter_is_asked_about_only_where_there_may_be_one(database: Database, tmp_path: Path) -> None:
+    for name, is_asked in (("one.csv", True), ("one.jsonl", False), ("one.json", False)):
+        with pytest.raises(ImportRefused) as refused:
+            imported(database, written(tmp_path, name, [{"words": "a"}]))
+        assert ("another delimiter" in str(refused.value)) == is_asked

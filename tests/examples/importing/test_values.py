@@ -14,7 +14,7 @@ from core.errors import ImportRefused
 from core.examples import importing
 from core.examples.importing import ImportOptions
 from core.examples.importing.exact_json import WithoutConstants, loads
-from core.examples.importing.models import Undecided
+from core.examples.importing.models import Undecided, Unfit
 from core.examples.importing.moments import moment
 from tests.examples.importing.files import execution, fingerprint, imported, only, stored, written
 
@@ -54,6 +54,11 @@ LONG = "18446744073709551616123"
         "1/14/2026 7:30:47 PM",
         "46036.81304398148",
         "46036,81304398148",
+        "1.768419047E9",
+        "1.768419047E12",
+        "2026-01-14T20:30:47+01:00[Europe/Vienna]",
+        {"$date": "2026-01-14T19:30:47Z"},
+        {"$date": {"$numberLong": "1768419047000"}},
         dt.datetime(2026, 1, 14, 20, 30, 47, tzinfo=dt.timezone(dt.timedelta(hours=1))),
     ],
 )
@@ -197,6 +202,27 @@ def test_a_column_of_floats_with_gaps_is_read_as_what_it_was(database: Database,
     assert [row["quality_score"] for row in found] == [None, 0.5]
     assert [row["success"] for row in found] == [True, None]
     assert [row["execution_time_ms"] for row in found] == [13, None]
+
+
+@pytest.mark.parametrize("given", ["1.76842E+12", "1.76842e9", {"$date": []}, {"$oid": "2026-01-14"}])
+def test_a_moment_of_which_digits_are_gone_is_none(given: Any) -> None:
+    with pytest.raises(Unfit, match="a date and time"):
+        moment(given)
+
+
+def test_text_that_a_columnar_file_keeps_as_bytes_is_text(database: Database, tmp_path: Path) -> None:
+    rows = [{"execution_id": b"a", "user_request": "Café?".encode(), "execution_result": b"yes", "intent": "x"}]
+    imported(database, written(tmp_path, "rows.parquet", rows))
+    row = only(database)
+    assert (row["execution_id"], row["user_request"], row["execution_result"]) == ("a", "Café?", "yes")
+    with pytest.raises(ImportRefused, match=r"field execution_result: .* it holds bytes that are no UTF-8"):
+        imported(database, written(tmp_path, "odd.parquet", [rows[0] | {"execution_result": b"\xff"}]))
+
+
+def test_several_passages_are_one(database: Database, tmp_path: Path) -> None:
+    row = {"question": "When?", "answer": "1999", "context": ["It opened.", "It was 1999."]}
+    imported(database, written(tmp_path, "rows.jsonl", [row]))
+    assert only(database)["context"] == {"passage": "It opened.\n\nIt was 1999."}
 
 
 @pytest.mark.parametrize(

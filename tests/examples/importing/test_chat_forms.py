@@ -1,0 +1,61 @@
+"""Chats as people's files have them: roles in any case, calls between tags, lists that pandas wrote into a cell."""
+
+from pathlib import Path
+
+import pytest
+
+from core.database import Database
+from core.errors import ImportRefused
+from tests.examples.importing.files import imported, only, stored, written
+
+USER, ANSWER = {"role": "user", "content": "How many?"}, {"role": "assistant", "content": "42."}
+
+
+def test_calls_between_tags_are_taken_out_only_where_a_tool_answers(database: Database, tmp_path: Path) -> None:
+    call = '<tool_call>{"name": "stock", "arguments": {}}</tool_call>'
+    said = f"I look. {call}{call.replace('stock', 'price')}"
+    results = "<tool_response>a</tool_response>\n<tool_response>b</tool_response>"
+    chats = [
+        [USER, {"role": "assistant", "content": said}, {"role": "tool", "content": results}, ANSWER],
+        [USER, {"role": "assistant", "content": call}],
+        [USER, {"role": "assistant", "content": "<tool_call>?</tool_call>"}, {"role": "tool", "content": "x"}, ANSWER],
+    ]
+    imported(database, written(tmp_path, "chats.jsonl", [{"messages": chat} for chat in chats]))
+    first, second, third = stored(database)
+    asked, *answers = first["context"]["steps"]
+    assert asked["content"] == "I look."
+    assert [each["function"]["name"] for each in asked["tool_calls"]] == ["stock", "price"]
+    assert [(each["content"], each["tool_call_id"]) for each in answers] == [("a", "call_1"), ("b", "call_2")]
+    assert (second["execution_result"], second["context"]) == (call, None)
+    assert third["context"]["steps"][0]["content"] == "<tool_call>?</tool_call>"
+
+
+@pytest.mark.parametrize("name", ["User", "HUMAN", "prompter"])
+@pytest.mark.parametrize("answers", ["Assistant", "Chatbot", "bard", "AI"])
+def test_roles_are_known_in_any_case(database: Database, tmp_path: Path, name: str, answers: str) -> None:
+    said = [("System", "Count."), (name, "How many?"), (answers, "42.")]
+    rows = [{"messages": [{"role": role, "content": words} for role, words in said]}]
+    imported(database, written(tmp_path, "chats.jsonl", rows))
+    row = only(database)
+    assert (row["user_request"], row["execution_result"]) == ("How many?", "42.")
+    assert row["context"] == {"system": "Count."}
+
+
+def test_a_role_that_is_not_known_or_not_there_is_named(database: Database, tmp_path: Path) -> None:
+    for message, words in (({"role": "Judge"}, "not of 'Judge'"), ({"content": "x"}, "one has no role")):
+        path = written(tmp_path, "chats.jsonl", [{"messages": [USER, {"content": "x"} | message, ANSWER]}])
+        with pytest.raises(ImportRefused, match=words):
+            imported(database, path)
+
+
+@pytest.mark.parametrize("column", ["messages", "conversations", "conversation"])
+@pytest.mark.parametrize("form", ["python", "numpy"])
+def test_lists_that_pandas_wrote_into_a_cell_are_read(
+    database: Database, tmp_path: Path, column: str, form: str
+) -> None:
+    """A table of messages saved as CSV holds them as Python, or NumPy, shows them."""
+    chat = [{"role": "user", "content": 'It\'s "how\nmany"}\n{?'}, {"content": None, "role": "assistant"}, ANSWER]
+    cell = repr(chat) if form == "python" else "[" + "\n ".join(map(repr, chat)) + "]"
+    imported(database, written(tmp_path, "chats.csv", [{column: cell, "n": 1}]))
+    row = only(database)
+    assert (row["user_request"], row["execution_result"]) == (chat[0]["content"], "42.")
