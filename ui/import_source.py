@@ -11,7 +11,7 @@ import streamlit as st
 from core.settings import settings
 from ui.formatting import size
 
-ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "arrow", "gz", "zst")
+ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "arrow", "feather", "gz", "zst")
 _UPLOAD = "import_upload_copy"
 _LARGEST_MB = 64
 

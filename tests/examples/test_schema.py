@@ -1,5 +1,6 @@
 """What the table of examples computes and refuses by itself."""
 
+import unicodedata
 import uuid
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.database import Database
 from core.datasets.splits import request_group
+from tests.examples.rows import teaches
 
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -20,6 +22,26 @@ def test_requests_that_differ_in_case_or_white_space_are_one_group(database: Dat
         row = connection.execute("SELECT request_group(%s)", [request_text]).fetchone()
 
     assert row == (uuid.UUID(request_group(request_text)),)
+
+
+def test_every_letter_of_every_alphabet_has_the_group_that_it_has_in_python(database: Database) -> None:
+    letters = [chr(number) for number in range(1, 0x11000) if not 0xD800 <= number < 0xE000]
+    forms = [form for letter in letters for form in (letter, unicodedata.normalize("NFD", f"Say {letter}"))]
+    with database.copying() as connection:
+        found = connection.execute("SELECT request_group(form) FROM unnest(%s::text[]) AS form", [forms]).fetchall()
+    differ = [form for form, (key,) in zip(forms, found, strict=True) if str(key) != request_group(form)]
+    assert differ == []
+
+
+@pytest.mark.parametrize("is_literal", [True, False])
+def test_what_teaches_is_the_same_in_python(database: Database, is_literal: bool) -> None:
+    said = ["", "success", "Success", "succeeded", "successful", "successfully", "n/a", "{}", "\u00e9", "12345678901"]
+    margins = ["", " ", "..", '"', "\n\t\f\v", " " * 12, "." * 300, " and more", f"{' ' * 12}x"]
+    contents = [f"{before}{words}{after}" for words in said for before in margins for after in margins]
+    with database.copying() as connection:
+        query = "SELECT teaches(content, %s) FROM unnest(%s::text[]) AS content"
+        found = [taught for (taught,) in connection.execute(query, [is_literal, contents]).fetchall()]
+    assert found == [bool(content.strip(" \t\n\r\f\v")) if is_literal else teaches(content) for content in contents]
 
 
 @pytest.mark.parametrize(

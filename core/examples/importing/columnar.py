@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from core import shortages
 from core.errors import ImportRefused
-from core.examples.importing import parquet_pages
+from core.examples.importing import arrow_batches, parquet_pages
 from core.examples.importing.models import RowError
 from core.examples.importing.sources import Source
 
@@ -21,6 +21,8 @@ PAGES_LIMIT = 128 << 20
 #: and so many rows.
 _BATCH_BYTES = 64 << 20
 _BATCH = 100
+#: Types of Arrow whose values may be repeated like that.
+_REPEATING = ("dictionary", "run_end_encoded", "view")
 #: Everything pyarrow raises for a broken file; some of it is Python's own.
 _BROKEN = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError, NotImplementedError)
 
@@ -60,14 +62,25 @@ def parquet(source: Source) -> Iterator[tuple[int, Mapping[str, Any] | RowError]
 
 
 def arrow(source: Source) -> Iterator[tuple[int, Mapping[str, Any] | RowError]]:
-    """One mapping a row."""
-    with _refusing("Arrow", "an Arrow stream") as count, pa.PythonFile(source, mode="r") as file:
-        for batch in pa.ipc.open_stream(file):
-            # A batch of the file is on disk, but its rows as Python has them are in memory.
-            for start in range(0, batch.num_rows, _BATCH):
-                for row in batch.slice(start, _BATCH).to_pylist():
+    """One mapping a row, of a stream or of a file (Feather)."""
+    checked = arrow_batches.Checked(source.read)
+    with (
+        _refusing("Arrow", "an Arrow stream") as count,
+        pa.PythonFile(checked, mode="r") as file,
+        pa.ipc.open_stream(file) as stream,
+    ):
+        _refuse_repeated(stream.schema.names)
+        repeats = any(how in str(field.type) for field in stream.schema for how in _REPEATING)
+        for batch in stream:
+            batch.validate(full=True)  # else offsets of a broken file lead anywhere in memory
+            # A value that stands once in the batch may be in many of its rows, and each row has its own copy.
+            size = max(1, min(_BATCH, _BATCH_BYTES // max(checked.unpacked, 1))) if repeats else _BATCH
+            for start in range(0, batch.num_rows, size):
+                for row in batch.slice(start, size).to_pylist():
                     count.row += 1
                     yield count.row, row
+    while source.read(1 << 20):  # of a file its summary is left
+        pass
 
 
 def _batch_size(source: Source, metadata: pq.FileMetaData) -> int:

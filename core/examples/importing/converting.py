@@ -19,9 +19,9 @@ from core.examples.importing.shapes import SHAPES, UNKNOWN, UNUSED, Raw, Shape
 from core.examples.importing.values import PARSERS, TRUTHS, read_tags, truth
 from core.examples.importing.values import context as parsed_context
 
-#: The parts of a staged record: the fields, the score where it says itself what it means, which fields the row has, and
-#: whether "success" and the like are answers in it.
-STAGED = (*PARSERS, "certain_score", "given", "is_literal")
+#: The parts of a staged record: the fields, the score where it says itself what it means, which fields the row has,
+#: whether "success" and the like are answers in it, and whether plan and result may be such a word, or nothing.
+STAGED = (*PARSERS, "certain_score", "given", "is_literal", "is_brief")
 #: The bit of each field in `given`. A field that a row does not have is left as it is in an example that is there.
 BITS = {field: 1 << place for place, field in enumerate(PARSERS)}
 #: The field that becomes a part of the context, and the name of that part.
@@ -190,8 +190,9 @@ class Converter:
             "updated_at": partial(moments.moment, order=options.dates),
         }
         self._steps = tuple(
-            (field, BITS[field], self.mapping.get(field), own.get(field, parser), constants.get(field))
-            for field, parser in PARSERS.items()
+            (place, field, BITS[field], self.mapping.get(field), own.get(field, parser), constants.get(field))
+            for place, (field, parser) in enumerate(PARSERS.items())
+            if self._convert or field in _ALWAYS or field in self.mapping or field in constants
         )
 
     def record(self, number: int, row: Raw) -> list[Any] | RowError | None:
@@ -209,11 +210,25 @@ class Converter:
                     return None
                 column = error.column if isinstance(error, UnfitColumn) else self.shape.signs[0]
                 return RowError(number, column, shortened(row.get(column)), str(error))
-        values: list[Any] = []
+        filled = self._filled(number, row, made)
+        if not isinstance(filled, tuple):
+            return filled
+        values, given = filled
+        if made or not row.keys() <= self._used:
+            self._count_unused(row, made)
+        score = values[_SCORE]
+        if values[0] is None:
+            values[0] = _made_key(values)
+        certain = score.score if isinstance(score, scale.Certain) else None
+        return [*values, certain, given, self.is_literal, _is_brief(values[_PLAN], values[_RESULT])]
+
+    def _filled(self, number: int, row: Raw, made: Raw) -> tuple[list[Any], int] | RowError | None:
+        """The fields of one row, and the bits of those that it has; None for a row that holds nothing."""
+        values = _BLANK.copy()
         given, field, value = 0, "", None
         try:
-            for field, bit, column, parse, constant in self._steps:
-                if field in made and field not in self._explicit:
+            for place, field, bit, column, parse, constant in self._steps:
+                if made and field in made and field not in self._explicit:
                     value = made[field]
                     given |= bit
                 elif column is not None and column in row:
@@ -221,21 +236,20 @@ class Converter:
                     given |= bit
                 else:
                     value = None
-                if field == "context" and self._system and row.get(self._system):
+                if place == _CONTEXT and self._system and row.get(self._system):
                     value = _with_system(value, row[self._system])
                     given |= bit
-                if constant is not None and (value is None or value == ""):
-                    given |= bit
-                    values.append(constant)
+                if value is None or value == "":
+                    if constant is not None:
+                        given |= bit
+                        values[place] = constant
+                    elif place == _REQUEST:
+                        parse(value)  # says that it is required
                 else:
-                    values.append(parse(value))
+                    values[place] = parse(value)
         except Unfit as error:
             return None if self._is_empty(row) else self._unfit(number, field, value, error)
-        self._count_unused(row, made)
-        score = values[_SCORE]
-        if values[0] is None:
-            values[0] = _made_key(values)
-        return [*values, score.score if isinstance(score, scale.Certain) else None, given, self.is_literal]
+        return values, given
 
     def _is_empty(self, row: Raw) -> bool:
         """Whether it holds nothing at all, as the lines below a table of a spreadsheet; put aside, and counted."""
@@ -280,8 +294,8 @@ class Converter:
         return array
 
     def _count_unused(self, row: Raw, made: Raw) -> None:
-        for column in row.keys() - self._used:
-            if row[column] not in _NOTHING:
+        for column in row:
+            if column not in self._used and row[column] not in _NOTHING:
                 self.unused[column] += 1
         self.unused.update(made.get(UNUSED, ()))
 
@@ -298,8 +312,29 @@ def _with_system(context: Any, said: Any) -> Any:
     return {SYSTEM_KEY: said, **(context or {})}
 
 
+def _is_brief(plan: str | None, result: str | None) -> bool:
+    """Whether plan and result are so short that PostgreSQL has to say if they teach something: false of most rows.
+
+    Longer ones are answers, whatever they say: no word that says only that something was done has more letters.
+    """
+    if not plan and not result:
+        return True
+    return any(said and len(said.strip(_MARGIN)) <= _LONGEST_WORD for said in (plan, result))
+
+
+#: What PostgreSQL's `teaches` passes over around a word, and the letters of the longest word that it knows.
+_MARGIN, _LONGEST_WORD = ' \t\n\r\f\x0b".', 10
+
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
-_SCORE = list(PARSERS).index("quality_score")
+_REQUEST, _CONTEXT, _PLAN, _RESULT, _SCORE = (
+    list(PARSERS).index(name)
+    for name in ("user_request", "context", "execution_plan", "execution_result", "quality_score")
+)
+#: The values of a row that has none.
+_BLANK = [None if field == "user_request" else parse(None) for field, parse in PARSERS.items()]
+#: Fields that are looked at even where no column is theirs: without a request there is no row, and a system prompt of a
+#: column of its own goes into the context.
+_ALWAYS = ("user_request", "context")
 
 
 #: What columns are called that may hold a request, and what those are called that hold none.

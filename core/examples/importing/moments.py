@@ -87,7 +87,7 @@ def _of_text(value: str, order: Order) -> str | None:
     if not said or said in ("NaT", "nan", "NaN", "<NA>", "None", "null", "NULL"):
         return None
     try:
-        if _NUMBER.fullmatch(said):
+        if said[4:5] != "-" and _NUMBER.fullmatch(said):
             return _of_digits(said)
         return _staged(_iso(said) or _written(said, order))
     except (ValueError, OverflowError):
@@ -164,8 +164,11 @@ def _zone(said: str | None) -> dt.timezone:
 
 
 def _staged(moment: dt.datetime) -> str:
-    in_utc = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
-    if not _FIRST <= in_utc < _END:
+    if moment.tzinfo is dt.UTC:
+        in_utc = moment
+    else:
+        in_utc = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+    if not _FIRST.year <= in_utc.year < _END.year:
         raise ValueError
     return in_utc.isoformat()
 

@@ -147,7 +147,9 @@ def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True, encoding: st
             cells = cells[:width]  # delimiters at the end of the row
         if len(cells) != width:
             yield place.row, _ragged(place, cells, width)
-        elif error := _unfit_cell(place.row, header, cells, refuse_formulas=refuse_formulas):
+        elif (place.held > FIELD_LIMIT or not _FORMULA_STARTS.isdisjoint([cell[:1] for cell in cells])) and (
+            error := _unfit_cell(place.row, header, cells, refuse_formulas=refuse_formulas)
+        ):
             yield place.row, error
         else:
             if is_ours:

@@ -90,6 +90,7 @@ def preview(
         shown: Scale = scale_used or "mixed"
         duplicates = staging.compare(raw, staged, shown, overwrite=options.overwrite)
         counts = staging.counts(raw)
+        nothing_to_learn, placeholders = _teaching(raw)
         return Preview(
             format=staged.format,  # pyright: ignore[reportArgumentType]
             shape=staged.shape,
@@ -102,8 +103,8 @@ def preview(
             failing=staged.errors.total,
             scale=finding,
             scale_used=scale_used,
-            nothing_to_learn=_nothing_to_learn(raw),
-            placeholders=_placeholders(raw),
+            nothing_to_learn=nothing_to_learn,
+            placeholders=placeholders,
             learns_placeholders=staged.is_literal,
             sample=_sample(raw, shown, options),
             unused=staged.unused,
@@ -114,28 +115,20 @@ def preview(
         )
 
 
-def _nothing_to_learn(raw: psycopg.Connection[Any]) -> int:
+def _teaching(raw: psycopg.Connection[Any]) -> tuple[int, int]:
+    """Rows with nothing to learn; and those whose plan or result says only that something was done, or is an answer of
+    one word, as one takes it."""
     row = staging.execute(
         raw,
         """
-        SELECT count(*) FROM staged JOIN decided USING (row)
-        WHERE NOT (request_group(user_request) <> md5('')::uuid
-                   AND (teaches(execution_plan, is_literal) OR teaches(execution_result, is_literal)
-                        OR answers_with_a_call(context::jsonb)))""",
+        SELECT count(*) FILTER (WHERE NOT (teaches(execution_plan, is_literal) OR teaches(execution_result, is_literal)
+                                           OR answers_with_a_call(context::jsonb))),
+               count(*) FILTER (WHERE teaches(execution_plan, true) AND NOT teaches(execution_plan)
+                                   OR teaches(execution_result, true) AND NOT teaches(execution_result))
+        FROM staged JOIN decided USING (row)
+        WHERE is_brief""",
     ).fetchone()
-    return row[0] if row else 0
-
-
-def _placeholders(raw: psycopg.Connection[Any]) -> int:
-    """Rows whose plan or result says only that something was done, or is an answer of one word, as one takes it."""
-    row = staging.execute(
-        raw,
-        """
-        SELECT count(*) FROM staged JOIN decided USING (row)
-        WHERE teaches(execution_plan, true) AND NOT teaches(execution_plan)
-           OR teaches(execution_result, true) AND NOT teaches(execution_result)""",
-    ).fetchone()
-    return row[0] if row else 0
+    return row or (0, 0)
 
 
 def _sample(raw: psycopg.Connection[Any], scale: Scale, options: ImportOptions) -> tuple[Mapping[str, Any], ...]:
@@ -148,7 +141,8 @@ def _sample(raw: psycopg.Connection[Any], scale: Scale, options: ImportOptions) 
                s.execution_plan, s.execution_result, {scales.divided(scale, "s")} AS quality_score,
                s.quality_score AS source_score, s.success, coalesce(s.tags::text[], '{{}}') || %s::text[] AS tags,
                s.created_at::timestamptz AS created_at, s.source_agent, s.source_model, s.execution_time_ms
-        FROM staged s JOIN decided d USING (row) ORDER BY s.row LIMIT {_SAMPLE}""",
+        FROM (SELECT row, outcome FROM decided ORDER BY row LIMIT {_SAMPLE}) d JOIN staged s USING (row)
+        ORDER BY s.row""",
         (list(options.tags),),
     )
     names = [column.name for column in cursor.description or ()]
@@ -183,12 +177,11 @@ def run(
             staged.errors.refuse(remedy=True)
         counts = staging.counts(raw)
         new, changed = counts["new"] + counts["returned"], counts["changed"]
-        kept, nothing_to_learn = staging.kept(raw), _nothing_to_learn(raw)
+        kept, (nothing_to_learn, placeholders) = staging.kept(raw), _teaching(raw)
         relearned = relearn(raw) if options.placeholders != "auto" else 0
         if relearned:
             after = {"file": name, "learns_placeholders": staged.is_literal}
             audit.record(connection, actor=actor, action="import", subject="example", after=after, row_count=relearned)
-        placeholders = _placeholders(raw)
         import_id = None
         if new + changed:
             told = {**options.model_dump(mode="json", exclude_defaults=True), "scale": scale, "shape": staged.shape}

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from core import shortages
 from core.errors import ImportRefused
+from core.examples.importing.arrow_batches import FILE_MAGIC
 from core.examples.importing.models import Format, Undecided
 
 #: One row of a text file may be this many bytes; beyond it no line break is to be expected any more.
@@ -37,6 +38,7 @@ ENDINGS: dict[str, Format] = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".arrow": "arrow",
+    ".feather": "arrow",
 }
 _NO_FILES = (
     (stat.S_ISDIR, "a folder", "import the files in it one by one"),
@@ -250,8 +252,8 @@ def detected(source: Source) -> Format:
             )
         return "parquet"
     ending = ENDINGS.get(ending_of(path))
-    if ending == "arrow":
-        return ending
+    if ending == "arrow" or head.startswith(FILE_MAGIC):
+        return "arrow"
     _refuse_foreign(path, head, source.encoding)
     text = head.removeprefix(BOM).lstrip()
     if text.startswith(b"["):

@@ -33,6 +33,7 @@ _TYPES = {"quality_score": "float8", "certain_score": "float8", "success": "bool
     "execution_time_ms": "int8",
     "given": "int4",
     "is_literal": "bool",
+    "is_brief": "bool",
 }
 _COLUMNS = {"row": "int8"} | {name: _TYPES.get(name, "text") for name in STAGED}
 _EVERY_FIELD = sum(BITS.values())

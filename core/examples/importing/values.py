@@ -27,7 +27,7 @@ INDEXABLE_LIMIT = 1 << 17
 def text(value: Any) -> str | None:
     """Text as it is; numbers, lists and objects as JSON; nothing for nothing."""
     if isinstance(value, str):
-        return _sound(value) if value else None
+        return _sound(value) or None
     if isinstance(value, bytes):
         return _sound(_decoded(value)) if value else None
     return None if value is None or value != value else _json_text(value)
@@ -55,11 +55,11 @@ def _sound(value: str) -> str:
 
 
 def request(value: Any) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
+    if not isinstance(value, str) and isinstance(value, int | float) and not isinstance(value, bool) and value == value:
         value = _number_text(value)
     if isinstance(value, bytes):
         value = _decoded(value)
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value or value.isspace():
         raise Unfit("a text; it is what was asked, and required")
     return _sound(value)
 
@@ -71,7 +71,7 @@ def name(limit: int) -> Callable[[Any], str]:
         if isinstance(value, str):
             if len(value) > limit:
                 raise Unfit(f"at most {limit} characters")
-            return _sound(value)
+            return value if value.isascii() and "\0" not in value else _sound(value)
         if value is None or value != value:
             return ""
         if isinstance(value, int | float | Decimal):
@@ -85,6 +85,8 @@ def name(limit: int) -> Callable[[Any], str]:
 
 def key(value: Any) -> str | None:
     """An execution id; nothing where one has to be made."""
+    if isinstance(value, str):
+        return _key(value) or None
     if isinstance(value, bool):
         raise Unfit("a text")
     if isinstance(value, uuid.UUID):
@@ -181,7 +183,9 @@ _TRUTH: dict[str, bool | None] = {
 
 
 def truth(value: Any) -> bool | None:
-    if value is None or value == "" or value != value:
+    if isinstance(value, str) and value in _TRUTH:
+        return _TRUTH[value]  # as most are written
+    if value is None or value != value:
         return None
     if isinstance(value, bool):
         return value

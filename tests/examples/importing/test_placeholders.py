@@ -12,6 +12,7 @@ from core.examples import importing
 from core.examples.filters import EVERYTHING
 from core.examples.importing import ImportOptions
 from tests.examples.importing.files import execution, imported, only, stored, written
+from tests.examples.rows import teaches
 
 WORDS = ["true", "false", "success", "failure", "ok", "done", "completed", "error", "none", "N/A", "[]", "{}", "yes"]
 ROWS = [{"question": f"Which label has {number}?", "answer": word} for number, word in enumerate(WORDS)]
@@ -73,3 +74,22 @@ def test_a_dataset_may_name_its_columns_as_executions_do(database: Database, tmp
     rows = [{"execution_id": "1", "user_request": "Is it so?", "execution_result": "true"}]
     imported(database, written(tmp_path, "labels.csv", rows))
     assert only(database)["is_trainable"] is True
+
+
+MARGINS = ("", " ", "..", '"', "\n\t\f\v", " " * 30, "." * 300)
+
+
+def test_a_word_is_found_whatever_stands_around_it(database: Database, tmp_path: Path) -> None:
+    said = ["", "Successful", "succeeded ...", "completely", "success story", "\u00e9", "12345678901", *WORDS]
+    contents = [f"{before}{words}{after}" for words in said for before in MARGINS for after in MARGINS]
+    plans = [("", "A plan of more than ten letters")[place % 2] for place in range(len(contents))]
+    rows = [
+        execution(number, execution_plan=plan, execution_result=result)
+        for number, (plan, result) in enumerate(zip(plans, contents, strict=True))
+    ]
+    result = imported(database, written(tmp_path, "runs.csv", rows))
+    assert result.nothing_to_learn == sum(
+        not (teaches(plan) or teaches(content)) for plan, content in zip(plans, contents, strict=True)
+    )
+    assert result.placeholders == sum(bool(content.strip(" \n\t\f\v")) and not teaches(content) for content in contents)
+    assert [row["has_result"] for row in stored(database)] == [teaches(content) for content in contents]
