@@ -665,6 +665,7 @@ evaluations = Table(
     Column("created_at", moment, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("finished_at", moment),
+    Column("row_skipped", Integer),
 )
 
 evaluation_outputs = Table(

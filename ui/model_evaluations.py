@@ -5,7 +5,7 @@ import streamlit as st
 from core.database import Database
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
-from core.tuning import callable_models, evaluation
+from core.tuning import callable_models, evaluation, rows
 from core.tuning.evaluation import Estimate, Evaluation, Output
 from core.tuning.models import Model
 from ui import messages, modals, model_reads, model_words, session
@@ -42,7 +42,7 @@ def _new(db: Database, model: Model) -> None:
         if isinstance(expected, str):
             st.caption(plain(expected))
             return
-        st.caption(plain(f"{model.name} answers {expected.sentence}"))
+        st.caption(plain(f"{model.name} answers {expected.sentence} {rows.why_skipped(expected.skipped)}".strip()))
         st.button("Evaluate" if expected.is_free else "Evaluate, and pay for it…", key="model_evaluate",
                   type="primary", icon=":material/fact_check:",
                   on_click=lambda: _ask(db, model, version, split, limit, expected))  # fmt: skip
@@ -81,7 +81,7 @@ def _ask(
         return
     modals.ask(
         f"Evaluate {plain(model.name)}?",
-        f"{model.name} is asked {expected.sentence}",
+        f"{model.name} is asked {expected.sentence} {rows.why_skipped(expected.skipped)}".strip(),
         yes="Evaluate it, and pay for it",
         no="Do not ask",
         act=start,
@@ -96,6 +96,8 @@ def _one(db: Database, each: Evaluation, stands_still: bool) -> None:
             st.progress(each.row_done / each.row_total, f"{each.row_done:,} of {each.row_total:,} answered")
         if each.metrics:
             _figures(each)
+        if skipped := rows.why_skipped(each.row_skipped):
+            st.caption(plain(skipped))
         if each.error:
             st.code(each.error, language=None, wrap_lines=True)
         _acts(db, each, stands_still)

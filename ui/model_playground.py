@@ -113,8 +113,12 @@ def _record(db: Database) -> Question | None:
 
 def _row(db: Database, version: DatasetVersion, split: SplitName) -> Row | None:
     places = model_reads.positions(db, version, split)
-    if not places:
+    skipped = rows.why_skipped(model_reads.skipped(db, version, split))
+    if skipped:
+        st.caption(plain(skipped))
+    if not places and not skipped:
         st.caption(f"The split {split} of {plain(version.label)} is empty; choose another one.")
+    if not places:
         return None
     here = min(st.session_state.get(_PLACE, 0), len(places) - 1)
 

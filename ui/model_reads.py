@@ -29,6 +29,11 @@ def positions(db: Database, version: DatasetVersion, split: SplitName) -> list[i
     return _positions(_place(db), version.id, split, _db=db, _version=version)
 
 
+def skipped(db: Database, version: DatasetVersion, split: SplitName) -> int:
+    """How many of its records are never asked."""
+    return _skipped(_place(db), version.id, split, _db=db, _version=version)
+
+
 def frozen(db: Database) -> list[DatasetVersion]:
     """Versions whose records can be asked, the newest first."""
     return [each for each in snapshots.versions(db) if each.status == "frozen"]
@@ -59,3 +64,9 @@ def _estimate(
 def _positions(place: str, dataset_id: int, split: SplitName, *, _db: Database, _version: DatasetVersion) -> Any:
     del place, dataset_id
     return rows.positions(_db, _version, split)
+
+
+@st.cache_data(ttl="10min", max_entries=16, show_spinner=False)
+def _skipped(place: str, dataset_id: int, split: SplitName, *, _db: Database, _version: DatasetVersion) -> Any:
+    del place, dataset_id
+    return rows.skipped(_db, _version, split)

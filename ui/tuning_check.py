@@ -45,7 +45,7 @@ def draw(db: Database, dataset: DatasetVersion, spec: Spec, way: Way) -> None:
         return
     left = budget.budget(db)
     _obstacles(checked)
-    _fine(checked, facts.of(db, dataset), catalogue.base(spec.provider, spec.base_model))
+    _fine(checked, checked.data or facts.of(db, dataset), catalogue.base(spec.provider, spec.base_model))
     _estimate(checked.estimate, left, way.capabilities)
     _acts(db, dataset, spec, way, checked, left)
     _said(live, way)

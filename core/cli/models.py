@@ -12,7 +12,7 @@ from core.commands.worker import Worker
 from core.database import Database
 from core.datasets.splits import SplitName
 from core.settings import settings
-from core.tuning import comparing, deployments, evaluation, lineage, models
+from core.tuning import comparing, deployments, evaluation, lineage, models, rows
 from core.tuning.commands import registry
 from core.tuning.deployments import Deployment
 from core.tuning.evaluation import Evaluation
@@ -228,8 +228,8 @@ def _mean(mean: Mean) -> str:
 
 def _evaluation_line(found: Evaluation) -> str:
     cost = "at an unknown cost" if found.cost_usd is None else f"for ${found.cost_usd:,.4f}"
-    told = f"Evaluation {found.id}: {found.model_name}, {_score(found)}, {cost}"
-    return f"{told}. {found.error}" if found.error else f"{told}."
+    told = f"Evaluation {found.id}: {found.model_name}, {_score(found)}, {cost}."
+    return " ".join(filter(None, [told, rows.why_skipped(found.row_skipped), found.error]))
 
 
 def _told(found: lineage.Lineage) -> str:

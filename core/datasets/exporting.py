@@ -97,7 +97,7 @@ def _in_chunks(version: DatasetVersion, copy: psycopg.Copy) -> Iterator[bytes]:
     size = 0
     for piece in copy:
         if len(piece) <= 1:  # NULL: the line break alone
-            raise _missing(version)
+            raise missing_content(version)
         pieces.append(piece)
         size += len(piece)
         if size >= CHUNK:
@@ -171,7 +171,7 @@ def _row_groups(db: Database, version: DatasetVersion, split: Part) -> Iterator[
 
 def _row(version: DatasetVersion, execution_id: str, split: int, line: str | None) -> dict[str, Any]:
     if line is None:
-        raise _missing(version)
+        raise missing_content(version)
     record = orjson.loads(line)
     messages = record["messages"]
     name: SplitName = NAMES[split]
@@ -208,7 +208,8 @@ def _recipe(version: DatasetVersion) -> Recipe:
     return version.choice.recipe
 
 
-def _missing(version: DatasetVersion) -> DatasetRefused:
+def missing_content(version: DatasetVersion) -> DatasetRefused:
+    """That a frozen record is not there any more."""
     return DatasetRefused(
         f"{version.label} cannot be exported: the content of a record is missing. "
         f"Run `python -m core verify {version.label}` to see which."

@@ -56,6 +56,70 @@ def of_line(line: str) -> TokenCount:
     return TokenCount(sum(each.count for each in counts), exact=all(each.exact for each in counts))
 
 
+def of_chat(line: str) -> TokenCount:
+    """The tokens of a canonical record as OpenAI documents them: each message has three beside its role and text, and a
+    conversation three more. How calls of tools and tools are counted is published as an estimate.
+
+    OpenAI cookbook, "How to count tokens with tiktoken", 2024, for the tokenizer that is used here.
+    """
+    record = orjson.loads(line)
+    texts: list[str] = []
+    more = _A_CONVERSATION
+    for message in record["messages"]:
+        more += _A_MESSAGE
+        texts.append(message["role"])
+    if tools := record.get("tools"):
+        more += _tools(tools, texts)
+    texts += texts_of({"messages": record["messages"]})
+    counts = [count_tokens(text) for text in texts]
+    holds_tools = bool(tools) or any("tool_calls" in message for message in record["messages"])
+    return TokenCount(
+        more + sum(each.count for each in counts), exact=not holds_tools and all(each.exact for each in counts)
+    )
+
+
+_A_CONVERSATION = _A_MESSAGE = 3
+_A_TOOL, _AFTER_TOOLS, _PROPERTIES, _A_PROPERTY, _A_LIST, _A_CHOICE = 7, 12, 3, 3, -3, 3
+
+
+def _tools(tools: Any, texts: list[str]) -> int:
+    """Tokens of the tools beside those of their texts, which are added to `texts`."""
+    more = _AFTER_TOOLS
+    for tool in tools:
+        function = tool.get("function", tool) if isinstance(tool, Mapping) else tool
+        if not isinstance(function, Mapping):
+            texts.append(orjson.dumps(function).decode())
+            continue
+        more += _A_TOOL
+        texts.append(f"{function.get('name', '')}:{_sentence(function.get('description'))}")
+        more += _properties(function.get("parameters"), texts)
+    return more
+
+
+def _properties(schema: Any, texts: list[str]) -> int:
+    properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    if not isinstance(properties, Mapping) or not properties:
+        return 0
+    more = _PROPERTIES
+    for name, each in properties.items():
+        more += _A_PROPERTY
+        if not isinstance(each, Mapping):
+            texts.append(f"{name}:{orjson.dumps(each).decode()}")
+            continue
+        texts.append(f"{name}:{each.get('type', '')}:{_sentence(each.get('description'))}")
+        choices = each.get("enum")
+        if isinstance(choices, list) and choices:
+            more += _A_LIST + _A_CHOICE * len(choices)
+            texts += map(str, choices)
+        # The published counting knows no schemas inside one another; they are counted in the same way.
+        more += _properties(each, texts) + _properties(each.get("items"), texts)
+    return more
+
+
+def _sentence(description: Any) -> str:
+    return str(description or "").removesuffix(".")
+
+
 def texts_of(record: Mapping[str, Any]) -> Iterator[str]:
     """All that a model reads of a record in the format `openai`, or a part of it with messages."""
     for message in record["messages"]:

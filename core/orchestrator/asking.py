@@ -4,6 +4,7 @@ Imported only where a model is set: what it needs is slow to import, and most wo
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from core import llm
@@ -12,6 +13,7 @@ from core.llm import Model
 from core.orchestrator import judge as judging
 from core.orchestrator import model_planner
 from core.orchestrator.plans import Plan, Request, Shape, to_json
+from core.settings import settings
 
 
 def plan(model: Model, request: Request, context: dict[str, Any], shape: Shape) -> dict[str, Any]:
@@ -47,6 +49,13 @@ def judge(
         told = f"{model} gave no judgement, so it has no score until a person gives one: {why}"
         return {"failed": told, **_took(_of_error(why))}
     return {"score": given.score, "reason": given.reason, "model": str(model), **_took(given)}
+
+
+def most_usd(
+    model: Model, request: Request, plan: Plan, result: Mapping[str, Any], seen: Sequence[str] = ()
+) -> Decimal | None:
+    """The most that `judge` may cost; None where nobody knows."""
+    return judging.most_usd(model, request, plan, result, seen=seen, host=settings().ollama_host)
 
 
 def _of_error(error: Exception) -> Any:

@@ -11,14 +11,12 @@ from sqlalchemy import Connection, func, select, update
 
 from core import audit
 from core.commands.handlers import Outcome, Work
-from core.llm import Model, prices
 from core.orchestrator import capturing, executions, results, scoring
 from core.orchestrator.planning import ACTOR, run_of
 from core.orchestrator.preferences import Preferences, preferences
 from core.orchestrator.records import Execution, read
 from core.orchestrator.scoring import Part
 from core.patterns import running as patterns
-from core.settings import settings
 from core.tables import executions as executions_table
 from core.tuning import budget
 
@@ -53,19 +51,16 @@ def _judgement(work: Work, execution: Execution, chosen: Preferences) -> dict[st
     work.check()
     with work.db.connect() as connection:
         done, _ = results.done_in(connection, execution.execution_id, execution.plan)
-        over = budget.judging_obstacle(budget.budget_in(connection), _costs_nothing(model))
-    if over:
-        return {"failed": f"{model} was not asked to judge, so it has no score until a person gives one. {over}"}
     text, _ = results.parts_of(execution.plan, done)
     parts = scoring.rubric(execution.asked, execution.plan, done, text, chosen.banned_words)
     seen = [part.reason for part in parts if part.faults]
     said = {each.step.id: each.result.get("text") or each.status for each in done}
-    return asking.judge(model, execution.asked, execution.plan, said, seen)
-
-
-def _costs_nothing(model: Model) -> bool:
-    """Whether it runs on a machine of one's own; what nobody knows the price of does not count as free."""
-    return prices.cost_usd(model, 1, 1, host=settings().ollama_host) == 0
+    most = asking.most_usd(model, execution.asked, execution.plan, said, seen)
+    if over := budget.set_aside(work.db, execution.execution_id, most):
+        return {"failed": f"{model} was not asked to judge, so it has no score until a person gives one. {over}"}
+    given = asking.judge(model, execution.asked, execution.plan, said, seen)
+    budget.settle(work.db, execution.execution_id, given["cost_usd"])
+    return given
 
 
 def _complete(connection: Connection, execution_id: str, chosen: Preferences, judgement: dict[str, Any] | None) -> None:
@@ -107,13 +102,17 @@ def _scored(
         "steps": [each.result for each in done],
         "judging": [judgement or {}],
     }
+    spent = results.spending(spending)
+    # A judgement that comes after the execution was cancelled is paid for all the same.
+    if judgement is None and (aside := execution.spent.get("set_aside")):
+        spent["spent"] |= {"set_aside": aside}
     return {
         "result": result,
         "form": form,
         "score": judged.get("score"),
         "scored_by": judged.get("model", ""),
         "score_parts": [part.to_json() for part in [*weighed, *_judge_part(judgement)]],
-        **results.spending(spending),
+        **spent,
     }
 
 

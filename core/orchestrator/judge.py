@@ -1,11 +1,13 @@
 """A model as judge of a result. How much its word weighs is decided where scores are put together."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from core.llm import Model, complete
+from core.datasets.tokens import count_tokens
+from core.llm import Model, complete, prices
 from core.orchestrator.plans import Plan, Request, to_json
 from core.orchestrator.prompts import RULE, fenced
 from core.settings import Settings
@@ -53,6 +55,26 @@ class Judgement:
     tokens_out: int
     #: None where the price is not known.
     cost_usd: Decimal | None
+
+
+#: The judge's tokenizer may give more tokens for the same text than the one counted with; taken as at most half more.
+_MORE_TOKENS = 1.5
+
+
+def most_usd(
+    model: Model,
+    request: Request,
+    plan: Plan,
+    result: Mapping[str, Any],
+    *,
+    seen: Sequence[str] = (),
+    host: str | None = None,
+) -> Decimal | None:
+    """The most that a judgement may cost, with the longest answer there may be. 0 on a machine of one's own, None where
+    nobody knows the price."""
+    shown = [_SYSTEM, _prompt(request, plan, result, seen), json.dumps(SCHEMA)]
+    tokens = sum(count_tokens(text).count for text in shown)
+    return prices.cost_usd(model, round(tokens * _MORE_TOKENS), _MOST_TOKENS, host=host)
 
 
 def judge(

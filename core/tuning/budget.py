@@ -36,6 +36,23 @@ _JUDGED = text("""
     WHERE spent ? 'judging' AND cost_usd IS DISTINCT FROM 0 AND finished_at >= date_trunc('month', now())
 """)
 
+# What was set aside for judgements that are under way, or whose execution never came to be completed.
+_SET_ASIDE = text("""
+    SELECT coalesce(sum((spent->'set_aside'->>'cost_usd')::numeric), 0) FROM executions
+    WHERE spent ? 'set_aside' AND (spent->'set_aside'->>'at')::timestamptz >= date_trunc('month', now())
+""")
+# In place of what an earlier try of the same had set aside: there the answer was never kept.
+_SET = text("""
+    UPDATE executions SET spent = spent || jsonb_build_object(
+        'set_aside', jsonb_build_object('cost_usd', CAST(:most AS text), 'at', now()))
+    WHERE execution_id = :execution_id
+""")
+_UNSET = text("UPDATE executions SET spent = spent - 'set_aside' WHERE execution_id = :execution_id")
+_SETTLE = text("""
+    UPDATE executions SET spent = jsonb_set(spent, '{set_aside,cost_usd}', to_jsonb(CAST(:cost AS text)))
+    WHERE execution_id = :execution_id AND spent ? 'set_aside'
+""")
+
 #: The code of a job that was given up while nobody knew whether the provider had begun it.
 GIVEN_UP = "given_up"
 
@@ -47,7 +64,8 @@ class Budget:
     monthly_usd: Decimal | None
     #: What this month's jobs and judgements did cost.
     spent_usd: Decimal
-    #: The most that may still come of jobs that run, or of which the provider has not said what it charged.
+    #: The most that may still come of jobs that run, or of which the provider has not said what it charged, and of
+    #: judgements under way.
     reserved_usd: Decimal
     #: Jobs among those of which no price is known: the figures do not hold them.
     unknown_jobs: int
@@ -78,7 +96,7 @@ def budget_in(connection: Connection) -> Budget:
     return Budget(
         monthly_usd=Decimal(limit) if limit else None,
         spent_usd=row.spent + judged.spent,
-        reserved_usd=row.reserved,
+        reserved_usd=row.reserved + connection.execute(_SET_ASIDE).scalar_one(),
         unknown_jobs=row.unknown,
         judged_usd=judged.spent,
         unknown_judgements=judged.unknown,
@@ -117,15 +135,45 @@ def obstacle(estimate: Estimate, now: Budget, *, confirmed: bool = False) -> Obs
     )
 
 
-def judging_obstacle(now: Budget, costs_nothing: bool) -> str:
-    """Why no judgement may be paid for any more; "" while one may. Those under way can pass the limit by theirs."""
-    if costs_nothing or now.left_usd is None or now.left_usd > 0:
+def set_aside(db: Database, execution_id: str, most: Decimal | None) -> str:
+    """Set aside the most that judging this execution may cost; "" when it is, else why it may not be judged.
+
+    One after another: of two judgements that fit alone and not together, the second finds the first set aside. `most`
+    None: no price is known, so nothing can be set aside, and it may be judged while anything is left.
+    """
+    if most == 0:
         return ""
-    assert now.monthly_usd is not None, "what is left is known only of a limit"
-    return (
-        f"Nothing is left of this month's budget of {dollars(now.monthly_usd)}, which judging counts in; raise it on "
-        "the page Fine-tuning, or give the score yourself."
-    )
+    with db.begin() as connection:
+        lock(connection)
+        connection.execute(_UNSET, {"execution_id": execution_id})
+        why = _judging_obstacle(budget_in(connection), most)
+        if not why and most is not None:
+            connection.execute(_SET, {"execution_id": execution_id, "most": str(most)})
+    return why
+
+
+def settle(db: Database, execution_id: str, cost: Decimal | str | None) -> None:
+    """Give back what a judgement did not take of what was set aside; all stays aside where its cost is not known.
+
+    What is left of it goes when the execution is completed: then the cost itself is written down.
+    """
+    if cost is not None:
+        with db.begin() as connection:
+            connection.execute(_SETTLE, {"execution_id": execution_id, "cost": str(cost)})
+
+
+def _judging_obstacle(now: Budget, most: Decimal | None) -> str:
+    if now.left_usd is None or now.monthly_usd is None:
+        return ""
+    advice = "which judging counts in; raise it on the page Fine-tuning, or give the score yourself."
+    if now.left_usd == 0:
+        return f"Nothing is left of this month's budget of {dollars(now.monthly_usd)}, {advice}"
+    if most is not None and most > now.left_usd:
+        return (
+            f"Judging it may cost {dollars(most)}, and {dollars(now.left_usd)} is left of this month's budget of "
+            f"{dollars(now.monthly_usd)}, {advice}"
+        )
+    return ""
 
 
 def dollars(usd: Decimal) -> str:

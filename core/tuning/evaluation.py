@@ -51,6 +51,8 @@ class Estimate:
     #: By list price; None where nobody knows, which is not 0.
     cost_usd: Decimal | None
     is_free: bool
+    #: Records of the split that hold tools, and so are not asked.
+    skipped: int = 0
 
     @property
     def tokens_in_each(self) -> int:
@@ -88,8 +90,10 @@ def estimate(
     version = versions.frozen(db, dataset)
     called = asking.called(model)
     places = rows.positions(db, version, _split(split), _limit(limit))
+    skipped = rows.skipped(db, version, _split(split))
     if not places:
-        raise ModelRefused(f"The split {split} of {version.label} is empty; choose another one.")
+        why = f"has nothing to ask: {rows.why_skipped(skipped)} Choose" if skipped else "is empty; choose"
+        raise ModelRefused(f"The split {split} of {version.label} {why} another one.")
     sample = rows.at(db, version, places[:_SAMPLE])
     scale = len(places) / len(sample)
     before = _tokens([called.profile.system, *(text for _, text in called.profile.turns)]) if called.profile else 0
@@ -99,7 +103,7 @@ def estimate(
     tokens_in += before * len(places)
     tokens_out = round(scale * sum(_tokens([row.expected]) for row in sample))
     # By the question: lists of prices say what holds for a prompt of so many tokens, and not for all together.
-    found = Estimate(len(places), tokens_in, tokens_out, None, asking.is_free(called, settings=settings))
+    found = Estimate(len(places), tokens_in, tokens_out, None, asking.is_free(called, settings=settings), skipped)
     one = asking.cost_usd(called, found.tokens_in_each, found.tokens_out_each, settings=settings)
     return replace(found, cost_usd=None if one is None else one * len(places))
 
@@ -139,12 +143,14 @@ def start(
             .values(
                 model_id=model.id, dataset_id=version.id, split=split, state="running", row_total=expected.rows,
                 row_done=0, metrics={}, tokens_in=0, tokens_out=0, cost_usd=0, error="", created_by=actor,
+                row_skipped=expected.skipped,
             )
             .returning(columns.id)
         ).scalar_one()  # fmt: skip
         _enqueue(connection, made, actor)
         _record(connection, made, "evaluate", actor=actor, reason=reason, after={
             "model": model.id, "dataset": version.label, "split": split, "rows": expected.rows,
+            "skipped": expected.skipped,
         })  # fmt: skip
     return made
 

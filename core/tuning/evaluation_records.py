@@ -42,6 +42,8 @@ class Evaluation:
     created_at: dt.datetime
     created_by: str
     finished_at: dt.datetime | None
+    #: Records of the split that hold tools, and so are not asked. None: it was made before they were counted.
+    row_skipped: int | None
     model_name: str
     dataset_label: str
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from core.database import Database
-from core.datasets.exporting import export
+from core.datasets.exporting import export, left_out
 from core.datasets.rendering import FORMATS, RENDERER, Format
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, frozen
@@ -28,7 +28,8 @@ def of(db: Database, dataset: str | int | DatasetVersion, format: str, home: Pat
     train, validation, test = (_split(db, version, split, chosen, home) for split in NAMES)
     if train is None:
         what = "preference pairs to train on" if format == "dpo" else "training examples"
-        raise TuningRefused(f"{version.label} has no {what}; create a version that has some.")
+        why = left_out(version, "train", chosen) or "Create a version that has some."
+        raise TuningRefused(f"{version.label} has no {what} in the format {format}. {why}")
     return Files(train, validation, test)
 
 

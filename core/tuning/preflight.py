@@ -133,7 +133,7 @@ def _not_offered(spec: Spec, provider: Provider) -> Obstacle:
 
 
 def _without_training_data(checked: Checked, data: DataFacts) -> Checked:
-    if data.train or any(each.code == "too_small" and each.blocks for each in checked.obstacles):
+    if (checked.data or data).train or any(each.code == "too_small" and each.blocks for each in checked.obstacles):
         return checked
     empty = Obstacle(
         "too_small",

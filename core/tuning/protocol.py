@@ -6,7 +6,7 @@ provider keeps nothing to itself: what it needs later it returns, and the engine
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
@@ -92,6 +92,28 @@ class Files:
 
 
 @dataclass(frozen=True)
+class Form:
+    """How a provider's file is made of an export: the format, and what is still done to each line."""
+
+    format: str
+    #: Names `line`, so that what was counted with it is found again; "": the lines are sent as they are.
+    name: str = ""
+    #: A line of a split as it is sent. Raises `TuningRefused` with the reason where it is left out.
+    line: Callable[[str, bytes], bytes] | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Records of a split that are not in a provider's file, for one reason."""
+
+    split: str
+    why: str
+    count: int
+    #: The place of the first of them in the version, from 1.
+    first: int
+
+
+@dataclass(frozen=True)
 class DataFacts:
     """What is known of the dataset version without reading it again."""
 
@@ -110,6 +132,18 @@ class DataFacts:
     size_bytes: int
     #: The records in a format, for a live check that measures with them; None: they are not at hand.
     files: Callable[[str], Files] | None = field(default=None, compare=False, repr=False)
+    #: Bytes of the largest file that is sent; None: not known apart from all records.
+    file_bytes: int | None = None
+    #: Records that are in no file that is sent.
+    left_out: tuple[LeftOut, ...] = ()
+    #: Counts what a file in a form holds; None: there is nothing to count.
+    sent: "Callable[[Form, Sequence[str]], DataFacts] | None" = field(default=None, compare=False, repr=False)
+
+    def as_sent(self, form: Form, splits: Sequence[str] = ("train", "validation")) -> "DataFacts":
+        """The same of exactly what is sent: these splits in this form, without the records that are left out."""
+        found = self if self.sent is None else replace(self.sent(form, splits), files=self.files)
+        unsent = [name for name in ("train", "validation", "test") if name not in splits]
+        return replace(found, **{f"{part}{name}": 0 for name in unsent for part in ("", "tokens_")})
 
 
 @dataclass(frozen=True)
@@ -119,7 +153,7 @@ class Obstacle:
     code: Literal[
         "key_missing", "key_refused", "not_eligible", "past_its_date", "closing", "not_reachable", "too_small",
         "too_long", "no_trainer", "no_memory", "ollama_not_running", "over_budget", "price_unknown", "setting_wrong",
-        "method_not_offered", "package_missing", "base_missing", "already_done", "other",
+        "method_not_offered", "package_missing", "base_missing", "already_done", "left_out", "other",
     ]  # fmt: skip
     sentence: str
     remedy: str
@@ -144,6 +178,8 @@ class Checked:
 
     obstacles: tuple[Obstacle, ...]
     estimate: Estimate
+    #: What was checked: the records that are in the files. None: those of the version.
+    data: DataFacts | None = None
 
     @property
     def can_start(self) -> bool:

@@ -35,12 +35,32 @@ def positions(db: Database, version: DatasetVersion, split: SplitName, limit: in
 
     Records with tools are not among them: a question is asked and an answer compared as text.
     """
-    query = select(members.c.position).where(members.c.dataset_id == version.id, members.c.split == NAMES.index(split))
-    with db.connect() as connection:
-        found = sorted(set(connection.scalars(query)) - _with_tools(connection, version))
+    found, _ = _of_split(db, version, split)
     if limit is None or limit >= len(found):
         return found
     return sorted(sorted(found, key=lambda position: _draw(version, position))[:limit])
+
+
+def skipped(db: Database, version: DatasetVersion, split: SplitName) -> int:
+    """How many records of the split are never asked, because they hold tools."""
+    return _of_split(db, version, split)[1]
+
+
+def why_skipped(count: int | None) -> str:
+    """The same in a sentence; "" where there are none, or where nobody counted them."""
+    if not count:
+        return ""
+    has, it = ("records of the split hold", "they are") if count > 1 else ("record of the split holds", "it is")
+    return f"{count:,} {has} tools or calls of tools; {it} not asked, because questions and answers are texts here."
+
+
+def _of_split(db: Database, version: DatasetVersion, split: SplitName) -> tuple[list[int], int]:
+    """The places of the records that are asked, and how many are not."""
+    query = select(members.c.position).where(members.c.dataset_id == version.id, members.c.split == NAMES.index(split))
+    with db.connect() as connection:
+        every = set(connection.scalars(query))
+        asked = every - _with_tools(connection, version)
+    return sorted(asked), len(every) - len(asked)
 
 
 def _with_tools(connection: Connection, version: DatasetVersion) -> set[int]:

@@ -42,7 +42,9 @@ def validate(work: Work) -> bool:
     if blocking:
         _stopped_by(work, blocking)
         return False
-    work.write("uploading", state="uploading", phase="", faults=0)
+    lost = [each.sentence for each in checked.obstacles if each.code == "left_out"]
+    notes = [Note(sentence, "warning", source=f"left_out:{number}") for number, sentence in enumerate(lost)]
+    work.write("uploading", state="uploading", phase="", faults=0, notes=notes)
     return True
 
 

@@ -13,7 +13,7 @@ from core.datasets.versions import DatasetVersion
 from core.settings import settings
 from core.tuning import deployments, evaluation, models
 from tests.cli.test_commands import core
-from tests.tuning.made import a_dataset, a_model, an_evaluation, answering
+from tests.tuning.made import a_dataset, a_model, an_evaluation, answering, with_tools
 
 Run = Callable[..., Result]
 
@@ -110,6 +110,16 @@ def test_what_costs_something_is_confirmed(run: Run, database: Database, dataset
     assert (refused.exit_code, "at a price that is not known here" in refused.stderr) == (1, True)
     assert evaluation.of_models(database) == []
     assert run("evaluate", "1", "plans", "--confirm-cost").exit_code == 0
+
+
+def test_an_evaluation_says_how_many_records_it_does_not_ask(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_tools(database)
+    with answering("ollama", monkeypatch):
+        a_model(database, "one")
+        assert told(run("evaluate", "one", "talk", "--json"))["row_skipped"] == 3
+        assert "3 records of the split hold tools or calls of tools; they are not asked" in run("model", "one").stdout
 
 
 def test_a_failed_evaluation_is_exit_code_1(

@@ -10,7 +10,7 @@ from core.tuning import models
 from tests.llm.servers import FakeProvider
 from tests.pages.conftest import text
 from tests.pages.model_tabs import Visit, click, code, dataset, keys, visit
-from tests.tuning.made import a_model, answering
+from tests.tuning.made import a_model, answering, with_tools
 
 __all__ = ["dataset", "visit"]
 
@@ -77,6 +77,14 @@ class TestThePlayground:
         assert "✓ exactly right" not in text(app), "another record has not been asked"
         click(app, "play_ask")
         assert "✗ not exactly right" in text(app)
+
+    def test_records_with_tools_are_counted_and_not_shown(self, visit: Visit, database: Database) -> None:
+        with_tools(database)
+        a_model(database, "plans")
+        app = visit("playground")
+        app.segmented_control(key="play_mode").set_value("Records of a split").run()
+        assert "3 records of the split hold tools or calls of tools; they are not asked" in text(app)
+        assert "Record 1 of 7" in text(app)
 
     def test_what_may_cost_something_is_said_before(self, visit: Visit, database: Database) -> None:
         models.add_base(database, "openai:gpt-6-astra", actor="ada")

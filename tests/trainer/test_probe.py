@@ -1,12 +1,15 @@
 """What a training would take, said beforehand."""
 
 import json
+import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.trainer.jobs import TrainerJob
-from tests.training import Tiny, done
+from tests.trainer.test_rendering import base_with, trl_template
+from tests.training import PROGRAMS, Tiny, done
 
 #: Counts with the tokenizer alone, and by the text of the template, not by its marks.
 COUNT = """
@@ -60,6 +63,72 @@ def test_what_is_cut_off_is_counted_and_what_cannot_fit_is_refused(tiny: Tiny, t
     assert "choose a smaller base" in probed["refusal"]
     assert probed["estimated_peak_bytes"] > probed["available_bytes"]
     assert "seconds" not in probed
+
+
+#: Counts, for each base, what its own template makes of a conversation up to each answer that is learned, as text; and
+#: what the probe counts. In one process, which takes seconds to start.
+COUNT_TOOLS = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import base, probe, rows
+from job import Job
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer
+found = []
+for folder in sys.argv[3:]:
+    template, tokens = AutoTokenizer.from_pretrained(folder), Tokenizer.from_file(folder + "/tokenizer.json")
+    counts = []
+    for line in open(sys.argv[2]):
+        record = json.loads(line)
+        for message in record["messages"]:
+            for call in message.get("tool_calls", ()):
+                call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+        for at, message in enumerate(record["messages"]):
+            if message["role"] == "assistant":
+                said = record["messages"][:at + 1]
+                text = template.apply_chat_template(said, tools=record.get("tools"), tokenize=False)
+                counts.append(len(tokens.encode(text).ids))
+    job = Job(folder, sys.argv[2])
+    reader, chats = base.reader_of(job, base.tokenizer_of(job)), rows.read(sys.argv[2])
+    assert reader.kept(chats) == chats
+    told = probe.Counted.of(reader, chats, 100_000).facts()
+    found.append([[len(counts), sum(counts), max(counts)], [told[n] for n in ("rows", "tokens", "longest_tokens")]])
+print(json.dumps(found))
+"""
+
+
+def with_tools(number: int, chance: random.Random) -> dict[str, Any]:
+    """A record with a call, its result and an answer; or with an answer alone."""
+    said: list[dict[str, Any]] = [{"role": "user", "content": f"How is ticket {number}?"}]
+    if number % 3:
+        about = {"ticket": number, "fields": ["label", "naïve \u00fc"] * chance.randint(0, 30)}
+        call = {"id": f"c{number}", "type": "function", "function": {"name": "look", "arguments": json.dumps(about)}}
+        said += [{"role": "assistant", "content": "", "tool_calls": [call]},
+                 {"role": "tool", "tool_call_id": f"c{number}", "content": json.dumps({"label": "open"})}]  # fmt: skip
+    return {
+        "messages": [*said, {"role": "assistant", "content": "It is open."}],
+        **({"tools": TOOLS} if said[1:] else {}),
+    }
+
+
+TOOLS = [
+    {"type": "function", "function": {"name": name, "description": f"Does {name}.", "parameters": {
+        "type": "object", "properties": {"ticket": {"type": "integer"}, "fields": {"type": "array"}}}}}
+    for name in ("look", "close")
+]  # fmt: skip
+
+
+def test_conversations_with_tools_have_the_tokens_of_the_bases_own_template(tiny: Tiny, tmp_path: Path) -> None:
+    """To the token: that is what the estimate says it counts."""
+    chance = random.Random(3)
+    bases = [base_with(tiny, tmp_path / name, trl_template(tiny, name)) for name in ("qwen2_5", "qwen3")]
+    records = tmp_path / "train.jsonl"
+    records.write_text("".join(json.dumps(with_tools(number, chance)) + "\n" for number in range(60)))
+    program = tmp_path / "count.py"
+    program.write_text(COUNT_TOOLS)
+    for counted, told in json.loads(done(tiny.python, program, PROGRAMS, records, *bases)):
+        assert told == counted
+        assert counted[0] == 100  # 20 records of one answer, 40 of a call and an answer
 
 
 def test_a_job_that_cannot_be_tried_says_why(tiny: Tiny, tmp_path: Path) -> None:

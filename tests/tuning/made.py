@@ -103,3 +103,11 @@ def answering(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvid
         settings.cache_clear()
         yield provider
     settings.cache_clear()
+
+
+def with_tools(database: Database, *, all_of_them: bool = False) -> DatasetVersion:
+    """Ten records, three of them, or all, with tools; the whole of it to test with."""
+    tools = {"tools": [{"type": "function", "function": {"name": "look", "parameters": {}}}]}
+    add(database, *({"context": tools if all_of_them or number < 3 else None} for number in range(10)))
+    whole = splits.parse("0/0/100", seed=0, group="request")
+    return snapshots.create(database, "talk", filter=Filter(), recipe=Recipe(), split=whole, actor="ada")

@@ -31,7 +31,7 @@ from core.tuning import evaluation, models, rows
 from core.tuning.commands import registry
 from tests.llm.servers import FakeProvider, Handler
 from tests.orchestrator.driving import drive
-from tests.tuning.made import a_dataset, a_model, answering
+from tests.tuning.made import a_dataset, a_model, answering, with_tools
 
 
 @pytest.fixture
@@ -394,3 +394,19 @@ def test_an_answer_that_no_database_can_keep_is_mended(
     assert all("\0" not in each.output for each in outputs(database, done.id))
     with database.connect() as connection:
         assert len(connection.execute(select(evaluation_outputs)).all()) == 2
+
+
+def test_records_with_tools_are_counted_and_not_asked(database: Database, ollama: FakeProvider) -> None:
+    dataset, model = with_tools(database), a_model(database)
+    found = evaluation.estimate(database, model, dataset, limit=5)
+    assert (found.rows, found.skipped) == (5, 3)
+    ollama.say_to(lambda _prompt: "none")
+    done = evaluated(database, model, dataset)
+    assert (done.state, done.row_total, done.row_done, done.row_skipped) == ("done", 7, 7, 3)
+    (line,) = audit.entries(database, subject="evaluation", subject_id=done.id)
+    assert (line.after or {})["skipped"] == 3
+
+
+def test_a_split_of_records_with_tools_alone_says_why_nothing_is_asked(database: Database) -> None:
+    with pytest.raises(ModelRefused, match=r"nothing to ask: 10 records of the split hold tools .* Choose another"):
+        evaluation.start(database, a_model(database).id, with_tools(database, all_of_them=True), actor="ada")

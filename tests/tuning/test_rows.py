@@ -54,6 +54,10 @@ def test_records_with_tools_are_not_asked_as_texts(database: Database) -> None:
     assert version.example_count == 3
     asked = rows.at(database, version, rows.positions(database, version, "train"))
     assert [row.position for row in asked] == [2, 3]
+    assert [rows.skipped(database, version, name) for name in splits.NAMES] == [1, 0, 0]
+    assert rows.why_skipped(1).startswith("1 record of the split holds tools or calls of tools; it is not asked")
+    assert rows.why_skipped(1_200).startswith("1,200 records of the split hold tools or calls of tools; they are not")
+    assert rows.why_skipped(0) == rows.why_skipped(None) == ""
     assert asked[0].turns == (("user", "Hi"), ("assistant", "No"))
 
 

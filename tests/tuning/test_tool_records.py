@@ -15,10 +15,10 @@ PLAIN = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "
 WITH_TOOLS = {"messages": [PLAIN["messages"][0], {"role": "assistant", "content": USE}], "tools": [{"name": "look"}]}
 
 
-def test_bedrock_refuses_a_line_with_tools_by_name() -> None:
+def test_bedrock_names_why_a_line_with_tools_is_left_out() -> None:
     for family in families.FAMILIES:
         assert family.line(PLAIN)
-        with pytest.raises(TuningRefused, match="it has tools, which it does not learn"):
+        with pytest.raises(TuningRefused, match="tools or calls of tools, which it does not learn"):
             family.line(WITH_TOOLS)
 
 

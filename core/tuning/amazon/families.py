@@ -1,6 +1,7 @@
 """Families of models on Bedrock: what their lines look like, what can be set, and how they answer afterwards.
 
-Claude: AWS user guide of model customisation, 2026; lines as in Anthropic's cookbook. Nova: AWS user guide, 2026.
+Claude: AWS user guide of model customisation, 2026; lines as in Anthropic's cookbook. Nova: AWS user guide, 2026, which
+says that tools stand in the format and are not learned: "Adding tool sections might cause your job to fail."
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import orjson
 
 from core.errors import TuningRefused
-from core.tuning.protocol import Setting
+from core.tuning.protocol import Form, Setting
 
 Hosting = Literal["provisioned", "deployment"]
 
@@ -21,7 +22,8 @@ class Family:
 
     prefix: str
     title: str
-    #: A line of the export to the family's own form. Raises `TuningRefused` for one that it does not take.
+    #: A line of the export to the family's own form. Raises `TuningRefused` with what is wrong with one it does not
+    #: take.
     line: Callable[[Any], Mapping[str, Any]]
     settings: tuple[Setting, ...]
     #: Our settings' names at AWS.
@@ -40,13 +42,13 @@ def of(base_model: str) -> Family | None:
 def _alternating(line: Any) -> Sequence[Mapping[str, str]]:
     messages = line["messages"]
     if "tools" in line or not all(isinstance(each["content"], str) for each in messages):
-        raise TuningRefused("it has tools, which it does not learn")
+        raise TuningRefused("tools or calls of tools, which it does not learn")
     roles = [each["role"] for each in messages]
     expected = ["user", "assistant"] * (len(roles) // 2)
     if not roles or roles != expected:
-        raise TuningRefused("its turns do not alternate from user to assistant")
+        raise TuningRefused("turns that do not alternate from user to assistant")
     if not all(each["content"].strip() for each in messages):
-        raise TuningRefused("one of its turns is empty")
+        raise TuningRefused("an empty turn")
     return messages
 
 
@@ -132,5 +134,15 @@ def _text(value: float) -> str:
 
 
 def written(family: Family, line: bytes) -> bytes:
-    """A line of the export in the family's own form."""
-    return orjson.dumps(family.line(orjson.loads(line)), option=orjson.OPT_APPEND_NEWLINE)
+    """A line of the export in the family's own form. Raises `TuningRefused` with what is wrong with it."""
+    try:
+        return orjson.dumps(family.line(orjson.loads(line)), option=orjson.OPT_APPEND_NEWLINE)
+    except (KeyError, TypeError, orjson.JSONDecodeError):
+        raise TuningRefused("no record that can be read") from None
+
+
+def form(family: Family | None) -> Form:
+    """How the family's files are made of an export."""
+    if family is None:
+        return Form("bedrock")
+    return Form("bedrock", f"{family.title.lower().replace(' ', '-')}-1", lambda _split, line: written(family, line))

@@ -27,9 +27,10 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Che
     # What AWS lists as alive is alive, whatever was once read of its dates.
     is_alive = bool(settings.aws_region) and not discovered
     listed = catalogue.base("bedrock", spec.base_model)
+    family = families.of(spec.base_model)
+    data = data.as_sent(families.form(family))
     dated = ("past_its_date", "closing")
     found += [each for each in limits.obstacles(listed, data) if not is_alive or each.code not in dated]
-    family = families.of(spec.base_model)
     chosen: dict[str, str] = {}
     try:
         chosen = families.hyperparameters(family, spec.settings) if family else {}
@@ -47,7 +48,7 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Che
                 blocks=False,
             )
         )
-    return Checked(tuple(found), estimated)
+    return Checked(tuple(found), estimated, data)
 
 
 def _places(settings: Settings) -> Iterator[Obstacle]:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 
+from core.datasets.splits import NAMES
 from core.errors import ModelUnavailable, TuningRefused
 from core.llm import calling, prices
 from core.llm.models import Model
 from core.settings import Settings
+from core.tuning import limits
 from core.tuning.profiles import estimating
 from core.tuning.profiles.batches import MOST_BYTES, MOST_REQUESTS, Batches
+from core.tuning.profiles.records import FORM
 from core.tuning.profiles.wishes import LEAST_ROWS, Wishes, wishes
 from core.tuning.protocol import Checked, DataFacts, Estimate, Obstacle, Spec
 
@@ -35,14 +38,15 @@ _REMEDIES = {
 def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
     """Everything that stands in the way; `live` asks Anthropic whether the key may use the base, which is free."""
     model = Model("anthropic", spec.base_model)
-    found = [*_method(spec), *_records(data), *_key(model, settings, live=live)]
+    data = data.as_sent(FORM, NAMES)
+    found = [*_method(spec), *limits.left_out(data), *_records(data), *_key(model, settings, live=live)]
     try:
         wished = wishes(spec.settings)
     except TuningRefused as refused:
         found.append(Obstacle("setting_wrong", str(refused), "Change the setting."))
-        return Checked(tuple(found), _NOTHING)
+        return Checked(tuple(found), _NOTHING, data)
     found += [*_sizes(wished, data), *_price(model, wished, data)]
-    return Checked(tuple(found), estimating.estimate(model, wished, data))
+    return Checked(tuple(found), estimating.estimate(model, wished, data), data)
 
 
 def _method(spec: Spec) -> Iterator[Obstacle]:

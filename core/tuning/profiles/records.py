@@ -12,6 +12,7 @@ import orjson
 
 from core.datasets.tokens import count_tokens
 from core.errors import TuningRefused
+from core.tuning.protocol import Form
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,20 @@ def read(path: Path | None) -> Iterator[Record]:
                 ) from None
             if record is not None:
                 yield record
+
+
+def _line(split: str, line: bytes) -> bytes:
+    """The line where the profile can use it: in `train` as an example, elsewhere as a question."""
+    record = _record(0, orjson.loads(line))
+    if record is None:
+        raise TuningRefused("tools or calls of tools, which a profile does not show")
+    if split == "train" and not record.can_be_shown:
+        raise TuningRefused("earlier turns or an empty text, which cannot stand as an example")
+    return line
+
+
+#: What a profile can use of an export.
+FORM = Form("anthropic", "profile-1", _line)
 
 
 def sample(path: Path | None, size: int, seed: int, *, only_shown: bool = False) -> list[Record]:

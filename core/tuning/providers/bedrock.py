@@ -77,17 +77,24 @@ class Bedrock:
             raise NotSubmitted("Amazon's SDK for Python is not installed.", advice="Install it: pip install boto3")
         if not bucket or not job.settings.bedrock_role or not amazon.region:
             raise NotSubmitted("Region, bucket or role of Bedrock is not set.", advice="Look at the checks of the job.")
-        files = job.files("bedrock")
+        files = job.files(families.form(family).format)
         tell("uploading training data", 0.0)
+        train = store.upload(amazon, bucket, family, files.train)
+        if not train:
+            raise NotSubmitted(
+                f"{family.title} takes none of the training records.", code="too_small",
+                advice="Create a version with other records, or choose another provider.",
+            )  # fmt: skip
         remote: dict[str, Any] = {
-            "train": store.upload(amazon, bucket, family, files.train),
+            "train": train,
             "output": f"s3://{bucket}/whetstone/output/{job.key}",
             "region": amazon.region,
             "account": _account(amazon),
         }
         tell("uploading validation data", 0.5)
         if files.validation is not None:
-            remote["validation"] = store.upload(amazon, bucket, family, files.validation)
+            held_out = store.upload(amazon, bucket, family, files.validation)
+            remote |= {"validation": held_out} if held_out else {}
         tell("uploaded", 1.0)
         return remote
 

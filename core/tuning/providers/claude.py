@@ -24,7 +24,7 @@ from core.tuning.profiles import document, preflight, requests, stages, telling
 from core.tuning.profiles.answers import Answer, Bill
 from core.tuning.profiles.batches import MOST_BYTES, Batch, Batches
 from core.tuning.profiles.choosing import BASE
-from core.tuning.profiles.records import at
+from core.tuning.profiles.records import FORM, at
 from core.tuning.profiles.wishes import SETTINGS, wishes
 from core.tuning.protocol import (
     Capabilities,
@@ -194,7 +194,7 @@ def _model(job: JobView) -> Model:
 
 
 def _files(job: JobView) -> Files:
-    return job.files("anthropic")
+    return job.files(FORM.format)
 
 
 def _batches(job: JobView, otherwise: type[NotSubmitted] | type[ProviderTrouble]) -> Batches:

@@ -67,10 +67,10 @@ class Gemini:
 
     def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
         """The files in the bucket, under the hash of their content. Raises `NotSubmitted`."""
-        files = job.files("gemini")
+        files = job.files(gemini_checks.FORM.format)
         training = gemini_bucket.bring(job.settings, files.train, tell, self._timeout_s)
         validation = ""
-        if files.validation is not None and job.spec.settings.get("use_validation", True):
+        if files.validation is not None and "validation" in hosted.splits_of(job.spec):
             validation = gemini_bucket.bring(job.settings, files.validation, tell, self._timeout_s)
         return {"training_uri": training, "validation_uri": validation}
 

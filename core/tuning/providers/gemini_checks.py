@@ -7,10 +7,11 @@ from core.llm import google_cloud
 from core.settings import Settings
 from core.tuning import catalogue, limits
 from core.tuning.catalogue import BaseFacts
-from core.tuning.protocol import Checked, DataFacts, NotSubmitted, Obstacle, ProviderTrouble, Setting, Spec
+from core.tuning.protocol import Checked, DataFacts, Form, NotSubmitted, Obstacle, ProviderTrouble, Setting, Spec
 from core.tuning.providers import gemini_bucket, hosted
 from core.tuning.providers.gemini_access import TITLE, looking, missing_settings, place
 
+FORM = Form("gemini")
 EPOCHS = 3
 #: By the SDK's words for them; auto: Google chooses.
 ADAPTERS = {1: "ONE", 2: "TWO", 4: "FOUR", 8: "EIGHT", 16: "SIXTEEN", 32: "THIRTY_TWO"}
@@ -53,6 +54,7 @@ def offered() -> tuple[Setting, ...]:
 def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today: dt.date, timeout_s: float) -> Checked:
     """Everything that stands in the way, and what the job will take."""
     base = catalogue.base("gemini", spec.base_model)
+    data = data.as_sent(FORM, hosted.splits_of(spec))
     found = [*_place(settings), *_method(spec, base), *limits.obstacles(base, data, today)]
     epochs = int(spec.settings.get("epoch_count", EPOCHS))
     expected = hosted.estimate("gemini", spec.base_model, data, epochs, epochs)
@@ -70,7 +72,7 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today:
                 blocks=False,
             )
         )
-    return Checked(tuple(found), expected)
+    return Checked(tuple(found), expected, data)
 
 
 def _place(settings: Settings) -> Iterator[Obstacle]:

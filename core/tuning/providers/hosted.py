@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.tuning import pricing
-from core.tuning.protocol import DataFacts, Estimate, JobView, Note, Obstacle, ProviderId, ProviderTrouble, Tell
+from core.tuning.protocol import DataFacts, Estimate, JobView, Note, Obstacle, ProviderId, ProviderTrouble, Spec, Tell
 
 #: The name under which a job's key stands in the request, so that a submission without answer can be found.
 MARKER = "whetstone_job"
@@ -23,6 +23,7 @@ PASSING = {"rate_limited", "server_error", "timed_out", "not_running", "no_model
 ANSWERED = {"cut", "empty", "declined", "bad_answer"}
 LATER = " It is asked again later."
 _STEP = 1 << 20
+_OTHER_TOKENIZER = " with OpenAI's tokenizer"
 _NAME = re.compile(r"[^a-z0-9]+")
 
 Today = Callable[[], dt.date]
@@ -56,13 +57,19 @@ class Watched(io.BufferedReader):
         return data
 
 
+def splits_of(spec: Spec) -> tuple[str, ...]:
+    """The splits that are sent: the one for validation only where it was chosen."""
+    return ("train", "validation") if spec.settings.get("use_validation", True) else ("train",)
+
+
 def estimate(provider: ProviderId, base: str, data: DataFacts, low: int, high: int) -> Estimate:
     """Tokens and cost of `low` to `high` epochs, at the workspace's price or else the catalogue's."""
     price = pricing.price(None, provider, base)
     usd = price.usd_per_million
     cost_low, cost_high = pricing.range_usd(data.tokens_train, low, high, usd)
     epochs = f"{low} epoch{'' if low == high == 1 else 's'}" if low == high else f"{low} to {high} epochs"
-    counted = "tokens" if data.is_exact else "tokens (estimated)"
+    is_exact = data.is_exact and provider == "openai"
+    counted = "tokens" if is_exact else f"tokens (estimated{'' if provider == 'openai' else _OTHER_TOKENIZER})"
     of_price = f"{usd} US dollars a million ({price.source})" if usd is not None else "no known price"
     basis = f"{data.tokens_train:,} {counted} times {epochs}, at {of_price}."
     return Estimate(data.tokens_train * high, cost_low, cost_high, None, basis)

@@ -77,8 +77,8 @@ class OpenAI:
 
     def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
         """Each file once: `files` has their ids by the hash of their content. Raises `NotSubmitted`."""
-        files = job.files("dpo" if job.spec.method == "dpo" else "openai")
-        validation = files.validation if job.spec.settings.get("use_validation", True) else None
+        files = job.files("dpo" if job.spec.method == "dpo" else openai_checks.FORM.format)
+        validation = files.validation if "validation" in hosted.splits_of(job.spec) else None
         tell("Looking through the files", None)
         noticed = chat_lines.warnings(files.train, validation, job.spec.method)
         ids = dict(job.remote.get("files") or {})

@@ -9,10 +9,11 @@ from core.errors import ModelUnavailable
 from core.settings import Settings
 from core.tuning import catalogue, limits
 from core.tuning.catalogue import BaseFacts
-from core.tuning.protocol import Checked, DataFacts, Estimate, Method, Obstacle, Setting, Spec
+from core.tuning.protocol import Checked, DataFacts, Estimate, Form, Method, Obstacle, Setting, Spec
 from core.tuning.providers import hosted, preferences
 from core.tuning.providers.openai_access import client, is_openai, is_status, said, title, winding_down
 
+FORM = Form("openai")
 METHODS: tuple[Method, ...] = ("sft", "dpo")
 _AUTO = ("auto",)
 #: OpenAI's own choice of epochs, as it has published it: three, and more for fewer than about a hundred examples.
@@ -57,17 +58,18 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today:
     """Everything that stands in the way, and what the job will take."""
     base = catalogue.base("openai", spec.base_model)
     found = [*_key(settings), *_service(base, settings, today), *_method(spec, base, settings)]
-    facts = data if spec.method != "dpo" else preferences.facts(data)
+    splits = hosted.splits_of(spec)
+    facts = preferences.facts(data, splits) if spec.method == "dpo" else data.as_sent(FORM, splits)
     expected = expectation(spec, facts)
     if facts is not None and facts.train == 0 and spec.method == "dpo":
         found.append(preferences.missing(data))
     else:
-        found += limits.obstacles(_as_known(base, settings), facts or data, today)
+        found += limits.obstacles(_as_known(base, settings), facts or data.as_sent(FORM, splits), today)
     if facts is not None and expected.cost_high is None:
         found.append(hosted.price_unknown(spec.base_model))
     if live and not any(each.code == "key_missing" for each in found):
         found += list(_asked(spec, settings, today))
-    return Checked(tuple(found), expected)
+    return Checked(tuple(found), expected, facts)
 
 
 def expectation(spec: Spec, data: DataFacts | None) -> Estimate:

@@ -1,6 +1,6 @@
 """What is known of a version's preference pairs, which are other lines than its records."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,20 @@ from core.errors import TuningRefused
 from core.tuning.protocol import DataFacts, Obstacle
 
 
-def facts(data: DataFacts) -> DataFacts | None:
-    """The facts of the pairs; None while the records are not at hand. Without a pair for training `train` is 0."""
+def facts(data: DataFacts, splits: Sequence[str] = ("train", "validation")) -> DataFacts | None:
+    """The facts of the pairs of these splits, as they are sent; None while the records are not at hand.
+
+    Without a pair for training `train` is 0.
+    """
     if data.files is None:
         return None
     try:
         files = data.files("dpo")
     except TuningRefused:
         return replace(data, train=0, validation=0, test=0, tokens_train=0, longest_tokens=0)
-    train, validation = list(_counts(files.train)), list(_counts(files.validation))
+    held_out = files.validation if "validation" in splits else None
+    train, validation = list(_counts(files.train)), list(_counts(held_out))
+    sizes = [path.stat().st_size for path in (files.train, held_out) if path]
     return replace(
         data,
         train=len(train),
@@ -29,7 +34,8 @@ def facts(data: DataFacts) -> DataFacts | None:
         tokens_validation=sum(tokens for tokens, _ in validation),
         longest_tokens=max((tokens for tokens, _ in [*train, *validation]), default=0),
         is_exact=all(exact for _, exact in [*train, *validation]),
-        size_bytes=sum(path.stat().st_size for path in (files.train, files.validation) if path),
+        size_bytes=sum(sizes),
+        file_bytes=max(sizes),
     )
 
 

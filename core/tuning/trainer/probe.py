@@ -165,9 +165,10 @@ def _timed(job: Job, train: list[rows.Row], counted: Counted) -> dict[str, Any]:
 
 
 def _longest(job: Job, train: list[rows.Row]) -> list[rows.Row]:
-    """The chats by their length in characters, the longest first; enough for all steps that are timed."""
+    """The chats by their length in characters, calls and tools among them; the longest first, enough for all steps that
+    are timed."""
     wanted = job.batch_size * job.grad_accum * (_WARM + _TIMED)
-    return sorted(train, key=lambda chat: -sum(len(each["content"]) for each in chat["messages"]))[:wanted]
+    return sorted(train, key=lambda chat: -len(json.dumps(chat)))[:wanted]
 
 
 def _clock() -> Any:

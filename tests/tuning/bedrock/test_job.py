@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("boto3")
 pytest.importorskip("moto.server")
 
+from core.errors import TuningRefused
+from core.tuning.amazon import families
 from core.tuning.amazon.clients import Amazon
 from core.tuning.protocol import NotSubmitted, NotThere, ProviderTrouble, SubmitUnknown
 from core.tuning.providers.bedrock import PROVIDER
@@ -81,16 +83,29 @@ def test_novas_lines_have_their_own_form(door: Door, tmp_path: Path) -> None:
     [
         ([("user", "a"), ("user", "b"), ("assistant", "c")], "do not alternate"),
         ([("assistant", "a"), ("user", "b")], "do not alternate"),
-        ([("user", "a"), ("assistant", " ")], "is empty"),
+        ([("user", "a"), ("assistant", " ")], "an empty turn"),
         ([], "do not alternate"),
     ],
 )
-def test_a_line_that_bedrock_would_refuse_is_named_before_anything_is_stored(
+def test_a_line_that_bedrock_would_refuse_is_left_out_and_named(
     door: Door, tmp_path: Path, messages: list[tuple[str, str]], why: str
 ) -> None:
     bad = json.dumps({"messages": [{"role": role, "content": text} for role, text in messages]})
-    with pytest.raises(NotSubmitted, match=f"line 2 .*{why}"):
-        cloud.uploaded(cloud.job(tmp_path, door.url, lines=[cloud.line(0), bad]))
+    for base in (cloud.CLAUDE, cloud.NOVA):
+        form = families.form(families.of(base))
+        assert form.line is not None
+        with pytest.raises(TuningRefused, match=why):
+            form.line("train", bad.encode())
+    job = cloud.uploaded(cloud.job(tmp_path, door.url, lines=[cloud.line(0), bad, cloud.line(1)], validation=False))
+    (data,) = stored(door).values()
+    assert data.decode().splitlines() == [cloud.line(0), cloud.line(1)]
+    assert "validation" not in job.remote
+
+
+def test_where_bedrock_takes_no_line_nothing_is_stored_or_sent(door: Door, tmp_path: Path) -> None:
+    bad = json.dumps({"messages": []})
+    with pytest.raises(NotSubmitted, match="takes none of the training records"):
+        cloud.uploaded(cloud.job(tmp_path, door.url, lines=[bad], validation=False))
     assert stored(door) == {}
 
 
