@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=default_home, validation_alias="WHETSTONE_HOME")
     #: PostgreSQL 15 or newer to use instead of the embedded one.
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    #: PostgreSQL whose tables `history import --table` reads, and whether one inside a private network may be asked.
+    history_url: SecretStr | None = Field(default=None, validation_alias="WHETSTONE_HISTORY_URL")
+    private_databases: bool = Field(default=False, validation_alias="WHETSTONE_PRIVATE_DATABASES")
     #: Folder with PostgreSQL's programs, to use instead of the packaged ones.
     pg_bin: Path | None = Field(default=None, validation_alias="WHETSTONE_PG_BIN")
     #: Name written to the audit log when nobody is logged in.

@@ -364,6 +364,9 @@ historical_tasks = Table(
     Column("completed_at", moment),
     Column("related_tasks", ARRAY(Text)),
     Column("metadata", JSON),
+    Column("status", Text),
+    Column("execution_id", Text),
+    Column("content", Text),
 )
 
 published_posts = Table(
@@ -380,6 +383,10 @@ published_posts = Table(
     Column("shares", BigInteger),
     Column("published_at", moment),
     Column("created_at", moment),
+    Column("status", Text),
+    Column("execution_id", Text),
+    Column("slug", Text),
+    Column("keywords", JSON),
 )
 
 social_analytics = Table(
@@ -422,6 +429,59 @@ financial_metrics = Table(
     Column("period_start", Date),
     Column("period_end", Date),
     Column("recorded_at", moment),
+)
+
+history_imports = Table(
+    "history_imports",
+    metadata,
+    _identity(),
+    Column("at", moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("new_count", BigInteger, nullable=False),
+    Column("changed_count", BigInteger, nullable=False),
+    Column("same_count", BigInteger, nullable=False),
+    Column("undone_at", moment),
+    Column("undone_by", Text),
+)
+
+history_import_rows = Table(
+    "history_import_rows",
+    metadata,
+    Column("import_id", BigInteger, primary_key=True),
+    Column("row_id", BigInteger, primary_key=True),
+    Column("before", JSON),
+    Column("digest", Uuid, nullable=False),
+    Column("taken", JSON),
+)
+
+history_backfills = Table(
+    "history_backfills",
+    metadata,
+    _identity(),
+    Column("at", moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("filled", BigInteger, nullable=False),
+    Column("trainable", BigInteger, nullable=False),
+    Column("undone_at", moment),
+    Column("undone_by", Text),
+)
+
+history_backfill_rows = Table(
+    "history_backfill_rows",
+    metadata,
+    Column("backfill_id", BigInteger, primary_key=True),
+    Column("example_id", BigInteger, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("source_id", BigInteger, nullable=False),
+    Column("before", Text),
+    Column("revision", Integer, nullable=False),
+    Column("noted", Boolean, nullable=False),
 )
 
 executions = Table(

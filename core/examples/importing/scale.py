@@ -353,9 +353,9 @@ def bounds(scale: Scale) -> tuple[float, float]:
     return ways[0].lowest, ways[-1].lowest + ways[-1].span
 
 
-def divided(scale: Scale, row: str) -> str:
-    """The score of a staged row on the common scale, in SQL."""
-    column = f"{row}.quality_score"
+def divided(scale: Scale, row: str, score: str = "quality_score", certain: str = "certain_score") -> str:
+    """The score of a staged row on the common scale, in SQL; `score` and `certain` are the columns that hold it."""
+    column = f"{row}.{score}"
     # numeric: 6.84 becomes 0.684, where floating point makes 0.6839999999999999.
     *before, last = (
         (
@@ -366,4 +366,4 @@ def divided(scale: Scale, row: str) -> str:
     )
     cases = "".join(f"WHEN {column} <= {highest:g} THEN {read} " for highest, read in before)
     by_scale = f"CASE {cases}ELSE {last[1]} END" if cases else last[1]
-    return f"coalesce({row}.certain_score, {by_scale})"
+    return f"coalesce({row}.{certain}, {by_scale})"

@@ -1,0 +1,251 @@
+"""Figures of the business beside the performance of content, month by month. What goes together need not be a cause."""
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from sqlalchemy import text
+
+from core.database import Database
+from core.history.effectiveness import MEASURED
+from core.history.records import FEW
+
+#: How many months the figure is moved against the content: 2 is two months later than the content.
+LAGS = range(-3, 4)
+#: Fewer months than this show nothing: three points lie on a line often enough.
+LEAST = 6
+#: So much of what is called clear may be chance.
+LEVEL = 0.05
+NOT_A_CAUSE = "What goes together is not a cause."
+Of = Literal["values", "changes"]
+Series = Mapping[dt.date, float]
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A correlation, its 95 % interval, and its p: alone, and corrected for all that were tried."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    corrected: float = 1.0
+
+    @property
+    def is_clear(self) -> bool:
+        return self.corrected < LEVEL
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """One figure of the business against one of the content, moved by `lag` months."""
+
+    business: str
+    content: str
+    lag: int
+    n: int
+    pearson: Coefficient
+    spearman: Coefficient
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether both say so, after the correction."""
+        return self.pearson.is_clear and self.spearman.is_clear
+
+    @property
+    def sentence(self) -> str:
+        moved = {0: "in the same month"}.get(self.lag, f"{abs(self.lag)} month{'s' if abs(self.lag) > 1 else ''}")
+        moved += "" if not self.lag else " later" if self.lag > 0 else " earlier"
+        of = self.pearson
+        way = ("rises" if of.value > 0 else "falls") if self.is_clear else "is not shown to move"
+        few = f" Only {self.n} months: under {FEW}, one month may turn it." if self.n < FEW else ""
+        return (
+            f"{self.business} {way} with {self.content} {moved} (r {of.value:+.2f}, {of.low:+.2f} to {of.high:+.2f}, "
+            f"n {self.n} months). {NOT_A_CAUSE}{few}"
+        )
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """All pairs and lags that could be tried, the surest first."""
+
+    of: Of
+    tried: int
+    found: tuple[Correlation, ...]
+    #: Pairs that could not be tried, and why.
+    left_out: Mapping[str, str]
+    note: str
+
+    @property
+    def clear(self) -> tuple[Correlation, ...]:
+        return tuple(each for each in self.found if each.is_clear)
+
+
+#: The content of each whole month.
+_CONTENT = text(
+    f"""
+    WITH {MEASURED}
+    SELECT date_trunc('month', published_at)::date AS month, 'posts' AS name, count(*)::float8 AS value FROM measured
+    WHERE published_at < date_trunc('month', CAST(:as_of AS timestamptz)) GROUP BY 1
+    UNION ALL
+    SELECT date_trunc('month', published_at)::date, 'views of a post', avg(views)::float8 FROM measured
+    WHERE published_at < date_trunc('month', CAST(:as_of AS timestamptz)) GROUP BY 1
+    UNION ALL
+    SELECT date_trunc('month', published_at)::date, 'engagement of a post', avg(rate)::float8 FROM measured
+    WHERE published_at < date_trunc('month', CAST(:as_of AS timestamptz)) GROUP BY 1
+    UNION ALL
+    SELECT date_trunc('month', completed_at)::date, 'quality of a task', avg(quality_score)::float8
+    FROM orchestrator_historical_tasks
+    WHERE completed_at < date_trunc('month', CAST(:as_of AS timestamptz)) GROUP BY 1
+    UNION ALL
+    SELECT date_trunc('month', tracked_date)::date, 'visits', sum(sessions)::float8 FROM web_analytics
+    WHERE tracked_date < date_trunc('month', CAST(:as_of AS timestamptz)) GROUP BY 1"""
+)
+#: Each figure of each whole month, as it was last recorded; of several periods in a month, their mean.
+_BUSINESS = text(
+    """
+    SELECT date_trunc('month', period_start)::date AS month, name, avg(value) AS value FROM (
+        SELECT DISTINCT ON (metric_type, currency, period_start, period_end) period_start,
+               concat_ws(' in ', metric_type, nullif(currency, '')) AS name, metric_value::float8 AS value
+        FROM financial_metrics
+        WHERE metric_type <> '' AND metric_value IS NOT NULL AND recorded_at <= :as_of
+          AND period_start < date_trunc('month', CAST(:as_of AS timestamptz))
+          AND (period_end IS NULL OR period_end - period_start <= 31)
+        ORDER BY metric_type, currency, period_start, period_end, recorded_at DESC, id DESC
+    ) AS f GROUP BY 1, 2"""
+)
+
+
+def correlations(db: Database, *, of: Of = "values", as_of: dt.datetime | None = None) -> Correlations:
+    """Try every figure against every measure of content at every lag.
+
+    `of` changes: the difference to the month before instead of the value; two series that both grow agree without any
+    connection, and their changes do not. Months that are not over count for nothing, nor do periods longer than one.
+    """
+    moment = {"as_of": as_of or dt.datetime.now(dt.UTC)}
+    with db.reading() as connection:
+        content, business = (_series(connection.execute(query, moment)) for query in (_CONTENT, _BUSINESS))
+    if "posts" in content:  # a month between without posts has none, which is known
+        content["posts"] = {month: content["posts"].get(month, 0.0) for month in _between(content["posts"])}
+    return compared(content, business, of=of)
+
+
+def _series(rows: Any) -> dict[str, dict[dt.date, float]]:
+    found: dict[str, dict[dt.date, float]] = defaultdict(dict)
+    for month, name, value in rows:
+        if value is not None:
+            found[name][month] = value
+    return dict(found)
+
+
+def _between(series: Series) -> list[dt.date]:
+    months = [min(series)]
+    while months[-1] < max(series):
+        months.append(later(months[-1], 1))
+    return months
+
+
+def later(month: dt.date, months: int) -> dt.date:
+    """The first day of a month so many months later."""
+    number = month.year * 12 + month.month - 1 + months
+    return dt.date(number // 12, number % 12 + 1, 1)
+
+
+def compared(content: Mapping[str, Series], business: Mapping[str, Series], *, of: Of = "values") -> Correlations:
+    """The correlations of each pair of series at each lag, corrected for all of them together.
+
+    Pearson's r with Fisher's interval (1921); Spearman's ρ with that of D. G. Bonett and T. A. Wright (Psychometrika
+    65, 2000): standard error √((1 + ρ²/2)/(n − 3)) of the transformed. Both p values of all pairs and lags are
+    corrected by Y. Benjamini and D. Yekutieli (2001), which holds however the tests depend on each other, as lags do.
+    """
+    if of == "changes":
+        content, business = ({name: _changes(each) for name, each in them.items()} for them in (content, business))
+    found: list[Correlation] = []
+    left_out: dict[str, str] = {}
+    for name in sorted(business):
+        for other in sorted(content):
+            tried = [_correlation(name, other, lag, business[name], content[other]) for lag in LAGS]
+            fitting = [each for each in tried if isinstance(each, Correlation)]
+            found += fitting
+            if not fitting:
+                reasons = Counter(each for each in tried if isinstance(each, str))
+                left_out[f"{name} and {other}"] = reasons.most_common(1)[0][0]
+    found = _corrected(found)
+    found.sort(key=lambda each: (max(each.pearson.corrected, each.spearman.corrected), each.pearson.p, abs(each.lag)))
+    return Correlations(of, 2 * len(found), tuple(found), left_out, _note(content, business, found, of))
+
+
+def _changes(series: Series) -> dict[dt.date, float]:
+    before = {later(month, 1): value for month, value in series.items()}
+    return {month: value - before[month] for month, value in series.items() if month in before}
+
+
+def paired(business: Series, content: Series, lag: int) -> tuple[list[float], list[float]]:
+    """Both values of each month that has both; that of the business is taken `lag` months later."""
+    months = [month for month in sorted(content) if later(month, lag) in business]
+    return [business[later(month, lag)] for month in months], [content[month] for month in months]
+
+
+def _correlation(name: str, other: str, lag: int, business: Series, content: Series) -> Correlation | str:
+    figures, measures = paired(business, content, lag)
+    if len(figures) < LEAST:
+        return f"{len(figures)} months have both; fewer than {LEAST} show nothing"
+    for values, which in ((figures, name), (measures, other)):
+        if min(values) == max(values):
+            return f"{which} is the same in all {len(values)} months"
+    return Correlation(name, other, lag, len(figures), *coefficients(figures, measures))
+
+
+def coefficients(one: list[float], other: list[float]) -> tuple[Coefficient, Coefficient]:
+    """Pearson's and Spearman's, not yet corrected."""
+    import numpy as np
+    from scipy import stats  # takes a second to load
+
+    linear: Any = stats.pearsonr(one, other)
+    between: Any = linear.confidence_interval(0.95)
+    ranked: Any = stats.spearmanr(one, other)
+    rho = min(max(float(ranked.statistic), -1.0), 1.0)
+    if abs(rho) == 1:
+        low = high = rho
+    else:
+        half = float(stats.norm.ppf(0.975)) * np.sqrt((1 + rho * rho / 2) / (len(one) - 3))
+        low, high = float(np.tanh(np.arctanh(rho) - half)), float(np.tanh(np.arctanh(rho) + half))
+    return (
+        Coefficient(float(linear.statistic), float(between.low), float(between.high), float(linear.pvalue)),
+        Coefficient(rho, low, high, float(ranked.pvalue)),
+    )
+
+
+def _corrected(found: list[Correlation]) -> list[Correlation]:
+    if not found:
+        return found
+    from scipy import stats
+
+    p = [each.pearson.p for each in found] + [each.spearman.p for each in found]
+    corrected = [float(each) for each in stats.false_discovery_control(p, method="by")]
+    half = len(found)
+    return [
+        replace(
+            each,
+            pearson=replace(each.pearson, corrected=corrected[at]),
+            spearman=replace(each.spearman, corrected=corrected[half + at]),
+        )
+        for at, each in enumerate(found)
+    ]
+
+
+def _note(content: Mapping[str, Series], business: Mapping[str, Series], found: list[Correlation], of: Of) -> str:
+    if not business or not content:
+        missing = "figure of the business" if not business else "post, task or visit"
+        return f"No {missing} of a whole month is recorded, so there is nothing to compare."
+    if not found:
+        return f"No pair has {LEAST} months in common in which both change, so nothing can be told."
+    said = [f"{2 * len(found):,} correlations were tried, and p values are corrected for that. {NOT_A_CAUSE}"]
+    months = max(each.n for each in found)
+    if months < FEW:
+        said.append(f"All of this rests on at most {months} months, fewer than {FEW}: it can say little.")
+    if of == "values":
+        said.append("Two series that both grow agree without any connection: compare their changes, too.")
+    return " ".join(said)

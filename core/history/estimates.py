@@ -1,0 +1,116 @@
+"""Means of groups, as far as they can be told: small groups are drawn towards the mean of all."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.history.records import FEW
+
+
+@dataclass(frozen=True)
+class Group:
+    """What is known of the values of one group; the variance is that of the sample, None of a single value."""
+
+    name: str
+    n: int
+    mean: float
+    variance: float | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The mean of one group, and how sure it is."""
+
+    n: int
+    #: Of its own rows alone.
+    mean: float
+    #: Drawn towards the mean of all groups; `weight` is the part that its own rows have in it.
+    value: float
+    weight: float
+    #: Its 95 % interval; None where no group has two rows, so that nobody knows how much rows differ.
+    low: float | None
+    high: float | None
+
+    @property
+    def is_few(self) -> bool:
+        """Whether it rests on so few rows that it has to be said."""
+        return self.n < FEW
+
+    def shown(self, form: str = ",.0f") -> str:
+        """In words, with interval and n, and with a warning where these are few."""
+        between = "" if self.low is None or self.high is None else f", {self.low:{form}} to {self.high:{form}}"
+        return f"{self.value:{form}} (n {self.n:,}{between}{f', under {FEW} rows' if self.is_few else ''})"
+
+
+@dataclass(frozen=True)
+class Trend:
+    """The slope of a line through the values of a group, a month; its 95 % interval, None below three rows."""
+
+    n: int
+    slope: float
+    low: float | None
+    high: float | None
+
+
+def shrunk(groups: Sequence[Group]) -> dict[str, Estimate]:
+    """The estimate of each group under a random-effects model: m_i ~ N(μ_i, σ²/n_i), μ_i ~ N(μ, τ²).
+
+    σ² = Σ(n_i − 1)s_i² / (N − k), the variance within groups, pooled;
+    τ² = max(0, (Σn_i(m_i − m)² − (k − 1)σ²) / (N − Σn_i²/N)), between groups, by the method of moments; m: of all rows;
+    w_i = τ² / (τ² + σ²/n_i); μ = Σw_i m_i / Σw_i, or m where τ² is 0; value_i = μ + w_i(m_i − μ);
+    variance_i = w_i σ²/n_i + (1 − w_i)² Var(μ), with Var(μ) = τ²/Σw_i, or σ²/N; the interval takes t, N − k degrees.
+
+    H. Bühlmann and E. Straub, Glaubwürdigkeit für Schadensätze (1970); C. N. Morris, Parametric Empirical Bayes
+    Inference (JASA 78, 1983); τ²: S. R. Searle, G. Casella, C. E. McCulloch, Variance Components (1992), section 3.6.
+    The interval takes τ² for known, so it is a little narrow where groups are few. A group alone is its own mean.
+    """
+    total, count = sum(group.n for group in groups), len(groups)
+    freedom = total - count
+    if not groups or freedom == 0:
+        return {group.name: Estimate(group.n, group.mean, group.mean, 1.0, None, None) for group in groups}
+    within = math.fsum((group.n - 1) * (group.variance or 0.0) for group in groups) / freedom
+    centre = math.fsum(group.n * group.mean for group in groups) / total
+    between = _between(groups, within, centre, total)
+    weights = [_weight(between, within, group.n) if count > 1 else 1.0 for group in groups]
+    # Where groups do not differ, or rows do not, the formulas' limits.
+    if between > 0 and count > 1:
+        centre = math.fsum(w * group.mean for w, group in zip(weights, groups, strict=True)) / math.fsum(weights)
+        of_centre = between / math.fsum(weights)
+    else:
+        of_centre = within / total
+    reach = _t(freedom)
+    found = {}
+    for weight, group in zip(weights, groups, strict=True):
+        value = centre + weight * (group.mean - centre)
+        half = reach * math.sqrt(weight * within / group.n + (1 - weight) ** 2 * of_centre)
+        found[group.name] = Estimate(group.n, group.mean, value, weight, value - half, value + half)
+    return found
+
+
+def _between(groups: Sequence[Group], within: float, centre: float, total: int) -> float:
+    spread = math.fsum(group.n * (group.mean - centre) ** 2 for group in groups)
+    rows = total - math.fsum(group.n**2 for group in groups) / total
+    return max(0.0, (spread - (len(groups) - 1) * within) / rows) if rows > 0 else 0.0
+
+
+def _weight(between: float, within: float, n: int) -> float:
+    return between / (between + within / n) if between > 0 else 0.0
+
+
+def _t(freedom: float) -> float:
+    from scipy import stats  # takes a second to load
+
+    return float(stats.t.ppf(0.975, freedom))
+
+
+def trend(n: int, slope: float | None, sxx: float | None, syy: float | None) -> Trend | None:
+    """The slope of the least-squares line, with the interval of its t test; sxx, syy: sums of squares around the means.
+
+    None where all rows have one moment."""
+    if slope is None or not sxx or syy is None:
+        return None
+    if n < 3:
+        return Trend(n, slope, None, None)
+    rest = max(0.0, syy - slope * slope * sxx)
+    half = _t(n - 2) * math.sqrt(rest / (n - 2) / sxx)
+    return Trend(n, slope, slope - half, slope + half)
