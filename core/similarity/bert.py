@@ -1,7 +1,7 @@
 """Sentence vectors of a BERT encoder, in numpy alone: mean of the last layer, scaled to length 1.
 
-The arithmetic is that of `transformers`; tests/similarity holds it against vectors made there. Texts of the same number of
-tokens go through together, so nothing is padded and nothing has to be masked.
+The arithmetic is that of `transformers`; tests/similarity holds it against vectors made there. Texts of as many tokens
+go through together, so nothing is padded and nothing has to be masked.
 """
 
 import math
@@ -43,8 +43,8 @@ class Encoder:
             raise SimilarityRefused(f"A file of {folder} cannot be understood: {error}.") from None
         if config.get("model_type") != "bert" or config.get("hidden_act") != "gelu":
             raise SimilarityRefused(
-                f"{folder} holds a {config.get('model_type')} with {config.get('hidden_act')}; only BERT with gelu can be"
-                " used, such as all-MiniLM-L6-v2."
+                f"{folder} holds a {config.get('model_type')} with {config.get('hidden_act')}; only BERT with gelu can"
+                " be used, such as all-MiniLM-L6-v2."
             )
         self._heads = int(config["num_attention_heads"])
         self._layers = int(config["num_hidden_layers"])

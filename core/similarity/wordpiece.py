@@ -1,8 +1,8 @@
 """The tokenizer of uncased BERT: cleans a text, cuts it at spaces and punctuation, and each word into known pieces.
 
-Our own and not the library `tokenizers`, which brings 40 MB along (a hub client that downloads among it) for what follows;
-tests/similarity holds it against the ids that the library gives. Unlike there, “[SEP]” in a text is a word like any
-other: captured text must not end a sequence.
+Our own and not the library `tokenizers`, which brings 40 MB along (a hub client that downloads among it) for what
+follows; tests/similarity holds it against the ids that the library gives. Unlike there, “[SEP]” in a text is a word
+like any other: captured text must not end a sequence.
 """
 
 import unicodedata

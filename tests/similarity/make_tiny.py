@@ -1,7 +1,7 @@
 """Makes `tiny/`: a BERT of random weights, a few kB, and what `transformers` and `tokenizers` say of some texts.
 
-It ran once: `pip install torch transformers tokenizers`, `python tests/similarity/make_tiny.py`. The weights are wide enough
-apart that a wrong sign, scale or order of heads shows in the vectors.
+It ran once: `pip install torch transformers tokenizers`, `python tests/similarity/make_tiny.py`. The weights are wide
+enough apart that a wrong sign, scale or order of heads shows in the vectors.
 """
 
 import json
@@ -24,8 +24,8 @@ PIECES = [
 TEXTS = [
     "", " ", "Write a blog post about tool shelves.", "the TOOL-shelf", "Tools, posting; posts!", "Größe & Überzug",
     "café naïve ÅNGSTRÖM İstanbul", "日本 and 語", "a\tb\nc\r\nd\x00e\x0bf\x1cg\x85h\u00a0i\u2003j\u200bk\ufffdl",
-    "ΙΣΣ ΟΔΟΣ", "$4.50 “quoted” – dash… emoji 😀 end", "x" * 101, "y" * 100, "word " * 60, "ﬁne ½ ² ™", "e\u0301 o\u0308",
-    "don't stop (now) [ok]", "豈 豈", "42,000 tools",
+    "ΙΣΣ ΟΔΟΣ", "$4.50 “quoted” – dash… emoji 😀 end", "x" * 101, "y" * 100, "word " * 60, "ﬁne ½ ² ™",
+    "e\u0301 o\u0308", "don't stop (now) [ok]", "豈 豈", "42,000 tools",
 ]  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def _expected(model: BertModel, text: str) -> dict[str, object]:
 
 def _tokenizer() -> Tokenizer:
     known = {piece: number for number, piece in enumerate(PIECES)}
-    tokenizer = Tokenizer(WordPiece(known, unk_token="[UNK]", max_input_chars_per_word=100))  # noqa: S106
+    tokenizer = Tokenizer(WordPiece(known, unk_token="[UNK]", max_input_chars_per_word=100))
     tokenizer.normalizer = BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = BertPreTokenizer()
     tokenizer.post_processor = TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)])
