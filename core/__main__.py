@@ -20,6 +20,7 @@ def registered() -> typer.Typer:
         models,
         patterns,
         requesting,
+        similar,
         trainer,
         tuning,
         worker,

@@ -105,7 +105,7 @@ def _usable(connection: Connection, models: Models) -> tuple[Model | None, str]:
         )
     waiting, made = connection.execute(_PROGRESS, {"model": model.name}).one()
     if waiting > made:
-        return None, f"The vectors are still being made: {waiting:,} rows wait."
+        return None, f"The vectors are still being made: {waiting:,} {'row waits' if waiting == 1 else 'rows wait'}."
     return model, ""
 
 
@@ -122,7 +122,7 @@ def _by_meaning(connection: Connection, ask: Ask, model: Model) -> Found:
             break
         most *= 4
     waiting = connection.execute(_PROGRESS, {"model": model.name}).one().waiting
-    said = f"Compared by meaning ({model.name}) with {compared:,} past works."
+    said = f"Compared by meaning ({model.name}) with {compared:,} past work{'' if compared == 1 else 's'}."
     if waiting:
         said += f" {waiting:,} new or changed {'one is' if waiting == 1 else 'ones are'} not encoded yet."
     return Found("meaning", said, tuple(_hit(row) for row in rows))

@@ -38,15 +38,16 @@ class Source:
 #: The score as it stood: an execution has none before it ended, and what a person changed later was something else.
 _EXAMPLE_FIGURES = """
     r.intent, r.source_model, is_judged(r.judgement, r.quality_score, r.success) AS counts,
-    CASE WHEN changed.id IS NOT NULL THEN (changed.before ->> 'quality_score')::float8
-         WHEN later.execution_id IS NULL THEN r.quality_score END AS quality,
-    CASE WHEN changed.id IS NOT NULL THEN (changed.before ->> 'success')::boolean
-         WHEN later.execution_id IS NULL THEN r.success END AS success,
+    CASE WHEN later.execution_id IS NOT NULL THEN NULL
+         WHEN changed.id IS NOT NULL THEN (changed.before ->> 'quality_score')::float8
+         ELSE r.quality_score END AS quality,
+    CASE WHEN later.execution_id IS NOT NULL THEN NULL
+         WHEN changed.id IS NOT NULL THEN (changed.before ->> 'success')::boolean
+         ELSE r.success END AS success,
     NULL::float8 AS completion, NULL::float8 AS engagement, NULL::float8 AS views"""
 _EXAMPLE_JOINS = """
     LEFT JOIN executions later ON later.execution_id = r.execution_id
-        AND (coalesce(later.finished_at, later.decided_at, 'infinity') >= CAST(:as_of AS timestamptz)
-             OR (later.override ->> 'at')::timestamptz >= CAST(:as_of AS timestamptz))
+        AND coalesce(later.finished_at, later.decided_at, 'infinity') >= CAST(:as_of AS timestamptz)
         AND CAST(:as_of AS timestamptz) <> 'infinity'
     LEFT JOIN LATERAL (
         SELECT a.id, a.before FROM audit_log a

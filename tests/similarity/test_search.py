@@ -179,10 +179,10 @@ def test_without_a_model_words_are_compared_and_that_is_said(database: Database)
         assert (found.method, [hit.key for hit in found.hits]) == ("words", ["task-1"])
         assert found.note.startswith(f"Compared by words. {says}")
     register(database, model())
-    assert "still being made: 1 rows wait" in ask_for(database, Ask("shelf"), model()).note
+    assert "still being made: 1 row waits" in ask_for(database, Ask("shelf"), model()).note
     encode_all(database, model())
     assert "are of exact@1, and here exact@2 is installed" in ask_for(database, Ask("shelf"), model("exact@2")).note
-    assert ask_for(database, Ask("shelf"), model()).note == "Compared by meaning (exact@1) with 1 past works."
+    assert ask_for(database, Ask("shelf"), model()).note == "Compared by meaning (exact@1) with 1 past work."
 
     def broken() -> None:
         raise SimilarityRefused("The weights are cut short.")
