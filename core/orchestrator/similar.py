@@ -53,7 +53,7 @@ class SimilarWork:
 
 def find(connection: Connection, request: str, *, as_of: dt.datetime, leave_out: str = "") -> SimilarWork:
     """Examples from before `as_of` that are like `request`, neither excluded nor withdrawn."""
-    ask = Ask(request, kinds=("example",), as_of=as_of, leave_out=leave_out, limit=_COUNTED)
+    ask = Ask(request, kinds=("example",), as_of=as_of, leave_out=leave_out, limit=_COUNTED, clearly=True)
     found = similarity.find(connection, ask)
     if not found.hits:
         return SimilarWork(0, "No similar past work was found.", compared=found.note)

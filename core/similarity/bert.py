@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import orjson
 from scipy.special import erf
-from threadpoolctl import ThreadpoolController
 
 from core.errors import SimilarityRefused
+from core.similarity.threads import one_core
 from core.similarity.wordpiece import WordPiece
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
@@ -52,16 +52,13 @@ class Encoder:
         self._most = min(_MOST_TOKENS, int(config["max_position_embeddings"]))
         #: Numbers in a vector.
         self.dimension = int(config["hidden_size"])
-        # Matrices this small gain nothing from a second thread, and lose much on a busy machine: its threads wait for
-        # each other by turning round. Measured with two cores and a load of 10: 50 texts per CPU second, with one 240.
-        self._threads = ThreadpoolController()
         self._weights = self._fused(tensors(folder / "model.safetensors"))
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """A vector of length 1 for each text; the cosine of two of them is their product."""
         ids = [self._tokens.ids(text, self._most) for text in texts]
         found = np.zeros((len(ids), self.dimension), np.float32)
-        with self._threads.limit(limits=1, user_api="blas"):
+        with one_core():
             self._fill(found, ids)
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
 

@@ -13,6 +13,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, text
 
 from core.similarity.sources import KINDS, Kind
+from core.similarity.threads import one_core
 from core.similarity.weights import Model
 
 _FETCHED = 5_000
@@ -62,7 +63,7 @@ class Matrix:
     ) -> tuple[list[Near], int]:
         """The `most` nearest vectors that are chosen and not below `least`, the nearest first and of equals the newest;
         and how many there were to choose from."""
-        with self._lock:
+        with self._lock, one_core():
             self._refresh(connection)
             rows = self._rows[: self._n]
             places = np.flatnonzero(self._mask(rows, chosen))
@@ -71,12 +72,7 @@ class Matrix:
                 similar = self._vectors[places] @ query
             else:
                 similar = (self._vectors[: self._n] @ query)[places]
-            best = _best(similar, rows[places], most, least)
-            found = rows[places[best]]
-            return [
-                Near(KINDS[row["kind"]], int(row["id"]), int(row["change"]), float(value))
-                for row, value in zip(found, similar[best], strict=True)
-            ], len(places)
+            return _best(similar, rows, places, most, least), len(places)
 
     def _mask(self, rows: np.ndarray[Any, Any], chosen: Chosen) -> np.ndarray[Any, Any]:
         mask = np.isin(rows["kind"], [KINDS.index(kind) for kind in chosen.kinds])
@@ -130,16 +126,22 @@ class Matrix:
 _ROW = np.dtype([("kind", "i1"), ("id", "i8"), ("change", "i8"), ("known", "f8"), ("topic", "i4"), ("platform", "i4")])
 
 
-def _best(similar: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], most: int, least: float) -> np.ndarray[Any, Any]:
-    """Where the best stand, in order. Those level with the last of them are in the draw, too, so that the newest of
-    many equal texts is found."""
-    places = np.flatnonzero(similar >= least)
-    if len(places) > most:
-        bound = np.partition(similar[places], -most)[-most]
-        places = places[similar[places] >= bound]
-    known = np.where(rows["known"][places] == _UNKNOWN, -np.inf, rows["known"][places])
-    order = np.lexsort((-rows["id"][places], rows["kind"][places], -known, -similar[places]))
-    return places[order[:most]]
+def _best(
+    similar: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], places: np.ndarray[Any, Any], most: int, least: float
+) -> list[Near]:
+    """The best of the rows at `places`, whose similarities are given. Those level with the last of them are in the
+    draw, too, so that the newest of many equal texts is found."""
+    best = np.flatnonzero(similar >= least)
+    if len(best) > most:
+        bound = np.partition(similar[best], -most)[-most]
+        best = best[similar[best] >= bound]
+    found, similar = rows[places[best]], similar[best]
+    known = np.where(found["known"] == _UNKNOWN, -np.inf, found["known"])
+    order = np.lexsort((-found["id"], found["kind"], -known, -similar))[:most]
+    return [
+        Near(KINDS[row["kind"]], int(row["id"]), int(row["change"]), float(value))
+        for row, value in zip(found[order], similar[order], strict=True)
+    ]
 
 
 _NEWEST = text(

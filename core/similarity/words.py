@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 #: Words looked for, and rows looked at: both bound the work, whatever the size of the table.
 _MOST_WORDS = 24
 _MOST_LOOKED_AT = 20_000
-#: Rows that share less of the text's words (weighed by rarity) than this are not called similar.
-LEAST_SHARE = 0.3
+#: Rows that share less of the text's words (weighed by rarity) than this are not listed, or are not clearly similar.
+LEAST_SHARE, CLEAR_SHARE = 0.1, 0.3
 _RAREST_FREQUENCY = 0.0005
 #: Too common in requests to say what they are about. English, and the verbs every request begins with.
 _COMMON = """
@@ -58,7 +58,7 @@ def _of_kind(connection: Connection, ask: "Ask", kind: Kind, said: list[str]) ->
         "words": list(weights_),
         "weights": list(weights_.values()),
         "all": sum(weights_.values()),
-        "least": LEAST_SHARE,
+        "least": CLEAR_SHARE if ask.clearly else LEAST_SHARE,
         "looked_at": _MOST_LOOKED_AT,
     }
     return connection.execute(_FIND[kind], {**parameters(ask), **given}).all()
