@@ -21,6 +21,7 @@ def registered() -> typer.Typer:
         models,
         patterns,
         requesting,
+        similar,
         trainer,
         tuning,
         worker,

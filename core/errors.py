@@ -273,3 +273,7 @@ class ReasonNeeded(ModelRefused):
 
 class TrainerUnavailable(WhetstoneError):
     """The trainer's environment is missing, broken or cannot be made; the message says what to do."""
+
+
+class SimilarityRefused(WhetstoneError):
+    """A model for similar work cannot be installed or used; the message says why and what to do."""

@@ -9,6 +9,7 @@ from core.embedded import EmbeddedPostgres
 from core.migrations import migrate
 from core.orchestrator.registry import registry as agents_registry
 from core.settings import settings
+from core.similarity import Encoding
 from core.tuning.poller import Poller
 from core.workspaces import list_workspaces
 
@@ -22,6 +23,7 @@ class Running:
         self._background: Background | None = None
         self._worker: Worker | None = None
         self._poller: Poller | None = None
+        self._encoding: Encoding | None = None
         self._works = False
 
     def start(self) -> None:
@@ -46,6 +48,8 @@ class Running:
             self._worker.start()
         self._poller = Poller(database, settings=settings())
         self._poller.start()
+        self._encoding = Encoding(database)
+        self._encoding.start()
 
     def _opened(self) -> Database:
         """The database, and every workspace in it brought to the form this version needs."""
@@ -80,11 +84,13 @@ class Running:
                 self._worker.stop()
             if self._poller is not None:
                 self._poller.stop()
+            if self._encoding is not None:
+                self._encoding.stop()
             if self._background is not None:
                 self._background.stop()
             if self._database is not None:
                 self._database.close()
-            self._worker = self._poller = self._background = self._database = None
+            self._worker = self._poller = self._encoding = self._background = self._database = None
 
     def stop(self) -> None:
         """Close for good, and stop the embedded server unless another program uses it."""

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     trainer_python: Path | None = Field(default=None, validation_alias="WHETSTONE_TRAINER_PYTHON")
     #: Package index from which the trainer's torch is installed, for builds that the default index does not have.
     torch_index: str | None = Field(default=None, validation_alias="WHETSTONE_TORCH_INDEX")
+    #: Folder of a BERT model that encodes texts, to use instead of the one that `similarity install` fetches.
+    similarity_model: Path | None = Field(default=None, validation_alias="WHETSTONE_SIMILARITY_MODEL")
     #: Head of a Ray cluster that trains instead of this machine, and its token.
     ray_address: str | None = Field(default=None, validation_alias="RAY_ADDRESS")
     ray_token: SecretStr | None = Field(default=None, validation_alias="RAY_AUTH_TOKEN")

@@ -741,3 +741,34 @@ evaluation_outputs = Table(
     Column("duration_ms", Integer),
     Column("error", Text, nullable=False),
 )
+
+similarity_model = Table(
+    "similarity_model",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("since", moment, nullable=False),
+    Column("only_one", Boolean, primary_key=True),
+)
+
+similarity_due = Table(
+    "similarity_due",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("row_id", BigInteger, primary_key=True),
+    Column("mark", BigInteger, nullable=False),
+)
+
+similarity_vectors = Table(
+    "similarity_vectors",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("row_id", BigInteger, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("content", Uuid, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Column("known_at", moment),
+    Column("topic", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("change", BigInteger, nullable=False),
+)

@@ -89,6 +89,8 @@ def why(_db: Database, execution: Execution) -> None:
             n = int(section.get("n") or 0)
             st.markdown(f"**{title}** · n {n:,}{_indicative(n) if n and name in _COUNTED else ''}")
             st.text(str(section.get("note") or "Nothing is known."))
+            if section.get("compared"):
+                st.text(str(section["compared"]))
             items = section.get("items") or ()
             if items:
                 _items(name, items)

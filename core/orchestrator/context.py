@@ -52,7 +52,8 @@ class Context:
     def for_model(self) -> dict[str, Any]:
         """The same without what only programs need."""
         whole = self.to_json()
-        return {**whole, "similar": {name: value for name, value in whole["similar"].items() if name != "ids"}}
+        similar_ = {name: value for name, value in whole["similar"].items() if name not in ("ids", "compared")}
+        return {**whole, "similar": similar_}
 
     def brief(self) -> dict[str, Any]:
         """One sentence a section: what a model that plans is told, and what an example keeps."""

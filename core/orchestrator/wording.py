@@ -3,34 +3,11 @@
 import re
 from collections.abc import Iterable
 
-#: Too common in requests to say what they are about. English, and the verbs every request begins with.
-_COMMON = """
-    a about above after again against ahead all also am an and any are as ask at be because been before being below
-    between both but by can check could did do does doing done down draft during each few find for from further get
-    give had has have having he her here him his how i if in into is it its just keep let lets list make may me more
-    most much my new no nor not of off on once one only or other our out over own please plan prepare put review same
-    say she should so some such than that the their them then there these they this those through to too turn under
-    until up us use very want was way we were what when where whether which while who whom why will with would write
-    yes you your meant aimed written explain mention words tone
-"""
-STOP_WORDS = frozenset(_COMMON.split())
+from core.similarity.words import STOP_WORDS, key_words, words_of
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+__all__ = ["STOP_WORDS", "capital", "holds", "key_words", "listed", "plural", "sentences", "stem", "words_of"]
+
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’)]*\s+|\n+")
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text in lower case, in order."""
-    return [match.lower() for match in _WORD.findall(text)]
-
-
-def key_words(text: str) -> list[str]:
-    """The different words that carry meaning, in order of appearance."""
-    return list(
-        dict.fromkeys(
-            word for word in words_of(text) if word not in STOP_WORDS and len(word) > 1 and not word.isdigit()
-        )
-    )
 
 
 def sentences(text: str) -> list[str]:

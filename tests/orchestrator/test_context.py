@@ -1,10 +1,12 @@
 """What is known when a plan is made: with how many rows, as of then, and honest where there is nothing."""
 
 import datetime as dt
+from functools import partial
 
 import orjson
 import pytest
 
+from core import similarity
 from core.database import Database
 from core.examples.capture import save
 from core.orchestrator import context as contexts
@@ -13,6 +15,7 @@ from core.orchestrator.plans import Request
 from core.tables import historical_tasks, learning_patterns
 from tests.orchestrator.driving import record_figures
 from tests.orchestrator.test_market_insight import measure, post
+from tests.similarity.planting import encoded, model
 
 NOW = dt.datetime.now(dt.UTC)
 SHELVES = Request("Write a blog post about tool shelves")
@@ -53,6 +56,7 @@ def test_similar_work_shares_the_rarer_words_and_is_counted(database: Database) 
     assert len(work.ids) == 2
     assert work.note == "2 similar requests found, they scored 0.70 on average (n 2), 50% succeeded (n 2)."
     assert all(0.3 <= item.similarity <= 1 for item in work.items)
+    assert work.compared.startswith("Compared by words. No model is installed")
 
 
 def test_similar_work_of_later_of_itself_and_what_is_hidden_is_not_read(database: Database) -> None:
@@ -165,3 +169,17 @@ def test_no_figure_of_later_than_the_request_is_used(company: Database) -> None:
     later = contexts.gather(company, Request("Write a thread about warranty repairs"), as_of=NOW)
     assert later.topic.n >= known.topic.n
     assert later.platforms.n > known.platforms.n
+
+
+def test_similar_work_is_found_by_meaning_where_a_model_is_installed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    its = model()
+    monkeypatch.setattr("core.similarity.find", partial(similarity.find, models=lambda: its))
+    remember(database, 1, "blog shelves", quality_score=0.9)
+    encoded(database, its)
+    known = gather(database, Request("shelves blog"), as_of=NOW)
+    assert [(item.execution_id, item.similarity) for item in known.similar.items] == [("run-1", 1.0)]
+    assert known.similar.compared == "Compared by meaning (exact@1) with 1 past work."
+    assert Context.of_json(orjson.loads(orjson.dumps(known.to_json()))) == known
+    assert "compared" not in known.for_model()["similar"]
