@@ -680,3 +680,14 @@ evaluation_outputs = Table(
     Column("duration_ms", Integer),
     Column("error", Text, nullable=False),
 )
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("actor", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("at", moment, nullable=False),
+    Column("status", Integer),
+    Column("answer", LargeBinary),
+)
