@@ -73,11 +73,10 @@ class JsonRequest(Request):
     async def json(self) -> Any:
         body = await self.body()
         value = exact_json.loads(body)
-        if b"\\u" in body:
-            try:
-                orjson.dumps(value)
-            except TypeError as error:  # half of a surrogate pair, which is no text
-                raise orjson.JSONDecodeError(str(error), "", 0) from None
+        try:
+            orjson.dumps(value)
+        except TypeError as error:  # half of a surrogate pair, or nested deeper than can be stored
+            raise orjson.JSONDecodeError(str(error), "", 0) from None
         return value
 
 
@@ -112,7 +111,11 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
     except Exception:
         await run_in_threadpool(idempotency.forget, db, key, actor=who)
         raise
-    answer = idempotency.Answer(response.status_code, bytes(response.body))
+    body = getattr(response, "body", None)
+    if body is None:  # a download: nothing is changed by it
+        await run_in_threadpool(idempotency.forget, db, key, actor=who)
+        return response
+    answer = idempotency.Answer(response.status_code, bytes(body))
     await run_in_threadpool(idempotency.answered, db, key, answer, actor=who)
     return response
 

@@ -1,8 +1,5 @@
 """Examples over the API: captured once, listed, tagged, counted."""
 
-import pytest
-from starlette.testclient import TestClient
-
 from core import audit
 from core.database import Database
 from core.examples import store
@@ -27,11 +24,6 @@ RUN = {
 }
 
 
-@pytest.fixture
-def call(client: TestClient) -> Caller:
-    return Caller(client)
-
-
 def test_an_execution_is_captured_once_and_read_whole(call: Caller, database: Database) -> None:
     (saved,) = call(f"POST {DATA}", body=RUN)
     assert saved["outcome"] == "new"
@@ -49,17 +41,17 @@ def test_of_several_all_are_saved_or_none(call: Caller, database: Database) -> N
     assert store.choices(database).total == 0
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        ({"user_request": "no id"}, "execution_id"),
-        ({**RUN, "scroe": 1}, "scroe"),
-        ({"examples": []}, "examples"),
-        ([RUN], "The body"),
-    ],
-)
-def test_a_body_of_another_form_is_422_and_names_the_field(call: Caller, body: object, said: str) -> None:
-    assert said in call(f"POST {DATA}", body=body, status=422)["message"]
+MALFORMED: list[tuple[object, str]] = [
+    ({"user_request": "no id"}, "execution_id"),
+    ({**RUN, "scroe": 1}, "scroe"),
+    ({"examples": []}, "examples"),
+    ([RUN], "The body"),
+]
+
+
+def test_a_body_of_another_form_is_422_and_names_the_field(call: Caller) -> None:
+    for body, said in MALFORMED:
+        assert said in call(f"POST {DATA}", body=body, status=422)["message"]
 
 
 def test_lists_are_paged_by_mark_and_by_offset(call: Caller, database: Database) -> None:
@@ -109,22 +101,22 @@ def test_tags_are_added_removed_and_taken_back(call: Caller, database: Database)
     assert store.get(database, second).tags == ["CHECKED", "JANUARY", "LOW_QUALITY"]
 
 
-@pytest.mark.parametrize(
-    ("operation", "body", "status"),
-    [
-        ("PATCH /tag", {"add": ["A"]}, 422),
-        ("PATCH /tag", {"ids": [1], "filter": {}, "add": ["A"]}, 422),
-        ("PATCH /tag", {"ids": [10**9], "add": ["A"]}, 404),
-        ("PATCH /tag", {"filter": {}, "add": ["bad tag"]}, 400),
-        ("PATCH /tag", {"filter": {}}, 400),
-        ("POST /tag-by-date", {"tags": ["A"]}, 400),
-        ("POST /tag-by-quality", {"tags": ["A"]}, 400),
-        ("POST /tag-by-quality", {"tags": ["A"], "lowest": 0.9, "highest": 0.1}, 400),
-        ("POST /undo-tag", {"change_id": 7}, 409),
-    ],
-)
-def test_tagging_that_cannot_be_is_refused(call: Caller, operation: str, body: object, status: int) -> None:
-    call(operation.replace(" ", f" {DATA}"), body=body, status=status)
+REFUSED: list[tuple[str, object, int]] = [
+    ("PATCH /tag", {"add": ["A"]}, 422),
+    ("PATCH /tag", {"ids": [1], "filter": {}, "add": ["A"]}, 422),
+    ("PATCH /tag", {"ids": [10**9], "add": ["A"]}, 404),
+    ("PATCH /tag", {"filter": {}, "add": ["bad tag"]}, 400),
+    ("PATCH /tag", {"filter": {}}, 400),
+    ("POST /tag-by-date", {"tags": ["A"]}, 400),
+    ("POST /tag-by-quality", {"tags": ["A"]}, 400),
+    ("POST /tag-by-quality", {"tags": ["A"], "lowest": 0.9, "highest": 0.1}, 400),
+    ("POST /undo-tag", {"change_id": 7}, 409),
+]
+
+
+def test_tagging_that_cannot_be_is_refused(call: Caller) -> None:
+    for operation, body, status in REFUSED:
+        call(operation.replace(" ", f" {DATA}"), body=body, status=status)
 
 
 def test_statistics_are_those_of_the_page(call: Caller, database: Database) -> None:
