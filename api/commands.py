@@ -178,8 +178,17 @@ def export_commands(db: Workspace, chosen: Chosen) -> StreamingResponse:
 @router.post("/commands", response_model=enveloped(CommandModel), status_code=201)
 def submit_command(db: Workspace, actor: Actor, body: Submitted) -> Answer:
     """Put a command into the queue. With a `dedupe_key` the open command of that key is answered."""
-    values = body.model_dump() | {"waits_for": tuple(body.waits_for)}
-    return Answer(store.get(db, store.enqueue(db, NewCommand(**values), actor=actor)))
+    new = NewCommand(
+        agent=body.agent,
+        action=body.action,
+        payload=body.payload,
+        priority=body.priority,
+        dedupe_key=body.dedupe_key,
+        not_before=body.not_before,
+        max_attempts=body.max_attempts,
+        waits_for=tuple(body.waits_for),
+    )
+    return Answer(store.get(db, store.enqueue(db, new, actor=actor)))
 
 
 @router.get("/commands", response_model=enveloped(page_of(Row)), openapi_extra=FILTER)

@@ -10,7 +10,19 @@ from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse
 
-from api import commands, datasets, docs, executions, exports, health, openapi, training
+from api import (
+    commands,
+    datasets,
+    docs,
+    executions,
+    exports,
+    health,
+    openapi,
+    orchestrator,
+    patterns,
+    training,
+    tuning,
+)
 from api.envelope import of_error, phrase, refused
 from api.guard import Guard
 from core import shortages
@@ -25,7 +37,7 @@ def application() -> FastAPI:
         title="Whetstone", version=health.VERSION, docs_url=None, redoc_url=None, redirect_slashes=False,
         description="Examples, datasets, fine-tuning, the queue and the orchestrator; the calls that the pages make.",
     )  # fmt: skip
-    for each in (health, exports, commands, executions, training, datasets):
+    for each in (health, exports, commands, executions, training, datasets, tuning, orchestrator, patterns):
         api.include_router(each.router)
     api.openapi = lambda: openapi.described(api)
     api.add_api_route("/docs", lambda: HTMLResponse(docs.page(api.openapi())), include_in_schema=False)
