@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.envelope import Refusal
 
-#: Recorded from real answers with WHETSTONE_RECORD=1 by tests/api/test_examples.py.
+#: Recorded from real answers with WHETSTONE_RECORD=1 by tests/api/test_description.py.
 _EXAMPLES = Path(__file__).parent / "examples.json"
 METHODS = ("get", "post", "put", "patch", "delete")
 _KEY_HEADER = {
