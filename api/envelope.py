@@ -1,7 +1,10 @@
 """The one form of every JSON answer: success, data, error (a word for programs), message (a sentence for people)."""
 
-from typing import Any
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Generic, Literal, TypeVar
 
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from core import errors
@@ -12,6 +15,9 @@ STATUS: dict[type[errors.WhetstoneError], int] = {
     errors.UnknownDataset: 404,
     errors.UnknownExecution: 404,
     errors.UnknownPattern: 404,
+    errors.UnknownCommand: 404,
+    errors.UnknownJob: 404,
+    errors.UnknownModel: 404,
     errors.WorkspaceRefused: 404,
     errors.Conflict: 409,
     errors.DatabaseUnavailable: 503,
@@ -20,16 +26,72 @@ STATUS: dict[type[errors.WhetstoneError], int] = {
     errors.ConfigurationError: 500,
 }
 
+#: The word for errors that are nobody's in particular.
+WORDS = {
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    413: "BodyTooLarge",
+    415: "NotJson",
+    500: "InternalError",
+}
+
+T = TypeVar("T")
+
+
+class Envelope(BaseModel, Generic[T]):
+    """Every answer: `data` is what was asked for, `message` a sentence for people."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    success: Literal[True] = True
+    data: T
+    error: None = None
+    message: str = ""
+
+
+class Refusal(BaseModel):
+    """Every answer to what cannot be done. `error` is a word that programs may rely on."""
+
+    success: Literal[False] = False
+    data: None = None
+    error: str = Field(examples=["UnknownExample"])
+    message: str = Field(examples=["There is no example 7."])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a route returns; it is checked against the envelope that the route declares."""
+
+    data: Any
+    message: str = ""
+    success: bool = True
+    error: None = None
+
+
+def enveloped(data: Any) -> Any:
+    """The envelope around this type, for `response_model`."""
+    return Envelope[data]
+
 
 def answer(data: Any, *, message: str = "", status: int = 200) -> JSONResponse:
     return JSONResponse({"success": status < 400, "data": data, "error": None, "message": message}, status)
 
 
-def refused(status: int, message: str, *, error: str = "BadRequest", data: Any = None) -> JSONResponse:
-    return JSONResponse({"success": False, "data": data, "error": error, "message": message}, status)
+def refused(status: int, message: str, *, error: str = "", data: Any = None) -> JSONResponse:
+    word = error or WORDS.get(status, "BadRequest")
+    return JSONResponse({"success": False, "data": data, "error": word, "message": message}, status)
 
 
 def of_error(error: errors.WhetstoneError) -> JSONResponse:
     """Errors a caller can mend are 400 unless `STATUS` says better."""
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
     return refused(status, str(error), error=type(error).__name__)
+
+
+def phrase(status: int) -> str:
+    """A sentence for a status that nobody said anything about."""
+    return {
+        404: "There is nothing at this address; /api/docs lists what there is.",
+        405: "This address does not take this method; /api/docs lists what it takes.",
+    }.get(status, f"{HTTPStatus(status).phrase}.")

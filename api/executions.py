@@ -5,18 +5,18 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
-from api.exports import stream
+from api.exports import download, stream
 from api.workspaces import chosen_workspace
 from core.orchestrator import reading
 from core.orchestrator.records import Status
 
-router = APIRouter()
+router = APIRouter(tags=["downloads"])
 
 #: As many as fit into an address.
 _MOST_IDS = 200
 
 
-@router.get("/executions/export")
+@router.get("/executions/export", **download("application/json"))
 def executions(
     id: Annotated[list[str] | None, Query(max_length=_MOST_IDS)] = None,  # noqa: A002
     status: Annotated[list[Status] | None, Query()] = None,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import StreamingResponse
@@ -15,7 +15,7 @@ from core.datasets import rendering
 from core.examples import exporting
 from core.examples.filters import from_query
 
-router = APIRouter()
+router = APIRouter(tags=["downloads"])
 
 _MEDIA = {
     "json": "application/json",
@@ -25,7 +25,13 @@ _MEDIA = {
 }
 
 
-@router.get("/examples/export")
+def download(*media: str) -> dict[str, Any]:
+    """For the decorator of a route that streams: what its answer is, for the description."""
+    content = {kind: {"schema": {"type": "string", "title": "File"}} for kind in media}
+    return {"response_class": StreamingResponse, "responses": {200: {"description": "The file.", "content": content}}}
+
+
+@router.get("/examples/export", **download("application/x-ndjson", "text/csv"))
 def examples(
     request: Request,
     format: Annotated[Literal["jsonl", "csv"], Query()] = "jsonl",  # noqa: A002
@@ -37,7 +43,9 @@ def examples(
     return stream(exporting.export(db, from_query(query), format), name=f"examples-{workspace}", ending=format)
 
 
-@router.get("/datasets/{name:path}/{version}/export")  # a name may hold a slash
+@router.get(
+    "/datasets/{name:path}/{version}/export", **download("application/x-ndjson", "application/vnd.apache.parquet")
+)  # a name may hold a slash
 def dataset(
     name: str,
     version: Annotated[int, Path(ge=1, le=LARGEST_INTEGER)],

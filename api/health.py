@@ -7,17 +7,30 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from starlette.responses import JSONResponse
 
-from api.envelope import answer, refused
+from api.envelope import answer, enveloped, refused
+from api.shapes import JsonObject
 from core import shortages, workspaces
 from core.background import State
 from core.errors import WhetstoneError
 from core.running import RUNNING
 
-router = APIRouter()
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """What works in this process."""
+
+    version: str
+    database: str
+    workspaces: list[str]
+    postgresql: str
+    background: JsonObject | None
+    tuning: JsonObject | None
 
 
 def app_version() -> str:
@@ -32,7 +45,7 @@ def app_version() -> str:
 VERSION = app_version()
 
 
-@router.get("/health")
+@router.get("/health", response_model=enveloped(Health))
 def health() -> JSONResponse:
     """200 when the database answers, else 503 with the reason."""
     state: dict[str, Any] = {"version": VERSION, "database": "unavailable", "workspaces": []}

@@ -1,15 +1,30 @@
 """The REST application under /api: routes, and one envelope for whatever goes wrong."""
 
+from typing import Any
+
 import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse
 
-from api import commands, executions, exports, health
-from api.envelope import of_error, refused
+from api import (
+    commands,
+    datasets,
+    docs,
+    executions,
+    exports,
+    health,
+    openapi,
+    orchestrator,
+    patterns,
+    training,
+    tuning,
+)
+from api.envelope import of_error, phrase, refused
+from api.guard import Guard
 from core import shortages
 from core.errors import DatabaseUnavailable, WhetstoneError
 
@@ -17,20 +32,28 @@ log = structlog.get_logger()
 
 
 def application() -> FastAPI:
-    # No docs pages: they fetch their scripts from a public host. The description itself is at /api/openapi.json.
-    api = FastAPI(title="Whetstone", docs_url=None, redoc_url=None)
-    api.include_router(health.router)
-    api.include_router(exports.router)
-    api.include_router(commands.router)
-    api.include_router(executions.router)
-    api.add_exception_handler(WhetstoneError, _known)
-    api.add_exception_handler(OperationalError, _database)
-    api.add_exception_handler(psycopg.OperationalError, _database)  # streams go past SQLAlchemy
-    api.add_exception_handler(DataError, _refused_value)
-    api.add_exception_handler(psycopg.DataError, _refused_value)
-    api.add_exception_handler(RequestValidationError, _parameters)
-    api.add_exception_handler(HTTPException, _http)
-    api.add_exception_handler(Exception, _unexpected)
+    # FastAPI's own pages of documentation fetch their scripts from a public host; ours is in `docs`.
+    api = FastAPI(
+        title="Whetstone", version=health.VERSION, docs_url=None, redoc_url=None, redirect_slashes=False,
+        description="Examples, datasets, fine-tuning, the queue and the orchestrator; the calls that the pages make.",
+    )  # fmt: skip
+    for each in (health, exports, commands, executions, training, datasets, tuning, orchestrator, patterns):
+        api.include_router(each.router)
+    api.openapi = lambda: openapi.described(api)
+    api.add_api_route("/docs", lambda: HTMLResponse(docs.page(api.openapi())), include_in_schema=False)
+    api.add_middleware(Guard)
+    handlers: dict[type[Exception], Any] = {
+        WhetstoneError: _known,
+        OperationalError: _database,
+        psycopg.OperationalError: _database,  # streams go past SQLAlchemy
+        DataError: _refused_value,
+        psycopg.DataError: _refused_value,
+        RequestValidationError: _parameters,
+        HTTPException: _http,
+        Exception: _unexpected,
+    }
+    for kind, handler in handlers.items():
+        api.add_exception_handler(kind, handler)
     return api
 
 
@@ -52,12 +75,21 @@ async def _refused_value(_request: Request, _error: Exception) -> JSONResponse:
 async def _parameters(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    return refused(422, f"Parameter {'.'.join(str(part) for part in first['loc'][1:])!r}: {first['msg']}.")
+    if first["type"] == "json_invalid":
+        return refused(422, f"The body is not JSON: {first.get('ctx', {}).get('error', 'it cannot be read')}.")
+    place, *path = (str(part) for part in first["loc"])
+    said = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if place == "body":
+        path = [part for part in path if part not in ("one", "many")]  # which of two forms, as `OneOrMany` tells them
+        return refused(422, f"Field {'.'.join(path)!r} of the body: {said}." if path else f"The body: {said}.")
+    return refused(422, f"Parameter {'.'.join(path)!r}: {said}.")
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return refused(error.status_code, str(error.detail), error={404: "NotFound"}.get(error.status_code, "BadRequest"))
+    answer = refused(error.status_code, phrase(error.status_code))
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -1,7 +1,7 @@
 """Which workspace a request is about."""
 
 from core import workspaces
-from core.database import Database
+from core.database import PUBLIC, Database
 from core.errors import WorkspaceRefused
 from core.running import RUNNING
 
@@ -9,6 +9,8 @@ from core.running import RUNNING
 def chosen_workspace(name: str) -> Database:
     """The workspace `name`. Raises `WorkspaceRefused` for one that does not exist: a name here is never created."""
     database = RUNNING.database()
+    if name == PUBLIC:
+        return database
     if not workspaces.exists(database, name):
         raise WorkspaceRefused(f"There is no workspace {name!r}.")
     return database.in_workspace(name)

@@ -772,3 +772,14 @@ similarity_vectors = Table(
     Column("platform", Text, nullable=False),
     Column("change", BigInteger, nullable=False),
 )
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("actor", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("at", moment, nullable=False),
+    Column("status", Integer),
+    Column("answer", LargeBinary),
+)

@@ -157,15 +157,22 @@ def agents(db: Database) -> list[str]:
 
 
 def page(
-    db: Database, chosen: CommandFilter, *, sort: Sort = "newest", after: str | None = None, limit: int = 50
+    db: Database,
+    chosen: CommandFilter,
+    *,
+    sort: Sort = "newest",
+    after: str | None = None,
+    limit: int = 50,
+    offset: int = 0,
 ) -> Page:
-    """One page of the table. `after` is the `next` of the page before; any depth costs the same."""
+    """One page of the table. `after` is the `next` of the page before; any depth costs the same. `offset` passes over
+    so many rows more."""
     mark = _parsed(after, sort)
     with db.reading() as connection:
         if sort == "status":
-            rows = _by_status(connection, chosen, mark, limit + 1)
+            rows = _by_status(connection, chosen, mark, offset + limit + 1)[offset:]
         else:
-            rows = _rows(connection, _by_id(chosen, sort, mark[1] if mark else None, limit + 1))
+            rows = _rows(connection, _by_id(chosen, sort, mark[1] if mark else None, limit + 1).offset(offset))
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(rows, f"{rows[-1].id}@{rows[-1].status}" if more else None)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects import postgresql
 
 from core import audit
@@ -14,6 +14,7 @@ from core.errors import Conflict, InvalidTag
 from core.examples.filters import Filter, describe, parse, where
 from core.examples.store import known_or_raise
 from core.examples.tags import canonical
+from core.tables import examples
 
 Verb = Literal["add", "remove"]
 
@@ -52,6 +53,29 @@ def remove_tags(
     """Remove `tags` from the examples; those that have none of them are left alone. Raises as `add_tags`."""
     with db.begin() as connection:
         return _change(connection, "remove", chosen, tags, actor=actor, reason=reason)
+
+
+def change_tags(
+    db: Database,
+    chosen: Filter | Sequence[int],
+    *,
+    add: Iterable[str] = (),
+    remove: Iterable[str] = (),
+    actor: str,
+    reason: str,
+) -> list[TagChange]:
+    """Remove and add tags in one transaction; what each of the acts was. Raises as `add_tags`."""
+    adds, removes = canonical(add), canonical(remove)
+    if both := sorted({*adds} & {*removes}):
+        raise InvalidTag(f"{both[0]} is to be added and removed at once; choose one.")
+    if not adds and not removes:
+        raise InvalidTag("Choose at least one tag.")
+    with db.begin() as connection:
+        # Chosen once: after the first act the filter may choose others.
+        acts: list[tuple[Verb, list[str]]] = [("add", adds), ("remove", removes)]
+        if isinstance(chosen, Filter) and adds and removes:
+            chosen = [*connection.execute(select(examples.c.id).where(where(chosen))).scalars()]
+        return [_change(connection, verb, chosen, tags, actor=actor, reason=reason) for verb, tags in acts if tags]
 
 
 def tag_created_between(

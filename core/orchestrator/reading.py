@@ -42,11 +42,14 @@ def page(
     sort: Sort = "newest",
     after: str | None = None,
     limit: int = 20,
+    offset: int = 0,
 ) -> Page:
-    """One page of the list. `after` is the `next` of the page before; any depth costs the same."""
+    """One page of the list. `after` is the `next` of the page before; any depth costs the same. `offset` passes over
+    so many rows more."""
     newest = sort == "newest"
     key = (executions.c.created_at, executions.c.execution_id)
     query = _rows().order_by(*(column.desc() if newest else column for column in key)).limit(limit + 1)
+    query = query.offset(offset)
     if statuses:
         query = query.where(executions.c.status.in_(_known(statuses)))
     if after is not None:

@@ -80,9 +80,10 @@ def page(
     archived: bool = False,
     after: int | None = None,
     limit: int = 50,
+    offset: int = 0,
 ) -> Page:
     """The newest first. `kinds`: none of them is all; `archived`: archived ones too; `after`: the `next` of a page."""
-    query = _query(archived=archived).limit(limit + 1)
+    query = _query(archived=archived).limit(limit + 1).offset(offset)
     if kinds:
         query = query.where(models.c.kind.in_(kinds))
     if after is not None:

@@ -29,10 +29,11 @@ def page(
     states: Sequence[State] | None = None,
     after: int | None = None,
     limit: int = 50,
+    offset: int = 0,
     archived: bool = False,
 ) -> Page:
     """One page of the jobs, the newest first. `after` is the `next` of the page before; archived ones if asked for."""
-    query = jobs_query().order_by(tuning_jobs.c.id.desc()).limit(limit + 1)
+    query = jobs_query().order_by(tuning_jobs.c.id.desc()).limit(limit + 1).offset(offset)
     if states is not None:
         query = query.where(tuning_jobs.c.state.in_(states))
     if after is not None:

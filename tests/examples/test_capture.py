@@ -10,7 +10,7 @@ from core import audit
 from core.database import Database
 from core.errors import InvalidExample
 from core.examples import store, tagging
-from core.examples.capture import save
+from core.examples.capture import Saved, save, save_many
 from core.examples.filters import EVERYTHING
 from core.examples.importing import redo, run, undo
 from tests.examples.importing.files import written
@@ -43,7 +43,7 @@ def test_an_execution_is_saved_whole(database: Database) -> None:
 def test_the_same_execution_again_changes_nothing(database: Database) -> None:
     first = save(database, RUN, actor="orchestrator")
     version = store.version(database)
-    assert save(database, RUN, actor="orchestrator") == type(first)(first.id, "same")
+    assert save(database, RUN, actor="orchestrator") == Saved(first.id, "same", "run-1")
     assert store.version(database) == version
     assert len(audit.entries(database)) == 1
 
@@ -103,3 +103,29 @@ def test_two_captures_at_once_make_one_example(database: Database) -> None:
     for thread in threads:
         thread.join()
     assert store.count(database, EVERYTHING) == 1
+
+
+def test_many_are_saved_at_once_and_the_last_word_of_each_counts(database: Database) -> None:
+    old = save(database, RUN, actor="agent")
+    told = [
+        RUN,
+        {"execution_id": "run-2", "user_request": "Plan the sale"},
+        {"execution_id": "run-2", "user_request": "Plan the sale", "execution_result": "A plan", "success": True},
+        {**RUN, "execution_id": "run-3"},
+    ]
+    saved = save_many(database, told, actor="agent")
+    assert [each.outcome for each in saved] == ["same", "new", "new", "new"]
+    assert [each.execution_id for each in saved] == ["run-1", "run-2", "run-2", "run-3"]
+    assert (saved[0].id, saved[1].id) == (old.id, saved[2].id)
+    assert store.get(database, saved[1].id).execution_result == "A plan"
+    (entry, _) = audit.entries(database)
+    assert (entry.action, entry.after, entry.row_count) == ("capture", {"new": 2}, 2)
+    changed = save_many(database, [{**RUN, "execution_result": "Another"}, told[2]], actor="agent")
+    assert [each.outcome for each in changed] == ["changed", "same"]
+
+
+def test_of_many_none_is_saved_where_one_cannot_be(database: Database) -> None:
+    records = [RUN, {**RUN, "execution_id": "run-2", "quality_score": 7}, {**RUN, "execution_id": "run-3"}]
+    with pytest.raises(InvalidExample, match="Row 2, field quality_score"):
+        save_many(database, records, actor="agent")
+    assert store.count(database, EVERYTHING) == 0

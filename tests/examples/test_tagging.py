@@ -158,3 +158,19 @@ def test_every_act_leaves_a_line_with_count_and_reason(database: Database) -> No
     assert (added.action, added.row_count, added.reason, added.actor) == ("add tags", 2, "cleaning up", "ada")
     assert added.after == {"tags": ["TEST"], "chosen": "all examples"}
     assert (undone.action, undone.row_count, undone.actor) == ("undo tags", 2, "bob")
+
+
+def test_tags_are_added_and_removed_in_one_act(database: Database) -> None:
+    first, second = (
+        row["id"] for row in insert(database, [{"user_request": "a", "tags": [tag]} for tag in ("TEST", "OLD")])
+    )
+    changes = tagging.change_tags(
+        database, Filter(include_tags=("TEST",)), add=["NEW"], remove=["TEST"], actor="ada", reason=""
+    )
+    assert [(change.verb, change.count) for change in changes] == [("add", 1), ("remove", 1)]
+    assert (tags_of(database)[first], tags_of(database)[second]) == (["NEW"], ["OLD"])
+    with pytest.raises(InvalidTag, match="NEW is to be added and removed"):
+        tagging.change_tags(database, [first], add=["new"], remove=["NEW"], actor="ada", reason="")
+    with pytest.raises(UnknownExample):
+        tagging.change_tags(database, [first, 10**9], add=["A"], remove=["NEW"], actor="ada", reason="")
+    assert tags_of(database)[first] == ["NEW"]

@@ -253,18 +253,28 @@ def _plainly(value: str, order: moments.Order) -> str:
     return (moments.moment(value, order) or "")[:10]
 
 
-def stage_record(raw: psycopg.Connection[Any], record: Mapping[str, Any], options: ImportOptions) -> Staged:
-    """One record at hand instead of a file. Raises `ImportRefused` naming the field that cannot be stored."""
-    values = Converter(list(record), options).record(1, dict(record))
-    if isinstance(values, RowError):
-        raise values.refusal(1)
-    assert values is not None
-    values[STAGED.index("given")] = _EVERY_FIELD  # an execution says all that there is of it
-    values[STAGED.index("is_literal")] = False
+def stage_records(raw: psycopg.Connection[Any], records: Sequence[Mapping[str, Any]], options: ImportOptions) -> Staged:
+    """Records at hand instead of a file. Raises `ImportRefused` naming the row and the field that cannot be stored."""
     _create(raw)
-    places = ", ".join(f"%s::{kind}" for kind in _COLUMNS.values())
-    execute(raw, f"INSERT INTO staged ({', '.join(_COLUMNS)}) VALUES ({places})", (1, *values))
-    return Staged("record", "execution", 1, scales.Scores(), Errors(), b"")
+    errors = Errors()
+    converters: dict[tuple[str, ...], Converter] = {}
+    given, is_literal = STAGED.index("given"), STAGED.index("is_literal")
+    with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.set_types(list(_COLUMNS.values()))
+        for number, record in enumerate(records, 1):
+            columns = tuple(record)
+            if columns not in converters:
+                converters[columns] = Converter(columns, options)
+            values = converters[columns].record(number, dict(record))
+            if isinstance(values, RowError):
+                errors.add(values)
+                continue
+            assert values is not None
+            values[given] = _EVERY_FIELD  # an execution says all that there is of it
+            values[is_literal] = False
+            copy.write_row((number, *values))
+    errors.refuse()
+    return Staged("record", "execution", len(records), scales.Scores(), errors, b"")
 
 
 def _create(raw: psycopg.Connection[Any]) -> None:

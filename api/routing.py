@@ -1,0 +1,124 @@
+"""What routes share: exact JSON, Idempotency-Key, workspace, actor and pages."""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.envelope import refused
+from api.workspaces import chosen_workspace
+from core import idempotency
+from core.database import Database
+from core.errors import Conflict
+from core.examples.importing import exact_json
+from core.settings import settings
+
+#: Marks a POST that changes nothing, so that it takes no Idempotency-Key.
+READS: dict[str, Any] = {"x-changes-nothing": True}
+MOST = 10_000
+_LONGEST_KEY = 200
+
+
+def actor() -> str:
+    """Who asks. Everything that writes takes this as an argument, so that a login has one place to come in."""
+    return settings().actor
+
+
+def workspace(
+    workspace: Annotated[
+        str, Query(max_length=63, description="The workspace; `public` is the company's own.")
+    ] = "public",
+) -> Database:
+    return chosen_workspace(workspace)
+
+
+Actor = Annotated[str, Depends(actor)]
+Workspace = Annotated[Database, Depends(workspace)]
+
+
+@dataclass(frozen=True)
+class Paging:
+    """Which part of a list. `after` costs the same at any depth; `offset` goes to 10,000."""
+
+    after: Annotated[str | None, Query(max_length=400, description="The `next` of the page before.")] = None
+    limit: Annotated[int, Query(ge=1, le=MOST, description="At most so many.")] = 50
+    offset: Annotated[int, Query(ge=0, le=MOST, description="So many are passed over.")] = 0
+
+
+Page = Annotated[Paging, Depends()]
+
+
+def from_first(rows: list[Any], paging: Paging, key: Callable[[Any], str]) -> dict[str, Any]:
+    """A page of a list that is whole at hand. Raises `Conflict` where the row to go on from is gone."""
+    start = 0
+    if paging.after is not None:
+        found = [number for number, row in enumerate(rows) if key(row) == paging.after]
+        if not found:
+            raise Conflict(f"{paging.after!r} is not in this list any more; start again at the first page.")
+        start = found[0] + 1
+    start += paging.offset
+    part = rows[start : start + paging.limit]
+    return {"rows": part, "next": key(part[-1]) if part and len(rows) > start + len(part) else None}
+
+
+class JsonRequest(Request):
+    """Reads numbers as they stand there: none loses digits, and none is infinite."""
+
+    async def json(self) -> Any:
+        body = await self.body()
+        value = exact_json.loads(body)
+        try:
+            orjson.dumps(value)
+        except TypeError as error:  # half of a surrogate pair, or nested deeper than can be stored
+            raise orjson.JSONDecodeError(str(error), "", 0) from None
+        return value
+
+
+class Route(APIRoute):
+    """A route whose POST may carry an Idempotency-Key."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            request = JsonRequest(request.scope, request.receive)
+            takes_key = request.method == "POST" and not (self.openapi_extra or {}).get("x-changes-nothing")
+            key = request.headers.get("idempotency-key") if takes_key else None
+            return await handle(request) if key is None else await _once(request, key, handle)
+
+        return handled
+
+
+async def _once(request: Request, key: str, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+    """Do what was asked, unless it was done before under this key; then its answer comes again."""
+    if not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+        return refused(400, f"An Idempotency-Key is 1 to {_LONGEST_KEY} visible ASCII characters.")
+    who = actor()
+    db = await run_in_threadpool(chosen_workspace, request.query_params.get("workspace", "public"))
+    asked = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
+    known = await run_in_threadpool(idempotency.begin, db, key, hashlib.sha256(asked).digest(), actor=who)
+    if known is not None:
+        headers = {"Idempotency-Replayed": "true"}
+        return Response(known.body, known.status, headers, media_type="application/json")
+    try:
+        response = await handle(request)
+    except Exception:
+        await run_in_threadpool(idempotency.forget, db, key, actor=who)
+        raise
+    body = getattr(response, "body", None)
+    if body is None:  # a download: nothing is changed by it
+        await run_in_threadpool(idempotency.forget, db, key, actor=who)
+        return response
+    answer = idempotency.Answer(response.status_code, bytes(body))
+    await run_in_threadpool(idempotency.answered, db, key, answer, actor=who)
+    return response
+
+
+def new_router(prefix: str, tag: str) -> APIRouter:
+    return APIRouter(prefix=prefix, tags=[tag], route_class=Route)

@@ -1,0 +1,35 @@
+"""The same request twice is one request."""
+
+import pytest
+
+from core import idempotency
+from core.database import Database
+from core.errors import Conflict
+from core.idempotency import Answer
+from tests.commands.conftest import run
+
+
+def test_the_answer_is_kept_for_the_same_request_of_the_same_person(database: Database) -> None:
+    assert idempotency.begin(database, "key", b"one", actor="ada") is None
+    with pytest.raises(Conflict, match="is being worked on"):
+        idempotency.begin(database, "key", b"one", actor="ada")
+    idempotency.answered(database, "key", Answer(201, b"{}"), actor="ada")
+    assert idempotency.begin(database, "key", b"one", actor="ada") == Answer(201, b"{}")
+    assert idempotency.begin(database, "key", b"one", actor="bob") is None
+    with pytest.raises(Conflict, match="another request"):
+        idempotency.begin(database, "key", b"two", actor="ada")
+
+
+def test_a_refused_request_gives_its_key_back(database: Database) -> None:
+    idempotency.begin(database, "key", b"one", actor="ada")
+    idempotency.forget(database, "key", actor="ada")
+    assert idempotency.begin(database, "key", b"two", actor="ada") is None
+
+
+def test_a_request_that_was_broken_off_is_not_done_twice_and_keys_end_after_a_day(database: Database) -> None:
+    idempotency.begin(database, "key", b"one", actor="ada")
+    run(database, "UPDATE idempotency_keys SET at = now() - interval '11 minutes'")
+    with pytest.raises(Conflict, match="is not known"):
+        idempotency.begin(database, "key", b"one", actor="ada")
+    run(database, "UPDATE idempotency_keys SET at = now() - interval '25 hours'")
+    assert idempotency.begin(database, "key", b"two", actor="ada") is None
