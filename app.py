@@ -48,7 +48,7 @@ def on_script_error(error: Exception) -> bool:
 
 
 app = st.App(
-    Path(__file__).parent / "ui" / "router.py",
+    Path(__file__).parent / "ui" / "entry" / "router.py",
     lifespan=lifespan,
     routes=[Mount("/api", app=rest.application())],
     on_script_error=on_script_error,

@@ -17,8 +17,8 @@ from benchmarks.setting import Setting
 from core.examples import cube
 from core.tables import cube_version
 
-_ROUTER = Path(__file__).parent.parent / "ui" / "router.py"
-_PAGE = "../pages/data.py"
+_ROUTER = Path(__file__).parent.parent / "ui" / "entry" / "router.py"
+_PAGE = "../../pages/data.py"
 _ROUNDS = 7
 _FILTER = {"q_min": "0.5", "without": ["EXCLUDE", "TEST"]}
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core import audit
-from ui import session
-from ui.tables import audit_table
+from ui.parts import session
+from ui.parts.tables import audit_table
 
 PAGE = 100
 

@@ -3,7 +3,9 @@
 import streamlit as st
 
 from core.datasets import snapshots
-from ui import dataset_compare, dataset_create, dataset_detail, dataset_list, dataset_place, dataset_progress, session
+from ui.datasets import compare, create, detail, overview, progress
+from ui.datasets import place as dataset_place
+from ui.parts import session
 
 st.title("Datasets")
 st.caption("What do we train on?")
@@ -13,11 +15,11 @@ place = dataset_place.here()
 versions = snapshots.versions(db, archived=True)
 
 if place.view == "new":
-    dataset_create.draw(db, versions)
+    create.draw(db, versions)
 elif place.view == "version":
-    dataset_detail.draw(db, snapshots.get(db, place.label), versions)
+    detail.draw(db, snapshots.get(db, place.label), versions)
 elif place.view == "compare":
-    dataset_compare.draw(db, snapshots.get(db, place.label), snapshots.get(db, place.other))
+    compare.draw(db, snapshots.get(db, place.label), snapshots.get(db, place.other))
 else:
-    dataset_list.draw(db, versions)
-dataset_progress.watch(db, versions)
+    overview.draw(db, versions)
+progress.watch(db, versions)

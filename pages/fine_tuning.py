@@ -2,18 +2,19 @@
 
 import streamlit as st
 
-from ui import session, tuning_drawer, tuning_parts, tuning_state, tuning_watch
+from ui.parts import session
+from ui.tuning import drawer, parts, state, watch
 
 st.title("Fine-tuning")
 st.caption("What is training, and was it worth it?")
 
 db = session.database()
-part = tuning_parts.chosen(db)
-seen = tuning_watch.seen(db, part)
+part = parts.chosen(db)
+seen = watch.seen(db, part)
 
-tuning_drawer.follow_url()
-tuning_state.draw(db)
-tuning_parts.choose(db, part)
-tuning_parts.draw(db, part)
-tuning_watch.say_ended(db)
-tuning_watch.watch(db, part, seen)
+drawer.follow_url()
+state.draw(db)
+parts.choose(db, part)
+parts.draw(db, part)
+watch.say_ended(db)
+watch.watch(db, part, seen)

@@ -4,15 +4,8 @@ import streamlit as st
 
 from core.orchestrator import executions, trends
 from core.orchestrator.preferences import preferences
-from ui import (
-    orchestrator_drawer,
-    orchestrator_live,
-    orchestrator_settings,
-    orchestrator_submit,
-    orchestrator_table,
-    orchestrator_waiting,
-    session,
-)
+from ui.orchestrator import drawer, live, settings, submit, table, waiting
+from ui.parts import session
 
 st.title("Orchestrator")
 st.caption("What should be done next, and may it?")
@@ -24,16 +17,16 @@ numbers = executions.counts(db)
 
 left, right = st.columns([5, 3], gap="large")
 with left:
-    orchestrator_submit.draw(db)
+    submit.draw(db)
 with right:
-    orchestrator_settings.approval(db, chosen.approval_required)
-    orchestrator_settings.planner(chosen)
-orchestrator_settings.details(db, chosen)
+    settings.approval(db, chosen.approval_required)
+    settings.planner(chosen)
+settings.details(db, chosen)
 
-orchestrator_live.draw(db, seen)
+live.draw(db, seen)
 if numbers.total:
-    orchestrator_waiting.draw(db, numbers.by_status["pending_approval"])
-    orchestrator_table.draw(db, numbers)
+    waiting.draw(db, numbers.by_status["pending_approval"])
+    table.draw(db, numbers)
 else:
-    orchestrator_submit.offer_example(db)
-orchestrator_drawer.follow_url()
+    submit.offer_example(db)
+drawer.follow_url()

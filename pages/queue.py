@@ -5,37 +5,29 @@ import time
 import streamlit as st
 
 from core.commands import choices, store
-from ui import (
-    queue_bar,
-    queue_charts,
-    queue_empty,
-    queue_filter,
-    queue_live,
-    queue_report,
-    queue_table,
-    session,
-)
+from ui.parts import session
+from ui.queue import bar, charts, empty, filter_bar, live, report, table
 
 st.title("Queue")
 st.caption("Is work flowing?")
 
 db = session.database()
 seen, drawn_at = choices.version(db), time.monotonic()
-chosen = queue_filter.chosen(arrived=session.arrived())
+chosen = filter_bar.chosen(arrived=session.arrived())
 
-queue_live.draw(db, seen, drawn_at)
+live.draw(db, seen, drawn_at)
 total = store.count(db, chosen)
-if not total and queue_empty.is_empty(db):
-    queue_report.draw()
-    queue_empty.draw()
+if not total and empty.is_empty(db):
+    report.draw()
+    empty.draw()
 else:
-    queue_charts.draw(db)
-    queue_filter.draw(db, chosen)
+    charts.draw(db)
+    filter_bar.draw(db, chosen)
     if total:
-        queue_table.draw(db, chosen, total)
+        table.draw(db, chosen, total)
     else:
         st.info("No command matches this filter. Widen it above, or press Reset.")
-    queue_report.draw()
+    report.draw()
     if total:
-        queue_bar.draw(db, chosen, total, seen)
-queue_empty.rules()
+        bar.draw(db, chosen, total, seen)
+empty.rules()

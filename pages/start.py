@@ -3,11 +3,12 @@
 import streamlit as st
 
 from core.running import RUNNING
-from ui import demo, session
-from ui.cached import is_empty
+from ui import demo
+from ui.data.reads import is_empty
+from ui.parts import addresses, session
 
 if not is_empty(session.database()):
-    st.switch_page("../pages/data.py")
+    st.switch_page(addresses.DATA)
 
 st.title("Turn your agent's work into a better model")
 st.caption("Whetstone collects what your AI co-founder did, lets you keep the best of it, and trains on that.")
@@ -23,7 +24,7 @@ with st.grid(3, min_column_width=240, gap="medium"):
         st.subheader(":material/upload_file: Import my executions", anchor=False)
         st.markdown("CSV, JSON, JSONL or Parquet. You see what will happen to every row before anything is written.")
         if st.button("Import a file", key="go_import", width="stretch"):
-            st.switch_page("../pages/importing.py")
+            st.switch_page(addresses.IMPORTING)
     with st.container(border=True, height="stretch"):
         st.subheader(":material/database: Connect my database", anchor=False)
         st.markdown(

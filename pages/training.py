@@ -2,5 +2,7 @@
 
 import streamlit as st
 
+from ui.parts import addresses
+
 given = {name: st.query_params.get_all(name) for name in st.query_params}
-st.switch_page("../pages/fine_tuning.py", query_params=given)
+st.switch_page(addresses.FINE_TUNING, query_params=given)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import app as real
 from core.tuning.protocol import Polled
 from tests.scripted import everyone, install, running
-from ui import tuning_watch
+from ui.tuning import watch as tuning_watch
 
 STEPS = 9
 

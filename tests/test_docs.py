@@ -29,7 +29,7 @@ def text(name: str) -> str:
 
 def navigation() -> dict[str, str]:
     """Title and script of each page, read from the router, which would run if it were imported."""
-    calls = (node for node in ast.walk(ast.parse(text("ui/router.py"))) if isinstance(node, ast.Call))
+    calls = (node for node in ast.walk(ast.parse(text("ui/entry/router.py"))) if isinstance(node, ast.Call))
     pages = {}
     for call in calls:
         if isinstance(call.func, ast.Attribute) and call.func.attr == "Page" and not always_hidden(call):
@@ -75,7 +75,7 @@ def test_the_readme_lists_the_pages_of_the_navigation_and_no_others() -> None:
 
 
 def test_every_page_of_the_navigation_exists() -> None:
-    assert [path for path in navigation().values() if not (ROOT / "ui" / path).resolve().is_file()] == []
+    assert [path for path in navigation().values() if not (ROOT / "ui" / "entry" / path).resolve().is_file()] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,1 +1,1 @@
-"""What pages share. Nothing here may be named like a module of the standard library or of a dependency."""
+"""What is drawn: a package for each page, and `parts`, which they share."""

@@ -6,8 +6,8 @@ from core import demo
 from core.database import Database
 from core.errors import WhetstoneError
 from core.running import RUNNING
-from ui import messages, modals, session
-from ui.formatting import count, plain
+from ui.parts import addresses, messages, modals, session
+from ui.parts.formatting import count, plain
 
 _EXAMPLES = 2_000
 
@@ -51,7 +51,7 @@ def _load(company: Database) -> None:
         f"The demo company is here: {count(made.examples, 'example')} from {made.first_day} to {made.last_day}. "
         "Switch between it and your company on the left."
     )
-    st.switch_page("../pages/data.py", query_params={"workspace": made.workspace})
+    st.switch_page(addresses.DATA, query_params={"workspace": made.workspace})
 
 
 def dropping() -> None:

@@ -6,8 +6,9 @@ import streamlit as st
 
 from core.database import PUBLIC
 from core.settings import settings
-from ui import demo, session
-from ui.formatting import plain
+from ui import demo
+from ui.parts import session
+from ui.parts.formatting import plain
 
 ASSETS = Path(__file__).parent / "assets"
 

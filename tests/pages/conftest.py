@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.database import Database
 from tests.served import serving
 
-ROUTER = Path(__file__).parents[2] / "ui" / "router.py"
+ROUTER = Path(__file__).parents[2] / "ui" / "entry" / "router.py"
 
 Visit = Callable[..., AppTest]
 
@@ -24,7 +24,7 @@ def opened(page: str = "", **parameters: str | list[str]) -> AppTest:
     if page:
         for name, value in parameters.items():
             app.query_params[name] = value
-        app.switch_page(f"../pages/{page}.py").run()
+        app.switch_page(f"../../pages/{page}.py").run()
     return app
 
 

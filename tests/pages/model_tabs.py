@@ -16,10 +16,11 @@ from tests.tuning.made import a_dataset
 REPOSITORY = Path(__file__).parents[2]
 HARNESS = """
 import streamlit as st
-from ui import messages, modals, model_list, model_playground, session
+from ui.models import overview, playground as model_playground
+from ui.parts import messages, modals, session
 
 def list_of_models():
-    model_list.draw(session.database())
+    overview.draw(session.database())
 
 def playground():
     model_playground.draw(session.database())
@@ -27,7 +28,7 @@ def playground():
 pages = [
     st.Page(list_of_models, title="Models", url_path="models", default=True),
     st.Page(playground, title="Playground", url_path="playground"),
-    st.Page("../pages/datasets.py", title="Datasets", url_path="datasets"),
+    st.Page("../../pages/datasets.py", title="Datasets", url_path="datasets"),
 ]
 page = st.navigation(pages)
 if st.session_state.get("tab") == "playground":
@@ -44,9 +45,9 @@ Visit = Callable[..., AppTest]
 @pytest.fixture
 def visit(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Visit]:
     """Open a tab; parameters stand in the URL."""
-    (tmp_path / "ui").mkdir()
+    (tmp_path / "ui" / "entry").mkdir(parents=True)
     (tmp_path / "pages").symlink_to(REPOSITORY / "pages")
-    script = tmp_path / "ui" / "harness.py"
+    script = tmp_path / "ui" / "entry" / "harness.py"
     script.write_text(HARNESS, encoding="utf-8")
     for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
         monkeypatch.delenv(name, raising=False)

@@ -10,7 +10,7 @@ from core.commands.models import Status
 from core.database import Database
 from tests.commands.conftest import claim, completed, enqueue, failed
 from tests.pages.conftest import Visit
-from ui import queue_drawer
+from ui.queue import drawer as queue_drawer
 
 BAD = "![x](http://evil.example/x.png) <b>bold</b> :red[no] $x$"
 

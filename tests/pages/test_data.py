@@ -12,7 +12,7 @@ from core.examples import saved, store
 from core.examples.filters import Filter
 from tests.pages.conftest import Visit, text
 from tests.served import START, add
-from ui import drawer
+from ui.data import drawer
 
 
 def metrics(app: AppTest) -> dict[str, str]:
@@ -130,8 +130,8 @@ def test_the_filter_survives_a_visit_to_another_page(visit: Visit, database: Dat
     app = visit("data", q_max="0.5")
 
     app.query_params.clear()  # as the browser does on a change of pages
-    app.switch_page("../pages/importing.py").run()
-    app.switch_page("../pages/data.py").run()
+    app.switch_page("../../pages/importing.py").run()
+    app.switch_page("../../pages/data.py").run()
 
     assert rows(app) == ["Draft post 1"]
     assert parameter(app, "q_max") == "0.5"

@@ -16,7 +16,8 @@ from core.examples.filters import Filter
 from core.examples.tagging import add_tags
 from tests.pages.conftest import Visit, text
 from tests.served import add
-from ui import dataset_create, dataset_export
+from ui.datasets import create as dataset_create
+from ui.datasets import export as dataset_export
 
 
 def some(database: Database, number: int = 40, **fields: Any) -> list[int]:
@@ -58,7 +59,7 @@ def click(app: AppTest, key: str) -> AppTest:
 def there(app: AppTest) -> AppTest:
     """On the datasets page for good: AppTest goes back to the first page with the run after `st.switch_page`."""
     parameters = where(app)
-    app.switch_page("../pages/datasets.py")
+    app.switch_page("../../pages/datasets.py")
     for name, value in parameters.items():
         app.query_params[name] = value
     return app.run()
@@ -82,7 +83,7 @@ class TestTheList:
         some(database)
         app = visit("data", intent="nothing")
         app.query_params.clear()  # as the browser does between two pages
-        app.switch_page("../pages/datasets.py").run()
+        app.switch_page("../../pages/datasets.py").run()
         assert app.button(key="list_create").disabled
         assert "No example matches the filter: change it first" in text(app)
 
@@ -369,7 +370,7 @@ class TestWhatIsLeftOut:
         for name in ("finance-plans", "finance-plans-2"):
             click(app, "bulk_dataset")
             assert where(app)["dataset"] == [name]
-            app.switch_page("../pages/data.py").run()
+            app.switch_page("../../pages/data.py").run()
 
     def test_what_has_results_only_answers_with_results(self, visit: Visit, database: Database) -> None:
         some(database, execution_plan=None)

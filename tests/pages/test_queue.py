@@ -123,8 +123,8 @@ def test_the_filter_survives_a_visit_to_another_page(visit: Visit, database: Dat
     app = visit("queue", status="failed")
 
     app.query_params.clear()  # as the browser does on a change of pages
-    app.switch_page("../pages/activity.py").run()
-    app.switch_page("../pages/queue.py").run()
+    app.switch_page("../../pages/activity.py").run()
+    app.switch_page("../../pages/queue.py").run()
 
     assert rows(app) == listed(wanted)
     assert parameter(app, "status") == ["failed"]

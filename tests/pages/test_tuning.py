@@ -20,7 +20,7 @@ from core.tuning.trainer.environment import Environment, Progress
 from tests.pages import tuned
 from tests.pages.conftest import Visit, text
 from tests.scripted import Scripted, everyone, install
-from ui import tuning_place
+from ui.tuning import place as tuning_place
 
 Providers = dict[ProviderId, Scripted]
 
@@ -98,7 +98,7 @@ class TestTheState:
         version = tuned.frozen(database)
         tuned.job(database, version)
         tuned.job(database, version, "openai")
-        from ui import tuning_reads
+        from ui.tuning import reads as tuning_reads
 
         assert tuning_reads.open_jobs(database) == 2
 

@@ -130,7 +130,7 @@ class TestWhatRuns:
         assert not app.toast
 
     def test_the_watch_sees_what_others_do(self, visit: Visit, database: Database, version: DatasetVersion) -> None:
-        from ui import tuning_watch
+        from ui.tuning import watch as tuning_watch
 
         before = tuning_watch.seen(database, "jobs"), tuning_watch.seen(database, "train")
         job = tuned.job(database, version)

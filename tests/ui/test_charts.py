@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 import pytest
 
 from core.examples.statistics import Group, Month
-from ui import charts, data_charts
+from ui.data import charts as data_charts
+from ui.parts import charts
 
 
 @pytest.mark.parametrize(

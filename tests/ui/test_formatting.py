@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from ui import formatting
+from ui.parts import formatting
 
 NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 

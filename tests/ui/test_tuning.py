@@ -7,8 +7,11 @@ import pytest
 
 from core.tuning import catalogue
 from core.tuning.protocol import PROVIDER_IDS, STATES, Setting
-from ui import charts, tuning_charts, tuning_settings, tuning_words
-from ui.tuning_charts import Line
+from ui.parts import charts
+from ui.tuning import charts as tuning_charts
+from ui.tuning import labels as tuning_words
+from ui.tuning import settings as tuning_settings
+from ui.tuning.charts import Line
 
 FALLING = [(1, 2.0), (2, 1.0), (3, 0.5)]
 

@@ -1,0 +1,1 @@
+"""The page Datasets: versions, one of them, two compared, and a new one."""

@@ -1,0 +1,1 @@
+"""The page Import: files, what they hold, what importing them would change."""

@@ -1,0 +1,79 @@
+"""The tab Models: which one is in use, all there are, two of them compared, and the way to each one's drawer."""
+
+import datetime as dt
+
+import streamlit as st
+from sqlalchemy.exc import OperationalError
+
+from core.database import Database
+from core.datasets import snapshots
+from core.errors import WhetstoneError
+from core.tuning import evaluation, models
+from ui.models import acts, compare, drawer, in_use, table
+from ui.orchestrator import reads as orchestrator_reads
+from ui.parts import modals
+from ui.parts.formatting import plain
+
+EVERY_S = 10
+
+
+def draw(db: Database) -> None:
+    seen = models.version(db)
+    found = models.all(db, archived=True)
+    in_use.draw(db)
+    _add(db)
+    archived = st.session_state.get("model_archived", False)
+    shown = [each for each in found if archived or each.archived_at is None]
+    if shown:
+        table.draw(shown, evaluation.latest(db, [each.id for each in shown]), _labels(db))
+        compare.draw(db, [each for each in shown if each.id in table.selected()])
+    else:
+        st.info(
+            "No model yet. What is trained, and each profile, stands here with where it comes from and what it is "
+            "worth; train one first. Or add a base model above, evaluate it, and know what training has to beat.",
+            icon=":material/deployed_code:",
+        )
+    if any(each.archived_at for each in found):
+        st.toggle("Show archived models", key="model_archived", persist_state="session")
+    in_use.history(db)
+    drawer.follow_url()
+    _watch(db, seen)
+
+
+def _labels(db: Database) -> dict[int, str]:
+    return {each.id: each.label for each in snapshots.versions(db, archived=True)}
+
+
+def _add(db: Database) -> None:
+    """A base as its provider has it: what training has to beat. Only while it is open the providers are looked at."""
+    box = st.expander("Add a base model", icon=":material/add:", key="model_add", on_change="rerun")
+    with box:
+        if not box.open:
+            return
+        found = orchestrator_reads.providers()
+        options = [f"{each.name}:{name}" for each in found if each.is_ready for name in each.models]
+        chosen = st.selectbox(
+            "A model that answers already, to compare others with it, or to deploy it",
+            options,
+            index=None,
+            key="model_add_name",
+            accept_new_options=True,
+            placeholder="Choose one, or type provider:name, as in ollama:qwen3:4b",
+        )
+        if not options:
+            st.caption(plain(f"No provider is ready. {' '.join(each.missing for each in found)}"))
+        st.button("Add it", key="model_add_yes", type="primary", icon=":material/add:", disabled=not chosen,
+                  help=None if chosen else "Choose or type a model first.",
+                  on_click=lambda: acts.add_base(db, str(chosen)))  # fmt: skip
+
+
+@st.fragment(run_every=EVERY_S)
+def _watch(db: Database, seen: str) -> None:
+    """Draw the page anew when something is new to see; not while a window is open over it."""
+    try:
+        changed = models.version(db) != seen
+    except (OperationalError, WhetstoneError):
+        changed = True  # the router knows what to show
+    if changed and not modals.is_open():
+        st.rerun()
+    st.caption(f":material/sync: Models as of {dt.datetime.now(dt.UTC):%H:%M:%S} UTC", width="content")

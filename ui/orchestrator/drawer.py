@@ -1,0 +1,289 @@
+"""One execution in a drawer, open at `?run=ID`: what was asked, why this plan, its steps, what came of it, and the
+decision about it.
+
+Everything in it comes from people, models and agents: it goes through st.text, st.code and grids and nothing else.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+from sqlalchemy.exc import OperationalError
+
+from core import shortages
+from core.database import Database
+from core.errors import UnknownExecution, WhetstoneError
+from core.orchestrator import executions
+from core.orchestrator.records import Execution
+from ui.orchestrator import acts, edit, labels, views
+from ui.orchestrator import score as orchestrator_score
+from ui.parts import addresses, modals, session
+from ui.parts.formatting import ago, exactly, plain, score
+
+PARAMETER = "run"
+EVERY_S = 2
+_OPEN = "orch_open"
+_VIEW = "orch_view"
+_PAGE = "orch_page_ids"
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+
+View = Callable[[Database, Execution], None]
+_VIEWS: dict[str, View] = {
+    "Plan": views.plan,
+    "Why this plan": views.why,
+    "Result": views.result,
+    "Score": orchestrator_score.draw,
+    "Edit": edit.draw,
+    "Reject": views.reject,
+    "Record": views.record,
+}
+#: Views that decide: opened by buttons while there is something to decide.
+_DECIDING = ("Edit", "Reject")
+
+
+def remember_page(ids: tuple[str, ...]) -> None:
+    """The rows of the table, in its order: what next and previous mean."""
+    st.session_state[_PAGE] = ids
+
+
+def open_row(ids: Sequence[str]) -> None:
+    """A click on the button of a row. The position is turned into an id here, while both belong together."""
+    row: int = st.session_state["orch_open_row"].row
+    show(ids[row])
+
+
+def show(execution_id: str, view: str = "Plan") -> None:
+    _go(execution_id)
+    st.session_state[_VIEW] = view
+    st.query_params[PARAMETER] = execution_id
+    modals.show(_open)
+
+
+def follow_url() -> None:
+    """Open what the address names, also after a question that took the drawer's place; close what it left."""
+    asked, is_open = st.query_params.get(PARAMETER), st.session_state.get(_OPEN)
+    if asked and not modals.is_open():
+        show(asked, st.session_state.get(_VIEW, "Plan") if asked == is_open else "Plan")
+    elif not asked and is_open:
+        modals.close()
+        _forget()
+
+
+def _open() -> None:
+    st.dialog("Execution", width=760, position="right", on_dismiss=_close)(_draw)()
+
+
+def _close() -> None:
+    modals.close()
+    _forget()
+    if PARAMETER in st.query_params:
+        del st.query_params[PARAMETER]
+
+
+def _forget() -> None:
+    st.session_state.pop(_OPEN, None)
+    acts.forget_said()
+    edit.forget()
+
+
+def _draw() -> None:
+    if _OPEN not in st.session_state:  # closed while an answer was on its way
+        return
+    db, execution_id = session.database(), st.session_state[_OPEN]
+    _way(execution_id)
+    try:
+        execution = _read(db, execution_id)
+        seen = _signature(db, execution)
+        _head(execution)
+        acts.show_said()
+        _acts(db, execution)
+        _VIEWS[_view()](db, execution)
+        _watch(execution_id, seen)
+    except WhetstoneError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+    except OperationalError as error:
+        told = shortages.sentence(error)
+        st.error(plain(told or "The database does not answer at the moment; this looks again by itself."))
+        _watch(execution_id, None)
+
+
+@st.fragment(run_every=EVERY_S)
+def _watch(execution_id: str, seen: object) -> None:
+    """Draw the drawer anew when something happened to what it shows, and only then: whoever writes in it is not
+    disturbed. `seen` None: it could not be read."""
+    if st.session_state.get(_OPEN) != execution_id:
+        return
+    db = session.database()
+    try:
+        changed = _signature(db, executions.get(db, execution_id)) != seen
+    except (OperationalError, WhetstoneError):
+        changed = seen is not None
+    if changed:
+        st.rerun()
+
+
+def _signature(db: Database, execution: Execution) -> object:
+    """Differs when there is something new to see."""
+    states = executions.progress(db, execution.execution_id) if execution.plan else []
+    return execution.status, execution.updated_at, [(state.status, state.attempt) for state in states]
+
+
+def _read(db: Database, execution_id: str) -> Execution:
+    """Whatever stands in an address may be anything."""
+    if not _ID.fullmatch(execution_id):
+        raise UnknownExecution("The link names no execution; look for it in the list of the workspace.")
+    return executions.get(db, execution_id)
+
+
+def _way(execution_id: str) -> None:
+    ids: tuple[str, ...] = st.session_state.get(_PAGE, ())
+    here = ids.index(execution_id) if execution_id in ids else None
+    if here is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.text(f"{here + 1} of {len(ids)} on this page", width="content")
+        with st.container(horizontal=True, width="content"):
+            _step("Previous", "P", ids[here - 1] if here else None)
+            _step("Next", "N", ids[here + 1] if here + 1 < len(ids) else None)
+
+
+def _step(label: str, shortcut: str, to: str | None) -> None:
+    st.button(
+        label,
+        key=f"orch_drawer_{label.lower()}",
+        shortcut=shortcut,
+        disabled=to is None,
+        help="There is none on this page of the table." if to is None else None,
+        on_click=lambda: _go(to),
+    )
+
+
+def _go(to: str | None) -> None:
+    if to is not None:
+        _forget()
+        st.session_state[_OPEN] = to
+        if PARAMETER in st.query_params:
+            st.query_params[PARAMETER] = to
+
+
+def _head(execution: Execution) -> None:
+    word, _, icon, colour = labels.STATUS[execution.status]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(word, icon=icon, color=colour)
+        st.text(_state(execution), width="content")
+    with st.container(border=True, height="content" if len(execution.request) < 600 else 160, key="orch_request_text"):
+        st.text(execution.request)
+    st.text("\n".join(_facts(execution)))
+    if execution.is_not_understood:
+        st.warning("It was not understood. Say below what kind of work it is, and it goes on.", icon=":material/help:")
+    elif execution.error:
+        st.error("It failed. What went wrong, in the words of the step:", icon=":material/error:")
+        st.code(execution.error, language=None, wrap_lines=True)
+
+
+def _state(execution: Execution) -> str:
+    """Beside the badge: what there is to know at once."""
+    if execution.status in ("approved", "executing"):
+        return f"for {labels.running_for(execution)}"
+    if execution.status == "completed" and execution.score is None:
+        form = "" if execution.form is None else f" · form {score(execution.form)}"
+        return f"not scored{form} · took {labels.duration(execution)}"
+    if execution.status in ("completed", "failed") and execution.score is not None:
+        return (
+            f"score {score(execution.score)} · {labels.SUCCESS[execution.success]} · took {labels.duration(execution)}"
+        )
+    return ""
+
+
+def _facts(execution: Execution) -> list[str]:
+    """Who, when, by which planner, and what was asked for beside the request."""
+    facts = [f"Asked for by {execution.created_by} {ago(execution.created_at)} ({exactly(execution.created_at)})"]
+    if execution.decided_at and execution.decided_by:
+        word = "Rejected" if execution.status == "rejected" else "Approved"
+        why = f": {execution.decision_reason}" if execution.decision_reason else ""
+        facts.append(f"{word} by {execution.decided_by} {ago(execution.decided_at)} "
+                     f"({exactly(execution.decided_at)}){why}")  # fmt: skip
+    if execution.plan_source:
+        facts.append(f"Planned by {labels.planner(execution.plan_source)} · {labels.spent(execution)}")
+    given = {
+        "Kind": execution.intent.replace("_", " "),
+        "Platforms": ", ".join(execution.platforms),
+        "Audience": execution.audience,
+        "To keep to": execution.constraints,
+    }
+    return facts + [f"{name}: {value}" for name, value in given.items() if value]
+
+
+def _acts(db: Database, execution: Execution) -> None:
+    """Only what can be done now; there is nothing to say about the rest."""
+    if execution.is_not_understood:
+        acts.offer_kinds(execution.execution_id, "orch_kind", lambda kind: _go_on_as(db, execution, kind))
+    editing = st.session_state.get(_VIEW) == "Edit"
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="orch_acts"):
+        if execution.status == "pending_approval" and editing:
+            st.button("Back to the plan as it is", key="orch_to_plan", icon=":material/arrow_back:",
+                      on_click=_look, args=("Plan",))  # fmt: skip
+        elif execution.status == "pending_approval":  # not while it is edited: that has a button of its own
+            st.button("Approve", key="orch_approve", type="primary", icon=":material/thumb_up:",
+                      on_click=lambda: _approve(db, execution))  # fmt: skip
+            for view, icon in (("Edit", ":material/edit:"), ("Reject", ":material/thumb_down:")):
+                st.button(view, key=f"orch_to_{view.lower()}", icon=icon, on_click=_look, args=(view,))
+        if execution.status == "failed" and not execution.is_not_understood:
+            st.button("Resume from the failed step", key="orch_resume", type="primary", icon=":material/replay:",
+                      help="What is done is not done again.", on_click=lambda: _resume(db, execution))  # fmt: skip
+        if execution.is_open:
+            _cancel(db, execution)
+        _leads(db, execution)
+
+
+def _look(view: str) -> None:
+    st.session_state[_VIEW] = view
+
+
+def _approve(db: Database, execution: Execution) -> None:
+    if acts.in_drawer(lambda: acts.approve(db, execution.execution_id), "Approved: its steps went into the queue."):
+        _look("Plan")
+
+
+def _resume(db: Database, execution: Execution) -> None:
+    if acts.in_drawer(lambda: acts.resume(db, execution.execution_id), "Resumed: what failed is tried again."):
+        _look("Plan")
+
+
+def _go_on_as(db: Database, execution: Execution, kind: str) -> None:
+    acts.in_drawer(lambda: acts.go_on_as(db, execution.execution_id, kind), "Taken: it is planned as that now.")
+
+
+def _cancel(db: Database, execution: Execution) -> None:
+    """Final, so it is asked: the second button says what happens."""
+    with st.popover("Cancel", icon=":material/cancel:", key="orch_cancel_open"):
+        st.text("It ends for good. What is done so far is kept; a step that runs is asked to stop.")
+        reason = st.text_input("Why (kept with it, may stay empty)", key="orch_cancel_reason")
+        st.button("Cancel this execution", key="orch_cancel", type="primary",
+                  on_click=lambda: _cancelled(db, execution, reason))  # fmt: skip
+
+
+def _cancelled(db: Database, execution: Execution, reason: str) -> None:
+    acts.in_drawer(lambda: acts.cancel(db, execution.execution_id, reason), "Cancelled. What was done is kept.")
+
+
+def _leads(db: Database, execution: Execution) -> None:
+    """Where the same stands elsewhere: its example, and a file."""
+    example = executions.example_id(db, execution.execution_id)
+    if example is not None:
+        st.page_link(
+            addresses.DATA,
+            label="Open as example",
+            icon=":material/table_chart:",
+            query_params=addresses.example(example),
+        )
+    st.link_button("Export JSON", addresses.export_executions(ids=[execution.execution_id]),
+                   key="orch_export_one", icon=":material/download:")  # fmt: skip
+
+
+def _view() -> str:
+    """Editing and rejecting have buttons above; once begun they stay, also when somebody else decides meanwhile."""
+    shown = [name for name in _VIEWS if name not in _DECIDING or st.session_state.get(_VIEW) == name]
+    if st.session_state.get(_VIEW) not in shown:
+        st.session_state[_VIEW] = "Plan"
+    return st.pills("View", shown, required=True, key=_VIEW, label_visibility="collapsed") or "Plan"

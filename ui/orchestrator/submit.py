@@ -1,0 +1,137 @@
+"""The box in which a person says what should be done, and the question whether the same is meant twice."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.database import Database
+from core.errors import Duplicate
+from core.orchestrator import executions
+from core.orchestrator.intents import KNOWN
+from core.orchestrator.plans import Request
+from ui.orchestrator import acts, drawer, reads
+from ui.parts import messages, modals, session
+from ui.parts.formatting import plain
+
+EXAMPLE = "Write a short post that tells new readers what we do best, and say which figures stand behind it."
+_FIELDS: dict[str, Any] = {
+    "orch_request": "",
+    "orch_intent": None,
+    "orch_constraints": "",
+    "orch_platforms": [],
+    "orch_audience": "",
+}
+_CLEAR = "orch_clear"
+
+
+def draw(db: Database) -> None:
+    if st.session_state.pop(_CLEAR, False):
+        st.session_state.update(_FIELDS)
+    with st.form("orch_form", border=False):
+        st.text_area(
+            "What should be done?",
+            key="orch_request",
+            height=96,
+            placeholder="For example: Review the budget for a campaign of $2,500, and draft the announcement.",
+        )
+        with st.expander("More: kind of work, limits, platforms, audience", icon=":material/tune:"):
+            _more(db)
+        sent = st.form_submit_button("Plan it", key="orch_submit", type="primary", icon=":material/account_tree:")
+    if sent:
+        _send(db, _request())
+
+
+def _more(db: Database) -> None:
+    left, right = st.columns(2)
+    left.selectbox(
+        "Kind of work",
+        KNOWN,
+        index=None,
+        key="orch_intent",
+        placeholder="found out from the request",
+        format_func=lambda name: name.replace("_", " ").capitalize(),
+        accept_new_options=True,
+    )
+    right.text_input("Audience", key="orch_audience", placeholder="whoever usually reads it")
+    left.multiselect(
+        "Platforms",
+        reads.platforms(db),
+        key="orch_platforms",
+        placeholder="choose, or type another",
+        accept_new_options=True,
+    )
+    right.text_area("What to keep to", key="orch_constraints", height=68, placeholder="length, tone, what not to say")
+
+
+def _request() -> Request:
+    held = {key: st.session_state.get(key, empty) for key, empty in _FIELDS.items()}
+    return Request(
+        held["orch_request"],
+        held["orch_intent"],
+        held["orch_constraints"],
+        tuple(held["orch_platforms"]),
+        held["orch_audience"],
+    )
+
+
+def _send(db: Database, request: Request) -> None:
+    """What cannot be taken is said above the page, and what was written stays."""
+
+    def act() -> None:
+        try:
+            _submit(db, request, again=False)
+        except Duplicate as duplicate:
+            _ask(db, request, duplicate)
+
+    messages.attempt(act)
+    st.rerun()
+
+
+def _submit(db: Database, request: Request, *, again: bool) -> None:
+    taken = executions.submit(db, request, actor=session.actor(), again=again)
+    acts.watch(taken.execution_id)
+    st.session_state[_CLEAR] = True
+    messages.done("Taken. It is planned by the next free worker; the plan appears below by itself.")
+
+
+def _ask(db: Database, request: Request, duplicate: Duplicate) -> None:
+    modals.show(lambda: st.dialog("The same again?", on_dismiss=modals.close)(_question)(db, request, duplicate))
+
+
+def _question(db: Database, request: Request, duplicate: Duplicate) -> None:
+    st.markdown(plain(str(duplicate)))
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        leave = st.button("Leave it", key="orch_again_no")
+        opened = st.button("Open the first one", key="orch_again_open")
+        again = st.button("Plan it again", key="orch_again_yes", type="primary")
+    if leave or opened or again:
+        modals.close()
+        if opened:
+            drawer.show(duplicate.execution_id)
+        if again:
+            messages.attempt(lambda: _submit(db, request, again=True))
+        st.rerun()
+
+
+def offer_example(db: Database) -> None:
+    """A page without executions: what it will show, and the one button that fills it."""
+    with st.container(border=True, key="orch_empty"):
+        st.markdown("**No request yet.**")
+        st.text(
+            "Say above what should be done. The page will show the plan with its reasons, let you approve, edit or "
+            "reject it, show its steps while they run, and score what came of it. Each run becomes an example on the "
+            "Data page."
+        )
+        st.text(f"A request to begin with:\n{EXAMPLE}")
+        st.button(
+            "Plan this example",
+            key="orch_example",
+            type="primary",
+            icon=":material/account_tree:",
+            on_click=_example,
+            args=(db,),
+        )
+
+
+def _example(db: Database) -> None:
+    messages.attempt(lambda: _submit(db, Request(EXAMPLE), again=True))

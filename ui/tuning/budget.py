@@ -1,0 +1,97 @@
+"""The month's budget, and prices that are used instead of the catalogue's. Both with a reason, for the record."""
+
+from decimal import Decimal
+
+import streamlit as st
+
+from core.database import Database
+from core.errors import ConfigurationError
+from core.tuning import budget, catalogue, pricing
+from core.tuning.budget import Budget
+from core.tuning.protocol import ProviderId
+from ui.parts import messages, session
+from ui.parts.formatting import plain
+from ui.tuning import labels, reads
+
+
+def draw(db: Database) -> None:
+    box = st.popover("Budget and prices", icon=":material/account_balance_wallet:", key="tuning_budget_open",
+                     on_change="rerun", width="content")  # fmt: skip
+    with box:
+        if box.open:
+            _budget(db, budget.budget(db))
+            st.divider()
+            _prices(db)
+
+
+def _budget(db: Database, found: Budget) -> None:
+    st.markdown("**Budget a month**")
+    st.caption("A job that does not fit into what is left is asked about a second time. Running jobs go on.")
+    with st.form("tuning_budget_form", border=False):
+        value = None if found.monthly_usd is None else float(found.monthly_usd)
+        usd = st.number_input("US dollars a month", 0.0, 10_000_000.0, value, step=10.0, format="%.2f",
+                              key=f"tuning_budget_{value}", placeholder="empty: no limit")  # fmt: skip
+        reason = st.text_input("Why (kept on record)", key="tuning_budget_reason", max_chars=500)
+        if st.form_submit_button("Save the budget", key="tuning_budget_save", icon=":material/save:"):
+            messages.attempt(lambda: _save_budget(db, usd, reason.strip()))
+            st.rerun()
+
+
+def _save_budget(db: Database, usd: float | None, reason: str) -> None:
+    _need(reason)
+    wanted = None if usd is None else Decimal(f"{usd:.2f}")
+    changed = budget.set_budget(db, wanted, actor=session.actor(), reason=reason)
+    said = "There is no limit from now on." if wanted is None else f"The budget is {labels.money(wanted)} a month."
+    messages.done(said if changed else "Nothing was changed.")
+
+
+def _prices(db: Database) -> None:
+    st.markdown("**Price of a base**")
+    bases: list[tuple[ProviderId, str]] = [(each.provider, each.name) for each in catalogue.catalogue().bases]
+    own = pricing.overrides(db)
+    known = {f"{provider}/{name}" for provider, name in bases}
+    bases += [_split(name) for name in own if name not in known]
+    number = st.selectbox("Base", range(len(bases)), key="tuning_price_base", format_func=lambda at: _title(bases[at]))
+    provider, base = bases[number]
+    price = pricing.price(db, provider, base)
+    shown = "not known" if price.usd_per_million is None else f"${price.usd_per_million:f} a million training tokens"
+    st.caption(plain(f"Now: {shown} ({price.source})."))
+    with st.form(f"tuning_price_form_{provider}_{base}", border=False):
+        value = None if price.usd_per_million is None else float(price.usd_per_million)
+        usd = st.number_input("US dollars for a million training tokens", 0.0, 1_000_000.0, value, step=1.0,
+                              format="%.4f", key=f"tuning_price_{provider}_{base}_{value}",
+                              placeholder="not known")  # fmt: skip
+        reason = st.text_input("Why (kept on record)", key="tuning_price_reason", max_chars=500,
+                               placeholder="where you read it")  # fmt: skip
+        with st.container(horizontal=True):
+            save = st.form_submit_button("Use this price", key="tuning_price_save", icon=":material/save:")
+            back = st.form_submit_button("Back to the list price", key="tuning_price_back",
+                                         icon=":material/restart_alt:") if price.is_override else False  # fmt: skip
+    if save or back:
+        messages.attempt(lambda: _save_price(db, provider, base, None if back else usd, reason.strip(), back=back))
+        st.rerun()
+
+
+def _save_price(db: Database, provider: ProviderId, base: str, usd: float | None, reason: str, *, back: bool) -> None:
+    _need(reason)
+    if usd is None and not back:
+        raise ConfigurationError("Write the price in US dollars for a million training tokens.")
+    wanted = None if usd is None else Decimal(str(usd))
+    changed = pricing.set_price(db, provider, base, wanted, actor=session.actor(), reason=reason)
+    reads.forget()
+    what = "the list price" if back else f"${wanted:f} a million training tokens"
+    messages.done(f"{base} is reckoned with {what} from now on." if changed else "Nothing was changed.")
+
+
+def _need(reason: str) -> None:
+    if not reason:
+        raise ConfigurationError("Say in a few words why: it is kept on record. Nothing was changed.")
+
+
+def _title(base: tuple[ProviderId, str]) -> str:
+    return f"{labels.short(base[0])}: {labels.base(*base).partition(' · ')[0]}"
+
+
+def _split(name: str) -> tuple[ProviderId, str]:
+    provider, _, base = name.partition("/")
+    return provider, base  # pyright: ignore[reportReturnType]

@@ -1,0 +1,65 @@
+"""What is true now, in four numbers: what runs, how the month went, what it cost, and which model is in use."""
+
+import streamlit as st
+
+from core.database import Database
+from core.tuning import budget, jobs, month
+from core.tuning.budget import Budget
+from core.tuning.month import Month
+from core.tuning.protocol import OPEN
+from ui.parts.formatting import count, percent, plain, shortened
+from ui.tuning import labels
+from ui.tuning.reads import in_use
+
+
+def draw(db: Database) -> None:
+    by_state = jobs.counts(db)
+    found = budget.budget(db)
+    with st.grid(4, min_column_width=170):
+        _open(by_state)
+        _finished(month.month(db))
+        _spent(found)
+        _model(db)
+    said = _also(found)
+    if said:
+        st.caption(said)
+
+
+def _open(by_state: dict) -> None:
+    number = sum(by_state.get(state, 0) for state in OPEN)
+    parts = [f"{by_state[state]:,} {labels.STATE[state][0]}" for state in OPEN if by_state.get(state)]
+    st.metric("Running jobs", f"{number:,}", ", ".join(parts) or "none is open", delta_color="off", delta_arrow="off",
+              border=True, height="stretch", help="Jobs that are not at their end yet, wherever they run.")  # fmt: skip
+
+
+def _finished(found: Month) -> None:
+    if found.success_rate is None:
+        below = "all were cancelled" if found.total else "none yet"
+    else:
+        below = f"{percent(found.success_rate)} succeeded"
+    st.metric("Finished this month", f"{found.total:,}", below, delta_color="off", delta_arrow="off", border=True,
+              height="stretch", help="Jobs that ended this month (UTC). Share: of those not cancelled.")  # fmt: skip
+
+
+def _spent(found: Budget) -> None:
+    limit = "no budget set" if found.monthly_usd is None else f"of {labels.money(found.monthly_usd)} budget"
+    over = found.monthly_usd is not None and found.spent_usd > found.monthly_usd
+    st.metric("Spent this month", labels.money(found.spent_usd), limit, delta_color="red" if over else "off",
+              delta_arrow="off", border=True, height="stretch",
+              help="What jobs and judgements of this month did cost, in US dollars; judging: "
+                   f"{labels.money(found.judged_usd)}.")  # fmt: skip
+
+
+def _model(db: Database) -> None:
+    name, below = in_use(db)
+    st.metric("Model in use", plain(shortened(name, 40)), plain(below), delta_color="off", delta_arrow="off",
+              border=True, height="stretch", help=f"What plans and writes now: {plain(name)}.")  # fmt: skip
+
+
+def _also(found: Budget) -> str:
+    parts = []
+    if found.reserved_usd:
+        parts.append(f"{labels.money(found.reserved_usd)} set aside for jobs that are not settled")
+    if found.unknown_jobs:
+        parts.append(f"{count(found.unknown_jobs, 'job')} at a cost that nobody knows")
+    return f"Also: {' and '.join(parts)}." if parts else ""
