@@ -218,7 +218,11 @@ def _made(
         rejected = {"role": "assistant", "content": row["rejected_response"]}
     fields = conversation(joined(messages), system=system or _system(row))
     context = dict(fields["context"] or {})
-    if listed := tools(asked.get("tools") or asked.get("functions")):
+    try:
+        listed = tools(asked.get("tools") or asked.get("functions"))
+    except Unfit as error:
+        raise UnfitColumn(str(error).replace("of messages", "of tools"), "tools") from None
+    if listed:
         context["tools"] = listed
     if isinstance(parallel := _parallel(asked, unused), bool):
         context["parallel_tool_calls"] = parallel

@@ -57,11 +57,8 @@ def loaded(value: Any) -> Any:
     try:
         return exact_json.loads(value)
     except orjson.JSONDecodeError as error:
-        if _PYTHON.match(value):
-            try:
-                return ast.literal_eval(_BETWEEN_ROWS.sub("}, {", value.strip()))
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
-                pass
+        if (found := of_python(value)) is not None:
+            return found
         raise Unfit(f"a list of messages as JSON ({error.msg})") from None
 
 
@@ -69,6 +66,20 @@ def loaded(value: Any) -> Any:
 #: and no commas in between. Python shows a line break within a text as two characters, so that none is met there.
 _PYTHON = re.compile(r"\s*[\[{]+\s*['\"]")
 _BETWEEN_ROWS = re.compile(r"\}\s*\n\s*\{")
+_ARRAY = re.compile(r"\barray\((\[[^\[\]]*\])(?:,\s*dtype=\w+)?\)")
+
+
+def of_python(value: str) -> Any:
+    """A list or an object as Python shows it; None for what is none."""
+    if not _PYTHON.match(value):
+        return None
+    plain = _BETWEEN_ROWS.sub("}, {", value.strip())
+    for written in (plain, _ARRAY.sub(r"\1", plain)):
+        try:
+            return ast.literal_eval(written)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return None
 
 
 def plain_text(value: Any) -> str:
@@ -198,6 +209,16 @@ class Reading:
                 self.unused.add(f"{column}[].content, parts of the type {kind}")
             elif kind == "tool_call" and "value" in part:
                 found.append(loaded(part["value"]))
+            elif kind == "tool-call":  # Vercel's
+                arguments = part.get("args", part.get("input"))
+                found.append({"id": part.get("toolCallId"), "name": part.get("toolName"), "arguments": arguments})
+            elif use := _first_of(part, ("toolUse",)):  # Bedrock's
+                found.append({"id": use.get("toolUseId"), "name": use.get("name"), "arguments": use.get("input")})
+            elif kind == "tool-result":
+                held = part.get("result", part.get("output"))
+                results.append(self._result(held, part.get("toolCallId"), part.get("toolName")))
+            elif held := _first_of(part, ("toolResult",)):
+                results.append(self._result(held.get("content"), held.get("toolUseId"), None))
             elif kind == "tool_use":
                 found.append({"id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")})
             elif call is not None:
@@ -293,7 +314,8 @@ def _number(value: Any) -> Any:
 
 
 def _is_result(part: Any) -> bool:
-    return isinstance(part, dict) and (part.get("type") == "tool_result" or _first_of(part, _RESULTS) is not None)
+    of_type = isinstance(part, dict) and part.get("type") in ("tool_result", "tool-result")
+    return of_type or _first_of(part, (*_RESULTS, "toolResult")) is not None
 
 
 def _first_of(part: Any, keys: tuple[str, ...]) -> Mapping[str, Any] | None:
@@ -336,6 +358,8 @@ def _continues(last: Message, message: Message) -> bool:
 
 def tools(value: Any) -> str | None:
     """The tools of a record in OpenAI's form, as JSON text: their schemas keep the order in which they were written."""
+    if isinstance(value, str) and value.strip().lower() in ("none", "null", "nan"):
+        return None
     value = loaded(value) if value else None
     if isinstance(value, dict):
         value = [value]

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.examples.importing.models import Unfit
 from core.examples.importing.shapes import UNUSED, Raw, Shape
-from core.examples.importing.traces import conversation, loaded
+from core.examples.importing.traces import as_written, conversation, loaded
 
 
 class Aside(Exception):
@@ -76,13 +76,24 @@ _STEPS = ("span", "event", "tool", "retriever", "embedding", "guardrail", "evalu
 
 
 def _from_input_output(row: Raw) -> Raw:
+    return _trace(row, "input", "output")
+
+
+def _from_request_response(row: Raw) -> Raw:
+    return _trace(row, "request", "response")
+
+
+def _trace(row: Raw, asked: str, answered: str) -> Raw:
     kind = row.get("type")
     about = _about(row)
     # A table may have a column of this name, too; only traces have moments.
     is_trace = _first(row, "traceId", "trace_id") or (about and str(kind).lower() in _STEPS)
     if is_trace and isinstance(kind, str) and kind.lower() not in ("", "generation", "llm"):
         raise Aside(f"spans of type {kind}")
-    return about | conversation(row.get("input"), row.get("output"), about.get("source_model"))
+    request, answer = row.get(asked), row.get(answered)
+    if not about:
+        request, answer = as_written(request, "user"), as_written(answer, "assistant")
+    return about | conversation(request, answer, about.get("source_model"), names=(asked, answered))
 
 
 def _from_langsmith(row: Raw) -> Raw:
@@ -90,7 +101,9 @@ def _from_langsmith(row: Raw) -> Raw:
     if kind not in (None, "", "llm") and (kind in _STEPS or _first(row, "parent_run_id")):
         raise Aside(f"runs of type {kind}")
     about = _about(row)
-    return about | conversation(row.get("inputs"), row.get("outputs"), about.get("source_model"))
+    return about | conversation(
+        row.get("inputs"), row.get("outputs"), about.get("source_model"), names=("inputs", "outputs")
+    )
 
 
 def _from_phoenix(row: Raw) -> Raw:
@@ -130,7 +143,8 @@ def _from_batch(row: Raw) -> Raw:
         )
     if not isinstance(answer, dict) or _first(row, "error"):
         raise Unfit("an answer of the batch; this request failed, or its answer is in the output file")
-    made = conversation(body, {"choices": answer.get("choices") or answer.get("output")})
+    said = {"choices": answer["choices"]} if answer.get("choices") else {"messages": answer.get("output")}
+    made = conversation(body, said, names=("body", "response"))
     model = answer.get("model") or body.get("model")
     made |= {"execution_id": row.get("custom_id"), "source_model": model if isinstance(model, str) else ""}
     return made | ({"created_at": answer["created"]} if isinstance(answer.get("created"), int) else {})
@@ -240,6 +254,7 @@ OTHER_TOOLS = (
         "LangSmith", ("inputs", "outputs"), {}, _from_langsmith, (*_READS_ABOUT, "run_type", "parent_run_id", "extra")
     ),
     Shape("input/output", ("input", "output"), {}, _from_input_output, (*_READS_ABOUT, "model", "type")),
+    Shape("input/output", ("request", "response"), {}, _from_request_response, (*_READS_ABOUT, "model", "type")),
     Shape(
         "Dolly",
         ("instruction", "response"),

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from core.examples.importing import exact_json
+from core.examples.importing.messages import of_python
 from core.examples.importing.models import Unfit
 from core.examples.importing.shapes import SHAPES, UNUSED, Raw
 from core.examples.importing.values import text
@@ -60,7 +61,8 @@ def loaded(given: Any) -> Any:
         try:
             return exact_json.loads(given)
         except orjson.JSONDecodeError:
-            return given
+            found = of_python(given)
+            return given if found is None else found
     return given
 
 
@@ -72,8 +74,15 @@ def _messages(value: Any) -> list[dict[str, Any]] | None:
         value = value[0]  # LangChain asks for several conversations at once
     if not isinstance(value, list) or not value:
         return None
-    found = [_message(each) for each in value]
-    return None if any(each is None for each in found) else found  # pyright: ignore[reportReturnType]
+    found: list[dict[str, Any]] = []
+    for each in value:
+        if (message := _message(each)) is None:
+            return None
+        if each.get("type") == "function_call" and found and found[-1].get("tool_calls"):
+            found[-1]["tool_calls"] += message["tool_calls"]  # called at once
+        else:
+            found.append(message)
+    return found
 
 
 def _message(value: Any) -> dict[str, Any] | None:
@@ -84,6 +93,8 @@ def _message(value: Any) -> dict[str, Any] | None:
     if isinstance(said := value.get("kwargs"), dict):  # LangChain
         kind = str(said.get("type") or (value.get("id") or [""])[-1])
         return _message({**said, "type": kind})
+    if "role" not in value and (item := _item(value)) is not None:
+        return item
     named = {key.removeprefix("message."): each for key, each in value.items()}
     role = named.get("role") or _KINDS.get(str(named.get("type", "")).lower().replace("_", ""))
     if not isinstance(role, str):
@@ -91,6 +102,19 @@ def _message(value: Any) -> dict[str, Any] | None:
     if isinstance(parts := named.get("parts"), list) and "content" not in named:  # the semantic conventions of OTLP
         named["content"] = _content(parts)
     return {**{key: each for key, each in named.items() if key not in ("type", "parts")}, "role": role}
+
+
+def _item(value: Raw) -> dict[str, Any] | None:
+    """What stands between the messages of OpenAI's API for responses."""
+    kind = value.get("type")
+    if kind == "reasoning":
+        return {"role": "assistant", "content": [{"type": kind}]}
+    if kind == "function_call":
+        call = {"id": value.get("call_id"), "name": value.get("name"), "arguments": value.get("arguments")}
+        return {"role": "assistant", "tool_calls": [call]}
+    if kind == "function_call_output":
+        return {"role": "tool", "tool_call_id": value.get("call_id"), "content": value.get("output")}
+    return None
 
 
 def _content(parts: list[Any]) -> Any:
@@ -125,7 +149,7 @@ def _alternatives(value: Any) -> list[Any]:
 
 def _said(value: Any, role: str, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
     """What one side said as messages, and what else its object holds."""
-    value = loaded(value)
+    given, value = value, loaded(value)
     if value is None or value == "" or value in ({}, []):
         return [], {}
     if (messages := _messages(value)) is not None:
@@ -138,19 +162,26 @@ def _said(value: Any, role: str, keys: tuple[str, ...]) -> tuple[list[dict[str, 
                 return messages, {name: each for name, each in value.items() if name != key}
     if isinstance(value, list) and len(value) == 1:
         return _said(value[0], role, keys)
-    return [{"role": role, "content": value if isinstance(value, str) else str(text(value))}], {}
+    return [{"role": role, "content": given if isinstance(given, str) else str(text(value))}], {}
 
 
-def conversation(asked: Any, answered: Any, model: Any = None) -> dict[str, Any]:
+#: What is used of an object that holds the request: the rest is named as not used.
+_USED = ("system", "instructions", "tools", "model", "context", "documents", "history")
+
+
+def conversation(
+    asked: Any, answered: Any, model: Any = None, names: tuple[str, str] = ("input", "output")
+) -> dict[str, Any]:
+    """The fields of an example. `names`: those of the two columns, for what is not used of them."""
     question, beside = _said(asked, "user", _ASKED)
-    answer, _ = _said(answered, "assistant", _ANSWERED)
+    answer, rest_of_answer = _said(answered, "assistant", _ANSWERED)
     if not question:
         raise Unfit("an input with a text or messages")
     if not answer:
         return _unanswered(question)
     row: dict[str, Any] = {"messages": _whole(question, answer)}
-    if isinstance(beside.get("system"), str | list):
-        row["system"] = beside["system"]
+    if isinstance(system := beside.get("system") or beside.get("instructions"), str | list):
+        row["system"] = system
     if isinstance(beside.get("tools"), list):
         row["tools"] = beside["tools"]
     converted = next(shape.converted for shape in SHAPES if shape.name == "messages")
@@ -160,10 +191,22 @@ def conversation(asked: Any, answered: Any, model: Any = None) -> dict[str, Any]
         made["context"] = {**(made.get("context") or {}), **rest}
     output = loaded(answered)
     held = [_alternatives(output.get(key)) for key in _ALTERNATIVES] if isinstance(output, dict) else []
+    unused = {f"{names[0]}.{key}" for key in beside if key not in _USED and beside[key] not in _NOTHING}
+    unused |= {f"{names[1]}.{key}" for key in rest_of_answer if rest_of_answer[key] not in _NOTHING}
     if any(len(each) > 1 for each in held):
-        made[UNUSED] = {*made[UNUSED], "answers beyond the first"}
+        unused.add("answers beyond the first")
+    made[UNUSED] = {*made[UNUSED], *unused}
     model = model or beside.get("model")
     return made | ({"source_model": model} if isinstance(model, str) else {})
+
+
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+
+
+def as_written(value: Any, role: str) -> Any:
+    """A text of a plain table is what was said, also where it holds JSON, unless that is messages."""
+    is_text = isinstance(value, str) and value and _messages(loaded(value)) is None
+    return [{"role": role, "content": value}] if is_text else value
 
 
 def _whole(question: list[dict[str, Any]], answer: list[dict[str, Any]]) -> list[dict[str, Any]]:

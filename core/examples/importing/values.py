@@ -306,6 +306,8 @@ def _tag_array(values: Any) -> TagsRead:
         raise Unfit(_TAGS)
     names = {}
     for item in values:
+        if item is None:
+            continue
         if isinstance(item, bool) or not isinstance(item, str | int):
             raise Unfit(_TAGS)
         if str(item).strip():

@@ -59,3 +59,20 @@ def test_lists_that_pandas_wrote_into_a_cell_are_read(
     imported(database, written(tmp_path, "chats.csv", [{column: cell, "n": 1}]))
     row = only(database)
     assert (row["user_request"], row["execution_result"]) == (chat[0]["content"], "42.")
+
+
+def test_tools_that_are_none_are_none_and_others_are_refused_by_their_column(
+    database: Database, tmp_path: Path
+) -> None:
+    row = {"messages": [USER, ANSWER], "tools": "None"}
+    imported(database, written(tmp_path, "chats.jsonl", [row]))
+    assert only(database)["context"] is None
+    for tools, words in (("[", "not a list of tools as JSON"), ([{"type": "web"}], "not tools that are functions")):
+        with pytest.raises(ImportRefused, match=rf"field tools: .* {words}"):
+            imported(database, written(tmp_path, "odd.jsonl", [row | {"tools": tools}]))
+
+
+def test_the_tag_of_kto_may_be_a_number(database: Database, tmp_path: Path) -> None:
+    rows = [{"prompt": str(tag), "completion": "42.", "kto_tag": tag} for tag in (1, 0, 1.0, 0.0)]
+    assert imported(database, written(tmp_path, "rows.jsonl", rows)).unused == {}
+    assert [each["success"] for each in stored(database)] == [True, False, True, False]

@@ -96,6 +96,33 @@ WITH_TOOLS: dict[str, dict[str, Any]] = {
         ],
         "tools": TOOLS,
     },
+    "bedrock": {
+        "messages": [
+            {"role": "user", "content": [{"text": "How many?"}]},
+            {
+                "role": "assistant",
+                "content": [{"toolUse": {"toolUseId": "c1", "name": "stock", "input": {"item": "drill"}}}],
+            },
+            {"role": "user", "content": [{"toolResult": {"toolUseId": "c1", "content": [{"text": "42"}]}}]},
+            {"role": "assistant", "content": [{"text": "42."}]},
+        ],
+        "tools": TOOLS,
+    },
+    "vercel": {
+        "messages": [
+            USER,
+            {
+                "role": "assistant",
+                "content": [{"type": "tool-call", "toolCallId": "c1", "toolName": "stock", "args": {"item": "drill"}}],
+            },
+            {
+                "role": "tool",
+                "content": [{"type": "tool-result", "toolCallId": "c1", "toolName": "stock", "result": "42"}],
+            },
+            ANSWER,
+        ],
+        "tools": TOOLS,
+    },
     "between tags, as Hermes and Qwen have it": {
         "conversations": [
             {"from": "human", "value": "How many?"},
@@ -197,12 +224,6 @@ def test_a_label_may_be_a_word(database: Database, tmp_path: Path, words: tuple[
     rows = [{"prompt": word, "completion": "42.", "label": word} for word in words]
     assert imported(database, written(tmp_path, "rows.csv", rows)).unused == {}
     assert [each["success"] for each in stored(database)] == [True, False]
-
-
-def test_the_tag_of_kto_may_be_a_number(database: Database, tmp_path: Path) -> None:
-    rows = [{"prompt": str(tag), "completion": "42.", "kto_tag": tag} for tag in (1, 0, 1.0, 0.0)]
-    assert imported(database, written(tmp_path, "rows.jsonl", rows)).unused == {}
-    assert [each["success"] for each in stored(database)] == [True, False, True, False]
 
 
 def test_a_label_that_is_no_truth_is_named(database: Database, tmp_path: Path) -> None:

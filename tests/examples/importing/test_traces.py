@@ -174,3 +174,61 @@ def test_keys_of_calls_that_are_not_used_are_named(database: Database, tmp_path:
     assert imported(database, written(tmp_path, "chats.jsonl", [{"messages": said}])).unused == {
         "tool_calls[].thought": 1
     }
+
+
+def test_a_batch_of_responses_keeps_its_instructions_and_calls(database: Database, tmp_path: Path) -> None:
+    call = {"type": "function_call", "call_id": "c1", "name": "stock", "arguments": '{"item":"drill"}'}
+    price = call | {"call_id": "c2", "name": "price"}
+    asked = [{"role": "user", "content": "How many?"}]
+    body = {"model": "small", "instructions": "Count.", "temperature": 0, "input": asked}
+    output = [{"type": "reasoning", "summary": []}, call, price]
+    done_by = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "42."}]}
+    results = [{"type": "function_call_output", "call_id": each, "output": "42"} for each in ("c1", "c2")]
+    rows = [
+        {"custom_id": "a", "body": body, "response": {"body": {"output": output}}},
+        {"custom_id": "b", "body": body | {"input": [*asked, *output[1:], *results]}},
+    ]
+    rows[1]["response"] = {"body": {"output": [done_by]}}
+    done = imported(database, written(tmp_path, "batch.jsonl", rows))
+    one, two = stored(database)
+    assert (one["user_request"], one["execution_result"], one["context"]["system"]) == ("How many?", None, "Count.")
+    assert [each["id"] for each in one["context"]["answer"]["tool_calls"]] == ["c1", "c2"]
+    assert (two["execution_result"], two["context"]["steps"][1:]) == (
+        "42.",
+        [
+            {"role": "tool", "content": "42", "tool_call_id": "c1", "name": "stock"},
+            {"role": "tool", "content": "42", "tool_call_id": "c2", "name": "price"},
+        ],
+    )
+    assert done.unused == {"body.temperature": 2, "messages[].content, parts of the type reasoning": 1}
+
+
+@pytest.mark.parametrize("answer", ['{"answer": "x",  "n": 1}', "[1,  2]", "{'text': 'x', 'n': 1}", '["a"]', "[ ]"])
+@pytest.mark.parametrize("columns", [("input", "output"), ("request", "response")])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_an_answer_of_a_plain_table_that_is_json_is_kept_to_the_letter(
+    database: Database, tmp_path: Path, name: str, columns: tuple[str, str], answer: str
+) -> None:
+    done = imported(database, written(tmp_path, name, [{columns[0]: '{"question": "a",  "b": 1}', columns[1]: answer}]))
+    row = only(database)
+    assert (row["user_request"], row["execution_result"]) == ('{"question": "a",  "b": 1}', answer)
+    assert done.unused == {}
+
+
+def test_what_stands_beside_request_and_answer_is_named(database: Database, tmp_path: Path) -> None:
+    row = {"id": "t-1", "start_time": START, "input": {"question": "Sky?", "user": "ana", "top_k": 3, "none": None}}
+    row |= {"output": {"answer": "Blue.", "sources": ["x"]}}
+    done = imported(database, written(tmp_path, "rows.jsonl", [row]))
+    assert only(database)["execution_result"] == "Blue."
+    assert done.unused == {"input.user": 1, "input.top_k": 1, "output.sources": 1}
+
+
+def test_squad_saved_by_pandas_is_read(database: Database, tmp_path: Path) -> None:
+    cells = [
+        "{'text': ['1999'], 'answer_start': [5]}",
+        "{'text': array(['in 1999'], dtype=object), 'answer_start': array([5])}",
+        "{'text': array([], dtype=object), 'answer_start': array([], dtype=int32)}",
+    ]
+    rows = [{"id": place, "question": "When?", "context": "So.", "answers": cell} for place, cell in enumerate(cells)]
+    imported(database, written(tmp_path, "squad.csv", rows))
+    assert [row["execution_result"] for row in stored(database)] == ["1999", "in 1999", None]

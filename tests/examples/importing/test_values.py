@@ -244,6 +244,7 @@ def test_a_duration_is_rounded_to_milliseconds(database: Database, tmp_path: Pat
         ("#sale #new", ["NEW", "SALE"]),
         ("['Blog Post', 'b']", ["B", "BLOG_POST"]),
         ('["Blog Post", 2024]', ["2024", "BLOG_POST"]),
+        ('["Blog Post", null]', ["BLOG_POST"]),
         ('{"Blog Post",b}', ["B", "BLOG_POST"]),
         ("team:sales", ["TEAM_SALES"]),
         ("Straße", ["STRA_E"]),
