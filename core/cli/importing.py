@@ -23,7 +23,9 @@ _ERRORS_PRINTED = 20
 
 @command("import")
 def import_file(
-    file: Annotated[list[Path], typer.Argument(help="CSV, JSON, JSONL, Parquet or Arrow files, or a folder of them.")],
+    file: Annotated[
+        list[Path], typer.Argument(help="CSV, JSON, JSONL, Parquet or Arrow files, a folder or a .zip of them.")
+    ],
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="FIELD=COLUMN, as often as needed; FIELD= for no column.")
     ] = None,

@@ -1,6 +1,7 @@
 """`python -m core import` and `undo-import`."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,19 @@ def test_a_file_is_imported_and_taken_back(database: Database, tmp_path: Path) -
     assert f"Import {done['import_id']}: 2 rows withdrawn, 0 changed rows restored" in said.stdout
     assert stored(database) == []
     assert answer("undo-import", done["import_id"], "--redo")["rows"] == 2
+
+
+def test_an_archive_is_imported_as_the_files_in_it(database: Database, tmp_path: Path) -> None:
+    path = tmp_path / "runs.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in (1, 2):
+            archive.writestr(f"{number}/runs.csv", written(tmp_path, "runs.csv", [execution(number)]).read_bytes())
+    assert answer("import", path)["new"] == 2
+    assert [each.file_name for each in imports(database)] == ["runs.zip"]
+    path.write_bytes(path.read_bytes()[:-30])
+    said = called("import", path)
+    assert (said.exit_code, said.stderr.count("\n")) == (1, 1)
+    assert "'runs.zip' is a ZIP archive and cannot be unpacked" in said.stderr
 
 
 def test_a_dry_run_says_what_would_happen_and_writes_nothing(database: Database, tmp_path: Path) -> None:

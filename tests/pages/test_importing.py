@@ -1,5 +1,8 @@
 """The import page: everything is seen before anything is written."""
 
+import io
+import zipfile
+
 import orjson
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -65,6 +68,22 @@ def test_several_files_come_in_as_one(visit: Visit, database: Database) -> None:
     assert (record.file_name, record.new) == ("2 files: runs.csv, runs.csv", 2)
     app.button(key="notice_undo").click().run()
     assert store.count(database, EVERYTHING) == 0
+
+
+def test_an_archive_comes_in_as_the_files_in_it(visit: Visit, database: Database) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for word in ("red", "blue"):
+            archive.writestr(f"{word}/runs.csv", f"question,answer\n{word},It is {word}.\n")
+        archive.writestr("__MACOSX/._runs.csv", b"\0")
+    app = uploaded(visit, packed.getvalue(), "runs.zip")
+    assert metrics(app)["Rows in the file"] == "2"
+    app.button(key="import_go").click().run()
+    assert not app.exception
+    (record,) = importing.imports(database)
+    assert (record.file_name, record.new) == ("runs.zip", 2)
+    app = uploaded(visit, packed.getvalue()[:-30], "runs.zip")
+    assert [error.value for error in app.error if "cannot be unpacked" in error.value]
 
 
 def test_several_files_of_the_inbox_come_in_as_one(visit: Visit, database: Database) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from core.settings import settings
 from ui.parts.formatting import size
 
-ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "arrow", "feather", "gz", "zst")
+ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "arrow", "feather", "gz", "zst", "zip")
 _UPLOAD = "import_upload_copy"
 _LARGEST_MB = 64
 
@@ -46,7 +46,7 @@ def _drop_copy() -> None:
 
 def _uploaded() -> list[Path]:
     uploads = st.file_uploader(
-        f"CSV, JSON, JSONL, Parquet or Arrow files of up to {_LARGEST_MB} MB each, also packed as .gz or .zst",
+        f"CSV, JSON, JSONL, Parquet or Arrow files of up to {_LARGEST_MB} MB each, also packed as .gz, .zst or .zip",
         type=list(ENDINGS),
         accept_multiple_files=True,
         key=f"import_file_{st.session_state.get('import_number', 0)}",

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ImportRefused
+from core.examples.importing.archives import ABOUT_THE_DATA
 from core.examples.importing.models import ImportOptions, RowError
 from core.examples.importing.readers import Row, Rows
 from core.examples.importing.sources import ENDINGS, ending_of, opened
-
-#: What Hugging Face keeps beside the rows of a data set.
-_ABOUT_THE_DATA = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -30,7 +28,7 @@ def _of_folder(folder: Path) -> list[Path]:
         path
         for path in sorted(folder.rglob("*"))
         if ending_of(path) in ENDINGS
-        and path.name not in _ABOUT_THE_DATA
+        and path.name not in ABOUT_THE_DATA
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
     ]

@@ -10,7 +10,7 @@ import psycopg
 from core import audit, shortages
 from core.database import Database
 from core.errors import ImportRefused
-from core.examples.importing import converting, staging
+from core.examples.importing import archives, converting, staging
 from core.examples.importing import scale as scales
 from core.examples.importing.files import Paths, files, name_of
 from core.examples.importing.merging import merge, relearn
@@ -40,7 +40,10 @@ def inspect(path: Paths, options: ImportOptions = DEFAULTS) -> Inspection:
     Reads no further than it needs to.
     """
     converting.checked_options(options)
-    with opened(files(path)[0], options.encoding) as source:
+    with (
+        archives.unpacked(files(path), only_first=True) as paths,
+        opened(paths[0], options.encoding) as source,
+    ):
         rows = Rows(source, format=options.format, formulas=options.formulas)
     shape = converting.recognised(rows.columns)
     mapping = converting.suggested(shape, rows.columns, options)
@@ -80,9 +83,9 @@ def preview(
     db: Database, path: Paths, options: ImportOptions = DEFAULTS, *, progress: Progress | None = None
 ) -> Preview:
     """What importing the whole file would do. Reads every row the way the import does, and writes nothing."""
-    with _refusing(), db.connect() as connection:  # never committed
+    with _refusing(), archives.unpacked(files(path)) as paths, db.connect() as connection:  # never committed
         raw = staging.driver(connection)
-        staged = staging.stage(raw, files(path), options, progress=progress)
+        staged = staging.stage(raw, paths, options, progress=progress)
         finding = scales.found(staged.scores, options.quality_scale)
         scale_used: Scale | None = None
         with suppress(ImportRefused):  # the preview is where it is chosen
@@ -162,9 +165,9 @@ def run(
 
     The same file again changes nothing, and then records no import.
     """
-    paths = files(path)
-    name = name_of(path, paths)
-    with _refusing(), db.begin() as connection:
+    given = files(path)
+    name = name_of(path, given)
+    with _refusing(), archives.unpacked(given) as paths, db.begin() as connection:
         raw = staging.driver(connection)
         staged = staging.stage(raw, paths, options, progress=progress, cancelled=cancelled)
         if not options.skip_invalid:

@@ -171,7 +171,7 @@ class Source(io.RawIOBase):
     def _refuse_bomb(self, more: int) -> None:
         """Texts get 3 to 50 times smaller; what gets smaller by far more was made to fill a disk."""
         self._unpacked += more
-        if self._unpacked > max(_UNPACKED_LIMIT, self.size * _UNPACKED_TIMES):
+        if self._unpacked > unpacked_limit(self.size):
             raise ImportRefused(
                 f"The file {self.path.name!r} unpacks to more than {_UNPACKED_TIMES} times its size "
                 f"({self._unpacked >> 20:,} MiB and more); if that is right, unpack it, and import what is in it."
@@ -180,6 +180,11 @@ class Source(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def unpacked_limit(size: int) -> int:
+    """How many bytes a packed file of so many bytes may hold."""
+    return max(_UNPACKED_LIMIT, size * _UNPACKED_TIMES)
 
 
 def _begins(path: Path, magic: bytes) -> bool:
