@@ -16,6 +16,7 @@ from core.tuning import comparing, deployments, evaluation, lineage, models, row
 from core.tuning.commands import registry
 from core.tuning.deployments import Deployment
 from core.tuning.evaluation import Evaluation
+from core.tuning.local import conversations
 from core.tuning.metrics import Mean
 from core.tuning.models import Model
 
@@ -248,8 +249,21 @@ def _told(found: lineage.Lineage) -> str:
     lines += [f"  artefact {each.get('sha256', '')} {_named(each)}".rstrip() for each in model.artefacts]
     lines += [f"  {_evaluation_line(each)}" for each in found.evaluations]
     lines += [f"  {_deployed(each)}" for each in found.deployments]
+    lines += _conversation(model)
     lines += ["", model.notes] if model.notes else []
     return "\n".join(lines)
+
+
+def _conversation(model: Model) -> list[str]:
+    """Where Ollama reads conversations in another way than the training did: the first of them, as both make it."""
+    compared = conversations.of_model(model.serving_remote)
+    if compared is None or compared.verdict != "different":
+        return []
+    first = next((each for each in compared.conversations if each.differs), None)
+    lines = ["", compared.sentence]
+    for who, text in (("The training", first.trained), ("Ollama", first.ollama)) if first else ():
+        lines += [f"{who}:", *(f"  {line}" for line in (text or "It does not show its text.").split("\n"))]
+    return lines
 
 
 def _named(artefact: Any) -> str:

@@ -122,6 +122,20 @@ def test_an_evaluation_says_how_many_records_it_does_not_ask(
         assert "3 records of the split hold tools or calls of tools; they are not asked" in run("model", "one").stdout
 
 
+def test_a_model_that_ollama_reads_otherwise_shows_both_texts(run: Run, database: Database) -> None:
+    sentence = "Ollama does not end messages with <|im_end|>, with which they ended in the training."
+    same, other = (
+        {"name": name, "trained": f"<s>{name}\nline", "trained_tokens": 9, "ollama": f"<s>{name}\n{line}",
+         "ollama_tokens": 9, "differs": "" if line == "line" else sentence, "is_blanks": False}
+        for name, line in (("one", "line"), ("two", "other"))
+    )  # fmt: skip
+    kept = {"verdict": "different", "sentence": sentence, "conversations": [same, other]}
+    a_model(database, "plans", serving="failed", call_name="", serving_remote={"conversations": kept})
+    shown = run("model", "plans").stdout
+    assert shown.rstrip().endswith(f"{sentence}\nThe training:\n  <s>two\n  line\nOllama:\n  <s>two\n  other")
+    assert "<s>one" not in shown
+
+
 def test_a_failed_evaluation_is_exit_code_1(
     run: Run, database: Database, dataset: DatasetVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from tests.tuning.made import a_model
 __all__ = ["visit"]
 
 HOSTILE = "![x](http://evil.example/a.png) **bold** <b>tag</b>\n:material/home: [l](http://evil.example)"
-SENTENCE = "Ollama gives a conversation without a system prompt another one than the training did."
+SENTENCE = "Where a conversation has no system prompt, Ollama puts in another one than the training did."
 
 
 def conversation(name: str, ollama: str | None, differs: str = "", tokens: int | None = 12) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def test_both_texts_stand_side_by_side(visit: Visit, database: Database) -> None
     remote = kept("different", conversation("one", "<s>one", tokens=9), conversation("two", HOSTILE, SENTENCE))
     model = a_model(database, serving="failed", call_name="", serving_remote=remote)
     app = visit(model=str(model.id))
-    assert "When it was last put into Ollama: Ollama gives a conversation without a system prompt" in text(app)
+    assert "When it was last put into Ollama: Where a conversation has no system prompt, Ollama puts" in text(app)
     assert [each.value for each in app.code] == ["<s>two", HOSTILE]  # what is the same is not shown here
     assert "The training, 9 tokens" in text(app)
     assert "Ollama, 12 tokens" in text(app)
@@ -36,6 +36,22 @@ def test_both_texts_stand_side_by_side(visit: Visit, database: Database) -> None
     assert [block.code[0].value for block in columns] == ["<s>two", HOSTILE]
     assert not any(HOSTILE in each.value for each in (*app.markdown, *app.caption, *app.warning, *app.error))
     assert "model_serve" in {each.key for each in app.button}
+
+
+def test_where_the_texts_part_is_said_and_further_conversations_are_folded_away(
+    visit: Visit, database: Database
+) -> None:
+    one = {**conversation("one", "<s>\nx  y", SENTENCE), "trained": "<s>\nx y"}
+    two = {**conversation("two", "<s>", "Other marks."), "trained": "<s>\n**bold**"}
+    model = a_model(database, serving="failed", call_name="", serving_remote=kept("different", one, two))
+    app = visit(model=str(model.id))
+    assert "They part in line 2: the training has “x y” there, and Ollama “x  y”." in text(app)
+    assert text(app).count("Ollama puts in another one") == 1  # not once more for the conversation
+    (folded,) = [each for each in app.expander if "more conversation" in each.label]
+    assert folded.label == "1 more conversation that differs"
+    assert [each.value for each in folded.code] == ["<s>\n**bold**", "<s>"]
+    assert "the training has “**bold**” there, and Ollama an empty line or none" in folded.text[-1].value
+    assert "Other marks" in folded.caption[0].value
 
 
 def test_what_ollama_cannot_show_is_said(visit: Visit, database: Database) -> None:

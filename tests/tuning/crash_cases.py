@@ -50,8 +50,6 @@ class Case:
     serve: Callable[[Path], AbstractContextManager[Service]]
     #: `module:function` that makes the provider of the environment; "": the registry's.
     provider: str = ""
-    #: Modules that take long to import, so that they are imported once and not by each process that is killed.
-    preload: tuple[str, ...] = ()
     scenarios: tuple[Scenario, ...] = ("through", "answer lost", "cancelled")
     #: Submissions that a job makes on its way.
     stages: int = 1

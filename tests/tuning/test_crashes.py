@@ -10,12 +10,14 @@ import os
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from core.database import Database
@@ -31,8 +33,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs the signa
 
 #: The request is under way: begun, and not answered.
 IN_FLIGHT = "during the request"
-#: Of these commits each is a point of its own; of the others, which repeat, the first.
-EACH = ("submitting", "submitted", "uploading", "again", "found", "unknown")
+_PATIENCE_S = 120
 
 
 @dataclass
@@ -45,6 +46,8 @@ class Shop:
     case: Case
     service: Service
     dataset: Any
+    #: Leads to `victim.template`.
+    template: Connection
 
     def job(self, scenario: Scenario) -> jobs.Job:
         """A new job of the same records, brought to where the scenario begins."""
@@ -67,58 +70,71 @@ class Shop:
             self.service.drop_reply()
         return job
 
-    def drive(
-        self, job: jobs.Job, *, hook: Callable[[str], None] = lambda _point: None, until: Any = lambda _job: False
-    ) -> jobs.Job:
-        engine = victim.engine_of(self.database, self.home, self.case, hook=hook)
+    def drive(self, job: jobs.Job, *, until: Callable[[jobs.Job], bool] = lambda _job: False) -> jobs.Job:
+        engine = victim.engine_of(self.database, self.home, self.case, hook=lambda _point: None)
         return victim.drive(engine, job.id, until=until)
 
     def resumed(self, job: jobs.Job) -> jobs.Job:
-        """What was stopped goes on."""
-        if job.state != "paused":
-            return job
-        provider = self.case.make_provider()
-        jobs.resume(self.database, job.id, actor="ada", reason="test", providers=lambda _id: provider)
-        return self.drive(job)
+        return victim.resumed(self.database, self.home, self.case, job)
 
     def points(self, scenario: Scenario) -> list[str]:
         """All commit points of the scenario, from a job that nobody kills."""
-        seen: Counter[str] = Counter()
-        points: list[str] = []
-
-        def hook(name: str) -> None:
-            seen[name] += 1
-            if seen[name] == 1 or name.split()[1] in EACH:
-                points.append(f"{name} {seen[name]}")
-
-        self.resumed(self.drive(self.job(scenario), hook=hook))
+        self._fork(victim.points, self.job(scenario))
+        points, modules = self._said()
+        assert self._said() == 0
+        self.template.send((victim.load, modules))
+        assert self._said() > 0
         return points
 
     def kill(self, job: jobs.Job, point: str) -> None:
         """Work on the job in another process until it is dead."""
-        arguments = (self.database.url, str(self.home), self.name, dict(self.service.environment), job.id, point)
-        process = context(self.case).Process(target=victim.work, args=arguments)
         before = len(self.service.submissions())
         if point == IN_FLIGHT:
             self.service.stall(True)
-        process.start()
+        process = self._fork(victim.work, job, point)
         if point == IN_FLIGHT:
             deadline = time.monotonic() + 60
             while len(self.service.submissions()) == before:
                 assert time.monotonic() < deadline, "nothing was submitted"
                 time.sleep(0.01)
-            os.kill(process.pid or 0, signal.SIGKILL)
+            os.kill(process, signal.SIGKILL)
             self.service.stall(False)
-        process.join(120)
-        assert process.exitcode == -signal.SIGKILL, f"{point}: it ended by itself, with {process.exitcode}"
+        code = self._said()
+        assert code == -signal.SIGKILL, f"{point}: it ended by itself, with {code}"
         run(self.database, "UPDATE fine_tuning_jobs SET lease_until = now() - interval '1 s' WHERE owner IS NOT NULL")
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**self.service.environment, "SSL_CERT_FILE": os.environ["SSL_CERT_FILE"]}
 
-def context(chosen: Case) -> Any:
-    """Processes that are there at once: what takes long to import is imported before."""
-    found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["tests.tuning.victim", *chosen.preload])
-    return found
+    def _fork(self, do: Callable[..., None], job: jobs.Job, *more: str) -> int:
+        """The id of the process that does it."""
+        given = (self.database.url, str(self.home), self.name, self.environment, job.id, *more)
+        self.template.send((do, given))
+        return self._said()
+
+    def _said(self) -> Any:
+        assert self.template.poll(_PATIENCE_S), "the process neither works nor ends"
+        return self.template.recv()
+
+
+@contextmanager
+def template() -> Iterator[Connection]:
+    """A process that others are forked of."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.tuning.victim"])
+    here, there = context.Pipe()
+    process = context.Process(target=victim.template, args=(there,))
+    process.start()
+    there.close()
+    try:
+        yield here
+        here.send(None)
+        process.join(_PATIENCE_S)
+    finally:
+        process.kill()
+        process.join()
+        here.close()
 
 
 SCENARIOS = [(name, scenario) for name in CASES for scenario in case(name).scenarios]
@@ -131,12 +147,16 @@ def shop(
     name = request.getfixturevalue("name")
     chosen = case(name)
     (tmp_path / "service").mkdir()
-    with chosen.serve(tmp_path / "service") as service:
+    # Everything is on loopback; reading all certificates of the machine took a third of a second for each client.
+    one = certifi.contents().partition("-----END CERTIFICATE-----")
+    (tmp_path / "authority.pem").write_text(f"{one[0]}{one[1]}\n")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    with chosen.serve(tmp_path / "service") as service, template() as pipe:
         for key, value in service.environment.items():
             if os.environ.get(key) != value:  # what the service set itself it also takes back, and before this does
                 monkeypatch.setenv(key, value)
         settings_of_process.cache_clear()
-        yield Shop(database, tmp_path, name, chosen, service, freeze(database, rows=chosen.rows))
+        yield Shop(database, tmp_path, name, chosen, service, freeze(database, rows=chosen.rows), pipe)
         service.stall(False)
     settings_of_process.cache_clear()
 

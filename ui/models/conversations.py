@@ -10,7 +10,9 @@ import streamlit as st
 from core.tuning.local import conversations
 from core.tuning.local.conversations import One
 from core.tuning.models import Model
-from ui.parts.formatting import plain
+from ui.parts.formatting import count, plain
+
+_LONGEST = 120
 
 
 def stopped(model: Model) -> None:
@@ -19,7 +21,11 @@ def stopped(model: Model) -> None:
     if compared is None or compared.verdict != "different" or model.serving == "ready":
         return
     st.warning(f"When it was last put into Ollama: {plain(compared.sentence)}", icon=":material/difference:")
-    _side_by_side([each for each in compared.conversations if each.differs] or compared.conversations[:1])
+    differing = [each for each in compared.conversations if each.differs] or compared.conversations[:1]
+    _side_by_side(differing[:1], compared.sentence)
+    if more := differing[1:]:
+        with st.expander(f"{count(len(more), 'more conversation')} that {'differs' if len(more) == 1 else 'differ'}"):
+            _side_by_side(more, compared.sentence)
 
 
 def section(model: Model) -> None:
@@ -29,12 +35,14 @@ def section(model: Model) -> None:
         return
     st.markdown("**Conversations, as trained and in Ollama**")
     st.caption(plain(compared.sentence))
-    _side_by_side(compared.conversations)
+    _side_by_side(compared.conversations, compared.sentence)
 
 
-def _side_by_side(found: Sequence[One]) -> None:
+def _side_by_side(found: Sequence[One], said: str) -> None:
+    """`said`: the sentence above them, which is not repeated for each."""
     for each in found:
-        st.caption(plain(f"A conversation {each.name}" + (f": {each.differs}" if each.differs else "")))
+        differs = "" if each.differs == said else each.differs
+        st.caption(plain(f"A conversation {each.name}" + (f": {differs}" if differs else "")))
         if each.trained is None:
             st.text("The base's template refuses such a conversation, so nothing was trained with one.")
             continue
@@ -48,6 +56,22 @@ def _side_by_side(found: Sequence[One]) -> None:
                 st.text("It does not show its text.")
             else:
                 st.code(each.ollama, language=None, wrap_lines=True)
+        if parting := each.parting:
+            _parting(*parting)
+
+
+def _parting(trained: str, ollama: str, line: int) -> None:
+    """Where to look first, in texts of many lines that are nearly the same."""
+    st.text(
+        f"They part in line {line:,}: the training has {_quoted(trained)} there, and Ollama {_quoted(ollama)}.",
+    )
+
+
+def _quoted(line: str) -> str:
+    """With its blanks, which may be what differs."""
+    if not line:
+        return "an empty line or none"
+    return f"“{line if len(line) <= _LONGEST else line[: _LONGEST - 1] + '…'}”"
 
 
 def _title(who: str, tokens: int | None) -> str:

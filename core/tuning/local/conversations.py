@@ -8,6 +8,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -52,6 +53,15 @@ class One:
     #: What differs, in a sentence; "": nothing that could be seen.
     differs: str = ""
     is_blanks: bool = False
+
+    @property
+    def parting(self) -> tuple[str, str, int] | None:
+        """The first lines that differ, the training's and Ollama's, and their number from 1; None: no line does."""
+        if self.trained is None or self.ollama is None:
+            return None
+        ours, theirs = self.trained.split("\n"), self.ollama.split("\n")
+        pairs = enumerate(zip_longest(ours, theirs, fillvalue=""), 1)
+        return next(((mine, other, number) for number, (mine, other) in pairs if mine != other), None)
 
 
 @dataclass(frozen=True)
@@ -210,7 +220,7 @@ def _system(found: Sequence[One], differing: Sequence[One]) -> str:
     others = [each for each in found[1:] if each.trained is not None]
     alone = first.trained is not None and not first.differs and len(differing) == len(others)
     if alone and all(each.ollama is not None and len(each.ollama) != len(each.trained or "") for each in differing):
-        return "Ollama gives a conversation without a system prompt another one than the training did."
+        return "Where a conversation has no system prompt, Ollama puts in another one than the training did."
     return ""
 
 

@@ -61,5 +61,4 @@ CASE = Case(
     Spec("bedrock", cloud.NOVA, "sft", {}),
     _serve,
     provider="tests.tuning.bedrock.crash:provider",
-    preload=("boto3", "tests.tuning.bedrock.crash"),
 )

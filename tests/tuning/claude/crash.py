@@ -30,7 +30,7 @@ class _Service:
         return {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": self._fake.base_url}
 
     def submissions(self) -> Sequence[str]:
-        return list(self._fake.batches)
+        return list(self._fake.begun)
 
     def drop_reply(self) -> None:
         self._fake.next.append("drop")
@@ -43,13 +43,13 @@ class _Service:
 def _serve(_folder: Path) -> Iterator[_Service]:
     with serving(answer) as fake:
         fake.ends_after = 2
+        fake.most_kept = 6  # those of the jobs before are still there, and are never taken for this one's
         yield _Service(fake)
 
 
 CASE = Case(
     SPEC,
     _serve,
-    preload=("anthropic", "core.tuning.providers.claude"),
     stages=2,
     adopted=lambda remote: [str(value) for name, value in remote.items() if name in ("batch0", "batch1")],
     rows=150,

@@ -38,6 +38,10 @@ class FakeAnthropic:
     def __init__(self, answer: Callable[[dict], str]) -> None:
         self.answer = answer
         self.batches: dict[str, dict[str, Any]] = {}
+        #: The ids of all that were ever begun.
+        self.begun: list[str] = []
+        #: Of more the oldest are gone; None: all are kept.
+        self.most_kept: int | None = None
         self.requests: dict[str, list[dict]] = {}
         #: By custom_id: errored, expired or canceled instead of an answer.
         self.fates: Callable[[str], str] = lambda _: "succeeded"
@@ -61,7 +65,7 @@ class FakeAnthropic:
 
     @property
     def made(self) -> int:
-        return len(self.batches)
+        return len(self.begun)
 
     @property
     def posts(self) -> int:
@@ -69,7 +73,7 @@ class FakeAnthropic:
         return sum(method == "POST" and path.endswith("/batches") for method, path in self.asked)
 
     def create(self, requests: list[dict]) -> dict[str, Any]:
-        number = len(self.batches) + 1
+        number = len(self.begun) + 1
         batch = {
             "id": f"msgbatch_{number:04d}",
             "type": "message_batch",
@@ -82,8 +86,12 @@ class FakeAnthropic:
             "cancel_initiated_at": None,
             "results_url": None,
         }
+        self.begun.append(batch["id"])
         self.batches[batch["id"]] = batch
         self.requests[batch["id"]] = requests
+        while self.most_kept and len(self.batches) > self.most_kept:
+            oldest = next(iter(self.batches))
+            del self.batches[oldest], self.requests[oldest]
         return batch
 
     def end(self) -> None:

@@ -68,4 +68,4 @@ def _serve(_folder: Path) -> Iterator[Moving]:
         yield Moving(Service(server), storage)
 
 
-CASE = Case(SPEC, _serve, preload=("google.genai", "google.cloud.storage", "core.tuning.providers.gemini"))
+CASE = Case(SPEC, _serve)

@@ -115,5 +115,5 @@ def serve(folder: Path) -> Iterator[_Machine]:
 
 CASE = Case(
     Spec("local", str(HERE / "small_base"), "sft", {}), serve, provider="tests.tuning.local.crash:provider",
-    preload=("tests.tuning.local.crash",), scenarios=("through", "answer lost", "cancelled", "resumed"),
+    scenarios=("through", "answer lost", "cancelled", "resumed"),
 )  # fmt: skip

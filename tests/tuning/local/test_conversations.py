@@ -116,7 +116,7 @@ def test_what_the_base_has_in_ollama_alone_is_left_out(
 
 def test_another_system_prompt_stops(job: Trained, tiny_is: Serve) -> None:
     tiny_is({TEMPLATE: WITH_SYSTEM})
-    found = stopped(job, "Ollama gives a conversation without a system prompt another one than the training did.")
+    found = stopped(job, "Where a conversation has no system prompt, Ollama puts in another one than the training did.")
     first, second, third = found["conversations"]
     assert (first["differs"], first["trained"]) == ("", first["ollama"])
     for each in (second, third):
@@ -292,7 +292,7 @@ def test_a_model_served_later_is_compared_then(job: Trained, served: Standing, t
     tiny_is({TEMPLATE: WITH_SYSTEM})
     failed = PROVIDER.serve(model)
     assert (failed.state, failed.remote["conversations"]["verdict"]) == ("failed", "different")
-    assert failed.error.startswith("Ollama gives a conversation without a system prompt another one")
+    assert failed.error.startswith("Where a conversation has no system prompt, Ollama puts in another one")
     assert Ollama(view.settings).names() == ("tiny:latest",)
     tiny_is()
     ready = PROVIDER.serve(model)

@@ -82,4 +82,4 @@ def test_a_real_ollama_answers_with_what_was_trained(
     again = PROVIDER.finish(job, lambda _what, _share: None)
     compared = again.serving_remote["conversations"]
     assert (again.serving, compared["verdict"]) == ("ready", "same"), compared
-    assert "Ollama gives a conversation without a system prompt another one" in again.note
+    assert "Where a conversation has no system prompt, Ollama puts in another one" in again.note

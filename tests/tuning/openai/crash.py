@@ -71,4 +71,4 @@ def _serve(_folder: Path) -> Iterator[Moving]:
         yield Moving(Service(server), "sk-test-0123456789abcdefghijklmnop")
 
 
-CASE = Case(SPEC, _serve, preload=("openai", "core.tuning.providers.openai"))
+CASE = Case(SPEC, _serve)
