@@ -15,6 +15,7 @@ def registered() -> typer.Typer:
         datasets,
         demo,
         examples,
+        history,
         importing,
         migrating,
         models,
