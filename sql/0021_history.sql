@@ -32,6 +32,8 @@ CREATE INDEX historical_tasks_newest
     ON orchestrator_historical_tasks (coalesce(completed_at, created_at, '-infinity'::timestamptz), id);
 CREATE INDEX published_posts_newest
     ON orchestrator_published_posts (coalesce(published_at, created_at, '-infinity'::timestamptz), id);
+-- The page of a post is found by the end of its address; a hash index takes a slug of any length.
+CREATE INDEX published_posts_slug ON orchestrator_published_posts USING hash (slug);
 
 -- One import of history. Nothing of it is lost by an undo: what it takes away is kept for redo.
 CREATE TABLE history_imports (

@@ -13,7 +13,7 @@ from core.cli import AsJson, Workspace, app, command, database, failed, show
 from core.errors import ImportRefused, InvalidFilter
 from core.history import Files, Foreign, Options, Wanted
 from core.history.backfill import Plan
-from core.history.correlations import Correlations
+from core.history.correlation import Correlations
 from core.history.effectiveness import Platform, Times, Topic, Topics
 from core.history.estimates import Estimate
 from core.history.imports import Imported, Preview
@@ -342,8 +342,8 @@ def _told(name: str, estimate: Estimate | None, form: str) -> str:
 
 @command("correlations", group=group)
 def correlations(
-    changes: Annotated[
-        bool, typer.Option("--changes", help="Compare the differences to the month before, not the values.")
+    values: Annotated[
+        bool, typer.Option("--values", help="Compare the values, not their differences to the month before.")
     ] = False,
     as_of: _AsOf = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")] = 10,
@@ -351,7 +351,7 @@ def correlations(
     as_json: AsJson = False,
 ) -> None:
     """Compare figures of the business with content, month by month and up to three months apart."""
-    found = history.correlations(database(workspace), of="changes" if changes else "values", as_of=_utc(as_of))
+    found = history.correlations(database(workspace), of="values" if values else "changes", as_of=_utc(as_of))
     shown = [{**asdict(each), "is_clear": each.is_clear, "sentence": each.sentence} for each in found.found[:limit]]
     show({**asdict(found), "found": shown}, as_json=as_json, text=_correlations_text(found, limit))
 

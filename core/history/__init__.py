@@ -1,7 +1,7 @@
 """What the company did before: tasks, posts, social and web analytics, figures of the business.
 
 shapes → supplies → columns → staging → comparison → imports: five sources, from files or another PostgreSQL, into five
-tables. `backfill` gives examples their results out of them, `records` lists them, `effectiveness` and `correlations`
+tables. `backfill` gives examples their results out of them, `records` lists them, `effectiveness` and `correlation`
 say what they tell, with the statistics of `estimates`.
 """
 
@@ -10,14 +10,14 @@ from core.history.backfill import preview as preview_backfill
 from core.history.backfill import run as run_backfill
 from core.history.backfill import undo as undo_backfill
 from core.history.columns import Options
-from core.history.correlations import correlations
+from core.history.correlation import correlations
 from core.history.effectiveness import platforms, times, topics
 from core.history.imports import preview as preview_import
 from core.history.imports import run as run_import
 from core.history.records import FEW, Wanted, finance, posts, social, sources, tasks, web
 from core.history.shapes import SHAPES, SOURCES, Source
 from core.history.supplies import Files, Foreign
-from core.history.undoing import imports
+from core.history.undoing import imports as list_imports
 from core.history.undoing import redo as redo_import
 from core.history.undoing import undo as undo_import
 
@@ -33,7 +33,7 @@ __all__ = [
     "backfills",
     "correlations",
     "finance",
-    "imports",
+    "list_imports",
     "platforms",
     "posts",
     "preview_backfill",

@@ -86,6 +86,8 @@ class Times:
     note: str
 
 
+_SEEN = f"""coalesce(p.published_at, p.created_at) <= :as_of
+    AND (p.status IS NULL OR p.status NOT IN ({", ".join(f"'{state}'" for state in UNSEEN)}))"""
 #: What each post had been seen and answered to at a moment: the last measurement on its own platform before it, or,
 #: where a post was never measured, the counts of the post itself. In sets, so that a million posts are one pass.
 MEASURED = f"""
@@ -107,32 +109,40 @@ MEASURED = f"""
         FROM orchestrator_published_posts p
         LEFT JOIN ever e ON e.post_id = p.post_id
         LEFT JOIN latest l ON l.post_id = p.post_id AND l.platform = coalesce(p.platform, '')
-        WHERE coalesce(p.published_at, p.created_at) <= :as_of
-          AND (p.status IS NULL OR p.status NOT IN ({", ".join(f"'{state}'" for state in UNSEEN)}))
+        WHERE {_SEEN}
     ), measured AS (
         SELECT *, coalesce(CASE WHEN views > 0 THEN engagement::float8 / views END, measured_rate) AS rate FROM counted
     )"""
-#: Conversions of each page, by the last part of its address, which is the slug or the key of a post.
-_CONVERTED = """
-    converted AS (
+#: Count, mean and variance. Both of the last of one type: PostgreSQL then keeps one state for them.
+_OF = "count({0}), avg({0}::float8), var_samp({0}::float8)"
+_X = f"date_part('epoch', at - CAST(:as_of AS timestamptz)) / {_MONTH_S}"
+#: Mean, spread and slope of the rate come out of one state, too.
+_TOPICS = text(
+    f"""
+    WITH {MEASURED}
+    SELECT topic, count(*), {_OF.format("views")}, count(rate), regr_avgy(rate, {_X}), regr_syy(rate, {_X}),
+           regr_slope(rate, {_X}), regr_sxx(rate, {_X})
+    FROM measured GROUP BY topic"""
+)
+#: Conversions of the page of each post, which is known by the last part of its address: the slug, or else the key. Not
+#: in one statement with the above: from the pages, which are few, to their posts.
+_CONVERSIONS = text(
+    f"""
+    WITH converted AS (
         SELECT regexp_replace(rtrim(page_id, '/'), '^.*/', '') AS page, sum(sessions * conversion_rate) AS conversions
         FROM web_analytics
         WHERE tracked_date <= CAST(:as_of AS timestamptz) AND sessions IS NOT NULL AND conversion_rate IS NOT NULL
         GROUP BY 1
-    )"""
-_OF = "count({0}), avg({0})::float8, var_samp({0}::float8)"
-_X = f"date_part('epoch', at - CAST(:as_of AS timestamptz)) / {_MONTH_S}"
-_TOPICS = text(
-    f"""
-    WITH {MEASURED}, {_CONVERTED}
-    SELECT topic, count(*), {_OF.format("views")}, {_OF.format("rate")}, {_OF.format("conversions")},
-           regr_count(rate, {_X}), regr_slope(rate, {_X}), regr_sxx(rate, {_X}), regr_syy(rate, {_X})
-    FROM (
-        SELECT m.topic, m.at, m.views, m.rate, coalesce(s.conversions, k.conversions) AS conversions
-        FROM measured m
-        LEFT JOIN converted s ON s.page = m.slug
-        LEFT JOIN converted k ON k.page = m.post_id
-    ) AS posts GROUP BY topic"""
+    ), found AS (
+        SELECT DISTINCT ON (id) topic, conversions FROM (
+            SELECT p.id, p.topic, p.status, p.published_at, p.created_at, c.conversions, 1 AS place
+            FROM converted c JOIN orchestrator_published_posts p ON p.slug = c.page
+            UNION ALL
+            SELECT p.id, p.topic, p.status, p.published_at, p.created_at, c.conversions, 2
+            FROM converted c JOIN orchestrator_published_posts p ON p.post_id = c.page
+        ) AS p WHERE {_SEEN} ORDER BY id, place
+    )
+    SELECT nullif(topic, ''), {_OF.format("conversions")} FROM found GROUP BY 1"""
 )
 _TASKS = text(
     f"SELECT nullif(topic, '') AS topic, count(*), {_OF.format('quality_score')} FROM orchestrator_historical_tasks"
@@ -144,12 +154,13 @@ def topics(db: Database, *, as_of: dt.datetime | None = None) -> Topics:
     """How work on each topic did up to `as_of`. Small groups are drawn towards the mean: `estimates.shrunk`."""
     moment = as_of or dt.datetime.now(dt.UTC)
     with db.reading() as connection:
-        posts = {row[0]: row for row in connection.execute(_TOPICS, {"as_of": moment})}
+        posts = {row[0]: _with_variance(row) for row in connection.execute(_TOPICS, {"as_of": moment})}
         tasks = {row[0]: row for row in connection.execute(_TASKS, {"as_of": moment})}
+        pages = {row[0]: row for row in connection.execute(_CONVERSIONS, {"as_of": moment})}
     without = sum(found[None][1] for found in (posts, tasks) if None in found)
     counts = [sum(row[1] for row in found.values()) for found in (posts, tasks)]
     names = sorted((posts.keys() | tasks.keys()) - {None})
-    views, engagement, conversions = (_estimates(posts, at) for at in (2, 5, 8))
+    views, engagement, conversions = _estimates(posts, 2), _estimates(posts, 5), _estimates(pages, 1)
     quality = _estimates(tasks, 2)
     found = [
         Topic(
@@ -160,13 +171,19 @@ def topics(db: Database, *, as_of: dt.datetime | None = None) -> Topics:
             engagement.get(name),
             conversions.get(name),
             quality.get(name),
-            trend(*posts[name][11:15]) if name in posts else None,
+            trend(posts[name][5], *posts[name][8:11]) if name in posts else None,
         )
         for name in names
     ]
     found.sort(key=lambda topic: (topic.engagement is None, -(topic.engagement.value if topic.engagement else 0)))
     note = _topics_note(sum(counts), len(names), without)
     return Topics(moment, tuple(found), counts[0], counts[1], without, note)
+
+
+def _with_variance(row: Any) -> tuple[Any, ...]:
+    """The row of a topic with the variance of its rate in the place of the sum of squares, which stands at the end."""
+    *before, n, mean, squares, slope, sxx = row
+    return (*before, n, mean, squares / (n - 1) if n > 1 else None, slope, sxx, squares)
 
 
 def _estimates(rows: Mapping[Any, Any], at: int) -> dict[str, Estimate]:

@@ -12,8 +12,8 @@ from scipy import stats
 from sqlalchemy import insert
 
 from core.database import Database
-from core.history import correlations
-from core.history.correlations import compared, later, paired
+from core.history import correlation
+from core.history.correlation import compared, later, paired
 from core.tables import financial_metrics, published_posts
 
 FIRST = dt.date(2024, 1, 1)
@@ -26,7 +26,7 @@ def series(values: list[float], start: int = 0) -> dict[dt.date, float]:
 _SERIES = st.dictionaries(st.integers(0, 20), st.integers(0, 99).map(float), max_size=14)
 
 
-@given(_SERIES, _SERIES, st.sampled_from(list(correlations.LAGS)))
+@given(_SERIES, _SERIES, st.sampled_from(list(correlation.LAGS)))
 def test_months_are_paired_as_plain_python_pairs_them(
     business: dict[int, float], content: dict[int, float], lag: int
 ) -> None:
@@ -48,7 +48,7 @@ def test_coefficients_agree_with_their_definitions(points: list[tuple[int, int]]
     one, other = [float(a) for a, _ in points], [float(b) for _, b in points]
     if len(set(one)) < 2 or len(set(other)) < 2:
         return
-    pearson, spearman = correlations.coefficients(one, other)
+    pearson, spearman = correlation.coefficients(one, other)
     assert pearson.value == pytest.approx(statistics.correlation(one, other), abs=1e-9)
     ranks = [list(stats.rankdata(values)) for values in (one, other)]
     assert spearman.value == pytest.approx(statistics.correlation(*ranks), abs=1e-9)
@@ -82,7 +82,9 @@ def by_hand(p: list[float]) -> list[float]:
 
 @given(st.lists(st.lists(st.integers(0, 50).map(float), min_size=9, max_size=12), min_size=2, max_size=3))
 def test_p_values_are_corrected_for_everything_that_was_tried(values: list[list[float]]) -> None:
-    found = compared({"views": series(values[0])}, {f"f{n}": series(each) for n, each in enumerate(values[1:])})
+    found = compared(
+        {"views": series(values[0])}, {f"f{n}": series(each) for n, each in enumerate(values[1:])}, of="values"
+    )
     every = [each.pearson for each in found.found] + [each.spearman for each in found.found]
     assert found.tried == len(every)
     assert [each.corrected for each in every] == pytest.approx(by_hand([each.p for each in every]), abs=1e-12)
@@ -92,7 +94,7 @@ def test_a_planted_lag_is_found_and_shuffled_months_show_nothing() -> None:
     random = np.random.default_rng(3)
     views = random.normal(0, 1, 48)
     revenue = np.concatenate([[0, 0], views[:-2]]) * 10 + random.normal(0, 2, 48)
-    found = compared({"views": series(list(views))}, {"revenue": series(list(revenue))})
+    found = compared({"views": series(list(views))}, {"revenue": series(list(revenue))}, of="values")
     assert [(each.business, each.lag) for each in found.clear] == [("revenue", 2)]
     assert found.clear[0].sentence.startswith("revenue rises with views 2 months later (r +0.9")
     assert "What goes together is not a cause." in found.clear[0].sentence
@@ -100,7 +102,9 @@ def test_a_planted_lag_is_found_and_shuffled_months_show_nothing() -> None:
     false = 0
     for _ in range(60):
         false += bool(
-            compared({"views": series(list(views))}, {"revenue": series(list(random.permutation(revenue)))}).clear
+            compared(
+                {"views": series(list(views))}, {"revenue": series(list(random.permutation(revenue)))}, of="values"
+            ).clear
         )
     assert false <= 3, "at most 5 of 100, as far as 60 can say"
 
@@ -108,9 +112,9 @@ def test_a_planted_lag_is_found_and_shuffled_months_show_nothing() -> None:
 def test_two_series_that_grow_agree_and_their_changes_do_not() -> None:
     random = np.random.default_rng(5)
     one, other = (list(np.arange(36.0) + random.normal(0, 0.3, 36)) for _ in range(2))
-    values = compared({"views": series(one)}, {"revenue": series(other)})
+    values = compared({"views": series(one)}, {"revenue": series(other)}, of="values")
     assert values.clear
-    assert "compare their changes" in values.note
+    assert "believe their changes" in values.note
     assert not compared({"views": series(one)}, {"revenue": series(other)}, of="changes").clear
 
 
@@ -118,13 +122,14 @@ def test_what_cannot_be_tried_says_why() -> None:
     found = compared(
         {"views": series([1.0, 2, 3, 4, 5, 6, 7, 8, 9]), "posts": series([4.0] * 9)},
         {"revenue": series([1.0, 3, 2, 5, 4, 6, 9, 8, 7]), "costs": series([1.0, 2], 40)},
+        of="values",
     )
     assert found.left_out["revenue and posts"].startswith("posts is the same in all")
     assert found.left_out["costs and views"] == "0 months have both; fewer than 6 show nothing"
     assert "fewer than 30: it can say little" in found.note
     assert all("months: under 30" in each.sentence for each in found.found)
-    assert "nothing to compare" in compared({}, {"revenue": series([1.0])}).note
-    assert "nothing can be told" in compared({"views": series([1.0])}, {"revenue": series([1.0])}).note
+    assert "nothing to compare" in compared({}, {"revenue": series([1.0])}, of="changes").note
+    assert "nothing can be told" in compared({"views": series([1.0])}, {"revenue": series([1.0])}, of="changes").note
 
 
 def test_months_come_out_of_the_tables_as_they_were_known(database: Database) -> None:
@@ -147,7 +152,7 @@ def test_months_come_out_of_the_tables_as_they_were_known(database: Database) ->
         connection.execute(
             insert(financial_metrics).values(**quarter, metric_value=3, recorded_at=now - dt.timedelta(days=9))
         )
-    found = correlations.correlations(database, as_of=now)
+    found = correlation.correlations(database, of="values", as_of=now)
     assert {each.business for each in found.found} == {"revenue in USD"}
     at_once = next(each for each in found.found if each.content == "posts" and each.lag == 0)
     # January 2024 has no post and begins no series; March 2025 is not over.
@@ -156,4 +161,4 @@ def test_months_come_out_of_the_tables_as_they_were_known(database: Database) ->
     assert at_once.pearson.value == pytest.approx(
         statistics.correlation(posts, [place % 5 + 1 for place in range(1, 14)])
     )
-    assert correlations.correlations(database, as_of=dt.datetime(2023, 1, 1, tzinfo=dt.UTC)).found == ()
+    assert correlation.correlations(database, as_of=dt.datetime(2023, 1, 1, tzinfo=dt.UTC)).found == ()

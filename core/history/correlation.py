@@ -118,11 +118,12 @@ _BUSINESS = text(
 )
 
 
-def correlations(db: Database, *, of: Of = "values", as_of: dt.datetime | None = None) -> Correlations:
+def correlations(db: Database, *, of: Of = "changes", as_of: dt.datetime | None = None) -> Correlations:
     """Try every figure against every measure of content at every lag.
 
-    `of` changes: the difference to the month before instead of the value; two series that both grow agree without any
-    connection, and their changes do not. Months that are not over count for nothing, nor do periods longer than one.
+    `of` changes: the differences to the month before and not the values, because two series that both grow agree
+    without any connection, and their changes do not. Months that are not over count for nothing, nor do periods longer
+    than one.
     """
     moment = {"as_of": as_of or dt.datetime.now(dt.UTC)}
     with db.reading() as connection:
@@ -153,7 +154,7 @@ def later(month: dt.date, months: int) -> dt.date:
     return dt.date(number // 12, number % 12 + 1, 1)
 
 
-def compared(content: Mapping[str, Series], business: Mapping[str, Series], *, of: Of = "values") -> Correlations:
+def compared(content: Mapping[str, Series], business: Mapping[str, Series], *, of: Of) -> Correlations:
     """The correlations of each pair of series at each lag, corrected for all of them together.
 
     Pearson's r with Fisher's interval (1921); Spearman's ρ with that of D. G. Bonett and T. A. Wright (Psychometrika
@@ -247,5 +248,5 @@ def _note(content: Mapping[str, Series], business: Mapping[str, Series], found: 
     if months < FEW:
         said.append(f"All of this rests on at most {months} months, fewer than {FEW}: it can say little.")
     if of == "values":
-        said.append("Two series that both grow agree without any connection: compare their changes, too.")
+        said.append("Two series that both grow agree without any connection: believe their changes, and not this.")
     return " ".join(said)
