@@ -25,6 +25,7 @@ from api import (
 )
 from api.envelope import of_error, phrase, refused
 from api.guard import Guard
+from api.metrics import Metrics
 from core import shortages
 from core.errors import DatabaseUnavailable, WhetstoneError
 
@@ -39,9 +40,11 @@ def application() -> FastAPI:
     )  # fmt: skip
     for each in (health, exports, commands, executions, training, datasets, tuning, orchestrator, patterns):
         api.include_router(each.router)
+    metrics = Metrics()
+    api.include_router(metrics.router)
     api.openapi = lambda: openapi.described(api)
     api.add_api_route("/docs", lambda: HTMLResponse(docs.page(api.openapi())), include_in_schema=False)
-    api.add_middleware(Guard)
+    api.add_middleware(Guard, seen=metrics.seen)
     handlers: dict[type[Exception], Any] = {
         WhetstoneError: _known,
         OperationalError: _database,

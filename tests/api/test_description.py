@@ -104,6 +104,7 @@ def test_every_operation_answers_and_what_it_answers_is_recorded(
     monkeypatch.setenv("OPENAI_API_KEY", "made-up")
     settings.cache_clear()
     call("GET /health")
+    call("GET /metrics")
     examples(call)
     datasets(call)
     commands(call, database)
