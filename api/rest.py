@@ -1,5 +1,6 @@
 """The REST application under /api: routes, and one envelope for whatever goes wrong."""
 
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -43,7 +44,8 @@ def application() -> FastAPI:
     metrics = Metrics()
     api.include_router(metrics.router)
     api.openapi = lambda: openapi.described(api)
-    api.add_api_route("/docs", lambda: HTMLResponse(docs.page(api.openapi())), include_in_schema=False)
+    page = cache(lambda: docs.page(api.openapi()))
+    api.add_api_route("/docs", lambda: HTMLResponse(page()), include_in_schema=False)
     api.add_middleware(Guard, seen=metrics.seen)
     handlers: dict[type[Exception], Any] = {
         WhetstoneError: _known,
