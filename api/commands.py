@@ -149,7 +149,7 @@ _ACTS: dict[verbs.Verb, Callable[..., Change]] = {
 }
 
 
-def filter_of_query(request: Request) -> CommandFilter:
+async def filter_of_query(request: Request) -> CommandFilter:
     return from_query({name: request.query_params.getlist(name) for name in request.query_params})
 
 

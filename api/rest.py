@@ -1,5 +1,6 @@
 """The REST application under /api: routes, and one envelope for whatever goes wrong."""
 
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -25,6 +26,7 @@ from api import (
 )
 from api.envelope import of_error, phrase, refused
 from api.guard import Guard
+from api.metrics import Metrics
 from core import shortages
 from core.errors import DatabaseUnavailable, WhetstoneError
 
@@ -39,9 +41,12 @@ def application() -> FastAPI:
     )  # fmt: skip
     for each in (health, exports, commands, executions, training, datasets, tuning, orchestrator, patterns):
         api.include_router(each.router)
+    metrics = Metrics()
+    api.include_router(metrics.router)
     api.openapi = lambda: openapi.described(api)
-    api.add_api_route("/docs", lambda: HTMLResponse(docs.page(api.openapi())), include_in_schema=False)
-    api.add_middleware(Guard)
+    page = cache(lambda: docs.page(api.openapi()))
+    api.add_api_route("/docs", lambda: HTMLResponse(page()), include_in_schema=False)
+    api.add_middleware(Guard, seen=metrics.seen)
     handlers: dict[type[Exception], Any] = {
         WhetstoneError: _known,
         OperationalError: _database,

@@ -18,6 +18,7 @@ from api.rest import application
 from core import patterns
 from core.commands import claims
 from core.database import Database
+from core.datasets import snapshots
 from core.settings import settings
 from core.tuning import models
 from core.tuning.protocol import Made
@@ -104,8 +105,9 @@ def test_every_operation_answers_and_what_it_answers_is_recorded(
     monkeypatch.setenv("OPENAI_API_KEY", "made-up")
     settings.cache_clear()
     call("GET /health")
+    call("GET /metrics")
     examples(call)
-    datasets(call)
+    datasets(call, database)
     commands(call, database)
     tuning(call, database)
     orchestrator(call, database)
@@ -131,10 +133,11 @@ def examples(call: Caller) -> None:
     call("GET /examples/export", query="intent=social_post")
 
 
-def datasets(call: Caller) -> None:
-    new = {"name": "support-plans", "filter": {"quality_min": 0.5}, "description": "for planning", "wait": True}
-    call(f"POST {TRAINING}/datasets", body=new, status=202)
-    call(f"POST {TRAINING}/datasets", body=new | {"include": ["failed"]}, status=202)
+def datasets(call: Caller, database: Database) -> None:
+    new = {"name": "support-plans", "filter": {"quality_min": 0.5}, "description": "for planning"}
+    for more in ({}, {"include": ["failed"]}):
+        asked = call(f"POST {TRAINING}/datasets", body=new | more, status=202)
+        snapshots.build(database, asked["version"]["id"])
     call(f"GET {TRAINING}/datasets", query="limit=1")
     call(f"GET {TRAINING}/datasets/compare", query="left=support-plans@1&right=support-plans@2")
     call(f"GET {TRAINING}/datasets/{{which}}", "support-plans@1")
