@@ -12,8 +12,9 @@ from sqlalchemy.exc import OperationalError
 from starlette.responses import JSONResponse
 
 from api.envelope import answer, refused
-from core import shortages, workspaces
+from core import shortages
 from core.background import State
+from core.db import workspaces
 from core.errors import WhetstoneError
 from core.running import RUNNING
 

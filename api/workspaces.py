@@ -1,7 +1,6 @@
 """Which workspace a request is about."""
 
-from core import workspaces
-from core.database import Database
+from core.db import Database, workspaces
 from core.errors import WorkspaceRefused
 from core.running import RUNNING
 

@@ -11,9 +11,9 @@ import psycopg
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from core import shortages, workspaces
-from core.database import Database
+from core import shortages
 from core.datasets import snapshots
+from core.db import Database, workspaces
 from core.errors import Conflict, WhetstoneError
 from core.examples import cube
 

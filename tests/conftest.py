@@ -15,9 +15,9 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
-from core import logs, migrations
-from core.database import Database
-from core.embedded import EmbeddedPostgres
+from core import logs
+from core.db import Database, migrations
+from core.db.embedded import EmbeddedPostgres
 from core.settings import settings
 from core.tuning import asking
 from tests.leftovers import State, left_behind

@@ -7,16 +7,16 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from core import audit, workspaces
+from core import audit
 from core.background import Background
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
-from core.embedded import EmbeddedPostgres
+from core.db import Database, workspaces
+from core.db.embedded import EmbeddedPostgres
+from core.db.tables import examples
 from core.examples import cube
 from core.examples.filters import EVERYTHING
-from core.tables import examples
 from tests.datasets.conftest import example
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from core import audit, workspaces
+from core import audit
 from core.commands import statistics as queue_statistics
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
-from core.database import WHOLE, Database
 from core.datasets import checks, comparison, concerned, defaults, snapshots, versions
 from core.datasets.candidates import Choice
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import WHOLE, Database, workspaces
 from core.demo import loading
 from core.errors import TookTooLong
 from core.examples import statistics, store
@@ -30,7 +30,7 @@ _ROOT = Path(__file__).parent.parent
 #: Freezes, and comes to a statement that takes for ever.
 _ENDLESS = """
 import sys
-from core.database import Database
+from core.db import Database
 from core.datasets import pairs, rendering, snapshots
 
 pairs.freeze = lambda connection, *_: rendering.run(

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from core import running, workspaces
+from core import running
 from core.commands import statistics
 from core.commands.handlers import Work
-from core.database import Database
+from core.db import Database, workspaces
 from core.running import Running
 from core.settings import Settings
 from tests.commands.conftest import enqueue, status, until

@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.database import PUBLIC, Database
 from core.datasets import defaults, snapshots
 from core.datasets.defaults import Outlook
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
+from core.db import PUBLIC, Database
 from core.examples import tagging
 from core.examples.filters import Filter, to_query
 from core.examples.tags import BUILT_IN

@@ -4,10 +4,10 @@ from urllib.parse import quote, urlencode
 
 import streamlit as st
 
-from core.database import PUBLIC
 from core.datasets.exporting import PARTS, Part, left_out
 from core.datasets.rendering import Format
 from core.datasets.versions import DatasetVersion
+from core.db import PUBLIC
 from ui import session
 from ui.formatting import count
 

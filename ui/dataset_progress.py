@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import WhetstoneError
 from core.running import RUNNING
 from ui import cached, messages, modals, session

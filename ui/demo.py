@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import demo
-from core.database import Database
+from core.db import Database
 from core.errors import WhetstoneError
 from core.running import RUNNING
 from ui import messages, modals, session

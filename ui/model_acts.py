@@ -6,7 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core import llm
-from core.database import Database
+from core.db import Database
 from core.errors import Conflict, ReasonNeeded
 from core.tuning import deployments, models, serving
 from core.tuning.deployments import LEAST_WORDS, Before

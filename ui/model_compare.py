@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.errors import ModelRefused
 from core.tuning import comparing, evaluation
 from core.tuning.comparing import WHERE, Comparison, Pair, Where

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.tuning import callable_models, evaluation
 from core.tuning.evaluation import Estimate, Evaluation, Output
 from core.tuning.models import Model

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.orchestrator.preferences import preferences
 from core.tuning import deployments
 from core.tuning.deployments import Deployment

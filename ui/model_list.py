@@ -5,8 +5,8 @@ import datetime as dt
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from core.database import Database
 from core.datasets import snapshots
+from core.db import Database
 from core.errors import WhetstoneError
 from core.tuning import evaluation, models
 from ui import modals, model_acts, model_compare, model_drawer, model_in_use, model_table, orchestrator_reads

@@ -10,14 +10,15 @@ from threading import Thread
 
 import streamlit as st
 
-from core.database import Database
+from core import metrics
 from core.datasets import tokens
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import WhetstoneError
 from core.llm import Completion, Turn
 from core.settings import settings
-from core.tuning import asking, callable_models, metrics, models, rows
+from core.tuning import asking, callable_models, models, rows
 from core.tuning.models import Model
 from core.tuning.rows import Row
 from ui import model_evaluations, model_reads, model_words

@@ -4,10 +4,10 @@ from typing import Any
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.splits import SplitName
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import WhetstoneError
 from core.tuning import evaluation, models, rows
 from core.tuning.comparing import Comparison

@@ -7,8 +7,8 @@ import orjson
 import pandas as pd
 import streamlit as st
 
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.tuning import deployments, lineage
 from core.tuning.lineage import JobLine
 from core.tuning.models import Model

@@ -3,9 +3,9 @@
 from decimal import Decimal
 from typing import Literal
 
+from core.metrics import Mean
 from core.tuning.comparing import Comparison
 from core.tuning.evaluation import Evaluation
-from core.tuning.metrics import Mean
 from core.tuning.model_records import Kind, Model, Serving
 
 #: Sign and word for a grid; word and icon for a badge.

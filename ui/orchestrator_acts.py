@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.errors import WhetstoneError
 from core.orchestrator import executions
 from core.orchestrator.intents import KNOWN

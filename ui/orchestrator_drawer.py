@@ -11,7 +11,7 @@ import streamlit as st
 from sqlalchemy.exc import OperationalError
 
 from core import shortages
-from core.database import Database
+from core.db import Database
 from core.errors import UnknownExecution, WhetstoneError
 from core.orchestrator import executions
 from core.orchestrator.records import Execution

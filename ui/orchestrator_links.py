@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from core.database import PUBLIC
+from core.db import PUBLIC
 from ui import dataset_place, session
 
 

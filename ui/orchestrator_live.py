@@ -11,7 +11,7 @@ import streamlit as st
 from sqlalchemy.exc import OperationalError
 
 from core.commands import statistics
-from core.database import Database
+from core.db import Database
 from core.errors import WhetstoneError
 from core.orchestrator import executions, trends
 from core.orchestrator.agents import SHAPE

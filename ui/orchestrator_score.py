@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.orchestrator.records import Execution
 from core.orchestrator.scoring import JUDGE
 from ui import orchestrator_acts

@@ -5,7 +5,7 @@ from typing import Literal
 import streamlit as st
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.llm import Model, prices
 from core.orchestrator import executions, preferences
 from core.orchestrator.judge import RUBRIC

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.errors import Duplicate
 from core.orchestrator import executions
 from core.orchestrator.intents import KNOWN

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.orchestrator import executions
 from core.orchestrator.records import STATUSES, Counts, ExecutionRow, Page, Sort, Status
 from ui import orchestrator_drawer, orchestrator_links, session

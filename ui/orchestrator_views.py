@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.orchestrator import executions
 from core.orchestrator.context import FEW
 from core.orchestrator.plans import Step

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.orchestrator import executions
 from core.orchestrator.records import Execution
 from ui import orchestrator_acts, orchestrator_drawer

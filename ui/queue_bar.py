@@ -9,7 +9,7 @@ from core.commands.choices import ABLE
 from core.commands.filters import CommandFilter, to_query
 from core.commands.models import Status
 from core.commands.verbs import Verb
-from core.database import PUBLIC, Database
+from core.db import PUBLIC, Database
 from ui import queue_acts, queue_reads, queue_table, session
 from ui.formatting import count
 from ui.queue_words import by_status

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.commands.statistics import Hour, HourOfTimes
-from core.database import Database
+from core.db import Database
 from ui import charts, queue_reads
 from ui.formatting import span
 

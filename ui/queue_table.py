@@ -15,7 +15,7 @@ import streamlit as st
 from core.commands import store
 from core.commands.filters import CommandFilter
 from core.commands.models import CommandRow, Page
-from core.database import Database
+from core.db import Database
 from ui import queue_drawer, queue_words
 from ui.example_table import Place
 from ui.formatting import age, count, shortened, span

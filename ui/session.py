@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from core import workspaces
-from core.database import PUBLIC, Database
+from core.db import PUBLIC, Database, workspaces
 from core.running import RUNNING
 from core.settings import settings
 from ui import messages

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.tuning import jobs, registry
 from core.tuning.jobs import Job
 from core.tuning.protocol import Capabilities

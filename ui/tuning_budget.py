@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.errors import ConfigurationError
 from core.tuning import budget, catalogue, pricing
 from core.tuning.budget import Budget

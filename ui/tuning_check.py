@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import orjson
 import streamlit as st
 
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import WhetstoneError
 from core.tuning import budget, catalogue, facts, preflight
 from core.tuning.budget import Budget

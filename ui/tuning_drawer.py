@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from core import shortages
 from core.bounds import id_in
-from core.database import Database
+from core.db import Database
 from core.errors import UnknownJob, WhetstoneError
 from core.tuning import jobs, models
 from core.tuning.jobs import Job

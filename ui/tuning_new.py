@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import UnknownDataset, WhetstoneError
 from core.tuning import facts, registry
 from core.tuning.protocol import DataFacts, Spec

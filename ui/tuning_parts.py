@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from ui import model_list, model_playground, tuning_budget, tuning_jobs, tuning_new, tuning_place, tuning_reads
 from ui.tuning_place import PARTS, TITLES, Part
 

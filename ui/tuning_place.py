@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import streamlit as st
 
-from core.database import PUBLIC
+from core.db import PUBLIC
 from ui import session
 
 Part = Literal["train", "jobs", "models", "playground"]

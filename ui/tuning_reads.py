@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import WhetstoneError
 from core.orchestrator import executions
 from core.settings import settings

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import AlreadyTrained, OverBudget
 from core.tuning import budget, jobs
 from core.tuning.budget import Budget

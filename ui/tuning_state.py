@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.tuning import budget, jobs, month
 from core.tuning.budget import Budget
 from core.tuning.month import Month

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.tuning import jobs
 from core.tuning.jobs import Job
 from core.tuning.protocol import STATES, State

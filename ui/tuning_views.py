@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets import snapshots
+from core.db import Database
 from core.errors import UnknownDataset
 from core.tuning import jobs, registry, series
 from core.tuning.jobs import Job

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import WhetstoneError
 from core.tuning import catalogue, registry
 from core.tuning.catalogue import ProviderFacts

@@ -11,7 +11,6 @@ import typer
 
 from core import shortages
 from core.cli import AsJson, Workspace, app, command, database, printable, show
-from core.database import Database
 from core.datasets import defaults, recipes, snapshots, splits
 from core.datasets.defaults import REASONS
 from core.datasets.exporting import PARTS, Part, export, left_out
@@ -21,6 +20,7 @@ from core.datasets.snapshots import Progress
 from core.datasets.splits import GROUPS, Group
 from core.datasets.verification import verify as check
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import DatasetRefused
 from core.examples import filters
 from core.settings import settings

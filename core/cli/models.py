@@ -9,14 +9,14 @@ import typer
 
 from core.cli import AsJson, Workspace, command, database, show
 from core.commands.worker import Worker
-from core.database import Database
 from core.datasets.splits import SplitName
+from core.db import Database
+from core.metrics import Mean
 from core.settings import settings
 from core.tuning import comparing, deployments, evaluation, lineage, models
 from core.tuning.commands import registry
 from core.tuning.deployments import Deployment
 from core.tuning.evaluation import Evaluation
-from core.tuning.metrics import Mean
 from core.tuning.models import Model
 
 Which = Annotated[str, typer.Argument(metavar="MODEL", help="The id or the name of a model.")]

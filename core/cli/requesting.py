@@ -9,7 +9,7 @@ import typer
 
 from core.cli import AsJson, Workspace, command, database, show
 from core.commands.worker import Worker
-from core.database import Database
+from core.db import Database
 from core.orchestrator import executions
 from core.orchestrator.intents import KNOWN
 from core.orchestrator.plans import Plan, Request, to_json

@@ -9,11 +9,11 @@ import orjson
 import typer
 
 from core.cli import AsJson, Workspace, command, database, printable, put, show
-from core.database import Database
+from core.db import Database
 from core.errors import TuningRefused
+from core.money import dollars
 from core.settings import settings
 from core.tuning import jobs, preflight, registry
-from core.tuning.budget import dollars
 from core.tuning.poller import Poller
 from core.tuning.protocol import PROVIDER_IDS, STATES, Checked, Estimate, Method, ProviderId, Spec, State
 from core.tuning.records import Event, Job

@@ -45,8 +45,8 @@ from core.datasets.rendering import (
     target_sql,
 )
 from core.datasets.splits import Split
+from core.db.tables import examples
 from core.examples.filters import Filter, where
-from core.tables import examples
 
 #: Records rendered by one statement; between two of them progress is told and a cancellation is noticed.
 BATCH = 50_000

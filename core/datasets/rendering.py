@@ -11,12 +11,12 @@ from typing import Literal, get_args
 from sqlalchemy import ColumnElement, Connection, any_, bindparam, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from core.database import Database
 from core.datasets import dialogues, renderer_1
 from core.datasets.recipes import Recipe
 from core.datasets.renderer_1 import target_sql
+from core.db import Database
+from core.db.tables import CONTENT, examples
 from core.examples.filters import Filter, where
-from core.tables import CONTENT, examples
 
 #: Stored with every version. Whoever changes what any format gives for any example makes this number grow, and
 #: keeps the old text for the versions that were frozen with the old number.

@@ -9,7 +9,7 @@ import psycopg
 from sqlalchemy import Connection
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused, InvalidExample
 from core.examples.importing import staging
 from core.examples.importing.merging import insert, update

@@ -9,9 +9,9 @@ import datetime as dt
 from sqlalchemy import ColumnElement, Connection, and_, any_, bindparam, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import cube
 from core.examples.filters import GOOD_FROM, POOR_BELOW, Filter, text_array, verdict
-from core.tables import cube
 
 #: Fewer examples than this are read directly in a few milliseconds.
 WORTH_IT = 20_000

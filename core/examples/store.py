@@ -27,12 +27,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import OperationalError
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import CONTENT, SOURCED, cube_version, examples, revisions
+from core.db.tables import cube as sums
 from core.errors import Conflict, InvalidExample, InvalidFilter, UnknownExample
 from core.examples import cube
 from core.examples.filters import Filter, where
-from core.tables import CONTENT, SOURCED, cube_version, examples, revisions
-from core.tables import cube as sums
 
 Sort = Literal["newest", "oldest", "best", "worst"]
 SORTS: tuple[Sort, ...] = ("newest", "oldest", "best", "worst")

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects import postgresql
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.errors import Conflict, InvalidTag
 from core.examples.filters import Filter, describe, parse, where
 from core.examples.store import known_or_raise

@@ -5,12 +5,12 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, func, update
 
+from core.db.tables import examples
 from core.examples import tagging
 from core.examples.capture import save_in
 from core.orchestrator import context as contexts
 from core.orchestrator.plans import to_json
 from core.orchestrator.records import Execution
-from core.tables import examples
 
 SOURCE_AGENT = "orchestrator"
 #: Tags of plans that were not carried out; the first are negative examples.

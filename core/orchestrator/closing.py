@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select, update
 
 from core import audit
 from core.commands.handlers import Outcome, Work
+from core.db.tables import executions as executions_table
 from core.llm import Model, prices
 from core.orchestrator import capturing, executions, results, scoring
 from core.orchestrator.planning import ACTOR, run_of
@@ -19,7 +20,6 @@ from core.orchestrator.records import Execution, read
 from core.orchestrator.scoring import Part
 from core.patterns import running as patterns
 from core.settings import settings
-from core.tables import executions as executions_table
 from core.tuning import budget
 
 

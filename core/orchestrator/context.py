@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from core.database import Database
+from core.db import Database
 from core.orchestrator import history, similar
 from core.orchestrator.history import Figure, Patterns, Platform, Platforms, Topic
 from core.orchestrator.plans import Request

@@ -14,7 +14,9 @@ from core.commands import store as commands
 from core.commands import verbs
 from core.commands.filters import CommandFilter
 from core.commands.models import NewCommand
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples as examples_table
+from core.db.tables import executions
 from core.errors import Conflict, Duplicate, RequestRefused
 from core.examples import store as examples
 from core.orchestrator import capturing
@@ -32,8 +34,6 @@ from core.orchestrator.preferences import (
 )
 from core.orchestrator.reading import counts, export, get, page, progress
 from core.orchestrator.records import Execution, Status, read
-from core.tables import examples as examples_table
-from core.tables import executions
 
 __all__ = [
     "approval_required", "approve", "cancel", "counts", "export", "get", "go_on_as", "override_score", "page",

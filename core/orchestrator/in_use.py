@@ -11,8 +11,8 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, literal, select, update
 
 from core import audit
+from core.db.tables import datasets, deployments, models, workspace_settings
 from core.llm import Profile
-from core.tables import datasets, deployments, models, workspace_settings
 
 Work = Literal["plan", "write", "judge"]
 _DEPLOYED = "(deployed)"

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import text
 
 from core.commands.handlers import Handler, Outcome, Work, by_action
-from core.database import Database
+from core.db import Database
 from core.errors import CommandRefused
 from core.orchestrator import context as contexts
 from core.orchestrator import executions, payloads

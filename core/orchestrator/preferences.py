@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from core import stored_settings
-from core.database import Database
+from core import workspace_settings
+from core.db import Database
 from core.errors import ConfigurationError
 from core.llm import Model
 from core.orchestrator import in_use
@@ -93,17 +93,17 @@ def set_planner_model(db: Database, model: Model | str | None, *, actor: str, re
 
 def lock_planner_in(connection: Connection) -> None:
     """Nobody else sets the planner's model, deploys or ends a deployment before this transaction ends."""
-    stored_settings.lock(connection, PLANNER)
+    workspace_settings.lock(connection, PLANNER)
 
 
 def planner_in(connection: Connection) -> str:
     """What the planner's model is set to, in the form of `provider:name`; "" for none."""
-    return stored_settings.read(connection, PLANNER, "")
+    return workspace_settings.read(connection, PLANNER, "")
 
 
 def set_planner_in(connection: Connection, name: str, *, actor: str, reason: str) -> bool:
     """Write the setting alone, for who holds its lock and looks after the deployments."""
-    return stored_settings.write(connection, PLANNER, name, "", actor=actor, reason=reason)
+    return workspace_settings.write(connection, PLANNER, name, "", actor=actor, reason=reason)
 
 
 def _model(name: str) -> Model | None:
@@ -149,5 +149,5 @@ def _share(value: float, name: str) -> float:
 
 def _set(db: Database, key: str, value: Any, default: Any, *, actor: str, reason: str) -> bool:
     with db.begin() as connection:
-        stored_settings.lock(connection, key)
-        return stored_settings.write(connection, key, value, default, actor=actor, reason=reason)
+        workspace_settings.lock(connection, key)
+        return workspace_settings.write(connection, key, value, default, actor=actor, reason=reason)

@@ -8,7 +8,8 @@ import orjson
 from psycopg import sql
 from sqlalchemy import Float, Select, case, cast, func, select, text, tuple_
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import executions, learning_patterns
 from core.errors import InvalidFilter
 from core.orchestrator.plans import Step
 from core.orchestrator.records import (
@@ -22,7 +23,6 @@ from core.orchestrator.records import (
     StepState,
     read,
 )
-from core.tables import executions, learning_patterns
 
 #: The median duration is that of the latest executions, so that its cost does not grow.
 _LATEST = 1_000

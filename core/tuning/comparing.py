@@ -7,12 +7,13 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from sqlalchemy import Connection, Select, select
 
-from core.database import Database
+from core import metrics
+from core.db import Database
+from core.db.tables import evaluation_outputs, evaluations
 from core.errors import ModelRefused
-from core.tables import evaluation_outputs, evaluations
-from core.tuning import evaluation_records, metrics
+from core.metrics import Mean
+from core.tuning import evaluation_records
 from core.tuning.evaluation_records import INDICATIVE_BELOW, Evaluation
-from core.tuning.metrics import Mean
 
 #: What is rarer than this under equal models is taken for a difference.
 _RARE = 0.05

@@ -8,12 +8,12 @@ from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from core import audit
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import tuning_events, tuning_jobs
 from core.errors import AlreadyTrained, OverBudget, TuningRefused
 from core.settings import Settings
 from core.settings import settings as settings_of_process
-from core.tables import tuning_events, tuning_jobs
 from core.tuning import budget, places, preflight, registry
 from core.tuning.preflight import Examined, Providers
 from core.tuning.protocol import Obstacle, Spec

@@ -11,11 +11,11 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Select, func, select
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import deployments, models
 from core.errors import Conflict, ModelRefused, ReasonNeeded
 from core.orchestrator import in_use
 from core.orchestrator import preferences as settings
-from core.tables import deployments, models
 from core.tuning import asking, comparing, model_records
 from core.tuning.callable_models import refuse_not_callable
 from core.tuning.model_records import Model

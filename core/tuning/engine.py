@@ -11,12 +11,12 @@ from uuid import uuid4
 
 import structlog
 
-from core.commands.attempts import PASSING, is_gone
-from core.commands.wording import in_words
-from core.database import Database
 from core.datasets.versions import frozen
+from core.db import Database
+from core.db.transient import PASSING, is_gone
 from core.settings import Settings
 from core.settings import settings as settings_of_process
+from core.text import in_words
 from core.tuning import facts, files, following, leases, places, pricing, registry, submitting
 from core.tuning.leases import Heartbeats, Hold, Lost
 from core.tuning.pace import Pace

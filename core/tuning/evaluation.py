@@ -13,14 +13,14 @@ from sqlalchemy import Connection, func, select, update
 from core import audit
 from core.commands import store as commands
 from core.commands.models import NewCommand
-from core.database import Database
 from core.datasets import tokens, versions
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import commands as commands_table
+from core.db.tables import evaluations
 from core.errors import Conflict, ModelRefused
 from core.settings import Settings
-from core.tables import commands as commands_table
-from core.tables import evaluations
 from core.tuning import asking, callable_models, model_records, rows
 from core.tuning.comparing import Comparison, Pair, compare, pairs
 from core.tuning.evaluation_records import Evaluation, Output, find, get, latest, of_models, outputs

@@ -9,11 +9,11 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Select, Text, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from core.database import Database
 from core.datasets.splits import SplitName
+from core.db import Database
+from core.db.tables import datasets, evaluation_outputs, evaluations, models
 from core.errors import ModelRefused
-from core.tables import datasets, evaluation_outputs, evaluations, models
-from core.tuning.metrics import Mean
+from core.metrics import Mean
 
 State = Literal["running", "done", "failed", "cancelled"]
 #: Figures from fewer rows point somewhere, and prove nothing.

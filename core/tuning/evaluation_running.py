@@ -14,13 +14,14 @@ from typing import TypeVar
 from sqlalchemy import Numeric, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core.database import Database
+from core import metrics
 from core.datasets import versions
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import evaluation_outputs, evaluations
 from core.errors import ModelReason, ModelUnavailable, WhetstoneError
 from core.settings import Settings
-from core.tables import evaluation_outputs, evaluations
-from core.tuning import asking, figures, metrics, model_records, rows
+from core.tuning import asking, figures, model_records, rows
 from core.tuning.evaluation_records import Evaluation, get
 from core.tuning.model_records import Model
 from core.tuning.rows import Row

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import orjson
 
-from core.database import Database
+from core import files
 from core.datasets import tokens
 from core.datasets.exporting import export
 from core.datasets.rendering import CANONICAL, RENDERER, frozen_content, line_sql, run
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, frozen
+from core.db import Database
 from core.settings import settings as settings_of_process
 from core.tuning import places
 from core.tuning.protocol import DataFacts
@@ -58,7 +59,7 @@ def _remembered(file: Path) -> _Counted | None:
 
 
 def _remember(file: Path, counted: _Counted) -> _Counted:
-    with places.replacing(file) as out:
+    with files.replacing(file) as out:
         out.write(orjson.dumps(asdict(counted)))
     return counted
 

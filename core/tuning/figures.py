@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from core.tuning import metrics
-from core.tuning.metrics import Mean
+from core import metrics
+from core.metrics import Mean
 
 
 @dataclass(frozen=True)

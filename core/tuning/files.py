@@ -6,11 +6,12 @@ import re
 import tempfile
 from pathlib import Path
 
-from core.database import Database
+from core import files
 from core.datasets.exporting import export
 from core.datasets.rendering import FORMATS, RENDERER, Format
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, frozen
+from core.db import Database
 from core.errors import TuningRefused
 from core.tuning import places
 from core.tuning.protocol import Files
@@ -56,7 +57,7 @@ def _split(db: Database, version: DatasetVersion, split: SplitName, format: Form
         if _HASH.fullmatch(name) and path.exists() and _hash(path) == name:
             return path
     path = _write(db, version, split, format, folder)
-    with places.replacing(note) as out:
+    with files.replacing(note) as out:
         out.write(b"" if path is None else path.stem.encode())
     return path
 

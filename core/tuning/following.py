@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func
 
-from core.commands.attempts import PASSING
-from core.commands.wording import in_words, storable
+from core.db.transient import PASSING
 from core.errors import WhetstoneError
+from core.text import in_words, storable
 from core.tuning import pricing
 from core.tuning.leases import Lost
 from core.tuning.protocol import Made, Note, NotSubmitted, Polled, ProviderTrouble, State

@@ -16,10 +16,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import BigInteger, Uuid
 
-from core.commands.attempts import PASSING
-from core.commands.wording import storable
-from core.database import Database
-from core.tables import tuning_events, tuning_jobs
+from core.db import Database
+from core.db.tables import tuning_events, tuning_jobs
+from core.db.transient import PASSING
+from core.text import storable
 from core.tuning.protocol import ENDED, OPEN, Note, Point
 from core.tuning.records import Job, of_row
 

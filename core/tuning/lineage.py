@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, func, select
 
-from core.database import Database
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, by_id
+from core.db import Database
+from core.db.tables import members, models, tuning_jobs
 from core.errors import UnknownDataset
-from core.tables import members, models, tuning_jobs
 from core.tuning import deployments, evaluation_records, model_records
 from core.tuning.deployments import Deployment
 from core.tuning.evaluation_records import Evaluation

@@ -9,9 +9,9 @@ from typing import Any, Literal, cast, get_args
 from sqlalchemy import Connection, Row, Select, exists, select, text
 
 from core.bounds import id_in
-from core.database import Database
+from core.db import Database
+from core.db.tables import deployments, models
 from core.errors import ModelRefused, UnknownModel
-from core.tables import deployments, models
 
 Kind = Literal["base", "tuned", "profile"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from core import audit, llm
-from core.database import Database
+from core.db import Database
+from core.db.tables import models
 from core.errors import Conflict, ModelRefused
-from core.tables import models
 from core.tuning import catalogue
 from core.tuning.model_records import KINDS, Kind, Model, Page, find, get, kind_of, page, version
 from core.tuning.model_records import all_models as all  # noqa: A004  (as in `models.all`)

@@ -18,9 +18,9 @@ import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.commands.attempts import PASSING
 from core.commands.upkeep import Places
-from core.database import Database
+from core.db import Database
+from core.db.transient import PASSING
 from core.errors import DatabaseUnavailable
 from core.settings import Settings
 from core.settings import settings as settings_of_process

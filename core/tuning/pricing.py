@@ -6,8 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from core import stored_settings
-from core.database import Database
+from core import workspace_settings
+from core.db import Database
 from core.errors import ConfigurationError
 from core.tuning import catalogue
 from core.tuning.protocol import ProviderId
@@ -60,7 +60,7 @@ def price(db: Database | None, provider: ProviderId, base: str) -> Price:
 def overrides(db: Database) -> dict[str, Decimal]:
     """Prices that the workspace entered, by `provider/base`."""
     with db.connect() as connection:
-        return {name: Decimal(value) for name, value in stored_settings.read(connection, _KEY, {}).items()}
+        return {name: Decimal(value) for name, value in workspace_settings.read(connection, _KEY, {}).items()}
 
 
 def set_price(
@@ -72,12 +72,12 @@ def set_price(
     """
     wanted = None if usd is None else _amount(usd)
     with db.begin() as connection:
-        stored_settings.lock(connection, _KEY)
-        before = stored_settings.read(connection, _KEY, {})
+        workspace_settings.lock(connection, _KEY)
+        before = workspace_settings.read(connection, _KEY, {})
         after = {name: value for name, value in before.items() if name != _name(provider, base)}
         if wanted is not None:
             after[_name(provider, base)] = str(wanted)
-        return stored_settings.write(connection, _KEY, after, {}, actor=actor, reason=reason)
+        return workspace_settings.write(connection, _KEY, after, {}, actor=actor, reason=reason)
 
 
 def range_usd(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, select, text
 
-from core.database import Database
-from core.tables import tuning_events, tuning_jobs
+from core.db import Database
+from core.db.tables import tuning_events, tuning_jobs
 from core.tuning.protocol import OPEN, State
 from core.tuning.records import Event, Job, Page, jobs_query, of_row, read
 

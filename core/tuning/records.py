@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from core.db.tables import models, tuning_jobs
 from core.errors import UnknownJob
-from core.tables import models, tuning_jobs
 from core.tuning.protocol import AT_PROVIDER, OPEN, Method, ProviderId, Spec, State
 
 #: Searches for a submission that was not answered; after them a person is asked.

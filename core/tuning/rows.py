@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import orjson
 from sqlalchemy import Connection, select
 
-from core.database import Database
 from core.datasets.dialogues import TOOLS_BIT
 from core.datasets.rendering import CANONICAL, IN_ORDER, features_sql, frozen_content, line_sql, run
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import members
 from core.errors import DatasetRefused
 from core.llm import Turn
-from core.tables import members
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from sqlalchemy import Connection, select, update
 from core import audit
 from core.commands import store as commands
 from core.commands.models import NewCommand
-from core.database import Database
+from core.db import Database
+from core.db.tables import commands as commands_table
+from core.db.tables import models
 from core.errors import Conflict, ModelRefused
 from core.settings import Settings
 from core.settings import settings as settings_of_process
-from core.tables import commands as commands_table
-from core.tables import models
 from core.tuning import model_records, registry
 from core.tuning.model_records import MOVING, Model
 from core.tuning.protocol import Hosting, ModelView, NotSubmitted, Provider, ProviderId, ProviderTrouble, Served

@@ -13,10 +13,10 @@ from typing import Any
 import structlog
 from sqlalchemy import func, insert, update
 
-from core.commands.attempts import PASSING
-from core.commands.wording import in_words, storable
+from core.db.tables import tuning_events, tuning_jobs
+from core.db.transient import PASSING
 from core.errors import WhetstoneError
-from core.tables import tuning_events, tuning_jobs
+from core.text import in_words, storable
 from core.tuning.leases import Cancelled, Hold, Lost
 from core.tuning.protocol import Note, NotSubmitted, NotThere, Obstacle, ProviderTrouble, Submitted
 from core.tuning.records import SEARCHES

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, func, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import tuning_events, tuning_jobs
 from core.errors import AlreadyTrained, TuningRefused
-from core.tables import tuning_events, tuning_jobs
 from core.tuning import budget, preflight, registry
 from core.tuning.preflight import Providers
 from core.tuning.records import NOT_SENT, SEARCHES, Job, notify, read

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import func
 
-from core.commands.attempts import Patience
-from core.commands.wording import in_words, storable
+from core.db.transient import Patience
+from core.text import in_words, storable
 from core.tuning.leases import Hold, Lost
 from core.tuning.pace import Pace
 from core.tuning.protocol import JobView, Note, Provider, ProviderTrouble, State

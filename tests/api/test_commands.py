@@ -4,8 +4,7 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from core import workspaces
-from core.database import Database
+from core.db import Database, workspaces
 from tests.commands.conftest import enqueue, failed
 
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 import app
 from api.hosts import is_known
-from core.database import Database
+from core.db import Database
 from core.running import RUNNING
 from tests.served import forget, serving
 

@@ -16,9 +16,9 @@ from sqlalchemy import text
 
 from core import audit
 from core.commands import store as commands
-from core.database import Database
-from core.embedded import EmbeddedPostgres
-from core.migrations import FOLDER
+from core.db import Database
+from core.db.embedded import EmbeddedPostgres
+from core.db.migrations import FOLDER
 from core.orchestrator import executions
 from core.orchestrator.plans import Request
 from tests.attack.crowd import ROUNDS, ROWS, takes_back

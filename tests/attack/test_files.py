@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused
 from core.examples import importing
 from core.examples.importing import parquet_pages, sources
@@ -32,7 +32,7 @@ MEMORY_MIB = 700
 PROGRAM = r"""
 import re, sys
 from pathlib import Path
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused
 from core.examples import importing
 

@@ -10,11 +10,11 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from core.__main__ import registered
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.examples.filters import Filter
 from tests.served import add, serving
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 #: Freezes, and stops in the middle, where it says so and is killed.
 PROGRAM = """
 import sys
-from core.database import Database
+from core.db import Database
 from core.datasets import snapshots
 
 def tell(progress):

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Download, Page, expect
 
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.exporting import export
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import Database
 from core.examples.filters import Filter
 from tests.browser.conftest import NARROW, WIDE, Visit, fits, pick_row, settled
 from tests.served import add

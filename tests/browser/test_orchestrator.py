@@ -9,7 +9,7 @@ import orjson
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from core.database import Database
+from core.db import Database
 from core.orchestrator import executions
 from core.orchestrator.plans import Request, to_json
 from core.orchestrator.records import Execution

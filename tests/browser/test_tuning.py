@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.database import Database
 from core.datasets import snapshots
-from core.embedded import EmbeddedPostgres
+from core.db import Database
+from core.db.embedded import EmbeddedPostgres
 from core.settings import Settings
 from core.tuning import jobs
 from core.tuning.jobs import Job

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from core.__main__ import registered
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.settings import settings
 from core.tuning import deployments, evaluation, models
 from tests.cli.test_commands import core

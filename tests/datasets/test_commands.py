@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from core import audit
 from core.cli import app, datasets
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.exporting import export
+from core.db import Database
 from core.examples.filters import Filter
 from core.settings import settings
 from tests.datasets.conftest import Add, example

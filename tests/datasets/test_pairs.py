@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from sqlalchemy import text, update
 from sqlalchemy.exc import DatabaseError
 
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.exporting import export, row_count
 from core.datasets.pairs import MARGIN
 from core.datasets.recipes import Recipe
 from core.datasets.splits import NAMES, Split
 from core.datasets.verification import verify
-from core.tables import examples
+from core.db import Database
+from core.db.tables import examples
 from tests.datasets import oracle
 from tests.datasets.conftest import Add, example
 from tests.datasets.test_snapshots import create

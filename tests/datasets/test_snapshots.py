@@ -9,16 +9,16 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
 from core import audit
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.exporting import export
 from core.datasets.recipes import Recipe
 from core.datasets.snapshots import Progress
 from core.datasets.splits import NAMES, Split
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import datasets, examples, members
 from core.errors import Conflict, DatasetRefused, UnknownDataset
 from core.examples.filters import EVERYTHING, Filter
-from core.tables import datasets, examples, members
 from tests.datasets import oracle
 from tests.datasets.conftest import Add, example
 

@@ -3,11 +3,11 @@
 import pytest
 from sqlalchemy import update
 
-from core.database import Database
 from core.datasets import snapshots, verification
 from core.datasets.verification import verify
+from core.db import Database
+from core.db.tables import examples
 from core.errors import DatasetRefused
-from core.tables import examples
 from tests.datasets.conftest import Add
 from tests.datasets.test_snapshots import create
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.errors import InvalidExample
 from core.examples import store, tagging
 from core.examples.capture import save

@@ -11,7 +11,10 @@ from core.commands import claims
 from core.commands import store as commands
 from core.commands.handlers import Handler, Outcome, Work
 from core.commands.models import Claim, NewCommand
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples as examples_table
+from core.db.tables import executions as executions_table
+from core.db.tables import financial_metrics
 from core.errors import CommandRefused, WhetstoneError
 from core.examples import store as examples
 from core.examples.store import Example
@@ -19,9 +22,6 @@ from core.orchestrator import executions
 from core.orchestrator.plans import Request
 from core.orchestrator.records import Execution
 from core.orchestrator.registry import registry
-from core.tables import examples as examples_table
-from core.tables import executions as executions_table
-from core.tables import financial_metrics
 
 #: The day that the demo company lives in. Not in the future, so that a request made now comes after its year.
 TODAY = dt.date(2026, 11, 1)

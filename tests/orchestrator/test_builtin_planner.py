@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.orchestrator import builtin_planner, intents
 from core.orchestrator.agents import SHAPE
 from core.orchestrator.context import Context, Figures, gather

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.database import Database
+from core.db import Database
 from core.orchestrator.agents import scanning
 from core.orchestrator.preferences import set_banned_words
 from tests.orchestrator.driving import ask

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.examples.capture import save
 from core.orchestrator import executions
 from core.orchestrator.agents.composing import Source, Target, adapted, cut, material, quoted, within

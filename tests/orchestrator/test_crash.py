@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from core.commands import store as commands
 from core.commands.worker import Worker
-from core.database import Database
+from core.db import Database
 from core.orchestrator import executions
 from core.orchestrator.registry import registry
 from tests.orchestrator.driving import statuses, submitted

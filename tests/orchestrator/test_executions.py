@@ -11,7 +11,7 @@ from core.commands import store as commands
 from core.commands import verbs
 from core.commands.filters import CommandFilter
 from core.commands.handlers import Handler, Outcome, Registry, Work
-from core.database import Database
+from core.db import Database
 from core.errors import Conflict, Duplicate, InvalidPlan, RequestRefused
 from core.orchestrator import executions
 from core.orchestrator.plans import Plan, Request, Step, to_json

@@ -3,7 +3,7 @@
 import pytest
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.errors import ConfigurationError
 from core.llm import Model
 from core.orchestrator import preferences as settings

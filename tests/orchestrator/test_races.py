@@ -11,7 +11,7 @@ import pytest
 from core.commands import statistics
 from core.commands.handlers import Outcome, Work
 from core.commands.worker import Worker
-from core.database import Database
+from core.db import Database
 from core.errors import Conflict
 from core.orchestrator import executions
 from core.orchestrator.preferences import set_approval

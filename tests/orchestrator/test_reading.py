@@ -6,7 +6,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.errors import InvalidFilter, UnknownExecution
 from core.orchestrator import executions
 from tests.orchestrator.driving import drive, submitted

@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import select, text
 
 from core.commands.handlers import Handler, Work, by_action
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples, members
 from core.examples.filters import Filter
 from core.orchestrator import executions, scoring
 from core.orchestrator.agents import ACTIONS
@@ -25,7 +26,6 @@ from core.orchestrator.records import Execution
 from core.orchestrator.registry import registry
 from core.orchestrator.scoring import Done
 from core.settings import settings
-from core.tables import examples, members
 from tests.datasets.test_snapshots import create
 from tests.llm.conftest import model_of
 from tests.llm.servers import FAKES, FakeProvider, serving

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text, update
 
-from core import migrations
 from core.commands.handlers import Work, by_action
-from core.database import Database
+from core.db import Database, migrations
+from core.db.tables import examples
+from core.db.tables import executions as executions_table
 from core.errors import CommandRefused, Conflict, NotUnderstood
 from core.examples import tagging
 from core.examples.filters import Filter
@@ -23,8 +24,6 @@ from core.orchestrator.records import Execution
 from core.orchestrator.registry import registry
 from core.orchestrator.scoring import Done
 from core.settings import settings
-from core.tables import examples
-from core.tables import executions as executions_table
 from core.tuning import budget
 from tests.datasets.test_snapshots import create
 from tests.llm.conftest import model_of
@@ -366,7 +365,7 @@ def test_a_dataset_of_good_work_freezes_none_that_nobody_judged(company: Databas
 
 def test_rows_from_before_lose_the_score_that_was_only_form(empty_database: Database, tmp_path: Path) -> None:
     """0009 and later on a database that was filled before."""
-    folder = Path(migrations.__file__).parents[1] / "sql"
+    folder = migrations.FOLDER
     for file in sorted(folder.glob("*.sql")):
         if file.name < "0009":
             shutil.copy(file, tmp_path)

@@ -9,12 +9,12 @@ import orjson
 from sqlalchemy import select
 
 from core.commands.worker import Worker
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples
 from core.demo import words
 from core.orchestrator import executions
 from core.orchestrator.plans import Request, to_json
 from core.orchestrator.registry import registry
-from core.tables import examples
 
 REQUESTS = 200
 _PATIENCE_S = 150

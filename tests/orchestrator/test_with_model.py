@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.orchestrator import asking, capturing, executions
 from core.orchestrator.plans import Plan, Request, Step, to_json
 from core.orchestrator.preferences import set_judging, set_planner_model

@@ -6,7 +6,7 @@ import time
 
 from core.commands.handlers import Outcome, Work
 from core.commands.worker import Worker
-from core.database import Database
+from core.db import Database
 from core.orchestrator.registry import registry
 
 

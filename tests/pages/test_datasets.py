@@ -6,12 +6,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import audit
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.defaults import safe
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.examples.filters import Filter
 from core.examples.tagging import add_tags
 from tests.pages.conftest import Visit, text

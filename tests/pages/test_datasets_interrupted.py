@@ -1,7 +1,7 @@
 """A version whose process was killed, on the datasets page: it says so, and is finished or removed."""
 
-from core.database import Database
 from core.datasets import snapshots
+from core.db import Database
 from tests.attack.test_interrupted import killed
 from tests.pages.conftest import Visit, text
 from tests.pages.test_datasets import click, freeze

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.settings import settings
 from core.tuning import deployments, evaluation, models
 from tests.orchestrator.driving import drive

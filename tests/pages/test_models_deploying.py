@@ -7,8 +7,8 @@ import pytest
 
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.tuning import deployments, models
 from core.tuning.protocol import Capabilities
 from tests.pages.conftest import text

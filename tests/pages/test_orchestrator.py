@@ -7,10 +7,10 @@ import orjson
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import audit, workspaces
+from core import audit
 from core.commands import presence
 from core.commands.handlers import Handler
-from core.database import Database
+from core.db import Database, workspaces
 from core.orchestrator import executions
 from core.orchestrator.plans import Request, to_json
 from core.orchestrator.preferences import preferences

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.tuning import models
 from tests.llm.servers import FakeProvider
 from tests.pages.conftest import text

@@ -2,8 +2,7 @@
 
 import pytest
 
-from core import workspaces
-from core.database import Database
+from core.db import Database, workspaces
 from core.running import RUNNING
 from core.settings import settings
 from tests.pages.conftest import Visit, text

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.database import Database
+from core.db import Database
 from core.errors import TrainerUnavailable
 from core.settings import Settings, settings
 from core.tuning import budget, jobs

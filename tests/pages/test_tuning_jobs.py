@@ -6,10 +6,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import audit
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import models
 from core.settings import settings
-from core.tables import models
 from core.tuning import jobs
 from core.tuning.jobs import Job
 from core.tuning.protocol import Note, Polled

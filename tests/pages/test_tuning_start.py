@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.settings import settings
 from core.tuning import budget, jobs, pricing
 from core.tuning.protocol import Obstacle

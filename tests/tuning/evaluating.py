@@ -2,7 +2,7 @@
 
 import sys
 
-from core.database import Database
+from core.db import Database
 from core.tuning import evaluation
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import ModelRefused, ModelUnavailable
 from core.llm import Model as Called
 from core.tuning import asking, models

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.errors import ConfigurationError, TuningRefused
 from core.tuning import catalogue, limits, pricing
 from core.tuning.protocol import PROVIDER_IDS, DataFacts

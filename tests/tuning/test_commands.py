@@ -12,8 +12,8 @@ import typer
 from typer.main import get_command
 
 from core.__main__ import registered
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.settings import settings as settings_of_process
 from core.tuning import budget, jobs, poller
 from core.tuning.protocol import Obstacle

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import ModelRefused
 from core.tuning import comparing, evaluation
 from tests.tuning.made import a_model, an_evaluation

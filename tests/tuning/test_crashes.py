@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.settings import Settings
 from core.settings import settings as settings_of_process
 from core.tuning import jobs

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from core import audit
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import (
     AlreadyTrained,
     ConfigurationError,

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from core import audit
-from core.database import Database
 from core.datasets import snapshots, verification
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.examples import store
 from core.tuning import verbs
 from tests.tuning.conftest import Create, run

@@ -3,7 +3,7 @@
 import pytest
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.errors import Conflict, ModelRefused, ReasonNeeded
 from core.settings import settings
 from core.tuning import deployments

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import deployments as table
 from core.errors import Conflict, ModelRefused, UnknownModel, WhetstoneError
 from core.llm import Model as Called
 from core.llm import Profile
@@ -15,7 +16,6 @@ from core.orchestrator import executions
 from core.orchestrator import preferences as settings
 from core.orchestrator.plans import Request, to_json
 from core.orchestrator.preferences import preferences
-from core.tables import deployments as table
 from core.tuning import deployments, models
 from tests.llm.conftest import model_of
 from tests.orchestrator.driving import at_once, drive

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import AlreadyTrained, DatabaseUnavailable, TuningRefused
 from core.settings import Settings
 from core.tuning import budget, jobs, pricing, series

@@ -22,10 +22,10 @@ from core.commands.filters import CommandFilter
 from core.commands.handlers import Work
 from core.commands.models import NewCommand
 from core.commands.worker import Worker
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import evaluation_outputs
 from core.errors import Conflict, DatasetRefused, ModelRefused, ModelUnavailable
-from core.tables import evaluation_outputs
 from core.tuning import commands as tuning_commands
 from core.tuning import evaluation, models, rows
 from core.tuning.commands import registry

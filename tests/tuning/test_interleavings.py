@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import TuningRefused
 from core.settings import Settings
 from core.tuning import jobs

@@ -2,9 +2,9 @@
 
 from sqlalchemy import func, select
 
-from core.database import Database
 from core.datasets import versions
-from core.tables import members
+from core.db import Database
+from core.db.tables import members
 from core.tuning import deployments, lineage, models
 from tests.tuning.made import a_dataset, a_model, an_evaluation
 

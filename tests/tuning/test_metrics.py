@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.tuning import metrics
+from core import metrics
 
 #: What sacreBLEU 2.6.0 says with `CHRF().sentence_score(answer, [expected]).score / 100`.
 OF_SACREBLEU = [

@@ -9,9 +9,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import models as table
 from core.errors import ConfigurationError, Conflict, ModelRefused, UnknownModel
-from core.tables import models as table
 from core.tuning import deployments, models
 from core.tuning.protocol import Made
 from tests.orchestrator.driving import at_once

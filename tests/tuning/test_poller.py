@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from core import workspaces
-from core.database import Database
+from core.db import Database, workspaces
 from core.settings import Settings
 from core.tuning import jobs
 from core.tuning.pace import Pace

@@ -2,10 +2,10 @@
 
 import pytest
 
-from core.database import Database
 from core.datasets import snapshots, splits
 from core.datasets.recipes import Recipe
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import DatasetRefused
 from core.examples.filters import Filter
 from core.tuning import rows

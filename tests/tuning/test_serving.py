@@ -15,7 +15,7 @@ from core.commands import claims
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
 from core.commands.handlers import Outcome, Work
-from core.database import Database
+from core.db import Database
 from core.errors import CommandRefused, Conflict, ModelRefused
 from core.settings import settings
 from core.tuning import deployments, models, serving

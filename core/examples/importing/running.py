@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 
 from core import audit, shortages
-from core.database import Database
+from core.db import Database
+from core.db.tables import imports
 from core.errors import ImportRefused
 from core.examples.importing import converting, staging
 from core.examples.importing import scale as scales
@@ -27,7 +28,6 @@ from core.examples.importing.models import (
 from core.examples.importing.readers import Rows
 from core.examples.importing.sources import opened
 from core.examples.importing.values import PARSERS
-from core.tables import imports
 
 _SHOWN_ROWS = 20
 _SAMPLE = 5

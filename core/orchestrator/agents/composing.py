@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.orchestrator.wording import capital, sentences
 
 #: Past work below this score is not quoted.

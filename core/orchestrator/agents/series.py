@@ -8,7 +8,7 @@ from statistics import NormalDist, fmean
 
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.orchestrator.history import FIGURES
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.commands.handlers import Work
-from core.database import Database
+from core.db import Database
 from core.orchestrator import context as contexts
 from core.orchestrator.plans import Request
 from core.orchestrator.preferences import Preferences

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from core.commands.wording import storable
 from core.errors import WhetstoneError
 from core.settings import Settings
+from core.text import storable
 from core.tuning.protocol import ProviderTrouble
 
 Service = Literal["bedrock", "s3", "sts"]

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import stdev
 
+from core import metrics
 from core.errors import TuningRefused
-from core.tuning import metrics
-from core.tuning.metrics import Mean
+from core.metrics import Mean
 from core.tuning.profiles.answers import Answer
 from core.tuning.profiles.wishes import LEAST_ROWS
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from core import metrics
 from core.errors import TuningRefused
-from core.tuning import metrics
 from core.tuning.profiles import requests
 from core.tuning.profiles.answers import Answer
 from core.tuning.profiles.candidates import POOL, candidates

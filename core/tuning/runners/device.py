@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.file_lock import locked
+from core.files import locked
 from core.tuning.runners import folders
 
 #: Whoever waits is heard of with every poll. Who was not heard of for so long does not stand in the way of others.

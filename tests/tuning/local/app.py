@@ -5,7 +5,7 @@ Its settings come from the environment. It works until its standard input ends.
 
 import sys
 
-from core.database import Database
+from core.db import Database
 from core.tuning.pace import Pace
 from core.tuning.poller import Poller
 

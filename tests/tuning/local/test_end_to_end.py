@@ -17,12 +17,12 @@ import psutil
 import pytest
 from sqlalchemy import insert, select
 
-from core.database import Database
 from core.datasets import recipes, snapshots, splits
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import examples, models
 from core.examples.filters import Filter
 from core.settings import Settings
-from core.tables import examples, models
 from core.tuning import files, jobs, series
 from core.tuning.places import of_job
 from core.tuning.protocol import Spec

@@ -20,11 +20,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from core import adoption
-from core.database import Database
+from core.db import adoption
+from core.db.database import Database
 from core.errors import MigrationRefused, WorkspaceRefused
 
-FOLDER = Path(__file__).parent.parent / "sql"
+FOLDER = Path(__file__).parents[2] / "sql"
 
 _FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _NO_TRANSACTION = "-- migrate: no-transaction"

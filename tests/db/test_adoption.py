@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from core import audit, migrations
-from core.database import Database
+from core import audit
 from core.datasets import versions
 from core.datasets.splits import request_group
+from core.db import Database, migrations
 from core.errors import MigrationRefused
 from core.examples import capture, store, tagging
 from core.examples.filters import EVERYTHING, Filter

@@ -7,8 +7,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import text
 
-from core import migrations
-from core.database import PUBLIC, Database
+from core.db import migrations
+from core.db.database import PUBLIC, Database
 from core.errors import WorkspaceRefused
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")

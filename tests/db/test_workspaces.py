@@ -4,8 +4,7 @@ import time
 import pytest
 from sqlalchemy import text
 
-from core import workspaces
-from core.database import Database
+from core.db import Database, workspaces
 from core.errors import WorkspaceRefused
 
 

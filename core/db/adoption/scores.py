@@ -1,6 +1,6 @@
 """Scores: one scale for the whole table."""
 
-from core.adoption.moving import EXAMPLES, Moving
+from core.db.adoption.moving import EXAMPLES, Moving
 
 
 def bring_to_scale(moving: Moving) -> None:

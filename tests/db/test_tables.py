@@ -3,8 +3,7 @@
 import pytest
 from sqlalchemy import Table, inspect
 
-from core import tables
-from core.database import Database
+from core.db import Database, tables
 
 
 @pytest.mark.parametrize("table", tables.metadata.sorted_tables, ids=lambda table: table.name)

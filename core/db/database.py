@@ -16,11 +16,9 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from core import carriers, shortages
-from core.embedded import EmbeddedPostgres
+from core import shortages
+from core.db import binaries
 from core.errors import DatabaseUnavailable, TookTooLong
-from core.settings import Settings
-from core.settings import settings as settings_of_process
 
 PUBLIC = "public"
 
@@ -141,10 +139,10 @@ class Database:
         with self._open() as connection:
             version = connection.info.server_version
             encoding = connection.info.parameter_status("server_encoding")
-        if version < carriers.OLDEST_MAJOR * 10000:
+        if version < binaries.OLDEST_MAJOR * 10000:
             raise DatabaseUnavailable(
                 f"The database {self.where} runs PostgreSQL {version // 10000}; "
-                f"Whetstone needs version {carriers.OLDEST_MAJOR} or newer."
+                f"Whetstone needs version {binaries.OLDEST_MAJOR} or newer."
             )
         if encoding != "UTF8":
             raise DatabaseUnavailable(
@@ -198,30 +196,6 @@ class Database:
         text = (str(error).strip() or "no reason given").splitlines()[0].rpartition("failed: ")[2].rstrip(".")
         password = str(self._arguments.get("password") or "")
         return text.replace(password, "***") if password else text
-
-
-def open_database(settings: Settings | None = None, *, workspace: str = PUBLIC, migrate: bool = True) -> Database:
-    """The database that the settings name: DATABASE_URL, or the embedded server, which is started.
-
-    With `migrate` the workspace's schema is brought up to date. Raises `DatabaseUnavailable` or `MigrationRefused`.
-    """
-    settings = settings or settings_of_process()
-    url = settings.database_url.get_secret_value().strip() if settings.database_url else ""
-    if url:
-        database = Database(url, workspace)
-    else:
-        server = EmbeddedPostgres(settings.home, pg_bin=settings.pg_bin)
-        database = Database(server.start(), workspace, revive=server.revive)
-    database.check()
-    if migrate:
-        from core import migrations  # it imports this module
-
-        try:
-            migrations.migrate(database)
-        except BaseException:
-            database.close()
-            raise
-    return database
 
 
 def _parsed(url: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from core import audit
-from core.tables import workspace_settings
+from core.db.tables import workspace_settings
 
 
 def lock(connection: Connection, key: str) -> None:

@@ -23,9 +23,10 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from core import carriers, shortages
+from core import shortages
+from core.db import binaries
 from core.errors import DatabaseUnavailable
-from core.file_lock import locked
+from core.files import locked
 
 #: The database that holds Whetstone's schemas.
 DATABASE = "whetstone"
@@ -68,7 +69,7 @@ class EmbeddedPostgres:
         self.home = Path(home).expanduser().absolute()
         self._pg_bin = pg_bin
         self._configuration = {**CONFIGURATION, **_careful_with_shared_memory(), **(conf or {})}
-        self._user = carriers.server_user()
+        self._user = binaries.server_user()
 
     # Life cycle
 
@@ -142,8 +143,8 @@ class EmbeddedPostgres:
     # Places
 
     @cached_property
-    def _programs(self) -> carriers.Programs:
-        return carriers.find(self.home, self._user, pg_bin=self._pg_bin, majors_on_disk=self._majors_on_disk())
+    def _programs(self) -> binaries.Programs:
+        return binaries.find(self.home, self._user, pg_bin=self._pg_bin, majors_on_disk=self._majors_on_disk())
 
     @cached_property
     def _data(self) -> Path:

@@ -1,7 +1,7 @@
 """PostgreSQL's programs: where they are found, and who runs them.
 
 The packages that bring PostgreSQL along are used as carriers of binaries only. Their own launchers fail on a
-path with a space, trust a stale pid file and change the modes of home folders, so `core.embedded` starts the
+path with a space, trust a stale pid file and change the modes of home folders, so `core.db.embedded` starts the
 server itself and any carrier will do.
 """
 

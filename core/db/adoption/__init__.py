@@ -13,10 +13,10 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from core import tables
-from core.adoption import ids, scores
-from core.adoption.conversions import FUNCTIONS, KEEPS_DEFAULT, converting, family
-from core.adoption.moving import (
+from core.db import tables
+from core.db.adoption import ids, scores
+from core.db.adoption.conversions import FUNCTIONS, KEEPS_DEFAULT, converting, family
+from core.db.adoption.moving import (
     DATASETS,
     EXAMPLES,
     JOBS,
@@ -26,8 +26,8 @@ from core.adoption.moving import (
     complaint,
     is_unique,
     naming,
-    refusal,
-)  # fmt: skip
+    refusal,  # fmt: skip
+)
 
 __all__ = ["complaint", "finish", "found", "prepare"]
 

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DataError
 
-from core.database import Database, open_database
-from core.embedded import EmbeddedPostgres
+from core.db import Database, open_database
+from core.db.embedded import EmbeddedPostgres
 from core.errors import DatabaseUnavailable, WorkspaceRefused
 from core.settings import Settings
 

@@ -1,7 +1,7 @@
 """Ids: bigint that count by themselves; uuid and text are kept beside new numbers."""
 
-from core.adoption.conversions import family
-from core.adoption.moving import DATASETS, JOBS, Column, Moving, columns_of, is_unique, naming, refusal
+from core.db.adoption.conversions import family
+from core.db.adoption.moving import DATASETS, JOBS, Column, Moving, columns_of, is_unique, naming, refusal
 
 
 def number(moving: Moving, table: str) -> bool:

@@ -1,4 +1,4 @@
-"""The tables as SQLAlchemy sees them; tests/test_tables.py checks them against the migrated schema.
+"""The tables as SQLAlchemy sees them; tests/db/test_tables.py checks them against the migrated schema.
 
 None of them names a schema: the connection's search_path decides which workspace is meant.
 """
