@@ -13,10 +13,10 @@ from starlette.responses import JSONResponse
 
 from api.envelope import answer, refused
 from core import shortages
-from core.background import State
 from core.db import workspaces
 from core.errors import WhetstoneError
-from core.running import RUNNING
+from core.runtime.builder import State
+from core.runtime.process import RUNNING
 
 router = APIRouter()
 

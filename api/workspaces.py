@@ -2,7 +2,7 @@
 
 from core.db import Database, workspaces
 from core.errors import WorkspaceRefused
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 
 
 def chosen_workspace(name: str) -> Database:

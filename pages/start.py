@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from ui import demo, session
 from ui.cached import is_empty
 

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from core.db import Database
 from core.db.tables import examples
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from core.settings import settings
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

@@ -18,7 +18,7 @@ from core.db import PUBLIC, Database
 from core.examples import tagging
 from core.examples.filters import Filter, to_query
 from core.examples.tags import BUILT_IN
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from ui import cached, dataset_place, example_table, messages, modals, session
 from ui.formatting import count, plain
 

@@ -11,7 +11,7 @@ from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.errors import InvalidFilter
 from core.examples.filters import describe
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from ui import (
     cached,
     dataset_draft,

@@ -12,7 +12,7 @@ from core.datasets import snapshots
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.errors import WhetstoneError
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from ui import cached, messages, modals, session
 from ui.formatting import count, plain
 from ui.messages import attempt

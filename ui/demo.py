@@ -5,7 +5,7 @@ import streamlit as st
 from core import demo
 from core.db import Database
 from core.errors import WhetstoneError
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from ui import messages, modals, session
 from ui.formatting import count, plain
 

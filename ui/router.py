@@ -5,7 +5,7 @@ from sqlalchemy.exc import InternalError, OperationalError
 
 from core import shortages
 from core.errors import DatabaseUnavailable, MigrationRefused, WhetstoneError
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from ui import cached, frame, messages, modals, orchestrator_reads, queue_reads, session, tuning_reads
 from ui.formatting import plain
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.db import PUBLIC, Database, workspaces
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from core.settings import settings
 from ui import messages
 

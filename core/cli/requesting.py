@@ -14,7 +14,7 @@ from core.orchestrator import executions
 from core.orchestrator.intents import KNOWN
 from core.orchestrator.plans import Plan, Request, to_json
 from core.orchestrator.records import Execution
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 from core.settings import settings
 
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="What should be done, in a sentence or more.")]

@@ -10,7 +10,7 @@ from core.commands.worker import Worker
 from core.db.migrations import migrate
 from core.db.workspaces import list_workspaces
 from core.errors import WorkspaceRefused
-from core.orchestrator.registry import registry as agents_registry
+from core.runtime.agents import registry as agents_registry
 from core.tuning.poller import Poller
 
 Agents = Annotated[str, typer.Option("--agents", help="Only commands of these agents, separated by commas.")]

@@ -1,6 +1,6 @@
 """The examples summed up once for each of their versions, so that a page answers from thousands of rows, not millions.
 
-The cube is built beside the pages (`core/background.py`), and is exact or not used at all: who asks compares its
+The cube is built beside the pages (`core/runtime/builder.py`), and is exact or not used at all: who asks compares its
 version with that of the examples first. A filter by words, by ids or by a date within a month reads the examples.
 """
 

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 import app
 from api.hosts import is_known
 from core.db import Database
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from tests.served import forget, serving
 
 

@@ -19,7 +19,7 @@ from core.errors import Conflict
 from core.examples import importing, tagging
 from core.examples.filters import Filter
 from core.orchestrator import executions
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 
 ROUNDS = 3
 ROWS = 60

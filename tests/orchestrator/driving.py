@@ -21,7 +21,7 @@ from core.examples.store import Example
 from core.orchestrator import executions
 from core.orchestrator.plans import Request
 from core.orchestrator.records import Execution
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 
 #: The day that the demo company lives in. Not in the future, so that a request made now comes after its year.
 TODAY = dt.date(2026, 11, 1)

@@ -15,7 +15,7 @@ from core.commands import store as commands
 from core.commands.worker import Worker
 from core.db import Database
 from core.orchestrator import executions
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 from tests.orchestrator.driving import statuses, submitted
 from tests.orchestrator.test_whole_day import wait_for
 

@@ -16,7 +16,7 @@ from core.errors import Conflict, Duplicate, InvalidPlan, RequestRefused
 from core.orchestrator import executions
 from core.orchestrator.plans import Plan, Request, Step, to_json
 from core.orchestrator.preferences import set_approval
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 from tests.orchestrator.driving import Failing, at_once, drive, example_of, statuses, submitted
 
 ASK = Request("Write a thread about waiting times at the counter")

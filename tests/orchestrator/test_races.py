@@ -15,7 +15,7 @@ from core.db import Database
 from core.errors import Conflict
 from core.orchestrator import executions
 from core.orchestrator.preferences import set_approval
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 from tests.orchestrator.driving import at_once, drive, example_of, statuses, submitted
 from tests.orchestrator.test_executions import ASK
 from tests.orchestrator.test_whole_day import at_work, wait_for

@@ -23,8 +23,8 @@ from core.orchestrator.agents import ACTIONS
 from core.orchestrator.plans import Plan, Request, Step, to_json
 from core.orchestrator.preferences import set_planner_model
 from core.orchestrator.records import Execution
-from core.orchestrator.registry import registry
 from core.orchestrator.scoring import Done
+from core.runtime.agents import registry
 from core.settings import settings
 from tests.datasets.test_snapshots import create
 from tests.llm.conftest import model_of

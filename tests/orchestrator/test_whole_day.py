@@ -14,7 +14,7 @@ from core.db.tables import examples
 from core.demo import words
 from core.orchestrator import executions
 from core.orchestrator.plans import Request, to_json
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 
 REQUESTS = 200
 _PATIENCE_S = 150

@@ -7,7 +7,7 @@ import time
 from core.commands.handlers import Outcome, Work
 from core.commands.worker import Worker
 from core.db import Database
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 
 
 def main() -> None:

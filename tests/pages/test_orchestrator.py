@@ -15,7 +15,7 @@ from core.orchestrator import executions
 from core.orchestrator.plans import Request, to_json
 from core.orchestrator.preferences import preferences
 from core.orchestrator.records import Execution
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 from core.settings import settings
 from core.tuning import deployments
 from tests.orchestrator.driving import Failing, drive, submitted

@@ -3,7 +3,7 @@
 import pytest
 
 from core.db import Database, workspaces
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from core.settings import settings
 from tests.pages.conftest import Visit, text
 from tests.served import add, forget

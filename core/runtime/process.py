@@ -2,13 +2,13 @@
 
 import threading
 
-from core.background import Background
 from core.commands.worker import Worker
 from core.db import Database, open_database
 from core.db.embedded import EmbeddedPostgres
 from core.db.migrations import migrate
 from core.db.workspaces import list_workspaces
-from core.orchestrator.registry import registry as agents_registry
+from core.runtime.agents import registry as agents_registry
+from core.runtime.builder import Background
 from core.settings import settings
 from core.tuning.poller import Poller
 

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import text
 
 from core import audit
-from core.background import Background
 from core.datasets import snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
@@ -17,6 +16,7 @@ from core.db.embedded import EmbeddedPostgres
 from core.db.tables import examples
 from core.examples import cube
 from core.examples.filters import EVERYTHING
+from core.runtime.builder import Background
 from tests.datasets.conftest import example
 
 

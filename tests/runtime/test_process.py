@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from core import running
 from core.commands import statistics
 from core.commands.handlers import Work
 from core.db import Database, workspaces
-from core.running import Running
+from core.runtime import process
+from core.runtime.process import Running
 from core.settings import Settings
 from tests.commands.conftest import enqueue, status, until
 
@@ -17,8 +17,8 @@ from tests.commands.conftest import enqueue, status, until
 @pytest.fixture
 def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     chosen = Settings(DATABASE_URL=SecretStr(database.url), WHETSTONE_WORKERS=3)  # type: ignore[call-arg]
-    monkeypatch.setattr(running, "settings", lambda: chosen)
-    monkeypatch.setattr(running, "agents_registry", lambda: {"clerk": echo})
+    monkeypatch.setattr(process, "settings", lambda: chosen)
+    monkeypatch.setattr(process, "agents_registry", lambda: {"clerk": echo})
     app = Running()
     yield app
     app.close()
@@ -64,7 +64,7 @@ def test_without_threads_the_work_is_left_to_others(
     app: Running, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     none = Settings(DATABASE_URL=SecretStr(database.url), WHETSTONE_WORKERS=0)  # type: ignore[call-arg]
-    monkeypatch.setattr(running, "settings", lambda: none)
+    monkeypatch.setattr(process, "settings", lambda: none)
     app.start()
     assert app.worker is None
     assert app.background is not None
