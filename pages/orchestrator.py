@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from core.deployments.preferences import preferences
 from core.orchestrator import executions, trends
-from core.orchestrator.preferences import preferences
 from ui import (
     orchestrator_drawer,
     orchestrator_live,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from core import audit
+from core import audit, deployments
 from core.commands import statistics as queue_statistics
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
@@ -20,10 +20,12 @@ from core.datasets.splits import Split
 from core.db import WHOLE, Database, workspaces
 from core.demo import loading
 from core.errors import TookTooLong
+from core.evaluation import comparison as comparing
+from core.evaluation import records
 from core.examples import statistics, store
 from core.examples.filters import Filter
+from core.models import records as model_records
 from core.orchestrator import reading, trends
-from core.tuning import comparing, deployments, evaluation_records, model_records
 from core.tuning import reading as jobs
 
 _ROOT = Path(__file__).parent.parent
@@ -102,7 +104,7 @@ _READS: dict[str, Callable[[Database], object]] = {
     "jobs": jobs.page,
     "events of a job": lambda db: jobs.events(db, 1),
     "models": model_records.page,
-    "evaluations": evaluation_records.of_models,
+    "evaluations": records.of_models,
     "deployment": deployments.current,
     "compare models": lambda db: comparing.compare(db, 1, 2),
     "audit": audit.entries,

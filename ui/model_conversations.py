@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.models import Model
 from core.tuning.local import conversations
 from core.tuning.local.conversations import One
-from core.tuning.models import Model
 from ui.formatting import plain
 
 

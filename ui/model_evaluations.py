@@ -2,12 +2,12 @@
 
 import streamlit as st
 
+from core import evaluation
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
 from core.db import Database
-from core.tuning import callable_models, evaluation
-from core.tuning.evaluation import Estimate, Evaluation, Output
-from core.tuning.models import Model
+from core.evaluation import Estimate, Evaluation, Output
+from core.models import Model, availability
 from ui import messages, modals, model_reads, model_words, session
 from ui.formatting import ago, count, plain
 from ui.model_acts import REASON
@@ -28,7 +28,7 @@ def draw(db: Database, model: Model) -> None:
 
 def _new(db: Database, model: Model) -> None:
     """Choose what to answer; what it costs stands there before it starts."""
-    why_not = callable_models.why_not(model)
+    why_not = availability.why_not(model)
     if why_not:
         st.caption(plain(f"It cannot be evaluated: {why_not}"))
         return

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
+from core import deployments
 from core.db import Database
-from core.orchestrator.preferences import preferences
-from core.tuning import deployments
-from core.tuning.deployments import Deployment
+from core.deployments import Deployment
+from core.deployments.preferences import preferences
 from ui import model_acts, model_words
 from ui.formatting import ago, exactly, plain
 

@@ -5,10 +5,10 @@ import datetime as dt
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
+from core import evaluation, models
 from core.datasets import snapshots
 from core.db import Database
 from core.errors import WhetstoneError
-from core.tuning import evaluation, models
 from ui import modals, model_acts, model_compare, model_drawer, model_in_use, model_table, orchestrator_reads
 from ui.formatting import plain
 
@@ -17,7 +17,7 @@ EVERY_S = 10
 
 def draw(db: Database) -> None:
     seen = models.version(db)
-    found = models.all(db, archived=True)
+    found = models.all_models(db, archived=True)
     model_in_use.draw(db)
     _add(db)
     archived = st.session_state.get("model_archived", False)

@@ -4,14 +4,13 @@ from typing import Any
 
 import streamlit as st
 
+from core import evaluation, models
 from core.datasets import snapshots
 from core.datasets.splits import SplitName
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.errors import WhetstoneError
-from core.tuning import evaluation, models, rows
-from core.tuning.comparing import Comparison
-from core.tuning.evaluation import Estimate
+from core.evaluation import Comparison, Estimate, rows
 
 
 def comparison(db: Database, a: int, b: int) -> Comparison:

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.tuning.evaluation import Evaluation
-from core.tuning.models import Model
+from core.evaluation import Evaluation
+from core.models import Model
 from ui import model_drawer, model_words
 from ui.tables import height
 

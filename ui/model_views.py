@@ -7,11 +7,12 @@ import orjson
 import pandas as pd
 import streamlit as st
 
+from core import deployments
 from core.datasets.versions import DatasetVersion
 from core.db import Database
-from core.tuning import deployments, lineage
-from core.tuning.lineage import JobLine
-from core.tuning.models import Model
+from core.deployments import lineage
+from core.deployments.lineage import JobLine
+from core.models import Model
 from ui import dataset_place, modals, model_acts, model_conversations, model_in_use, model_words, session
 from ui.formatting import ago, count, exactly
 from ui.tables import height

@@ -4,14 +4,14 @@ from typing import Literal
 
 import streamlit as st
 
-from core import audit
+from core import audit, deployments
 from core.db import Database
+from core.deployments import preferences
+from core.deployments.preferences import Preferences
 from core.llm import Model, prices
-from core.orchestrator import executions, preferences
+from core.orchestrator import executions
 from core.orchestrator.judge import RUBRIC
-from core.orchestrator.preferences import Preferences
 from core.settings import settings, without_login
-from core.tuning import deployments
 from ui import messages, modals, orchestrator_reads, session
 from ui.formatting import ago, exactly, plain
 from ui.orchestrator_acts import REASON

@@ -7,12 +7,13 @@ from typing import Any
 
 import streamlit as st
 
+from core import deployments
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.errors import WhetstoneError
 from core.orchestrator import executions
 from core.settings import settings
-from core.tuning import catalogue, deployments, jobs, preflight, registry
+from core.tuning import catalogue, jobs, preflight, registry
 from core.tuning.catalogue import ProviderFacts
 from core.tuning.protocol import OPEN, Capabilities, Checked, Obstacle, Provider, ProviderId, Spec
 

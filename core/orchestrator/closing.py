@@ -12,10 +12,10 @@ from sqlalchemy import Connection, func, select, update
 from core import audit
 from core.commands.handlers import Outcome, Work
 from core.db.tables import executions as executions_table
+from core.deployments.preferences import Preferences, preferences
 from core.llm import Model, prices
 from core.orchestrator import capturing, executions, results, scoring
 from core.orchestrator.planning import ACTOR, run_of
-from core.orchestrator.preferences import Preferences, preferences
 from core.orchestrator.records import Execution, read
 from core.orchestrator.scoring import Part
 from core.patterns import running as patterns

@@ -17,13 +17,7 @@ from core.commands.models import NewCommand
 from core.db import Database
 from core.db.tables import examples as examples_table
 from core.db.tables import executions
-from core.errors import Conflict, Duplicate, RequestRefused
-from core.examples import store as examples
-from core.orchestrator import capturing
-from core.orchestrator.agents import SHAPE
-from core.orchestrator.intents import KNOWN
-from core.orchestrator.plans import MOST_INTENT, Plan, Request, order, parse, to_json
-from core.orchestrator.preferences import (
+from core.deployments.preferences import (
     approval_required,
     planner_model,
     set_approval,
@@ -32,6 +26,12 @@ from core.orchestrator.preferences import (
     set_success_threshold,
     success_threshold,
 )
+from core.errors import Conflict, Duplicate, RequestRefused
+from core.examples import store as examples
+from core.orchestrator import capturing
+from core.orchestrator.agents import SHAPE
+from core.orchestrator.intents import KNOWN
+from core.orchestrator.plans import MOST_INTENT, Plan, Request, order, parse, to_json
 from core.orchestrator.reading import counts, export, get, page, progress
 from core.orchestrator.records import Execution, Status, read
 

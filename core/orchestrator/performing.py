@@ -8,13 +8,13 @@ from sqlalchemy import text
 
 from core.commands.handlers import Handler, Outcome, Work, by_action
 from core.db import Database
+from core.deployments.preferences import preferences
 from core.errors import CommandRefused
 from core.orchestrator import context as contexts
 from core.orchestrator import executions, payloads
 from core.orchestrator.agents import ACTIONS, SHAPE
 from core.orchestrator.agents.tasks import Before, Task
 from core.orchestrator.plans import Plan, Request
-from core.orchestrator.preferences import preferences
 from core.orchestrator.records import Execution
 from core.orchestrator.wording import sentences
 

@@ -7,13 +7,13 @@ from sqlalchemy import Connection, func, update
 from core import audit
 from core.commands.handlers import Outcome, Work
 from core.db.tables import executions as executions_table
+from core.deployments.preferences import Preferences, preferences
 from core.errors import CommandRefused, NotUnderstood
 from core.orchestrator import builtin_planner, capturing, executions, intents, results
 from core.orchestrator import context as contexts
 from core.orchestrator.agents import SHAPE
 from core.orchestrator.agents.tasks import BUILT_IN
 from core.orchestrator.plans import from_json, to_json
-from core.orchestrator.preferences import Preferences, preferences
 from core.orchestrator.records import Execution, read
 
 ACTOR = "orchestrator"

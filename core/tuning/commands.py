@@ -29,7 +29,7 @@ def evaluate(work: Work) -> Outcome:
 
     Asking a split may take hours, and workers are few.
     """
-    from core.tuning import evaluation
+    from core import evaluation
 
     number = int(work.command.payload.get("evaluation") or 0)
     try:

@@ -214,7 +214,7 @@ def _cost(job: Job, tokens: int | None) -> Decimal | None:
 
 
 def _register(connection: Connection, job: Job, made: Made) -> None:
-    from core.tuning.models import register_in
+    from core.models import register_in
 
     register_in(
         connection, job_id=job.id, dataset_id=job.dataset_id, provider=job.provider, base_model=job.base_model,

@@ -12,10 +12,10 @@ from core.commands import verbs
 from core.commands.filters import CommandFilter
 from core.commands.handlers import Handler, Outcome, Registry, Work
 from core.db import Database
+from core.deployments.preferences import set_approval
 from core.errors import Conflict, Duplicate, InvalidPlan, RequestRefused
 from core.orchestrator import executions
 from core.orchestrator.plans import Plan, Request, Step, to_json
-from core.orchestrator.preferences import set_approval
 from core.runtime.agents import registry
 from tests.orchestrator.driving import Failing, at_once, drive, example_of, statuses, submitted
 

@@ -12,9 +12,9 @@ from core.commands import statistics
 from core.commands.handlers import Outcome, Work
 from core.commands.worker import Worker
 from core.db import Database
+from core.deployments.preferences import set_approval
 from core.errors import Conflict
 from core.orchestrator import executions
-from core.orchestrator.preferences import set_approval
 from core.runtime.agents import registry
 from tests.orchestrator.driving import at_once, drive, example_of, statuses, submitted
 from tests.orchestrator.test_executions import ASK

@@ -17,11 +17,11 @@ from sqlalchemy import select, text
 from core.commands.handlers import Handler, Work, by_action
 from core.db import Database
 from core.db.tables import examples, members
+from core.deployments.preferences import set_planner_model
 from core.examples.filters import Filter
 from core.orchestrator import executions, scoring
 from core.orchestrator.agents import ACTIONS
 from core.orchestrator.plans import Plan, Request, Step, to_json
-from core.orchestrator.preferences import set_planner_model
 from core.orchestrator.records import Execution
 from core.orchestrator.scoring import Done
 from core.runtime.agents import registry

@@ -13,13 +13,13 @@ from core.commands.handlers import Work, by_action
 from core.db import Database, migrations
 from core.db.tables import examples
 from core.db.tables import executions as executions_table
+from core.deployments.preferences import set_planner_model
 from core.errors import CommandRefused, Conflict, NotUnderstood
 from core.examples import tagging
 from core.examples.filters import Filter
 from core.orchestrator import builtin_planner, context, executions, similar
 from core.orchestrator.agents import ACTIONS, SHAPE
 from core.orchestrator.plans import Plan, Request, Step, to_json
-from core.orchestrator.preferences import set_planner_model
 from core.orchestrator.records import Execution
 from core.orchestrator.scoring import Done
 from core.runtime.agents import registry

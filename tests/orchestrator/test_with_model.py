@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from core.db import Database
+from core.deployments.preferences import set_judging, set_planner_model
 from core.orchestrator import asking, capturing, executions
 from core.orchestrator.plans import Plan, Request, Step, to_json
-from core.orchestrator.preferences import set_judging, set_planner_model
 from core.orchestrator.records import Execution
 from core.settings import settings
 from tests.llm.conftest import model_of

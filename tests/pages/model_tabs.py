@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.datasets.versions import DatasetVersion
 from core.db import Database
-from core.orchestrator import preferences
+from core.deployments import preferences
 from tests.served import serving
 from tests.tuning.made import a_dataset
 

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from core import deployments, models
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
 from core.datasets.versions import DatasetVersion
 from core.db import Database
-from core.tuning import deployments, models
 from core.tuning.protocol import Capabilities
 from tests.pages.conftest import text
 from tests.pages.model_tabs import Visit, click, dataset, planner, visit

@@ -7,17 +7,16 @@ import orjson
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import audit
+from core import audit, deployments
 from core.commands import presence
 from core.commands.handlers import Handler
 from core.db import Database, workspaces
+from core.deployments.preferences import preferences
 from core.orchestrator import executions
 from core.orchestrator.plans import Request, to_json
-from core.orchestrator.preferences import preferences
 from core.orchestrator.records import Execution
 from core.runtime.agents import registry
 from core.settings import settings
-from core.tuning import deployments
 from tests.orchestrator.driving import Failing, drive, submitted
 from tests.pages.conftest import Visit, text
 from tests.served import add

@@ -2,8 +2,8 @@
 
 import sys
 
+from core import evaluation
 from core.db import Database
-from core.tuning import evaluation
 
 if __name__ == "__main__":
     url, evaluation_id = sys.argv[1:]

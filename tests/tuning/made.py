@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from core import models
 from core.datasets import snapshots, splits
 from core.datasets.recipes import Recipe
 from core.datasets.versions import DatasetVersion
@@ -15,7 +16,6 @@ from core.db import Database
 from core.db.tables import evaluation_outputs, evaluations, tuning_jobs
 from core.examples.filters import Filter
 from core.settings import settings
-from core.tuning import models
 from core.tuning.protocol import Made
 from tests.llm.servers import FAKES, KEY, FakeProvider, serving
 from tests.served import add

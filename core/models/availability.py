@@ -4,13 +4,13 @@ import datetime as dt
 
 from core import llm
 from core.errors import ConfigurationError, ModelRefused
-from core.tuning import model_records
-from core.tuning.model_records import Model
+from core.models import records
+from core.models.records import Model
 
 
 def refuse_not_callable(model: Model, *, today: dt.date | None = None) -> None:
     """Raises `ModelRefused` for a model that would give no answer, with what to do about it."""
-    model_records.refuse_archived(model)
+    records.refuse_archived(model)
     if model.is_past(today):
         raise ModelRefused(
             f"{model.name} is past its last day ({model.shutdown_date}): its provider lets it answer no more. "

@@ -20,17 +20,10 @@ from core.db import Database
 from core.db.tables import commands as commands_table
 from core.db.tables import evaluations
 from core.errors import Conflict, ModelRefused
+from core.evaluation import rows
+from core.evaluation.records import Evaluation, find
+from core.models import Model, availability, calls, records
 from core.settings import Settings
-from core.tuning import asking, callable_models, model_records, rows
-from core.tuning.comparing import Comparison, Pair, compare, pairs
-from core.tuning.evaluation_records import Evaluation, Output, find, get, latest, of_models, outputs
-from core.tuning.evaluation_running import fail, run
-from core.tuning.model_records import Model
-
-__all__ = [
-    "Comparison", "Estimate", "Evaluation", "Output", "Pair", "cancel", "command", "compare", "estimate", "fail",
-    "get", "latest", "of_models", "outputs", "pairs", "resume", "run", "standing_still", "start",
-]  # fmt: skip
 
 #: The agent and the action of the command that carries an evaluation out.
 AGENT, ACTION = "tuning", "evaluate"
@@ -86,7 +79,7 @@ def estimate(
 ) -> Estimate:
     """What evaluating would take. Raises `ModelRefused` and `DatasetRefused` where it cannot be done."""
     version = versions.frozen(db, dataset)
-    called = asking.called(model)
+    called = calls.called(model)
     places = rows.positions(db, version, _split(split), _limit(limit))
     if not places:
         raise ModelRefused(f"The split {split} of {version.label} is empty; choose another one.")
@@ -99,8 +92,8 @@ def estimate(
     tokens_in += before * len(places)
     tokens_out = round(scale * sum(_tokens([row.expected]) for row in sample))
     # By the question: lists of prices say what holds for a prompt of so many tokens, and not for all together.
-    found = Estimate(len(places), tokens_in, tokens_out, None, asking.is_free(called, settings=settings))
-    one = asking.cost_usd(called, found.tokens_in_each, found.tokens_out_each, settings=settings)
+    found = Estimate(len(places), tokens_in, tokens_out, None, calls.is_free(called, settings=settings))
+    one = calls.cost_usd(called, found.tokens_in_each, found.tokens_out_each, settings=settings)
     return replace(found, cost_usd=None if one is None else one * len(places))
 
 
@@ -121,14 +114,14 @@ def start(
     Raises `ModelRefused` for a model that cannot be asked, and for one that may cost something unless `confirmed_cost`,
     `DatasetRefused` for a version without records, `Conflict` where the same is under way.
     """
-    model = model_records.get(db, model_id)
+    model = records.get(db, model_id)
     version = versions.frozen(db, dataset)
     expected = estimate(db, model, version, split, limit, settings=settings)
     if not (expected.is_free or confirmed_cost):
         raise ModelRefused(f"Evaluating {model.name} asks {expected.sentence} Confirm the cost to start it.")
     with db.begin() as connection:
-        model = model_records.find(connection, model.id, lock=True)
-        callable_models.refuse_not_callable(model)
+        model = records.find(connection, model.id, lock=True)
+        availability.refuse_not_callable(model)
         columns = evaluations.c
         same = (columns.model_id == model.id, columns.dataset_id == version.id, columns.split == split)
         open_one = connection.execute(select(columns.id).where(*same, columns.state == "running")).scalars().first()
@@ -169,7 +162,7 @@ def resume(db: Database, evaluation_id: int, *, actor: str, reason: str = "") ->
         evaluation = find(connection, evaluation_id)
         if evaluation.state == "done":
             raise ModelRefused(f"Evaluation {evaluation_id} is done; start a new one to ask again.")
-        callable_models.refuse_not_callable(model_records.find(connection, evaluation.model_id, lock=True))
+        availability.refuse_not_callable(records.find(connection, evaluation.model_id, lock=True))
         connection.execute(
             update(evaluations)
             .where(evaluations.c.id == evaluation_id)

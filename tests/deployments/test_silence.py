@@ -2,11 +2,10 @@
 
 import pytest
 
-from core import audit
+from core import audit, deployments
 from core.db import Database
 from core.errors import Conflict, ModelRefused, ReasonNeeded
 from core.settings import settings
-from core.tuning import deployments
 from tests.llm.conftest import model_of
 from tests.tuning.made import a_model, answering
 

@@ -5,9 +5,10 @@ from collections import Counter
 
 import pytest
 
+from core import evaluation
 from core.db import Database
 from core.errors import ModelRefused
-from core.tuning import comparing, evaluation
+from core.evaluation import comparison
 from tests.tuning.made import a_model, an_evaluation
 
 
@@ -56,16 +57,16 @@ def test_the_interval_holds_as_often_as_it_says() -> None:
     draw, covered, n = random.Random(5), 0, 60
     for _ in range(2_000):
         cells = Counter(draw.choices(["both", "better", "worse", "neither"], [0.4, 0.2, 0.1, 0.3], k=n))
-        found = comparing.difference(cells["better"], cells["worse"], n)
+        found = comparison.difference(cells["better"], cells["worse"], n)
         covered += found.low <= 0.1 <= found.high
     assert 0.93 <= covered / 2_000 <= 0.975
 
 
 def test_few_rows_that_agree_are_no_certainty() -> None:
-    found = comparing.difference(0, 0, 5)
+    found = comparison.difference(0, 0, 5)
     assert found.mean == 0
     assert found.low < -0.2 < 0.2 < found.high
-    assert comparing.difference(5, 0, 5).high == 1.0
+    assert comparison.difference(5, 0, 5).high == 1.0
 
 
 def test_only_the_records_that_both_answered_are_compared(database: Database) -> None:
@@ -88,7 +89,7 @@ def test_wins_and_losses_stand_side_by_side(database: Database) -> None:
     one = an_evaluation(database, a, 1, [True, True, False, False, True])
     two = an_evaluation(database, b, 1, [True, False, True, False, False])
     places = {
-        where: [pair.position for pair in evaluation.pairs(database, one, two, where)] for where in comparing.WHERE
+        where: [pair.position for pair in evaluation.pairs(database, one, two, where)] for where in comparison.WHERE
     }
     assert places == {"only_a": [1, 4], "only_b": [2], "both": [0], "neither": [3]}
     (pair,) = evaluation.pairs(database, one, two, "only_a", offset=1)

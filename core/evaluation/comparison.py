@@ -11,9 +11,9 @@ from core import metrics
 from core.db import Database
 from core.db.tables import evaluation_outputs, evaluations
 from core.errors import ModelRefused
+from core.evaluation import records
+from core.evaluation.records import INDICATIVE_BELOW, Evaluation
 from core.metrics import Mean
-from core.tuning import evaluation_records
-from core.tuning.evaluation_records import INDICATIVE_BELOW, Evaluation
 
 #: What is rarer than this under equal models is taken for a difference.
 _RARE = 0.05
@@ -103,7 +103,7 @@ class Pair:
 def compare(db: Database, a: int, b: int) -> Comparison:
     """Two evaluations of the same split. Raises `ModelRefused` where they have no record in common."""
     with db.reading() as connection:
-        return _compare(connection, evaluation_records.find(connection, a), evaluation_records.find(connection, b))
+        return _compare(connection, records.find(connection, a), records.find(connection, b))
 
 
 def latest_comparison_in(connection: Connection, model_id: int, other_id: int) -> Comparison | None:
@@ -123,7 +123,7 @@ def latest_comparison_in(connection: Connection, model_id: int, other_id: int) -
     if ids is None:
         return None
     try:
-        return _compare(connection, *(evaluation_records.find(connection, each) for each in ids))
+        return _compare(connection, *(records.find(connection, each) for each in ids))
     except ModelRefused:
         return None  # two draws without a record in common
 

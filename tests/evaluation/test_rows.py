@@ -7,9 +7,9 @@ from core.datasets.recipes import Recipe
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.errors import DatasetRefused
+from core.evaluation import rows
+from core.evaluation.rows import Row
 from core.examples.filters import Filter
-from core.tuning import rows
-from core.tuning.rows import Row
 from tests.served import add
 from tests.tuning.made import a_dataset
 

@@ -20,11 +20,11 @@ from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.db.tables import evaluation_outputs, evaluations
 from core.errors import ModelReason, ModelUnavailable, WhetstoneError
+from core.evaluation import figures, rows
+from core.evaluation.records import Evaluation, get
+from core.evaluation.rows import Row
+from core.models import Model, calls, records
 from core.settings import Settings
-from core.tuning import asking, figures, model_records, rows
-from core.tuning.evaluation_records import Evaluation, get
-from core.tuning.model_records import Model
-from core.tuning.rows import Row
 
 #: Questions that are asked at once.
 AT_ONCE = 4
@@ -123,9 +123,9 @@ def _ask_all(
 
     After whatever goes wrong nothing more is asked, but what is under way is paid for, and kept.
     """
-    model = model_records.get(db, evaluation.model_id)
+    model = records.get(db, evaluation.model_id)
     version = versions.frozen(db, evaluation.dataset_id)
-    asking.called(model)  # refused once, and not once a record
+    calls.called(model)  # refused once, and not once a record
     left = _unanswered(db, evaluation, version)
     trouble: list[BaseException] = []
     begun = 0
@@ -193,7 +193,7 @@ def _asked(model: Model, row: Row, settings: Settings | None) -> _Answered:
     """The answer to one record. Raises `ModelUnavailable` where it says nothing about the model's answers."""
     begun = time.monotonic()
     try:
-        answer = asking.answer(model, system=row.system, prompt=row.prompt, turns=row.turns, settings=settings)
+        answer = calls.answer(model, system=row.system, prompt=row.prompt, turns=row.turns, settings=settings)
     except ModelUnavailable as why:
         if why.reason not in OF_THE_ANSWER:
             raise
@@ -202,7 +202,7 @@ def _asked(model: Model, row: Row, settings: Settings | None) -> _Answered:
             part = why.answer
             return _Answered(row, part.text, why.reason, part.tokens_in, part.tokens_out, part.cost_usd, took)
         # It may have been charged all the same, except on a machine of one's own.
-        free = asking.is_free(asking.called(model), settings=settings)
+        free = calls.is_free(calls.called(model), settings=settings)
         return _Answered(row, "", why.reason, 0, 0, Decimal(0) if free else None, took)
     return _Answered(row, answer.text, "", answer.tokens_in, answer.tokens_out, answer.cost_usd, answer.duration_s)
 

@@ -2,10 +2,11 @@
 
 from sqlalchemy import func, select
 
+from core import deployments, models
 from core.datasets import versions
 from core.db import Database
 from core.db.tables import members
-from core.tuning import deployments, lineage, models
+from core.deployments import lineage
 from tests.tuning.made import a_dataset, a_model, an_evaluation
 
 

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 
+from core import models
 from core.db import Database
 from core.errors import ModelRefused, ModelUnavailable
 from core.llm import Model as Called
-from core.tuning import asking, models
+from core.models import calls
 from tests.llm.conftest import model_of, settings_for
 from tests.llm.servers import FAKES, serving
 from tests.llm.test_calling import conversation
@@ -27,12 +28,12 @@ def test_base_tuned_and_profile_are_asked_the_same_way(database: Database, name:
         profile = a_model(database, "p", kind="profile", call_name=call_name, profile=PROFILE)
         for model in (base, tuned):
             provider.say("Yes.", tokens_in=7, tokens_out=6)
-            answer = asking.answer(model, system="Be short.", prompt="So?", settings=settings_for(provider))
+            answer = calls.answer(model, system="Be short.", prompt="So?", settings=settings_for(provider))
             assert (answer.text, answer.tokens_in, answer.tokens_out) == ("Yes.", 7, 6)
             assert conversation(provider) == ("Be short.", [("user", "So?")])
         provider.say("Yes.")
         turns = [("user", "a"), ("assistant", "b")]
-        asking.answer(profile, system="", prompt="So?", turns=turns, settings=settings_for(provider))  # type: ignore[arg-type]
+        calls.answer(profile, system="", prompt="So?", turns=turns, settings=settings_for(provider))  # type: ignore[arg-type]
         assert conversation(provider) == (
             "Plan as we do.",
             [("user", "Q"), (assistant, "A"), ("user", "a"), (assistant, "b"), ("user", "So?")],
@@ -46,11 +47,11 @@ def test_a_schema_gives_data(database: Database) -> None:
         model = a_model(database, call_name=str(model_of(provider)))
         provider.say({"n": 3})
         settings = settings_for(provider)
-        assert asking.answer(model, system="", prompt="?", schema=schema, settings=settings).data == {"n": 3}
+        assert calls.answer(model, system="", prompt="?", schema=schema, settings=settings).data == {"n": 3}
         provider.fail(500)
         provider.fail(400, "bad")
         with pytest.raises(ModelUnavailable):
-            asking.answer(model, system="", prompt="?", settings=settings)
+            calls.answer(model, system="", prompt="?", settings=settings)
 
 
 @pytest.mark.parametrize(
@@ -58,18 +59,18 @@ def test_a_schema_gives_data(database: Database) -> None:
 )
 def test_a_model_that_would_not_answer_is_not_asked(database: Database, made: dict) -> None:
     with pytest.raises(ModelRefused):
-        asking.called(a_model(database, **made))
+        calls.called(a_model(database, **made))
 
 
 def test_costs_are_by_list_price_nothing_at_home_and_unknown_elsewhere() -> None:
     nowhere = settings_for()
     with serving(FAKES["openai"]()) as provider:
         other = settings_for(provider)
-    assert asking.cost_usd(Called("openai", "gpt-6-luna"), 100_000, 100_000, settings=nowhere) == Decimal("0.06")
-    assert asking.cost_usd(Called("openai", "gpt-6-luna"), 1_000, 0, settings=other) is None
-    assert asking.cost_usd(Called("openai", "ft:gpt-6-luna:x"), 1, 1, settings=nowhere) is None
-    assert asking.cost_usd(Called("ollama", "plans"), 1, 1, settings=nowhere) == 0
-    assert asking.is_free(Called("ollama", "plans"), settings=nowhere)
-    assert not asking.is_free(Called("ollama", "big-cloud"), settings=nowhere)
-    assert not asking.is_free(Called("openai", "gpt-6-luna"), settings=nowhere)
-    assert not asking.is_free(Called("openai", "unheard-of"), settings=nowhere)
+    assert calls.cost_usd(Called("openai", "gpt-6-luna"), 100_000, 100_000, settings=nowhere) == Decimal("0.06")
+    assert calls.cost_usd(Called("openai", "gpt-6-luna"), 1_000, 0, settings=other) is None
+    assert calls.cost_usd(Called("openai", "ft:gpt-6-luna:x"), 1, 1, settings=nowhere) is None
+    assert calls.cost_usd(Called("ollama", "plans"), 1, 1, settings=nowhere) == 0
+    assert calls.is_free(Called("ollama", "plans"), settings=nowhere)
+    assert not calls.is_free(Called("ollama", "big-cloud"), settings=nowhere)
+    assert not calls.is_free(Called("openai", "gpt-6-luna"), settings=nowhere)
+    assert not calls.is_free(Called("openai", "unheard-of"), settings=nowhere)

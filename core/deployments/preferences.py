@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 from core import workspace_settings
 from core.db import Database
+from core.deployments import in_use
+from core.deployments.in_use import Deployed, Work
 from core.errors import ConfigurationError
 from core.llm import Model
-from core.orchestrator import in_use
-from core.orchestrator.in_use import Deployed, Work
 
 PLANNER = "planner_model"
 #: What nothing that goes out may say, unless the workspace has a list of its own.

@@ -8,11 +8,10 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError
 
-from core import audit
+from core import audit, deployments, models
 from core.db import Database
 from core.db.tables import models as table
 from core.errors import ConfigurationError, Conflict, ModelRefused, UnknownModel
-from core.tuning import deployments, models
 from core.tuning.protocol import Made
 from tests.orchestrator.driving import at_once
 from tests.tuning.made import a_job, a_model, an_evaluation
@@ -61,7 +60,7 @@ def test_a_job_is_registered_once(database: Database) -> None:
 
 def test_many_jobs_that_end_at_once_get_names_of_their_own(database: Database) -> None:
     at_once([lambda: a_model(database, "plans")] * 6)  # type: ignore[list-item]
-    assert sorted(each.name for each in models.all(database)) == ["plans", *(f"plans {n}" for n in range(2, 7))]
+    assert sorted(each.name for each in models.all_models(database)) == ["plans", *(f"plans {n}" for n in range(2, 7))]
 
 
 def test_a_model_that_answers_already_is_added_as_a_base(database: Database) -> None:
@@ -88,7 +87,7 @@ def test_the_same_base_added_in_two_windows_is_there_once(database: Database) ->
             refused.append(str(conflict))
 
     at_once([add] * 4)
-    assert (len(models.all(database)), len(refused)) == (1, 3)
+    assert (len(models.all_models(database)), len(refused)) == (1, 3)
 
 
 def test_a_model_is_found_by_id_and_by_name(database: Database) -> None:
@@ -154,11 +153,11 @@ def test_an_archived_model_is_left_out_and_comes_back(database: Database) -> Non
     model = a_model(database)
     assert models.archive(database, model.id, actor="ada", reason="old")
     assert not models.archive(database, model.id, actor="ada")
-    assert models.all(database) == []
+    assert models.all_models(database) == []
     assert models.get(database, model.id).archived_at is not None
-    assert [each.id for each in models.all(database, archived=True)] == [model.id]
+    assert [each.id for each in models.all_models(database, archived=True)] == [model.id]
     assert models.unarchive(database, model.id, actor="bob")
-    assert [each.id for each in models.all(database)] == [model.id]
+    assert [each.id for each in models.all_models(database)] == [model.id]
 
 
 def test_what_a_model_was_made_of_never_changes(database: Database) -> None:

@@ -11,11 +11,12 @@ from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, by_id
 from core.db import Database
 from core.db.tables import members, models, tuning_jobs
+from core.deployments import store as deployments
+from core.deployments.store import Deployment
 from core.errors import UnknownDataset
-from core.tuning import deployments, evaluation_records, model_records
-from core.tuning.deployments import Deployment
-from core.tuning.evaluation_records import Evaluation
-from core.tuning.model_records import Model
+from core.evaluation import Evaluation, records
+from core.models import Model
+from core.models import records as model_records
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def of(db: Database, which: int | str) -> Lineage:
         job,
         model,
         tuple(deployments.history(db, model_id=model.id)),
-        tuple(evaluation_records.of_models(db, [model.id])),
+        tuple(records.of_models(db, [model.id])),
     )
 
 

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Row, Select, func, select
 from core import audit
 from core.db import Database
 from core.db.tables import deployments, models
+from core.deployments import in_use
+from core.deployments import preferences as settings
 from core.errors import Conflict, ModelRefused, ReasonNeeded
-from core.orchestrator import in_use
-from core.orchestrator import preferences as settings
-from core.tuning import asking, comparing, model_records
-from core.tuning.callable_models import refuse_not_callable
-from core.tuning.model_records import Model
+from core.evaluation import comparison
+from core.models import Model, calls, records
+from core.models.availability import refuse_not_callable
 
 #: A model that does not answer, or is clearly worse, is deployed for a reason of at least so many words.
 LEAST_WORDS = 3
@@ -45,7 +45,7 @@ class Deployment:
     end_reason: str | None
     #: The model as it is now.
     model_name: str
-    kind: model_records.Kind
+    kind: records.Kind
     call_name: str
 
     @property
@@ -111,7 +111,7 @@ def deploy(
     silence = "" if is_known else _silence(db, which, today)
     with db.begin() as connection:
         settings.lock_planner_in(connection)
-        model = model_records.find(connection, which, lock=True)
+        model = records.find(connection, which, lock=True)
         refuse_not_callable(model, today=today)
         now = _current(connection)
         _refuse_in_use(model, now)
@@ -126,14 +126,14 @@ def deploy(
 def _silence(db: Database, which: int | str, today: dt.date | None) -> str:
     """What the model says instead of an answer; "" where it answers."""
     with db.reading() as connection:
-        model = model_records.find(connection, which)
+        model = records.find(connection, which)
         _refuse_in_use(model, _current(connection))
     refuse_not_callable(model, today=today)
     return _unanswered(model)
 
 
 def _unanswered(model: Model) -> str:
-    why = asking.unanswered(model)
+    why = calls.unanswered(model)
     return why and f"{model.name} does not answer: {why}"
 
 
@@ -176,7 +176,7 @@ def rollback(
             in_use.end_in(connection, actor=actor, reason=f"rolled back to {former}. {reason}".strip())
             settings.set_planner_in(connection, former.by_hand, actor=actor, reason=reason or "rolled back")
             return None
-        model = model_records.find(connection, former.deployment.model_id, lock=True)
+        model = records.find(connection, former.deployment.model_id, lock=True)
         refuse_not_callable(model, today=today)
         if not is_known:
             if asked != model.id:
@@ -194,7 +194,7 @@ def _former(db: Database, today: dt.date | None) -> tuple[int | None, str]:
         former = _before(connection, _needed(connection)).deployment
         if former is None:
             return None, ""
-        model = model_records.find(connection, former.model_id)
+        model = records.find(connection, former.model_id)
     refuse_not_callable(model, today=today)
     return model.id, _unanswered(model)
 
@@ -202,7 +202,7 @@ def _former(db: Database, today: dt.date | None) -> tuple[int | None, str]:
 def concern(db: Database, which: int | str) -> str:
     """Why deploying this model needs a reason: it did clearly worse than the one in use; "" where it did not."""
     with db.reading() as connection:
-        return concern_in(connection, model_records.find(connection, which))
+        return concern_in(connection, records.find(connection, which))
 
 
 def concern_in(connection: Connection, model: Model) -> str:
@@ -210,7 +210,7 @@ def concern_in(connection: Connection, model: Model) -> str:
     now = _current(connection)
     if now is None or now.model_id == model.id:
         return ""
-    compared = comparing.latest_comparison_in(connection, model.id, now.model_id)
+    compared = comparison.latest_comparison_in(connection, model.id, now.model_id)
     if compared is None or not compared.is_worse:
         return ""
     told = compared.sentence(model.name, now.model_name)

@@ -9,10 +9,10 @@ from core import llm
 from core.errors import ModelUnavailable
 from core.llm import Completion, Profile, Turn, prices
 from core.llm.calling import complete
+from core.models import availability
+from core.models.records import Model
 from core.settings import Settings
 from core.settings import settings as settings_of_process
-from core.tuning import callable_models
-from core.tuning.model_records import Model
 
 #: How long an answer may be where nobody says.
 MOST_TOKENS = 2_000
@@ -51,7 +51,7 @@ def answer(
 
 def called(model: Model) -> llm.Model:
     """The model as it is called, with its profile. Raises `ModelRefused` where nothing would answer."""
-    callable_models.refuse_not_callable(model)
+    availability.refuse_not_callable(model)
     profile = None if model.profile is None else Profile.of_json(model.profile)
     return replace(llm.Model.parse(model.call_name), profile=profile)
 

@@ -13,16 +13,9 @@ from core import audit, llm
 from core.db import Database
 from core.db.tables import models
 from core.errors import Conflict, ModelRefused
+from core.models.records import Model, find
 from core.tuning import catalogue
-from core.tuning.model_records import KINDS, Kind, Model, Page, find, get, kind_of, page, version
-from core.tuning.model_records import all_models as all  # noqa: A004  (as in `models.all`)
 from core.tuning.protocol import Made, ProviderId
-from core.tuning.serving import look, serve, unserve
-
-__all__ = [
-    "KINDS", "Kind", "Model", "Page", "add_base", "all", "archive", "find", "get", "kind_of", "look", "page",
-    "register_in", "rename", "serve", "set_notes", "set_shutdown_date", "unarchive", "unserve", "version",
-]  # fmt: skip
 
 #: The provider of fine-tuning that has the models of a provider of answers as bases.
 _MAKERS: dict[str, ProviderId] = {

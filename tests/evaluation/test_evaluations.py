@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from core import audit
+from core import audit, evaluation, models
 from core.commands import claims
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
@@ -26,8 +26,8 @@ from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.db.tables import evaluation_outputs
 from core.errors import Conflict, DatasetRefused, ModelRefused, ModelUnavailable
+from core.evaluation import rows
 from core.tuning import commands as tuning_commands
-from core.tuning import evaluation, models, rows
 from core.tuning.commands import registry
 from tests.llm.servers import FakeProvider, Handler
 from tests.orchestrator.driving import drive

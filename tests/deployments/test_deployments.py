@@ -6,17 +6,16 @@ import random
 import pytest
 from sqlalchemy import select
 
-from core import audit
+from core import audit, deployments, models
 from core.db import Database
 from core.db.tables import deployments as table
+from core.deployments import preferences as settings
+from core.deployments.preferences import preferences
 from core.errors import Conflict, ModelRefused, UnknownModel, WhetstoneError
 from core.llm import Model as Called
 from core.llm import Profile
 from core.orchestrator import executions
-from core.orchestrator import preferences as settings
 from core.orchestrator.plans import Request, to_json
-from core.orchestrator.preferences import preferences
-from core.tuning import deployments, models
 from tests.llm.conftest import model_of
 from tests.orchestrator.driving import at_once, drive
 from tests.orchestrator.test_with_model import PLAN
