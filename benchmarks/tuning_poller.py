@@ -21,9 +21,7 @@ from core.db.tables import examples, tuning_jobs
 from core.examples.filters import Filter
 from core.settings import Settings
 from core.tuning import facts
-from core.tuning.engine import Engine
-from core.tuning.pace import Pace
-from core.tuning.poller import Poller
+from core.tuning.engine import Engine, Pace, Poller
 from core.tuning.protocol import Capabilities, Point, Polled, ProviderId
 
 _JOBS = 1_000

@@ -26,7 +26,7 @@ from core.examples import statistics, store
 from core.examples.filters import Filter
 from core.models import records as model_records
 from core.orchestrator import reading, trends
-from core.tuning import reading as jobs
+from core.tuning.jobs import queries as jobs
 
 _ROOT = Path(__file__).parent.parent
 #: Freezes, and comes to a statement that takes for ever.

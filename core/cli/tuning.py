@@ -14,9 +14,9 @@ from core.errors import TuningRefused
 from core.money import dollars
 from core.settings import settings
 from core.tuning import jobs, preflight, registry
-from core.tuning.poller import Poller
+from core.tuning.engine import Poller
+from core.tuning.jobs import Event, Job
 from core.tuning.protocol import PROVIDER_IDS, STATES, Checked, Estimate, Method, ProviderId, Spec, State
-from core.tuning.records import Event, Job
 
 JobId = Annotated[int, typer.Argument(metavar="ID", help="The number of the job.")]
 Follow = Annotated[bool, typer.Option("--follow", help="Tell what happens until the job ends, or a person is asked.")]

@@ -10,7 +10,7 @@ from core.db.workspaces import list_workspaces
 from core.runtime.agents import registry as agents_registry
 from core.runtime.builder import Background
 from core.settings import settings
-from core.tuning.poller import Poller
+from core.tuning.engine import Poller
 
 
 class Running:

@@ -14,9 +14,9 @@ from core.db.tables import examples
 from core.examples.filters import Filter
 from core.settings import Settings
 from core.tuning import jobs
-from core.tuning.pace import Pace
+from core.tuning.engine import Pace
+from core.tuning.jobs import SEARCHES, Job
 from core.tuning.protocol import Spec
-from core.tuning.records import SEARCHES, Job
 from tests.datasets.conftest import example
 from tests.tuning.scripted import Scripted, Server, World
 

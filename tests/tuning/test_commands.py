@@ -15,7 +15,8 @@ from core.__main__ import registered
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.settings import settings as settings_of_process
-from core.tuning import budget, jobs, poller
+from core.tuning import budget, jobs
+from core.tuning.engine import poller
 from core.tuning.protocol import Obstacle
 from tests.commands.conftest import until
 from tests.tuning.scripted import Scripted, World

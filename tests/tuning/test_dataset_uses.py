@@ -9,7 +9,7 @@ from core.datasets import snapshots, verification
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.examples import store
-from core.tuning import verbs
+from core.tuning.jobs import verbs
 from tests.tuning.conftest import Create, run
 
 

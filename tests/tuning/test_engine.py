@@ -12,8 +12,8 @@ from core.db import Database
 from core.errors import AlreadyTrained, DatabaseUnavailable, TuningRefused
 from core.settings import Settings
 from core.tuning import budget, jobs, pricing, series
-from core.tuning.engine import Engine
-from core.tuning.pace import Pace
+from core.tuning.engine import Engine, Pace
+from core.tuning.jobs import SEARCHES, Job
 from core.tuning.protocol import (
     Capabilities,
     Made,
@@ -23,7 +23,6 @@ from core.tuning.protocol import (
     ProviderTrouble,
     SubmitUnknown,
 )
-from core.tuning.records import SEARCHES, Job
 from tests.commands.conftest import until
 from tests.tuning.conftest import AT_ONCE, SPEC, Create, run
 from tests.tuning.scripted import CAPABILITIES, Scripted, World

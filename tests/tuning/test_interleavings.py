@@ -15,7 +15,7 @@ from core.errors import TuningRefused
 from core.settings import Settings
 from core.tuning import jobs
 from core.tuning.engine import Engine
-from core.tuning.leases import Heartbeats
+from core.tuning.engine.leases import Heartbeats
 from core.tuning.protocol import ENDED
 from tests.commands.conftest import until
 from tests.tuning.conftest import AT_ONCE, Create, run

@@ -11,9 +11,8 @@ import pytest
 from core.db import Database, workspaces
 from core.settings import Settings
 from core.tuning import jobs
-from core.tuning.pace import Pace
-from core.tuning.poller import Poller
-from core.tuning.records import SEARCHES, Job
+from core.tuning.engine import Pace, Poller
+from core.tuning.jobs import SEARCHES, Job
 from tests.commands.conftest import until
 from tests.tuning.conftest import SPEC, Create, freeze, run
 from tests.tuning.scripted import CAPABILITIES, Scripted, World

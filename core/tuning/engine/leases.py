@@ -20,8 +20,9 @@ from core.db import Database
 from core.db.tables import tuning_events, tuning_jobs
 from core.db.transient import PASSING
 from core.text import storable
+from core.tuning.jobs import Job
+from core.tuning.jobs.records import of_row
 from core.tuning.protocol import ENDED, OPEN, Note, Point
-from core.tuning.records import Job, of_row
 
 log = structlog.get_logger(__name__)
 

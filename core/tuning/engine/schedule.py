@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.tuning.records import SEARCHES
+from core.tuning.jobs import SEARCHES
 
 
 @dataclass(frozen=True)

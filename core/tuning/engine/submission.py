@@ -17,10 +17,10 @@ from core.db.tables import tuning_events, tuning_jobs
 from core.db.transient import PASSING
 from core.errors import WhetstoneError
 from core.text import in_words, storable
-from core.tuning.leases import Cancelled, Hold, Lost
+from core.tuning.engine.leases import Cancelled, Hold, Lost
+from core.tuning.engine.step import Stopping, Work
+from core.tuning.jobs import SEARCHES
 from core.tuning.protocol import Note, NotSubmitted, NotThere, Obstacle, ProviderTrouble, Submitted
-from core.tuning.records import SEARCHES
-from core.tuning.working import Stopping, Work
 
 log = structlog.get_logger(__name__)
 

@@ -17,13 +17,14 @@ from core.db.transient import PASSING, is_gone
 from core.settings import Settings
 from core.settings import settings as settings_of_process
 from core.text import in_words
-from core.tuning import facts, files, following, leases, places, pricing, registry, submitting
-from core.tuning.leases import Heartbeats, Hold, Lost
-from core.tuning.pace import Pace
+from core.tuning import facts, files, places, pricing, registry
+from core.tuning.engine import completion, leases, submission
+from core.tuning.engine.leases import Heartbeats, Hold, Lost
+from core.tuning.engine.schedule import Pace
+from core.tuning.engine.step import Stopping, Work
+from core.tuning.jobs import Job
 from core.tuning.preflight import Providers
 from core.tuning.protocol import DataFacts, JobView, Note
-from core.tuning.records import Job
-from core.tuning.working import Stopping, Work
 
 log = structlog.get_logger(__name__)
 
@@ -136,7 +137,7 @@ class Engine:
         words = Note(f"A step could not be done, and is tried again: {in_words(error)}", "error")
         pause = self.pace.after_fault(hold.job.faults + 1)
         if work is not None and hold.job.state == "submitting":
-            self._quietly(hold, lambda: submitting.interrupted(work))
+            self._quietly(hold, lambda: submission.interrupted(work))
         else:
             self._quietly(hold, lambda: hold.write(faults=hold.job.faults + 1, notes=[words], release_s=pause) and None)
 
@@ -152,19 +153,19 @@ def _step(work: Work) -> bool:
     job = work.job
     match job.state:
         case "validating":
-            return submitting.validate(work)
+            return submission.validate(work)
         case "uploading":
-            return submitting.upload(work)
+            return submission.upload(work)
         case "submitting":
-            return submitting.interrupted(work)
+            return submission.interrupted(work)
         case "submit_unknown":
-            return submitting.search(work)
+            return submission.search(work)
         case _ if job.is_finishing:
-            return following.finish(work)
+            return completion.finish(work)
         case _ if job.wants is not None:
-            return following.ask(work)
+            return completion.ask(work)
         case _:
-            return following.poll(work)
+            return completion.poll(work)
 
 
 def new_owner() -> str:

@@ -11,10 +11,10 @@ from sqlalchemy import func
 
 from core.db.transient import Patience
 from core.text import in_words, storable
-from core.tuning.leases import Hold, Lost
-from core.tuning.pace import Pace
+from core.tuning.engine.leases import Hold, Lost
+from core.tuning.engine.schedule import Pace
+from core.tuning.jobs import Job
 from core.tuning.protocol import JobView, Note, Provider, ProviderTrouble, State
-from core.tuning.records import Job
 
 #: Seconds for which a result that cannot be written down, because the database is away, is kept and tried again.
 _INSIST_S = 600.0

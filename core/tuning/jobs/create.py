@@ -15,9 +15,9 @@ from core.errors import AlreadyTrained, OverBudget, TuningRefused
 from core.settings import Settings
 from core.settings import settings as settings_of_process
 from core.tuning import budget, places, preflight, registry
+from core.tuning.jobs.records import Job, notify, read
 from core.tuning.preflight import Examined, Providers
 from core.tuning.protocol import Obstacle, Spec
-from core.tuning.records import Job, notify, read
 
 _MOST_NAME = 120
 
