@@ -22,7 +22,7 @@ from core.examples.filters import Filter
 from core.settings import Settings
 from core.tuning import facts
 from core.tuning.engine import Engine, Pace, Poller
-from core.tuning.protocol import Capabilities, Point, Polled, ProviderId
+from core.tuning.providers.protocol import Capabilities, Point, Polled, ProviderId
 
 _JOBS = 1_000
 _WATCHED_S = 30.0

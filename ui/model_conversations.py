@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.models import Model
-from core.tuning.local import conversations
-from core.tuning.local.conversations import One
+from core.tuning.providers.local.ollama import conversations
+from core.tuning.providers.local.ollama.conversations import One
 from ui.formatting import plain
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.db import Database
-from core.tuning import jobs, registry
+from core.tuning import jobs
 from core.tuning.jobs import Job
-from core.tuning.protocol import Capabilities
+from core.tuning.providers import registry
+from core.tuning.providers.protocol import Capabilities
 from ui import messages, modals, session, tuning_place, tuning_words
 from ui.formatting import plain
 

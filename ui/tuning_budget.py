@@ -6,9 +6,10 @@ import streamlit as st
 
 from core.db import Database
 from core.errors import ConfigurationError
-from core.tuning import budget, catalogue, pricing
+from core.tuning import budget
 from core.tuning.budget import Budget
-from core.tuning.protocol import ProviderId
+from core.tuning.providers import catalogue, pricing
+from core.tuning.providers.protocol import ProviderId
 from ui import messages, session, tuning_reads, tuning_words
 from ui.formatting import plain
 

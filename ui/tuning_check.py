@@ -13,10 +13,11 @@ import streamlit as st
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.errors import WhetstoneError
-from core.tuning import budget, catalogue, facts, preflight
+from core.tuning import budget, facts, preflight
 from core.tuning.budget import Budget
-from core.tuning.catalogue import BaseFacts
-from core.tuning.protocol import Capabilities, Checked, DataFacts, Estimate, Obstacle, Spec
+from core.tuning.providers import catalogue
+from core.tuning.providers.catalogue import BaseFacts
+from core.tuning.providers.protocol import Capabilities, Checked, DataFacts, Estimate, Obstacle, Spec
 from ui import tuning_start, tuning_words
 from ui.formatting import ago, count, plain, span
 from ui.tuning_reads import Way

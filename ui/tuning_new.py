@@ -6,8 +6,9 @@ from core.datasets import snapshots
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.errors import UnknownDataset, WhetstoneError
-from core.tuning import facts, registry
-from core.tuning.protocol import DataFacts, Spec
+from core.tuning import facts
+from core.tuning.providers import registry
+from core.tuning.providers.protocol import DataFacts, Spec
 from ui import (
     dataset_place,
     messages,

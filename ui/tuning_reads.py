@@ -13,9 +13,10 @@ from core.db import Database
 from core.errors import WhetstoneError
 from core.orchestrator import executions
 from core.settings import settings
-from core.tuning import catalogue, jobs, preflight, registry
-from core.tuning.catalogue import ProviderFacts
-from core.tuning.protocol import OPEN, Capabilities, Checked, Obstacle, Provider, ProviderId, Spec
+from core.tuning import jobs, preflight
+from core.tuning.providers import catalogue, registry
+from core.tuning.providers.catalogue import ProviderFacts
+from core.tuning.providers.protocol import OPEN, Capabilities, Checked, Obstacle, Provider, ProviderId, Spec
 
 REMEMBERED_S = 15
 #: So many bases are looked at to find one that can be trained now.

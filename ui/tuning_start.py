@@ -10,7 +10,7 @@ from core.errors import AlreadyTrained, OverBudget
 from core.tuning import budget, jobs
 from core.tuning.budget import Budget
 from core.tuning.jobs import Job
-from core.tuning.protocol import Estimate, Spec
+from core.tuning.providers.protocol import Estimate, Spec
 from ui import messages, modals, session, tuning_place, tuning_reads, tuning_watch, tuning_words
 from ui.formatting import plain
 from ui.tuning_reads import Way

@@ -6,7 +6,7 @@ from core.db import Database
 from core.tuning import budget, jobs, month
 from core.tuning.budget import Budget
 from core.tuning.month import Month
-from core.tuning.protocol import OPEN
+from core.tuning.providers.protocol import OPEN
 from ui import tuning_words
 from ui.formatting import count, percent, plain, shortened
 from ui.tuning_reads import in_use

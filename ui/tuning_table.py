@@ -15,7 +15,7 @@ import streamlit as st
 from core.db import Database
 from core.tuning import jobs
 from core.tuning.jobs import Job
-from core.tuning.protocol import STATES, State
+from core.tuning.providers.protocol import STATES, State
 from ui import tuning_acts, tuning_compare, tuning_words
 from ui.formatting import age, count, shortened
 from ui.tables import height

@@ -8,8 +8,9 @@ import streamlit as st
 from core.datasets import snapshots
 from core.db import Database
 from core.errors import UnknownDataset
-from core.tuning import jobs, registry, series
+from core.tuning import jobs, series
 from core.tuning.jobs import Job
+from core.tuning.providers import registry
 from ui import dataset_place, modals, tuning_acts, tuning_charts, tuning_jobs, tuning_new, tuning_place, tuning_words
 from ui.formatting import ago, exactly, span
 from ui.tuning_charts import Line

@@ -8,9 +8,9 @@ import streamlit as st
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.errors import WhetstoneError
-from core.tuning import catalogue, registry
-from core.tuning.catalogue import ProviderFacts
-from core.tuning.protocol import Method, Obstacle, ProviderId
+from core.tuning.providers import catalogue, registry
+from core.tuning.providers.catalogue import ProviderFacts
+from core.tuning.providers.protocol import Method, Obstacle, ProviderId
 from ui import tuning_reads, tuning_trainer, tuning_words
 from ui.formatting import plain
 from ui.tuning_reads import Way

@@ -14,8 +14,8 @@ from core.db import Database
 from core.db.tables import models
 from core.errors import Conflict, ModelRefused
 from core.models.records import Model, find
-from core.tuning import catalogue
-from core.tuning.protocol import Made, ProviderId
+from core.tuning.providers import catalogue
+from core.tuning.providers.protocol import Made, ProviderId
 
 #: The provider of fine-tuning that has the models of a provider of answers as bases.
 _MAKERS: dict[str, ProviderId] = {

@@ -9,7 +9,7 @@ from core import workspace_settings
 from core.db import Database
 from core.errors import ConfigurationError
 from core.money import dollars
-from core.tuning.protocol import OPEN, Estimate, Obstacle
+from core.tuning.providers.protocol import OPEN, Estimate, Obstacle
 
 _KEY = "tuning_budget_usd"
 _MOST = Decimal(10_000_000)

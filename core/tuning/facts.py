@@ -16,7 +16,7 @@ from core.datasets.versions import DatasetVersion, frozen
 from core.db import Database
 from core.settings import settings as settings_of_process
 from core.tuning import places
-from core.tuning.protocol import DataFacts
+from core.tuning.providers.protocol import DataFacts
 
 #: A version of up to so many bytes is counted record by record, 3 s at most; a larger one by a sample and its longest.
 COUNTED_BYTES = 32 << 20

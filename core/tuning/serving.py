@@ -20,8 +20,16 @@ from core.models import Model, records
 from core.models.records import MOVING
 from core.settings import Settings
 from core.settings import settings as settings_of_process
-from core.tuning import registry
-from core.tuning.protocol import Hosting, ModelView, NotSubmitted, Provider, ProviderId, ProviderTrouble, Served
+from core.tuning.providers import registry
+from core.tuning.providers.protocol import (
+    Hosting,
+    ModelView,
+    NotSubmitted,
+    Provider,
+    ProviderId,
+    ProviderTrouble,
+    Served,
+)
 
 AGENT = "tuning"
 Act = Literal["serve", "unserve", "look"]

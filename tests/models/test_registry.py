@@ -12,7 +12,7 @@ from core import audit, deployments, models
 from core.db import Database
 from core.db.tables import models as table
 from core.errors import ConfigurationError, Conflict, ModelRefused, UnknownModel
-from core.tuning.protocol import Made
+from core.tuning.providers.protocol import Made
 from tests.orchestrator.driving import at_once
 from tests.tuning.made import a_job, a_model, an_evaluation
 

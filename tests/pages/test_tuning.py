@@ -13,10 +13,10 @@ from core.db import Database
 from core.errors import TrainerUnavailable
 from core.settings import Settings, settings
 from core.tuning import budget, jobs
-from core.tuning.installation import INSTALLATION
-from core.tuning.protocol import Obstacle, ProviderId
-from core.tuning.trainer import environment
-from core.tuning.trainer.environment import Environment, Progress
+from core.tuning.providers.local.training import environment
+from core.tuning.providers.local.training.environment import Environment, Progress
+from core.tuning.providers.local.training.installation import INSTALLATION
+from core.tuning.providers.protocol import Obstacle, ProviderId
 from tests.pages import tuned
 from tests.pages.conftest import Visit, text
 from tests.scripted import Scripted, everyone, install

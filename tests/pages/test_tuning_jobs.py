@@ -12,7 +12,7 @@ from core.db.tables import models
 from core.settings import settings
 from core.tuning import jobs
 from core.tuning.jobs import Job
-from core.tuning.protocol import Note, Polled
+from core.tuning.providers.protocol import Note, Polled
 from tests.pages import tuned
 from tests.pages.conftest import Visit, text
 from tests.pages.test_tuning import Providers, click, keys, links, metrics, where

@@ -12,7 +12,7 @@ from core.examples.filters import Filter
 from core.tuning import jobs
 from core.tuning.engine import Engine
 from core.tuning.jobs import Job
-from core.tuning.protocol import ProviderId, Spec, State
+from core.tuning.providers.protocol import ProviderId, Spec, State
 from tests.served import add
 
 

@@ -16,7 +16,7 @@ from core.settings import Settings
 from core.tuning import jobs
 from core.tuning.engine import Pace
 from core.tuning.jobs import SEARCHES, Job
-from core.tuning.protocol import Spec
+from core.tuning.providers.protocol import Spec
 from tests.datasets.conftest import example
 from tests.tuning.scripted import Scripted, Server, World
 

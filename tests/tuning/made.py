@@ -16,7 +16,7 @@ from core.db import Database
 from core.db.tables import evaluation_outputs, evaluations, tuning_jobs
 from core.examples.filters import Filter
 from core.settings import settings
-from core.tuning.protocol import Made
+from core.tuning.providers.protocol import Made
 from tests.llm.servers import FAKES, KEY, FakeProvider, serving
 from tests.served import add
 

@@ -21,8 +21,9 @@ from core.errors import (
     UnknownJob,
 )
 from core.settings import Settings
-from core.tuning import budget, jobs, preflight, pricing
-from core.tuning.protocol import Obstacle
+from core.tuning import budget, jobs, preflight
+from core.tuning.providers import pricing
+from core.tuning.providers.protocol import Obstacle
 from tests.tuning.conftest import SPEC, Create, freeze, run
 from tests.tuning.scripted import CAPABILITIES, Scripted, World
 

@@ -11,10 +11,11 @@ import pytest
 from core.db import Database
 from core.errors import AlreadyTrained, DatabaseUnavailable, TuningRefused
 from core.settings import Settings
-from core.tuning import budget, jobs, pricing, series
+from core.tuning import budget, jobs, series
 from core.tuning.engine import Engine, Pace
 from core.tuning.jobs import SEARCHES, Job
-from core.tuning.protocol import (
+from core.tuning.providers import pricing
+from core.tuning.providers.protocol import (
     Capabilities,
     Made,
     NotSubmitted,

@@ -20,7 +20,7 @@ from core.errors import CommandRefused, Conflict, ModelRefused
 from core.settings import settings
 from core.tuning import serving
 from core.tuning.commands import registry
-from core.tuning.protocol import Capabilities, ModelView, NotSubmitted, ProviderTrouble, Served
+from core.tuning.providers.protocol import Capabilities, ModelView, NotSubmitted, ProviderTrouble, Served
 from tests.orchestrator.driving import drive
 from tests.tuning.made import a_model
 
@@ -62,7 +62,7 @@ class Host:
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Host]:
     made = Host()
-    monkeypatch.setitem(sys.modules, "core.tuning.providers.bedrock", SimpleNamespace(PROVIDER=made))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "core.tuning.providers.bedrock.adapter", SimpleNamespace(PROVIDER=made))  # type: ignore[arg-type]
     monkeypatch.setenv("WHETSTONE_HOME", str(tmp_path))
     settings.cache_clear()
     yield made

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.tuning import catalogue
-from core.tuning.protocol import PROVIDER_IDS, STATES, Setting
+from core.tuning.providers import catalogue
+from core.tuning.providers.protocol import PROVIDER_IDS, STATES, Setting
 from ui import charts, tuning_charts, tuning_settings, tuning_words
 from ui.tuning_charts import Line
 

@@ -14,11 +14,11 @@ from sqlalchemy import Connection, func
 from core.db.transient import PASSING
 from core.errors import WhetstoneError
 from core.text import in_words, storable
-from core.tuning import pricing
 from core.tuning.engine.leases import Lost
 from core.tuning.engine.step import Stopping, Work
 from core.tuning.jobs import FINISHING, Job
-from core.tuning.protocol import Made, Note, NotSubmitted, Polled, ProviderTrouble, State
+from core.tuning.providers import pricing
+from core.tuning.providers.protocol import Made, Note, NotSubmitted, Polled, ProviderTrouble, State
 
 #: Soon after something was asked for, to see what became of it.
 _SOON_S = 2.0

@@ -17,14 +17,15 @@ from core.db.transient import PASSING, is_gone
 from core.settings import Settings
 from core.settings import settings as settings_of_process
 from core.text import in_words
-from core.tuning import facts, files, places, pricing, registry
+from core.tuning import facts, files, places
 from core.tuning.engine import completion, leases, submission
 from core.tuning.engine.leases import Heartbeats, Hold, Lost
 from core.tuning.engine.schedule import Pace
 from core.tuning.engine.step import Stopping, Work
 from core.tuning.jobs import Job
 from core.tuning.preflight import Providers
-from core.tuning.protocol import DataFacts, JobView, Note
+from core.tuning.providers import pricing, registry
+from core.tuning.providers.protocol import DataFacts, JobView, Note
 
 log = structlog.get_logger(__name__)
 

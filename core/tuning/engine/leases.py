@@ -22,7 +22,7 @@ from core.db.transient import PASSING
 from core.text import storable
 from core.tuning.jobs import Job
 from core.tuning.jobs.records import of_row
-from core.tuning.protocol import ENDED, OPEN, Note, Point
+from core.tuning.providers.protocol import ENDED, OPEN, Note, Point
 
 log = structlog.get_logger(__name__)
 

@@ -24,12 +24,12 @@ from core.db.transient import PASSING
 from core.errors import DatabaseUnavailable
 from core.settings import Settings
 from core.settings import settings as settings_of_process
-from core.tuning import registry
 from core.tuning.engine.engine import Engine, new_owner, no_hook
 from core.tuning.engine.leases import Heartbeats, Hold
 from core.tuning.engine.schedule import Pace
 from core.tuning.jobs.records import CHANNEL
 from core.tuning.preflight import Providers
+from core.tuning.providers import registry
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from core.text import in_words, storable
 from core.tuning.engine.leases import Hold, Lost
 from core.tuning.engine.schedule import Pace
 from core.tuning.jobs import Job
-from core.tuning.protocol import JobView, Note, Provider, ProviderTrouble, State
+from core.tuning.providers.protocol import JobView, Note, Provider, ProviderTrouble, State
 
 #: Seconds for which a result that cannot be written down, because the database is away, is kept and tried again.
 _INSIST_S = 600.0

@@ -20,7 +20,7 @@ from core.text import in_words, storable
 from core.tuning.engine.leases import Cancelled, Hold, Lost
 from core.tuning.engine.step import Stopping, Work
 from core.tuning.jobs import SEARCHES
-from core.tuning.protocol import Note, NotSubmitted, NotThere, Obstacle, ProviderTrouble, Submitted
+from core.tuning.providers.protocol import Note, NotSubmitted, NotThere, Obstacle, ProviderTrouble, Submitted
 
 log = structlog.get_logger(__name__)
 

@@ -14,10 +14,11 @@ from core.db.tables import tuning_events, tuning_jobs
 from core.errors import AlreadyTrained, OverBudget, TuningRefused
 from core.settings import Settings
 from core.settings import settings as settings_of_process
-from core.tuning import budget, places, preflight, registry
+from core.tuning import budget, places, preflight
 from core.tuning.jobs.records import Job, notify, read
 from core.tuning.preflight import Examined, Providers
-from core.tuning.protocol import Obstacle, Spec
+from core.tuning.providers import registry
+from core.tuning.providers.protocol import Obstacle, Spec
 
 _MOST_NAME = 120
 

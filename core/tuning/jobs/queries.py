@@ -7,7 +7,7 @@ from sqlalchemy import func, select, text
 from core.db import Database
 from core.db.tables import tuning_events, tuning_jobs
 from core.tuning.jobs.records import Event, Job, Page, jobs_query, of_row, read
-from core.tuning.protocol import OPEN, State
+from core.tuning.providers.protocol import OPEN, State
 
 # Jobs are few and this reads no index: 2 ms for a thousand. A sum, and not the newest: of two transactions the one
 # that began first may be committed last, and its news would not be noticed.

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from core.db.tables import models, tuning_jobs
 from core.errors import UnknownJob
-from core.tuning.protocol import AT_PROVIDER, OPEN, Method, ProviderId, Spec, State
+from core.tuning.providers.protocol import AT_PROVIDER, OPEN, Method, ProviderId, Spec, State
 
 #: Searches for a submission that was not answered; after them a person is asked.
 SEARCHES = 6

@@ -15,9 +15,10 @@ from core import audit
 from core.db import Database
 from core.db.tables import tuning_events, tuning_jobs
 from core.errors import AlreadyTrained, TuningRefused
-from core.tuning import budget, preflight, registry
+from core.tuning import budget, preflight
 from core.tuning.jobs.records import NOT_SENT, SEARCHES, Job, notify, read
 from core.tuning.preflight import Providers
+from core.tuning.providers import registry
 
 #: Nobody holds the job any more: what its holder still writes is refused.
 _FREE: dict[str, Any] = {"owner": None, "token": None, "lease_until": None}

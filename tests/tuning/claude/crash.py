@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.tuning.protocol import Spec
+from core.tuning.providers.protocol import Spec
 from tests.tuning.claude.server import KEY, FakeAnthropic, serving, turns
 from tests.tuning.crash_cases import Case
 
@@ -49,7 +49,7 @@ def _serve(_folder: Path) -> Iterator[_Service]:
 CASE = Case(
     SPEC,
     _serve,
-    preload=("anthropic", "core.tuning.providers.claude"),
+    preload=("anthropic", "core.tuning.providers.claude.adapter"),
     stages=2,
     adopted=lambda remote: [str(value) for name, value in remote.items() if name in ("batch0", "batch1")],
     rows=150,

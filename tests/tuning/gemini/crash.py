@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.tuning.protocol import Spec
+from core.tuning.providers.protocol import Spec
 from tests.llm.servers import machine_credentials
 from tests.tuning.crash_cases import Case
 from tests.tuning.gemini import emulator
@@ -68,4 +68,4 @@ def _serve(_folder: Path) -> Iterator[Moving]:
         yield Moving(Service(server), storage)
 
 
-CASE = Case(SPEC, _serve, preload=("google.genai", "google.cloud.storage", "core.tuning.providers.gemini"))
+CASE = Case(SPEC, _serve, preload=("google.genai", "google.cloud.storage", "core.tuning.providers.gemini.adapter"))

@@ -25,8 +25,8 @@ from core.examples.filters import Filter
 from core.settings import Settings
 from core.tuning import files, jobs, series
 from core.tuning.places import of_job
-from core.tuning.protocol import Spec
-from core.tuning.runners import folders, processes
+from core.tuning.providers.local.runners import folders, processes
+from core.tuning.providers.protocol import Spec
 from tests.datasets.conftest import example
 from tests.training import Tiny
 from tests.tuning.local.conftest import Standing, settings_with
