@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.deployments.preferences import preferences
-from core.orchestrator import executions, trends
+from core.orchestrator import queries, trends
 from ui import (
     orchestrator_drawer,
     orchestrator_live,
@@ -20,7 +20,7 @@ st.caption("What should be done next, and may it?")
 db = session.database()
 seen = trends.version(db)
 chosen = preferences(db)
-numbers = executions.counts(db)
+numbers = queries.counts(db)
 
 left, right = st.columns([5, 3], gap="large")
 with left:

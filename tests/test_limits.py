@@ -25,7 +25,7 @@ from core.evaluation import records
 from core.examples import statistics, store
 from core.examples.filters import Filter
 from core.models import records as model_records
-from core.orchestrator import reading, trends
+from core.orchestrator import queries, trends
 from core.tuning.jobs import queries as jobs
 
 _ROOT = Path(__file__).parent.parent
@@ -96,8 +96,8 @@ _READS: dict[str, Callable[[Database], object]] = {
     "concerned": lambda db: concerned.ids(db, _CHOICE, "duplicate"),
     "versions": versions.versions,
     "compare versions": lambda db: comparison.compare(db, 1, 2),
-    "plans": reading.page,
-    "progress of a plan": lambda db: reading.progress(db, "x"),
+    "plans": queries.page,
+    "progress of a plan": lambda db: queries.progress(db, "x"),
     "trends": trends.by_day,
     "queue": lambda db: commands.page(db, CommandFilter()),
     "figures of the queue": queue_statistics.counts,

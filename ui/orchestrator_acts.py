@@ -7,7 +7,7 @@ import streamlit as st
 from core.db import Database
 from core.errors import WhetstoneError
 from core.orchestrator import executions
-from core.orchestrator.intents import KNOWN
+from core.orchestrator.planners.intents import KNOWN
 from core.orchestrator.plans import Plan
 from ui import messages, session
 from ui.formatting import plain

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.db import Database
 from core.orchestrator.records import Execution
-from core.orchestrator.scoring import JUDGE
+from core.orchestrator.scoring.rubric import JUDGE
 from ui import orchestrator_acts
 from ui import orchestrator_words as words
 from ui.formatting import plain, score

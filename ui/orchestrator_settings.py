@@ -9,8 +9,7 @@ from core.db import Database
 from core.deployments import preferences
 from core.deployments.preferences import Preferences
 from core.llm import Model, prices
-from core.orchestrator import executions
-from core.orchestrator.judge import RUBRIC
+from core.orchestrator.scoring.judge import RUBRIC
 from core.settings import settings, without_login
 from ui import messages, modals, orchestrator_reads, session
 from ui.formatting import ago, exactly, plain
@@ -61,7 +60,7 @@ def _turn(db: Database, on: bool) -> None:
 
 
 def _set_approval(db: Database, on: bool) -> None:
-    executions.set_approval(db, on, actor=session.actor(), reason=REASON)
+    preferences.set_approval(db, on, actor=session.actor(), reason=REASON)
     messages.done(
         "Plans wait for approval from now on." if on else "Approval is off: new plans are carried out at once.",
         undo=lambda: _undone(db, not on),
@@ -69,7 +68,7 @@ def _set_approval(db: Database, on: bool) -> None:
 
 
 def _undone(db: Database, on: bool) -> str:
-    executions.set_approval(db, on, actor=session.actor(), reason="undone")
+    preferences.set_approval(db, on, actor=session.actor(), reason="undone")
     return f"Undone: approval is {'on' if on else 'off'} again."
 
 
@@ -164,7 +163,7 @@ def _stays_here(model: Model) -> bool:
 
 def _set_planner(db: Database, model: Model | None) -> None:
     before = preferences.preferences(db)
-    executions.set_planner_model(db, model, actor=session.actor(), reason=REASON)
+    preferences.set_planner_model(db, model, actor=session.actor(), reason=REASON)
     messages.done(f"Planned by {model or 'the built-in planner'} from now on.", undo=lambda: _planner_back(db, before))
 
 
@@ -174,7 +173,7 @@ def _planner_back(db: Database, before: Preferences) -> str:
         reason = "setting another was undone"
         deployments.deploy(db, before.deployed.model_id, actor=session.actor(), reason=reason, is_known=True)
         return f"Undone: {before.deployed.name} is deployed again."
-    executions.set_planner_model(db, before.planner_model, actor=session.actor(), reason="undone")
+    preferences.set_planner_model(db, before.planner_model, actor=session.actor(), reason="undone")
     return f"Undone: planned by {before.planner_model or 'the built-in planner'} again."
 
 
@@ -208,8 +207,8 @@ def _judging(db: Database, chosen: Preferences) -> None:
 def _save(db: Database, threshold: float, judging: bool, words: list[str]) -> None:
     who: dict[Literal["actor", "reason"], str] = {"actor": session.actor(), "reason": REASON}
     changed = [
-        executions.set_success_threshold(db, threshold, **who),
-        executions.set_judging(db, judging, **who),
+        preferences.set_success_threshold(db, threshold, **who),
+        preferences.set_judging(db, judging, **who),
         preferences.set_banned_words(db, words, **who),
     ]
     messages.done("Saved. It holds for what is scored from now on." if any(changed) else "Nothing was changed.")

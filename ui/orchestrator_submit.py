@@ -7,7 +7,7 @@ import streamlit as st
 from core.db import Database
 from core.errors import Duplicate
 from core.orchestrator import executions
-from core.orchestrator.intents import KNOWN
+from core.orchestrator.planners.intents import KNOWN
 from core.orchestrator.plans import Request
 from ui import messages, modals, orchestrator_acts, orchestrator_drawer, orchestrator_reads, session
 from ui.formatting import plain

@@ -10,8 +10,8 @@ import streamlit as st
 from core import deployments
 from core.datasets.versions import DatasetVersion
 from core.db import Database
+from core.deployments import preferences
 from core.errors import WhetstoneError
-from core.orchestrator import executions
 from core.settings import settings
 from core.tuning import jobs, preflight
 from core.tuning.providers import catalogue, registry
@@ -69,7 +69,7 @@ def in_use(db: Database) -> tuple[str, str]:
     deployed = deployments.current(db)
     if deployed is not None:
         return deployed.model_name, {"base": "base model", "tuned": "tuned model"}.get(deployed.kind, deployed.kind)
-    by_hand = executions.planner_model(db)
+    by_hand = preferences.planner_model(db)
     return ("Built-in", "rules, no model") if by_hand is None else (str(by_hand), "set by hand")
 
 

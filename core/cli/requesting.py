@@ -10,8 +10,8 @@ import typer
 from core.cli import AsJson, Workspace, command, database, show
 from core.commands.worker import Worker
 from core.db import Database
-from core.orchestrator import executions
-from core.orchestrator.intents import KNOWN
+from core.orchestrator import executions, queries
+from core.orchestrator.planners.intents import KNOWN
 from core.orchestrator.plans import Plan, Request, to_json
 from core.orchestrator.records import Execution
 from core.runtime.agents import registry
@@ -77,7 +77,7 @@ def _at_work(db: Database) -> Iterator[None]:
 def _until(db: Database, execution: Execution, is_so: Callable[[Execution], bool]) -> Execution:
     while not is_so(execution):
         time.sleep(_LOOK_EVERY_S)
-        execution = executions.get(db, execution.execution_id)
+        execution = queries.get(db, execution.execution_id)
     return execution
 
 

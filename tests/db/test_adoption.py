@@ -15,8 +15,9 @@ from core.db import Database, migrations
 from core.errors import MigrationRefused
 from core.examples import capture, store, tagging
 from core.examples.filters import EVERYTHING, Filter
-from core.orchestrator import builtin_planner, context
 from core.orchestrator.agents import SHAPE
+from core.orchestrator.material import context
+from core.orchestrator.planners import builtin
 from core.orchestrator.plans import Request
 from tests.examples.test_other_writers import write
 
@@ -113,7 +114,7 @@ def plan_something(database: Database) -> context.Context:
     """What the planner asks the taken-over tables for."""
     request = Request(text="Write a post about our spring offer on the blog")
     known = context.gather(database, request, as_of=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1))
-    builtin_planner.plan(request, known, SHAPE)
+    builtin.plan(request, known, SHAPE)
     return known
 
 

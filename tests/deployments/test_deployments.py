@@ -14,7 +14,7 @@ from core.deployments.preferences import preferences
 from core.errors import Conflict, ModelRefused, UnknownModel, WhetstoneError
 from core.llm import Model as Called
 from core.llm import Profile
-from core.orchestrator import executions
+from core.orchestrator import executions, queries
 from core.orchestrator.plans import Request, to_json
 from tests.llm.conftest import model_of
 from tests.orchestrator.driving import at_once, drive
@@ -315,7 +315,7 @@ def test_a_deployed_profile_stands_before_the_planners_own_prompt(
         provider.say({"reason": "Short.", "score": 0.5})
         executions.approve(database, execution.execution_id, actor="bob")
         drive(database)
-    done = executions.get(database, execution.execution_id)
+    done = queries.get(database, execution.execution_id)
     assert (done.status, done.planner_model, done.plan_source) == ("completed", *[str(model_of(provider))] * 2)
     plan, text, judgement = provider.asked
     assert plan["system"].startswith("Plan as we do.\n\nYou plan the work of a company's agents.")

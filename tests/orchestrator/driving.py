@@ -18,7 +18,7 @@ from core.db.tables import financial_metrics
 from core.errors import CommandRefused, WhetstoneError
 from core.examples import store as examples
 from core.examples.store import Example
-from core.orchestrator import executions
+from core.orchestrator import executions, queries
 from core.orchestrator.plans import Request
 from core.orchestrator.records import Execution
 from core.runtime.agents import registry
@@ -66,7 +66,7 @@ def submitted(
     """A request, planned."""
     execution = executions.submit(db, Request(words, **more), actor="ada", again=True)  # type: ignore[arg-type]
     drive(db, agents=["orchestrator"])
-    return executions.get(db, execution.execution_id)
+    return queries.get(db, execution.execution_id)
 
 
 def at(db: Database, execution_id: str, moment: dt.datetime) -> None:

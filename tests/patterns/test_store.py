@@ -14,7 +14,7 @@ from core.db.tables import examples, executions, learning_patterns
 from core.errors import UnknownPattern
 from core.examples import tagging
 from core.examples.filters import Filter
-from core.orchestrator import context
+from core.orchestrator.material import context
 from core.orchestrator.plans import Request
 from core.patterns import experiment, running, store
 from tests.orchestrator.driving import drive

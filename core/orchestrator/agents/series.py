@@ -9,7 +9,7 @@ from statistics import NormalDist, fmean
 from sqlalchemy import text
 
 from core.db import Database
-from core.orchestrator.history import FIGURES
+from core.orchestrator.material.history import FIGURES
 
 
 @dataclass(frozen=True)

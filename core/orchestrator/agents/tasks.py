@@ -8,9 +8,9 @@ from typing import Any
 from core.commands.handlers import Work
 from core.db import Database
 from core.deployments.preferences import Preferences
-from core.orchestrator import context as contexts
+from core.orchestrator.material import context as contexts
+from core.orchestrator.material.wording import sentences
 from core.orchestrator.plans import Request
-from core.orchestrator.wording import sentences
 
 BUILT_IN = "built-in"
 

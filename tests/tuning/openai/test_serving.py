@@ -27,7 +27,7 @@ def job(provider: OpenAI, jobs: Jobs, service: Service) -> JobView:
 def at_openai(monkeypatch: pytest.MonkeyPatch) -> None:
     """What answers on loopback counts as OpenAI itself."""
     for module in ("access", "checks", "adapter"):
-        monkeypatch.setattr(f"core.tuning.providers.openai.adapter.{module}.is_openai", lambda _: True)
+        monkeypatch.setattr(f"core.tuning.providers.openai.{module}.is_openai", lambda _: True)
 
 
 def test_a_model_comes_with_all_that_is_known_of_it(

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import NotUnderstood
-from core.orchestrator import intents, wishes
-from core.orchestrator.context import FEW, Context
+from core.orchestrator.material.context import FEW, Context
+from core.orchestrator.material.wording import holds, plural, sentences
+from core.orchestrator.planners import intents, wishes
+from core.orchestrator.planners.wishes import MOST_PLATFORMS, Wishes
 from core.orchestrator.plans import MOST_REASON, Plan, Request, Shape, Step, parse, to_json
-from core.orchestrator.wishes import MOST_PLATFORMS, Wishes
-from core.orchestrator.wording import holds, plural, sentences
 
 NOTE = (
     "Planned by rules over the words of the request, without a model. The rules recognise the kind of work; what is "

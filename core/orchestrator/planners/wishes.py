@@ -6,8 +6,8 @@ The planner plans by it and the form is held against it, so both mean the same.
 import re
 from dataclasses import dataclass
 
+from core.orchestrator.material.wording import STOP_WORDS, sentences
 from core.orchestrator.plans import Request
-from core.orchestrator.wording import STOP_WORDS, sentences
 
 #: The most characters of one post, by network; None: more than anybody writes there, or no limit that is known.
 NETWORKS: dict[str, int | None] = {

@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from core.db import Database
-from core.orchestrator import history, similar
-from core.orchestrator.history import Figure, Patterns, Platform, Platforms, Topic
+from core.orchestrator.material import history, similar
+from core.orchestrator.material.history import Figure, Patterns, Platform, Platforms, Topic
+from core.orchestrator.material.similar import Similar, SimilarWork
 from core.orchestrator.plans import Request
-from core.orchestrator.similar import Similar, SimilarWork
 
 #: Under this many rows a figure is called indicative.
 FEW = 30

@@ -10,13 +10,13 @@ from core.commands.handlers import Handler, Outcome, Work, by_action
 from core.db import Database
 from core.deployments.preferences import preferences
 from core.errors import CommandRefused
-from core.orchestrator import context as contexts
-from core.orchestrator import executions, payloads
+from core.orchestrator import queries
 from core.orchestrator.agents import ACTIONS, SHAPE
 from core.orchestrator.agents.tasks import Before, Task
-from core.orchestrator.plans import Plan, Request
+from core.orchestrator.material import context as contexts
+from core.orchestrator.material.wording import sentences
+from core.orchestrator.plans import Plan, Request, payloads
 from core.orchestrator.records import Execution
-from core.orchestrator.wording import sentences
 
 _BEFORE = text(
     "SELECT step, agent, action, result FROM commands"
@@ -52,7 +52,7 @@ def _task(work: Work) -> Task:
         return Task(
             work.db, work, command.payload, Request(sentences(about)[0]), dt.datetime.now(dt.UTC), preferences(work.db)
         )
-    execution = executions.get(work.db, command.run)
+    execution = queries.get(work.db, command.run)
     if execution.status in ("cancelled", "rejected"):
         raise CommandRefused(f"The execution {command.run} is {execution.status}, so the step is not done.")
     return Task(

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from core.errors import InvalidPlan, PlanProblem
-from core.orchestrator import payloads
+from core.orchestrator.plans import payloads
 
 MOST_STEPS = 12
 #: A plan longer than this in JSON is no plan but a document.

@@ -9,9 +9,9 @@ from typing import Any
 from core import llm
 from core.errors import ModelUnavailable, PlanNotUsable, RequestUnclear
 from core.llm import Model
-from core.orchestrator import judge as judging
-from core.orchestrator import model_planner
+from core.orchestrator.planners import model as model_planner
 from core.orchestrator.plans import Plan, Request, Shape, to_json
+from core.orchestrator.scoring import judge as judging
 
 
 def plan(model: Model, request: Request, context: dict[str, Any], shape: Shape) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from core.orchestrator import wishes
+from core.orchestrator.material.wording import STOP_WORDS, key_words, listed, plural, sentences, stem, words_of
+from core.orchestrator.planners import wishes
+from core.orchestrator.planners.wishes import Wishes, networks_in, same_network
 from core.orchestrator.plans import Request
-from core.orchestrator.wishes import Wishes, networks_in, same_network
-from core.orchestrator.wording import STOP_WORDS, key_words, listed, plural, sentences, stem, words_of
 
 Name = Literal["empty", "thin", "nonsense", "off-topic", "wrong platform", "over the limit"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from core.orchestrator.wording import holds, plural, stem, words_of
+from core.orchestrator.material.wording import holds, plural, stem, words_of
 from core.patterns import experiment
 
 _MOST_TOPICS = 2_000

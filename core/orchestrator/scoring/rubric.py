@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from core.orchestrator import faults as seen
 from core.orchestrator.agents.scanning import everything
 from core.orchestrator.agents.tasks import BUILT_IN
-from core.orchestrator.faults import Fault
+from core.orchestrator.material.wording import capital, key_words, plural, sentences, stem, words_of
+from core.orchestrator.planners.wishes import read as asked_for
 from core.orchestrator.plans import Plan, Request, Step
-from core.orchestrator.wishes import read as asked_for
-from core.orchestrator.wording import capital, key_words, plural, sentences, stem, words_of
+from core.orchestrator.scoring import faults as seen
+from core.orchestrator.scoring.faults import Fault
 
 
 @dataclass(frozen=True)

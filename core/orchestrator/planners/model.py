@@ -10,8 +10,8 @@ from typing import Any
 from core.errors import InvalidPlan, ModelUnavailable, PlanNotUsable, PlanProblem, RequestUnclear
 from core.llm import Completion, Model, complete
 from core.orchestrator import plans
+from core.orchestrator.material.prompts import RULE, fenced
 from core.orchestrator.plans import MOST_STEPS, Plan, Request, Shape
-from core.orchestrator.prompts import RULE, fenced
 from core.settings import Settings
 
 #: For the plan and its repair together.

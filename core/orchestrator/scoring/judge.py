@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from core.llm import Model, complete
+from core.orchestrator.material.prompts import RULE, fenced
 from core.orchestrator.plans import Plan, Request, to_json
-from core.orchestrator.prompts import RULE, fenced
 from core.settings import Settings
 
 TIMEOUT_S = 60.0

@@ -14,10 +14,11 @@ from core.commands.handlers import Outcome, Work
 from core.db.tables import executions as executions_table
 from core.deployments.preferences import Preferences, preferences
 from core.llm import Model, prices
-from core.orchestrator import capturing, executions, results, scoring
+from core.orchestrator import example_writer, queries
 from core.orchestrator.planning import ACTOR, run_of
 from core.orchestrator.records import Execution, read
-from core.orchestrator.scoring import Part
+from core.orchestrator.scoring import results, rubric
+from core.orchestrator.scoring.rubric import Part
 from core.patterns import running as patterns
 from core.settings import settings
 from core.tuning import budget
@@ -25,7 +26,7 @@ from core.tuning import budget
 
 def score(work: Work) -> Outcome:
     """Complete the execution. The model's judgement, where one is asked for, is asked for once."""
-    execution = executions.get(work.db, run_of(work))
+    execution = queries.get(work.db, run_of(work))
     chosen = preferences(work.db)
     judgement = work.step("judge", lambda: _judgement(work, execution, chosen))
     return Outcome(
@@ -48,7 +49,7 @@ def _judgement(work: Work, execution: Execution, chosen: Preferences) -> dict[st
     model = chosen.model_for("judge")
     if model is None or not chosen.judges or execution.plan is None:
         return None
-    from core.orchestrator import asking
+    from core.orchestrator import model_calls
 
     work.check()
     with work.db.connect() as connection:
@@ -57,10 +58,10 @@ def _judgement(work: Work, execution: Execution, chosen: Preferences) -> dict[st
     if over:
         return {"failed": f"{model} was not asked to judge, so it has no score until a person gives one. {over}"}
     text, _ = results.parts_of(execution.plan, done)
-    parts = scoring.rubric(execution.asked, execution.plan, done, text, chosen.banned_words)
+    parts = rubric.rubric(execution.asked, execution.plan, done, text, chosen.banned_words)
     seen = [part.reason for part in parts if part.faults]
     said = {each.step.id: each.result.get("text") or each.status for each in done}
-    return asking.judge(model, execution.asked, execution.plan, said, seen)
+    return model_calls.judge(model, execution.asked, execution.plan, said, seen)
 
 
 def _costs_nothing(model: Model) -> bool:
@@ -99,8 +100,8 @@ def _scored(
     assert execution.plan is not None, "only a plan has steps to score"
     done, kept = results.done_in(connection, execution.execution_id, execution.plan)
     result = results.gathered(execution.plan, done, kept)
-    parts = scoring.rubric(execution.asked, execution.plan, done, result["text"], chosen.banned_words)
-    form, weighed = scoring.form(parts)
+    parts = rubric.rubric(execution.asked, execution.plan, done, result["text"], chosen.banned_words)
+    form, weighed = rubric.form(parts)
     judged = judgement if judgement and "failed" not in judgement else {}
     spending = {
         "planning": [execution.spent.get("planning", {})],
@@ -121,8 +122,8 @@ def _judge_part(judgement: dict[str, Any] | None) -> list[Part]:
     if judgement is None:
         return []
     if "failed" in judgement:
-        return [scoring.unjudged(judgement["failed"])]
-    return [scoring.judged(judgement["score"], judgement["reason"], judgement["model"], judgement["cost_usd"])]
+        return [rubric.unjudged(judgement["failed"])]
+    return [rubric.judged(judgement["score"], judgement["reason"], judgement["model"], judgement["cost_usd"])]
 
 
 def _write(connection: Connection, execution: Execution, values: dict[str, Any]) -> None:
@@ -137,7 +138,7 @@ def _write(connection: Connection, execution: Execution, values: dict[str, Any])
         .where(executions_table.c.execution_id == execution.execution_id)
         .values(**values, finished_at=finished, duration_ms=_duration_ms(execution, finished))
     )
-    capturing.capture(connection, read(connection, execution.execution_id), actor=ACTOR)
+    example_writer.capture(connection, read(connection, execution.execution_id), actor=ACTOR)
 
 
 def _duration_ms(execution: Execution, finished: dt.datetime) -> int:

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from sqlalchemy import Connection, text
 
-from core.orchestrator.wording import key_words, plural
+from core.orchestrator.material.wording import key_words, plural
 
 #: Words looked for, and examples looked at: both bound the work, whatever the size of the table.
 _MOST_WORDS = 24

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from core.orchestrator.material.wording import capital
 from core.orchestrator.plans import Plan, Step
-from core.orchestrator.scoring import Done
-from core.orchestrator.wording import capital
+from core.orchestrator.scoring.rubric import Done
 
 #: What was asked for; other texts only lead to it.
 _DELIVERED = ("draft", "social_variants")
