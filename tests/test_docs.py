@@ -15,7 +15,7 @@ from core.datasets.rendering import FORMATS
 from core.db.tables import metadata
 from core.examples.filters import PARAMETERS
 from core.examples.importing import FIELDS
-from core.examples.importing.shapes import SHAPES
+from core.examples.importing.converting.shapes import SHAPES
 from core.examples.tags import BUILT_IN
 from core.settings import Settings, variables
 

@@ -6,7 +6,7 @@ import streamlit as st
 from sqlalchemy.exc import OperationalError
 
 from core import evaluation, models
-from core.datasets import snapshots
+from core.datasets import versions
 from core.db import Database
 from core.errors import WhetstoneError
 from ui import modals, model_acts, model_compare, model_drawer, model_in_use, model_table, orchestrator_reads
@@ -39,7 +39,7 @@ def draw(db: Database) -> None:
 
 
 def _labels(db: Database) -> dict[int, str]:
-    return {each.id: each.label for each in snapshots.versions(db, archived=True)}
+    return {each.id: each.label for each in versions.versions(db, archived=True)}
 
 
 def _add(db: Database) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from core import evaluation, models
-from core.datasets import snapshots
+from core.datasets import versions
 from core.datasets.splits import SplitName
 from core.datasets.versions import DatasetVersion
 from core.db import Database
@@ -30,7 +30,7 @@ def positions(db: Database, version: DatasetVersion, split: SplitName) -> list[i
 
 def frozen(db: Database) -> list[DatasetVersion]:
     """Versions whose records can be asked, the newest first."""
-    return [each for each in snapshots.versions(db) if each.status == "frozen"]
+    return [each for each in versions.versions(db) if each.status == "frozen"]
 
 
 def _place(db: Database) -> str:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.datasets import snapshots
+from core.datasets import versions
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.errors import UnknownDataset, WhetstoneError
@@ -24,7 +24,7 @@ _MOST_NAME = 100
 
 
 def draw(db: Database) -> None:
-    known = [each for each in snapshots.versions(db) if each.status == "frozen"]
+    known = [each for each in versions.versions(db) if each.status == "frozen"]
     asked = _asked(db)
     if asked is None and not known:
         _begin()
@@ -55,7 +55,7 @@ def again(db: Database, spec: Spec, dataset_id: int) -> bool:
     """Fill the parts as they were for another job, and show them. Whether its dataset version is still there."""
 
     def act() -> None:
-        dataset = snapshots.get(db, dataset_id)
+        dataset = versions.get(db, dataset_id)
         provider = registry.provider(spec.provider)
         tuning_where.choose(spec.provider)
         st.session_state[f"tuning_base_{spec.provider}"] = spec.base_model
@@ -84,7 +84,7 @@ def _asked(db: Database) -> DatasetVersion | None:
     if not label:
         return None
     try:
-        version = snapshots.get(db, label)
+        version = versions.get(db, label)
     except UnknownDataset as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.datasets import snapshots
+from core.datasets import versions
 from core.db import Database
 from core.errors import UnknownDataset
 from core.tuning import jobs, series
@@ -156,7 +156,7 @@ def lineage(db: Database, job: Job) -> None:
     with st.container(border=True):
         st.markdown(":material/dataset: **Dataset version**")
         try:
-            version = snapshots.get(db, job.dataset_id)
+            version = versions.get(db, job.dataset_id)
             st.text(f"{version.label}, {version.example_count:,} records")
             st.page_link(dataset_place.PAGE, label="Open it", icon=":material/dataset:",
                          query_params={"dataset": version.name, "version": str(version.version),

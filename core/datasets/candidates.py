@@ -28,13 +28,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 
-from core.datasets import dialogues, splits
+from core.datasets import splits
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import (
     ANY_ORDER,
     CANONICAL,
     IN_ORDER,
     answer_sql,
+    dialogues,
     fault_sql,
     features_sql,
     line_sql,

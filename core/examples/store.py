@@ -328,7 +328,10 @@ def differ(one: Any, other: Any) -> bool:
 
 
 def _storable(field: str, value: Any) -> Any:
-    from core.examples.importing.values import PARSERS, Unfit  # not above: the importers load libraries of their own
+    from core.examples.importing.converting.values import (
+        PARSERS,
+        Unfit,  # not above: the importers load libraries of their own
+    )
 
     if field not in CONTENT:
         raise InvalidExample(f"{field!r} is not content that can be edited; choose from {', '.join(CONTENT)}.")

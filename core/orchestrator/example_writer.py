@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, update
 
 from core.db.tables import examples
 from core.examples import tagging
-from core.examples.capture import save_in
+from core.examples.importing.capture import save_in
 from core.orchestrator.material import context as contexts
 from core.orchestrator.plans import to_json
 from core.orchestrator.records import Execution

@@ -20,7 +20,7 @@ import pytest
 from core.db import Database
 from core.errors import ImportRefused
 from core.examples import importing
-from core.examples.importing import parquet_pages, sources
+from core.examples.importing.reading import parquet_pages, sources
 from tests.examples.importing.files import as_csv, as_jsonl, as_parquet, execution, fingerprint, imported, written
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import update
 
-from core.datasets import exporting, snapshots
+from core.datasets import exporting, snapshots, versions
 from core.datasets.exporting import export, row_count
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import FORMATS, Format
@@ -72,7 +72,7 @@ def test_edits_tags_and_withdrawal_leave_every_byte_as_it_was(database: Database
         connection.execute(change.values(tags=["EXCLUDE"], quality_score=0.0, success=False))
         connection.exec_driver_sql("UPDATE orchestrator_training_data SET withdrawn_at = now() WHERE mod(id, 3) = 0")
     assert everything(database) == before
-    assert create(database).root_hash != snapshots.get(database, "plans@1").root_hash
+    assert create(database).root_hash != versions.get(database, "plans@1").root_hash
 
 
 def test_a_dump_and_restore_leave_every_byte_as_it_was(

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from core.cli import datasets
-from core.datasets import exporting, snapshots
+from core.datasets import exporting, snapshots, versions
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.verification import verify
@@ -63,7 +63,7 @@ def test_a_build_killed_anywhere_is_built_again_to_the_same_hash(database: Datab
     asked = snapshots.request(database, "plans", filter=EVERYTHING, recipe=Recipe(), split=Split(), actor="ada")
     for phase in ("choosing", "rendering", "freezing"):
         killed_in(phase, database, asked.id)
-        assert snapshots.get(database, asked.id).status == "building"
+        assert versions.get(database, asked.id).status == "building"
         assert snapshots.pending(database) == [asked.id]
         assert count_members(database, asked.id) == 0
     version = snapshots.build(database, asked.id)

@@ -13,8 +13,9 @@ from core.datasets import versions
 from core.datasets.splits import request_group
 from core.db import Database, migrations
 from core.errors import MigrationRefused
-from core.examples import capture, store, tagging
+from core.examples import store, tagging
 from core.examples.filters import EVERYTHING, Filter
+from core.examples.importing import capture
 from core.orchestrator.agents import SHAPE
 from core.orchestrator.material import context
 from core.orchestrator.planners import builtin

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from core.db import Database
-from core.examples.capture import save
+from core.examples.importing.capture import save
 from core.orchestrator import executions, queries
 from core.orchestrator.agents.composing import Source, Target, adapted, cut, material, quoted, within
 from core.orchestrator.agents.layouts import FORMATS, POST_LIMIT, Piece, draft, outline, variants

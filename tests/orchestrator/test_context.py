@@ -7,7 +7,7 @@ import pytest
 
 from core.db import Database
 from core.db.tables import historical_tasks, learning_patterns
-from core.examples.capture import save
+from core.examples.importing.capture import save
 from core.orchestrator.material import context as contexts
 from core.orchestrator.material.context import Context, gather
 from core.orchestrator.plans import Request

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from core import audit
-from core.datasets import snapshots
+from core.datasets import snapshots, versions
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.db import Database, workspaces
@@ -43,7 +43,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def is_frozen(database: Database, dataset_id: int) -> bool:
-    return snapshots.get(database, dataset_id).status == "frozen"
+    return versions.get(database, dataset_id).status == "frozen"
 
 
 def test_versions_of_every_workspace_are_built(database: Database, background: Background) -> None:
@@ -107,8 +107,8 @@ def test_what_can_never_be_built_fails_once_and_says_why(database: Database, bac
     with database.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE dataset_members ADD CONSTRAINT none CHECK (position < 0)")
     background.start()
-    until(lambda: snapshots.get(database, asked).status == "failed")
-    assert "violates check constraint" in (snapshots.get(database, asked).error or "")
+    until(lambda: versions.get(database, asked).status == "failed")
+    assert "violates check constraint" in (versions.get(database, asked).error or "")
 
 
 def test_it_stops_in_the_middle_and_starts_again(
@@ -117,7 +117,7 @@ def test_it_stops_in_the_middle_and_starts_again(
     monkeypatch.setattr("core.datasets.candidates.BATCH", 1)
     asked = ask(database)
     background.start()
-    until(lambda: snapshots.get(database, asked).status != "queued")
+    until(lambda: versions.get(database, asked).status != "queued")
     assert background.stop()
     assert not background.snapshot().running
     background.start()

@@ -5,8 +5,8 @@ changes exactly the fields that nobody touched here; a field that the file does 
 """
 
 from core.db.tables import SOURCED
-from core.examples.importing import scale as scales
-from core.examples.importing.converting import BITS
+from core.examples.importing.converting import scale as scales
+from core.examples.importing.converting.converter import BITS
 from core.examples.importing.models import Scale
 
 #: The fields that an import may change in an example that is there, with their types in SQL. Tags are never among them.

@@ -16,7 +16,7 @@ from core.db.tables import CONTENT, examples
 from core.examples import store
 from core.examples.exporting import COLUMNS, export
 from core.examples.filters import EVERYTHING, Filter
-from core.examples.importing.values import duration_ms
+from core.examples.importing.converting.values import duration_ms
 from tests.examples.importing.files import execution, fingerprint, imported, stored, written
 
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12) | st.text(

@@ -11,9 +11,9 @@ from typing import Literal, get_args
 from sqlalchemy import ColumnElement, Connection, any_, bindparam, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from core.datasets import dialogues, renderer_1
 from core.datasets.recipes import Recipe
-from core.datasets.renderer_1 import target_sql
+from core.datasets.rendering import dialogues, renderer_1
+from core.datasets.rendering.renderer_1 import target_sql
 from core.db import Database
 from core.db.tables import CONTENT, examples
 from core.examples.filters import Filter, where
@@ -29,11 +29,6 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 #: The format whose bytes are hashed when a version is frozen; every other format is made from the same parts.
 CANONICAL: Format = "openai"
-
-__all__ = [
-    "CANONICAL", "FORMATS", "KNOWN", "RENDERER", "Format", "answer_sql", "asked_sql", "fault_sql", "features_sql",
-    "frozen_content", "line_sql", "pinned", "preview", "prompt_sql", "rejected_sql", "run", "target_sql", "teaches",
-]  # fmt: skip
 
 
 def prompt_sql(recipe: Recipe, renderer: int = RENDERER) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.examples.importing import conversations
-from core.examples.importing.conversations import UNUSED
+from core.examples.importing.converting import conversations
+from core.examples.importing.converting.conversations import UNUSED
 
 __all__ = ["SHAPES", "UNKNOWN", "UNUSED", "Raw", "Shape"]
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.examples.importing.messages import Message, Reading, joined, loaded, plain_text, tools
+from core.examples.importing.converting.messages import Message, Reading, joined, loaded, plain_text, tools
+from core.examples.importing.converting.values import text
 from core.examples.importing.models import Unfit
-from core.examples.importing.values import text
 
 Raw = Mapping[str, Any]
 

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from core.examples.importing import exact_json
+from core.examples.importing.converting.values import text
 from core.examples.importing.models import Unfit, shortened
-from core.examples.importing.values import text
 
 Message = dict[str, Any]
 

@@ -11,12 +11,12 @@ from typing import Any
 import orjson
 
 from core.errors import ImportRefused
-from core.examples.importing import moments, scale
+from core.examples.importing.converting import moments, scale
+from core.examples.importing.converting.other_tools import OTHER_TOOLS, Aside
+from core.examples.importing.converting.shapes import SHAPES, UNKNOWN, UNUSED, Raw, Shape
+from core.examples.importing.converting.values import PARSERS, TRUTHS, read_tags, truth
+from core.examples.importing.converting.values import context as parsed_context
 from core.examples.importing.models import FIELDS, ImportOptions, RowError, Unfit, shortened
-from core.examples.importing.other_tools import OTHER_TOOLS, Aside
-from core.examples.importing.shapes import SHAPES, UNKNOWN, UNUSED, Raw, Shape
-from core.examples.importing.values import PARSERS, TRUTHS, read_tags, truth
-from core.examples.importing.values import context as parsed_context
 
 #: The parts of a staged record: the fields, the score where it says itself what it means, which fields the row has, and
 #: whether "success" and the like are answers in it.

@@ -6,9 +6,9 @@ every format has its own piece for such a row. A format that cannot carry what i
 
 from collections.abc import Mapping
 
-from core.datasets import renderer_1
 from core.datasets.recipes import Recipe
-from core.datasets.renderer_1 import system_sql, target_sql, with_system
+from core.datasets.rendering import renderer_1
+from core.datasets.rendering.renderer_1 import system_sql, target_sql, with_system
 
 #: Keys of the context that are parts of the conversation, and so nothing to be shown beside the request.
 PARTS = ("system", "turns", "steps", "answer", "tools", "parallel_tool_calls", "input", "rejected")

@@ -10,9 +10,9 @@ from core import audit
 from core.db import Database
 from core.errors import InvalidExample
 from core.examples import store, tagging
-from core.examples.capture import save
 from core.examples.filters import EVERYTHING
 from core.examples.importing import redo, run, undo
+from core.examples.importing.capture import save
 from tests.examples.importing.files import written
 
 RUN = {

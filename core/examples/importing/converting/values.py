@@ -14,10 +14,10 @@ from typing import Any
 import orjson
 
 from core.examples.importing import exact_json
+from core.examples.importing.converting.moments import moment
+from core.examples.importing.converting.scale import NO_NUMBER as _NO_NUMBER
+from core.examples.importing.converting.scale import score
 from core.examples.importing.models import DEPTH_LIMIT, FIELD_LIMIT, Unfit
-from core.examples.importing.moments import moment
-from core.examples.importing.scale import NO_NUMBER as _NO_NUMBER
-from core.examples.importing.scale import score
 from core.examples.tags import FORM, folded
 
 #: PostgreSQL's full-text index holds at most 1 MiB for one text; a request this short always fits.

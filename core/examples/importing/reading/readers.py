@@ -14,10 +14,12 @@ import orjson
 from core.errors import ImportRefused
 from core.examples.exporting import COLUMNS as EXPORTED
 from core.examples.exporting import FORMULA as QUOTED
-from core.examples.importing import columnar, exact_json, json_rows
+from core.examples.importing import exact_json
+from core.examples.importing.converting.other_tools import unfolding
+from core.examples.importing.converting.values import too_deep
 from core.examples.importing.models import FIELD_LIMIT, Format, RowError, shortened
-from core.examples.importing.other_tools import unfolding
-from core.examples.importing.sources import (
+from core.examples.importing.reading import columnar, json_rows
+from core.examples.importing.reading.sources import (
     BOM,
     ROW_LIMIT,
     BinaryStream,
@@ -28,7 +30,6 @@ from core.examples.importing.sources import (
     not_utf8,
     text_lines,
 )
-from core.examples.importing.values import too_deep
 
 #: A row of the file, or why it cannot be read.
 Row = tuple[int, Mapping[str, Any] | RowError]

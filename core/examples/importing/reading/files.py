@@ -7,8 +7,8 @@ from typing import Any
 
 from core.errors import ImportRefused
 from core.examples.importing.models import ImportOptions, RowError
-from core.examples.importing.readers import Row, Rows
-from core.examples.importing.sources import ENDINGS, ending_of, opened
+from core.examples.importing.reading.readers import Row, Rows
+from core.examples.importing.reading.sources import ENDINGS, ending_of, opened
 
 #: What Hugging Face keeps beside the rows of a data set.
 _ABOUT_THE_DATA = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}

@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from core.examples.importing import exact_json
+from core.examples.importing.converting.shapes import SHAPES, Raw, Shape
+from core.examples.importing.converting.values import text
 from core.examples.importing.models import Unfit
-from core.examples.importing.shapes import SHAPES, Raw, Shape
-from core.examples.importing.values import text
 
 #: Keys under which an input holds what was asked, and an output what was answered.
 _ASKED = (
