@@ -34,11 +34,12 @@ from core.datasets.rendering import (
     ANY_ORDER,
     CANONICAL,
     IN_ORDER,
+    IS_RICH,
     answer_sql,
-    dialogues,
     fault_sql,
     features_sql,
     line_sql,
+    looked_at_once,
     pinned,
     prompt_sql,
     rejected_sql,
@@ -151,7 +152,7 @@ def _render(connection: Connection, recipe: Recipe, start: int) -> None:
     batch = f"(SELECT * FROM chosen WHERE reason IS NULL AND place > {start} AND place <= {start + BATCH})"
     content = pinned(batch, ("split", "quality_score", "tags", "request_key"))
     line, fault, features, answer = map(
-        dialogues.looked_at_once,
+        looked_at_once,
         (line_sql(recipe, CANONICAL), fault_sql(recipe), features_sql(recipe), answer_sql(recipe)),
     )
     run(
@@ -163,7 +164,7 @@ def _render(connection: Connection, recipe: Recipe, start: int) -> None:
                length({target_sql(recipe)}), {fault}, {features},
                CASE WHEN context ? 'rejected' THEN coalesce({rejected_sql()} <> {answer}, false) ELSE false END
         FROM (
-            SELECT *, {line} AS line FROM (SELECT *, {dialogues.IS_RICH} AS is_rich FROM ({content}) AS p OFFSET 0) AS c
+            SELECT *, {line} AS line FROM (SELECT *, {IS_RICH} AS is_rich FROM ({content}) AS p OFFSET 0) AS c
             OFFSET 0
         ) AS rendered;
         {ANY_ORDER}""",

@@ -9,8 +9,7 @@ from sqlalchemy import Connection
 from core.datasets import candidates, tokens
 from core.datasets.candidates import Choice, LeftOut
 from core.datasets.recipes import Recipe
-from core.datasets.rendering import run
-from core.datasets.rendering.dialogues import FEATURES, NOT_CARRIED
+from core.datasets.rendering import FEATURES, NOT_CARRIED, run
 from core.datasets.splits import NAMES, Split, SplitName
 from core.datasets.tokens import TokenTotal
 from core.db import WHOLE, Database

@@ -11,8 +11,7 @@ from sqlalchemy import func, select
 
 from core.datasets.pairs import lines_sql
 from core.datasets.recipes import Recipe
-from core.datasets.rendering import CANONICAL, IN_ORDER, Format, frozen_content, line_sql
-from core.datasets.rendering.dialogues import FEATURES, NOT_CARRIED
+from core.datasets.rendering import CANONICAL, FEATURES, IN_ORDER, NOT_CARRIED, Format, frozen_content, line_sql
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, frozen
 from core.db import Database

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import orjson
 from sqlalchemy import Connection, select
 
-from core.datasets.rendering import CANONICAL, IN_ORDER, features_sql, frozen_content, line_sql, run
-from core.datasets.rendering.dialogues import TOOLS_BIT
+from core.datasets.rendering import CANONICAL, IN_ORDER, TOOLS_BIT, features_sql, frozen_content, line_sql, run
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
 from core.db import Database

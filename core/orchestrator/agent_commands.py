@@ -15,7 +15,7 @@ from core.orchestrator.agents import ACTIONS, SHAPE
 from core.orchestrator.agents.tasks import Before, Task
 from core.orchestrator.material import context as contexts
 from core.orchestrator.material.wording import sentences
-from core.orchestrator.plans import Plan, Request, payloads
+from core.orchestrator.plans import Plan, Request, payload_problems
 from core.orchestrator.records import Execution
 
 _BEFORE = text(
@@ -39,7 +39,7 @@ def handler(agent: str) -> Handler:
 
 def _refuse_unfit(agent: str, action: str, payload: Mapping[str, Any]) -> None:
     """A plan was checked when it was made; other commands come from anywhere."""
-    wrong = list(payloads.problems(payload, SHAPE[agent][action].payload))
+    wrong = list(payload_problems(payload, SHAPE[agent][action].payload))
     if wrong:
         told = " ".join(f"{field}: {sentence}" for field, sentence in wrong[:5])
         raise CommandRefused(f"The payload does not fit {agent}/{action}. {told}")
