@@ -16,7 +16,7 @@ from api.headers import SecurityHeaders
 from api.hosts import KnownHosts
 from core import logs
 from core.errors import WhetstoneError
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 
 logs.configure()
 log = structlog.get_logger()

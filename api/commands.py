@@ -18,7 +18,7 @@ from core.commands import claims, store, verbs
 from core.commands.filters import PARAMETERS, CommandFilter, from_query
 from core.commands.models import Attempt, Change, Command, CommandRow, Event, FinishedStep, NewCommand, Status
 from core.commands.rules import LEASE_S, RETRIES
-from core.database import Database
+from core.db import Database
 from core.errors import Conflict
 
 router = new_router("", "commands")

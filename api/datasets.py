@@ -11,12 +11,12 @@ from api.exports import download, stream
 from api.routing import READS, Actor, Page, Workspace, from_first, new_router
 from api.shapes import Strict, page_of, shown
 from core.bounds import Id, id_in
-from core.database import Database
 from core.datasets import comparison, defaults, exporting, lineage, rendering, snapshots, verification, versions
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import Database
 from core.examples.filters import Filter
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 
 router = new_router("/orchestrator/training/datasets", "datasets")
 
@@ -94,7 +94,7 @@ def list_datasets(
     db: Workspace, paging: Page, archived: Annotated[bool, Query(description="Archived versions too.")] = False
 ) -> Answer:
     """All versions, the newest first."""
-    return Answer(from_first(snapshots.versions(db, archived=archived), paging, lambda version: str(version.id)))
+    return Answer(from_first(versions.versions(db, archived=archived), paging, lambda version: str(version.id)))
 
 
 @router.get("/compare", response_model=enveloped(ComparisonModel))

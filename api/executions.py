@@ -7,7 +7,7 @@ from starlette.responses import StreamingResponse
 
 from api.exports import download, stream
 from api.workspaces import chosen_workspace
-from core.orchestrator import reading
+from core.orchestrator import queries
 from core.orchestrator.records import Status
 
 router = APIRouter(tags=["downloads"])
@@ -25,6 +25,6 @@ def executions(
     """Executions with everything that is known of them, as one JSON array: those named, or all of some statuses."""
     db = chosen_workspace(workspace)
     for each in id or ():
-        reading.get(db, each)  # one that is not there is an error, not a shorter file
+        queries.get(db, each)  # one that is not there is an error, not a shorter file
     name = f"execution-{id[0]}" if id and len(id) == 1 else f"executions-{workspace}"
-    return stream(reading.export(db, id, statuses=status or ()), name=name, ending="json")
+    return stream(queries.export(db, id, statuses=status or ()), name=name, ending="json")

@@ -14,10 +14,11 @@ from starlette.responses import JSONResponse
 
 from api.envelope import answer, enveloped, refused
 from api.shapes import JsonObject
-from core import shortages, workspaces
-from core.background import State
+from core import shortages
+from core.db import workspaces
 from core.errors import WhetstoneError
-from core.running import RUNNING
+from core.runtime.builder import State
+from core.runtime.process import RUNNING
 
 router = APIRouter(tags=["health"])
 

@@ -16,12 +16,11 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
-from core import workspaces
 from core.commands import statistics
-from core.database import Database
+from core.db import Database, workspaces
 from core.errors import WhetstoneError
-from core.running import RUNNING
-from core.tuning import reading
+from core.runtime.process import RUNNING
+from core.tuning.jobs import queries
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 #: Seconds. Most answers take milliseconds; exports and verification take minutes.
@@ -96,7 +95,7 @@ def _families(database: Database) -> Iterator[Metric]:
         for status, number in counts.by_status.items():
             commands.add_metric([name, status], number)
         oldest.add_metric([name], counts.oldest_pending_s or 0.0)
-        for state, number in reading.counts(db).items():
+        for state, number in queries.counts(db).items():
             jobs.add_metric([name, state], number)
         workers.add_metric([name], sum(worker.is_alive for worker in statistics.workers(db)))
     yield from (commands, oldest, jobs, workers)

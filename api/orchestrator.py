@@ -10,7 +10,7 @@ from api.envelope import Answer, enveloped
 from api.exports import download, stream
 from api.routing import Actor, Page, Workspace, new_router
 from api.shapes import AnyJson, JsonObject, Strict, page_of, shown
-from core.orchestrator import executions, plans, reading, records, trends
+from core.orchestrator import executions, plans, queries, records, trends
 from core.orchestrator.agents import SHAPE
 
 router = new_router("/orchestrator", "orchestrator")
@@ -83,7 +83,7 @@ def list_executions(
     sort: Annotated[records.Sort, Query()] = "newest",
 ) -> Answer:
     """Executions, a page at a time."""
-    page = reading.page(
+    page = queries.page(
         db, statuses=status or (), sort=sort, after=paging.after, limit=paging.limit, offset=paging.offset
     )
     return Answer(page)
@@ -92,8 +92,8 @@ def list_executions(
 @router.get("/executions/{execution_id}", response_model=enveloped(Whole))
 def get_execution(db: Workspace, execution_id: ExecutionId) -> Answer:
     """One execution with its context, plan, result and score, and how far each step is."""
-    execution = reading.get(db, execution_id)
-    return Answer({"execution": execution, "steps": reading.progress(db, execution_id)})
+    execution = queries.get(db, execution_id)
+    return Answer({"execution": execution, "steps": queries.progress(db, execution_id)})
 
 
 @router.post("/executions/{execution_id}/approve", response_model=enveloped(ExecutionModel))
@@ -112,14 +112,14 @@ def reject(db: Workspace, actor: Actor, execution_id: ExecutionId, body: Rejecti
 @router.get("/executions/{execution_id}/export", **download("application/json"))
 def export_execution(db: Workspace, execution_id: ExecutionId) -> StreamingResponse:
     """One execution with everything that is known of it, as a file: a JSON array of one."""
-    reading.get(db, execution_id)
-    return stream(reading.export(db, [execution_id]), name=f"execution-{execution_id}", ending="json")
+    queries.get(db, execution_id)
+    return stream(queries.export(db, [execution_id]), name=f"execution-{execution_id}", ending="json")
 
 
 @router.get("/executions/{execution_id}/learnings", response_model=enveloped(Learnings))
 def get_learnings(db: Workspace, execution_id: ExecutionId) -> Answer:
     """What can be learned from it: its example, its score part by part, and what the planner knew."""
-    execution = reading.get(db, execution_id)
+    execution = queries.get(db, execution_id)
     context: dict[str, Any] = execution.context or {}
     return Answer(
         {
@@ -138,4 +138,4 @@ def get_learnings(db: Workspace, execution_id: ExecutionId) -> Answer:
 @router.get("/stats", response_model=enveloped(Statistics))
 def statistics(db: Workspace, days: Annotated[int, Query(ge=1, le=366)] = 14) -> Answer:
     """How many executions there are in each status, how many succeeded, and the last days one by one."""
-    return Answer({"counts": reading.counts(db), "days": trends.by_day(db, days=days)})
+    return Answer({"counts": queries.counts(db), "days": trends.by_day(db, days=days)})

@@ -14,10 +14,10 @@ from starlette.responses import Response
 from api.envelope import refused
 from api.workspaces import chosen_workspace
 from core import idempotency
-from core.database import PUBLIC, Database
+from core.db import PUBLIC, Database
 from core.errors import Conflict
 from core.examples.importing import exact_json
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from core.settings import settings
 
 #: Marks a POST that changes nothing, so that it takes no Idempotency-Key.

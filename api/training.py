@@ -11,8 +11,9 @@ from api.routing import READS, Actor, Page, Workspace, new_router
 from api.shapes import AnyJson, JsonObject, Strict, page_of, shown
 from core.bounds import LARGEST_ID, Id
 from core.errors import InvalidFilter
-from core.examples import capture, statistics, store, tagging
+from core.examples import statistics, store, tagging
 from core.examples.filters import EVERYTHING, PARAMETERS, Filter, from_query
+from core.examples.importing import capture
 
 PREFIX = "/orchestrator/training"
 router = new_router(PREFIX, "training data")

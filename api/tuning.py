@@ -9,13 +9,16 @@ from pydantic import Field
 from api.envelope import Answer, enveloped
 from api.routing import Actor, Page, Workspace, new_router
 from api.shapes import JsonObject, Strict, page_of, shown
+from core import deployments, models
 from core.bounds import LARGEST_ID, id_in
-from core.database import Database
+from core.db import Database
 from core.errors import Conflict, InvalidFilter, ModelRefused
-from core.running import RUNNING
-from core.tuning import catalogue, deployments, jobs, model_records, models, preflight, registry, series
-from core.tuning.protocol import Checked, Method, ProviderId, Spec, State
-from core.tuning.records import Event, Job
+from core.models import records
+from core.runtime.process import RUNNING
+from core.tuning import jobs, preflight, series
+from core.tuning.jobs import Event, Job
+from core.tuning.providers import catalogue, registry
+from core.tuning.providers.protocol import Checked, Method, ProviderId, Spec, State
 
 router = new_router("/orchestrator/training", "fine-tuning")
 
@@ -29,11 +32,11 @@ JobModel = shown(
 EventModel = shown(Event, name="JobEvent")
 CheckedModel = shown(Checked, also={"can_start": bool})
 ModelModel = shown(
-    model_records.Model,
+    records.Model,
     name="ModelRow",
     without=("parameters", "checkpoints", "artefacts", "profile", "serving_remote"),
 )
-WholeModel = shown(model_records.Model, without=("serving_remote",))
+WholeModel = shown(records.Model, without=("serving_remote",))
 DeploymentModel = shown(deployments.Deployment)
 ProviderModel = shown(catalogue.ProviderFacts)
 BaseModelFacts = shown(catalogue.BaseFacts)
@@ -182,7 +185,7 @@ def list_providers() -> Answer:
 def list_models(
     db: Workspace,
     paging: Page,
-    kind: Annotated[list[model_records.Kind] | None, Query(description="Only these; may be given again.")] = None,
+    kind: Annotated[list[records.Kind] | None, Query(description="Only these; may be given again.")] = None,
     archived: Annotated[bool, Query(description="Archived models too.")] = False,
 ) -> Answer:
     """Models of the registry, the newest first."""

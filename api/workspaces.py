@@ -1,9 +1,8 @@
 """Which workspace a request is about."""
 
-from core import workspaces
-from core.database import PUBLIC, Database
+from core.db import PUBLIC, Database, workspaces
 from core.errors import WorkspaceRefused
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 
 
 def chosen_workspace(name: str) -> Database:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from benchmarks.measuring import OURS, in_turns, show
 from benchmarks.setting import TABLE, Setting
 from core.datasets import exporting as datasets_exporting
-from core.datasets import snapshots
+from core.datasets import snapshots, versions
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
@@ -80,7 +80,7 @@ def _version(setting: Setting) -> None:
 
 def frozen(setting: Setting) -> DatasetVersion:
     """One version of everything, frozen once and kept."""
-    for version in snapshots.versions(setting.db):
+    for version in versions.versions(setting.db):
         if version.name == _NAME and version.status == "frozen":
             return version
     everything = setting.first_rows(setting.examples)

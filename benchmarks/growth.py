@@ -16,18 +16,18 @@ from pathlib import Path
 import psutil
 
 from benchmarks.setting import Setting
-from core import demo, workspaces
+from core import demo
 from core.commands import choices, claims, verbs
 from core.commands.filters import CommandFilter
-from core.database import Database
 from core.datasets import checks, comparison, concerned, exporting, snapshots, verification
 from core.datasets.candidates import Choice
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import Database, workspaces
+from core.evaluation import rows as questions
 from core.examples import cube, importing, statistics, store, tagging
 from core.examples import exporting as examples_exporting
 from core.examples.filters import Filter
-from core.tuning import rows as questions
 
 #: More than this is not the sorting.
 MOST = 1.2

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from benchmarks.measuring import OURS, in_turns, show
 from benchmarks.setting import TABLE, Setting
-from core import workspaces
-from core.database import Database
+from core.db import Database, workspaces
 from core.examples import importing
 
 _ROWS = 100_000

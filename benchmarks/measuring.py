@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from core.database import Database
+from core.db import Database
 
 OURS = "Whetstone"
 Seconds = dict[str, list[float]]

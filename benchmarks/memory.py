@@ -7,23 +7,23 @@ from benchmarks.exporting import frozen
 from benchmarks.importing import csv_file, emptied
 from benchmarks.measuring import peak_megabytes
 from benchmarks.setting import Setting
-from core import workspaces
+from core.db import workspaces
 
 _EXPORT_EXAMPLES = """
 import sys
-from core.database import Database
+from core.db import Database
 from core.examples import exporting, filters
 for block in exporting.export(Database(sys.argv[1], sys.argv[2]), filters.parse(sys.argv[3]), 'jsonl'): pass
 """
 _EXPORT_VERSION = """
 import sys
-from core.database import Database
+from core.db import Database
 from core.datasets import exporting
 for block in exporting.export(Database(sys.argv[1], sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5]): pass
 """
 _IMPORT = """
 import sys
-from core.database import Database
+from core.db import Database
 from core.examples import importing
 importing.run(Database(sys.argv[1], sys.argv[2]), sys.argv[3], actor='benchmark')
 """

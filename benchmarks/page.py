@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Engine, delete, event
 
 from benchmarks.setting import Setting
+from core.db.tables import cube_version
 from core.examples import cube
-from core.tables import cube_version
 
 _ROUTER = Path(__file__).parent.parent / "ui" / "entry" / "router.py"
 _PAGE = "../../pages/data.py"

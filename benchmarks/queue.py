@@ -16,10 +16,9 @@ from psycopg.conninfo import make_conninfo
 
 from benchmarks.measuring import OURS, Seconds, show
 from benchmarks.setting import Setting
-from core import workspaces
 from core.commands import store
 from core.commands.models import NewCommand
-from core.database import Database
+from core.db import Database, workspaces
 
 _COMMANDS = 1_000
 _ROUNDS = 3

@@ -13,7 +13,7 @@ import structlog
 
 from core.commands.handlers import Work
 from core.commands.worker import Worker
-from core.database import Database
+from core.db import Database
 
 CLAIM = (
     "UPDATE bare_queue SET status = 'running' WHERE id = (SELECT id FROM bare_queue WHERE status = 'pending'"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core import demo, migrations, workspaces
-from core.database import Database
-from core.embedded import EmbeddedPostgres
+from core import demo
+from core.db import Database, migrations, workspaces
+from core.db.embedded import EmbeddedPostgres
 from core.examples.filters import Filter
 
 TABLE = "orchestrator_training_data"

@@ -15,8 +15,8 @@ from sqlalchemy import text
 
 from benchmarks.measuring import in_turns, show
 from benchmarks.setting import Setting
-from core import similarity, workspaces
-from core.database import Database
+from core import similarity
+from core.db import Database, workspaces
 from core.similarity import Ask, Found, Model
 
 _SCHEMA = "bench_similarity"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from benchmarks.measuring import OURS
 from benchmarks.setting import Setting
 from core.settings import settings
-from core.tuning.trainer import environment
+from core.tuning.providers.local.training import environment
 
 _ROUNDS = 3
 _ROOT = Path(__file__).parent.parent

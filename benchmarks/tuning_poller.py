@@ -15,17 +15,14 @@ from sqlalchemy import insert
 
 from benchmarks.measuring import OURS, in_turns, show
 from benchmarks.setting import Setting
-from core import workspaces
-from core.database import Database
 from core.datasets import recipes, snapshots, splits
+from core.db import Database, workspaces
+from core.db.tables import examples, tuning_jobs
 from core.examples.filters import Filter
 from core.settings import Settings
-from core.tables import examples, tuning_jobs
 from core.tuning import facts
-from core.tuning.engine import Engine
-from core.tuning.pace import Pace
-from core.tuning.poller import Poller
-from core.tuning.protocol import Capabilities, Point, Polled, ProviderId
+from core.tuning.engine import Engine, Pace, Poller
+from core.tuning.providers.protocol import Capabilities, Point, Polled, ProviderId
 
 _JOBS = 1_000
 _WATCHED_S = 30.0

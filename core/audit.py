@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from core.database import Database
-from core.tables import audit_log
+from core.db import Database
+from core.db.tables import audit_log
 
 
 @dataclass(frozen=True)

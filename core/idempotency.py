@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import idempotency_keys as keys
 from core.errors import Conflict
-from core.tables import idempotency_keys as keys
 
 #: How long an answer is kept.
 KEPT = dt.timedelta(hours=24)

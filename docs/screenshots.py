@@ -116,7 +116,7 @@ def fill(environment: Mapping[str, str]) -> None:
 def fill_with(environment: Mapping[str, str], file: str, name: str, value: str) -> None:
     """Rows of the demo company: a file beside this one, in which `name` stands for `value`."""
     program = (
-        "import pathlib, sys; from core.database import open_database\n"
+        "import pathlib, sys; from core.db import open_database\n"
         "with open_database().in_workspace('demo').dedicated() as connection:\n"
         "    sql = pathlib.Path(sys.argv[1]).read_text(encoding='utf-8').replace(*sys.argv[2:])\n"
         "    connection.execute(sql.encode())"

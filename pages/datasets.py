@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.datasets import snapshots
+from core.datasets import versions as datasets_versions
 from ui.datasets import compare, create, detail, overview, progress
 from ui.datasets import place as dataset_place
 from ui.parts import session
@@ -12,14 +12,14 @@ st.caption("What do we train on?")
 
 db = session.database()
 place = dataset_place.here()
-versions = snapshots.versions(db, archived=True)
+versions = datasets_versions.versions(db, archived=True)
 
 if place.view == "new":
     create.draw(db, versions)
 elif place.view == "version":
-    detail.draw(db, snapshots.get(db, place.label), versions)
+    detail.draw(db, datasets_versions.get(db, place.label), versions)
 elif place.view == "compare":
-    compare.draw(db, snapshots.get(db, place.label), snapshots.get(db, place.other))
+    compare.draw(db, datasets_versions.get(db, place.label), datasets_versions.get(db, place.other))
 else:
     overview.draw(db, versions)
 progress.watch(db, versions)

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.orchestrator import executions, trends
-from core.orchestrator.preferences import preferences
+from core.deployments.preferences import preferences
+from core.orchestrator import queries, trends
 from ui.orchestrator import drawer, live, settings, submit, table, waiting
 from ui.parts import session
 
@@ -13,7 +13,7 @@ st.caption("What should be done next, and may it?")
 db = session.database()
 seen = trends.version(db)
 chosen = preferences(db)
-numbers = executions.counts(db)
+numbers = queries.counts(db)
 
 left, right = st.columns([5, 3], gap="large")
 with left:

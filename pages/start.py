@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from ui import demo
 from ui.data.reads import is_empty
 from ui.parts import addresses, session

@@ -15,11 +15,11 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
-from core import logs, migrations
-from core.database import Database
-from core.embedded import EmbeddedPostgres
+from core import logs
+from core.db import Database, migrations
+from core.db.embedded import EmbeddedPostgres
+from core.models import calls
 from core.settings import settings
-from core.tuning import asking
 from tests.leftovers import State, left_behind
 from tests.training import PATIENCE_S, tiny, trainer_python  # noqa: F401 (fixtures)
 
@@ -98,7 +98,7 @@ def models_answer(request: pytest.FixtureRequest) -> Iterator[None]:
     # A patch of its own: a shared one would be taken back after `leaves_nothing` has looked.
     with pytest.MonkeyPatch.context() as patch:
         if "asks" not in request.keywords:
-            patch.setattr(asking, "unanswered", lambda model: "")
+            patch.setattr(calls, "unanswered", lambda model: "")
         yield
 
 

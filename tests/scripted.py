@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from core.settings import Settings
-from core.tuning.protocol import (
+from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
     DataFacts,
@@ -176,7 +176,7 @@ def everyone() -> dict[ProviderId, Scripted]:
 def install(providers: Mapping[ProviderId, Scripted], modules: dict[str, Any] | None = None) -> None:
     """In place of the real ones, which are imported when they are first asked for."""
     for provider_id, provider in providers.items():
-        name = f"core.tuning.providers.{provider_id}"
+        name = f"core.tuning.providers.{provider_id}.adapter"
         module = ModuleType(name)
         module.__dict__["PROVIDER"] = provider
         (sys.modules if modules is None else modules)[name] = module

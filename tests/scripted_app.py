@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import app as real
-from core.tuning.protocol import Polled
+from core.tuning.providers.protocol import Polled
 from tests.scripted import everyone, install, running
 from ui.tuning import watch as tuning_watch
 

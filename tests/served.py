@@ -9,10 +9,10 @@ import pytest
 import streamlit as st
 from sqlalchemy import insert
 
-from core.database import Database
-from core.running import RUNNING
+from core.db import Database
+from core.db.tables import examples
+from core.runtime.process import RUNNING
 from core.settings import settings
-from core.tables import examples
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 

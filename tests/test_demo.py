@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from core import audit, demo, workspaces
-from core.database import Database
+from core import audit, demo
+from core.db import Database, workspaces
 from core.demo import words
 from core.demo.draws import SLICE
 from core.demo.patterns import LONG, PLANTED
@@ -358,7 +358,7 @@ def test_a_large_load_ends_with_the_indexes_of_a_small_one(database: Database, m
 KILLED_LOAD = """
 import os, signal, sys
 from core import demo
-from core.database import Database
+from core.db import Database
 
 def kill_half_way(done, total):
     if done < total:

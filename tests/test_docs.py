@@ -12,12 +12,12 @@ from typer.main import get_command
 from api import rest
 from core.__main__ import registered
 from core.datasets.rendering import FORMATS
+from core.db.tables import metadata
 from core.examples.filters import PARAMETERS
 from core.examples.importing import FIELDS
-from core.examples.importing.shapes import SHAPES
+from core.examples.importing.converting.shapes import SHAPES
 from core.examples.tags import BUILT_IN
 from core.settings import Settings, variables
-from core.tables import metadata
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

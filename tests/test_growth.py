@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import growth
-from core.database import Database
+from core.db import Database
 
 _SIZES = (5_000, 20_000)
 #: Between what only grows and a square, which is 2. The benchmark itself allows 1.2, on a machine with nothing else to

@@ -3,7 +3,7 @@
 import pytest
 
 from core import idempotency
-from core.database import Database
+from core.db import Database
 from core.errors import Conflict
 from core.idempotency import Answer
 from tests.commands.conftest import run

@@ -9,28 +9,30 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from core import audit, workspaces
+from core import audit, deployments
 from core.commands import statistics as queue_statistics
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
-from core.database import WHOLE, Database
 from core.datasets import checks, comparison, concerned, defaults, snapshots, versions
 from core.datasets.candidates import Choice
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import WHOLE, Database, workspaces
 from core.demo import loading
 from core.errors import TookTooLong
+from core.evaluation import comparison as comparing
+from core.evaluation import records
 from core.examples import statistics, store
 from core.examples.filters import Filter
-from core.orchestrator import reading, trends
-from core.tuning import comparing, deployments, evaluation_records, model_records
-from core.tuning import reading as jobs
+from core.models import records as model_records
+from core.orchestrator import queries, trends
+from core.tuning.jobs import queries as jobs
 
 _ROOT = Path(__file__).parent.parent
 #: Freezes, and comes to a statement that takes for ever.
 _ENDLESS = """
 import sys
-from core.database import Database
+from core.db import Database
 from core.datasets import pairs, rendering, snapshots
 
 pairs.freeze = lambda connection, *_: rendering.run(
@@ -94,15 +96,15 @@ _READS: dict[str, Callable[[Database], object]] = {
     "concerned": lambda db: concerned.ids(db, _CHOICE, "duplicate"),
     "versions": versions.versions,
     "compare versions": lambda db: comparison.compare(db, 1, 2),
-    "plans": reading.page,
-    "progress of a plan": lambda db: reading.progress(db, "x"),
+    "plans": queries.page,
+    "progress of a plan": lambda db: queries.progress(db, "x"),
     "trends": trends.by_day,
     "queue": lambda db: commands.page(db, CommandFilter()),
     "figures of the queue": queue_statistics.counts,
     "jobs": jobs.page,
     "events of a job": lambda db: jobs.events(db, 1),
     "models": model_records.page,
-    "evaluations": evaluation_records.of_models,
+    "evaluations": records.of_models,
     "deployment": deployments.current,
     "compare models": lambda db: comparing.compare(db, 1, 2),
     "audit": audit.entries,

@@ -15,7 +15,7 @@ import pytest
 
 from core.errors import TrainerUnavailable
 from core.settings import Settings
-from core.tuning.trainer import environment
+from core.tuning.providers.local.training import environment
 from tests.trainer import tickets
 
 ROOT = Path(__file__).parents[1]

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core import demo
-from core.database import Database
+from core.db import Database
 from core.errors import WhetstoneError
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from ui.parts import addresses, messages, modals, session
 from ui.parts.formatting import count, plain
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.database import PUBLIC
+from core.db import PUBLIC
 from core.settings import settings
 from ui import demo
 from ui.parts import session

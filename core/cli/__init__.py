@@ -15,8 +15,8 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from core import shortages
 from core.bounds import LARGEST_ID
-from core.database import Database, open_database
-from core.embedded import EmbeddedPostgres
+from core.db import Database, open_database
+from core.db.embedded import EmbeddedPostgres
 from core.errors import WhetstoneError, WorkspaceRefused
 from core.examples.importing.models import shortened
 from core.settings import settings

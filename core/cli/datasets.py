@@ -11,8 +11,7 @@ import typer
 
 from core import shortages
 from core.cli import AsJson, Workspace, app, command, database, printable, show
-from core.database import Database
-from core.datasets import defaults, recipes, snapshots, splits
+from core.datasets import defaults, recipes, snapshots, splits, versions
 from core.datasets.defaults import REASONS
 from core.datasets.exporting import PARTS, Part, export, left_out
 from core.datasets.recipes import TARGETS, Target
@@ -21,6 +20,7 @@ from core.datasets.snapshots import Progress
 from core.datasets.splits import GROUPS, Group
 from core.datasets.verification import verify as check
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import DatasetRefused
 from core.examples import filters
 from core.settings import settings
@@ -90,7 +90,7 @@ def list_versions(
 ) -> None:
     """All versions, the newest first."""
     with closing(database(workspace)) as db:
-        found = snapshots.versions(db, archived=archived)
+        found = versions.versions(db, archived=archived)
         gone = set(snapshots.interrupted(db))
     lines = [_in_words(version, gone=version.id in gone) for version in found] or ["There is no dataset yet."]
     show(
@@ -104,7 +104,7 @@ def list_versions(
 def finish(label: Label, workspace: Workspace = "public", as_json: AsJson = False) -> None:
     """Freeze a version that was asked for and not finished, because its process was killed or never came to it."""
     with closing(database(workspace)) as db:
-        version = snapshots.get(db, label)
+        version = versions.get(db, label)
         if version.is_open:
             version = snapshots.build(db, version.id, None if as_json else _tell)
         if version.status != "frozen":
@@ -117,7 +117,7 @@ def remove(label: Label, workspace: Workspace = "public", as_json: AsJson = Fals
     """Give up a version that is not frozen; its number is free again, and that it was asked for stays in the log."""
     with closing(database(workspace)) as db:
         version = snapshots.cancel(
-            db, snapshots.get(db, label).id, actor=settings().actor, reason="removed on the command line"
+            db, versions.get(db, label).id, actor=settings().actor, reason="removed on the command line"
         )
     show(_facts(version), as_json=as_json, text=f"{version.label} is given up; nothing of it was frozen.")
 
@@ -134,7 +134,7 @@ def export_split(
     """Write one split, or all, of a frozen version to a file."""
     part, chosen = _part(split), _format(format_)
     with closing(database(workspace)) as db:
-        version = snapshots.get(db, label)
+        version = versions.get(db, label)
         gone = left_out(version, part, chosen)
         size = _write(out, export(db, version, part, chosen), what=f"{version.label} {part}")
         path = printable(str(out.resolve()))
@@ -278,7 +278,7 @@ def _facts(version: DatasetVersion) -> dict[str, Any]:
 
 def _interrupted(db: Database) -> list[str]:
     """What to do about each version whose process was killed."""
-    return [_in_words(snapshots.get(db, dataset_id), gone=True) for dataset_id in snapshots.interrupted(db)]
+    return [_in_words(versions.get(db, dataset_id), gone=True) for dataset_id in snapshots.interrupted(db)]
 
 
 def _in_words(version: DatasetVersion, *, gone: bool = False) -> str:

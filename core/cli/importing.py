@@ -12,8 +12,8 @@ from core.cli import AsJson, Workspace, command, database, failed, show
 from core.errors import ImportRefused
 from core.examples import importing
 from core.examples.importing import ImportOptions, ImportResult, Preview, RowError, ScaleEffect
-from core.examples.importing.scale import OFFERED
-from core.examples.importing.values import TRUTHS
+from core.examples.importing.converting.scale import OFFERED
+from core.examples.importing.converting.values import TRUTHS
 from core.examples.tags import canonical
 from core.settings import settings
 

@@ -1,7 +1,7 @@
 """`migrate`."""
 
 from core.cli import AsJson, Workspace, command, database, show
-from core.migrations import migrate as apply
+from core.db.migrations import migrate as apply
 
 
 @command("migrate")

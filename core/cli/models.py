@@ -7,18 +7,19 @@ from typing import Annotated, Any, TypeVar, cast
 
 import typer
 
+from core import deployments, evaluation, models
 from core.cli import AsJson, Workspace, command, database, show
 from core.commands.worker import Worker
-from core.database import Database
 from core.datasets.splits import SplitName
+from core.db import Database
+from core.deployments import Deployment, lineage
+from core.evaluation import Evaluation, comparison, rows
+from core.metrics import Mean
+from core.models import Model
 from core.settings import settings
-from core.tuning import comparing, deployments, evaluation, lineage, models, rows
+from core.tuning import serving
 from core.tuning.commands import registry
-from core.tuning.deployments import Deployment
-from core.tuning.evaluation import Evaluation
-from core.tuning.local import conversations
-from core.tuning.metrics import Mean
-from core.tuning.models import Model
+from core.tuning.providers.local.ollama import conversations
 
 Which = Annotated[str, typer.Argument(metavar="MODEL", help="The id or the name of a model.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the history.")]
@@ -37,7 +38,7 @@ def list_models(
 ) -> None:
     """All models, the newest first, with their last evaluation."""
     db = database(workspace)
-    found = [each for each in models.all(db, archived=archived) if not kind or each.kind == models.kind_of(kind)]
+    found = [each for each in models.all_models(db, archived=archived) if not kind or each.kind == models.kind_of(kind)]
     scores = evaluation.latest(db, [each.id for each in found])
     lines = [_line(each, scores.get(each.id)) for each in found]
     facts = [{**_facts(each), "evaluation": _evaluated(scores.get(each.id))} for each in found]
@@ -113,7 +114,7 @@ def serve(
 ) -> None:
     """Have its provider make a model answer."""
     db = database(workspace)
-    model = models.serve(db, which, actor=settings().actor, reason=reason, confirmed_hourly=confirm_cost)
+    model = serving.serve(db, which, actor=settings().actor, reason=reason, confirmed_hourly=confirm_cost)
     _served(db, model, wait, as_json)
 
 
@@ -123,7 +124,7 @@ def unserve(
 ) -> None:
     """Have its provider end what makes a model answer, and what that costs."""
     db = database(workspace)
-    _served(db, models.unserve(db, which, actor=settings().actor, reason=reason), wait, as_json)
+    _served(db, serving.unserve(db, which, actor=settings().actor, reason=reason), wait, as_json)
 
 
 @command("evaluate")
@@ -160,7 +161,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Two evaluations on the same records: who was right where the other was not, and whether that may be luck."""
-    found = comparing.compare(database(workspace), first, second)
+    found = comparison.compare(database(workspace), first, second)
     verdict = "better" if found.is_better else "worse" if found.is_worse else "no clear difference"
     by = "exact" if found.is_clear_in_exact else "likeness"
     facts = {

@@ -9,12 +9,12 @@ import typer
 
 from core.cli import AsJson, Workspace, command, database, show
 from core.commands.worker import Worker
-from core.database import Database
-from core.orchestrator import executions
-from core.orchestrator.intents import KNOWN
+from core.db import Database
+from core.orchestrator import executions, queries
+from core.orchestrator.planners.intents import KNOWN
 from core.orchestrator.plans import Plan, Request, to_json
 from core.orchestrator.records import Execution
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 from core.settings import settings
 
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="What should be done, in a sentence or more.")]
@@ -77,7 +77,7 @@ def _at_work(db: Database) -> Iterator[None]:
 def _until(db: Database, execution: Execution, is_so: Callable[[Execution], bool]) -> Execution:
     while not is_so(execution):
         time.sleep(_LOOK_EVERY_S)
-        execution = executions.get(db, execution.execution_id)
+        execution = queries.get(db, execution.execution_id)
     return execution
 
 

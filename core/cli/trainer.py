@@ -7,9 +7,9 @@ import typer
 
 from core.cli import AsJson, app, command, show
 from core.settings import settings
-from core.tuning.trainer import environment
-from core.tuning.trainer.environment import Environment, Progress
-from core.tuning.trainer.packages import Device
+from core.tuning.providers.local.training import environment
+from core.tuning.providers.local.training.environment import Environment, Progress
+from core.tuning.providers.local.training.packages import Device
 
 group = typer.Typer(help="The environment in which models are trained on this machine.", no_args_is_help=True)
 app.add_typer(group, name="trainer")

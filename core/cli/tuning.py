@@ -9,14 +9,15 @@ import orjson
 import typer
 
 from core.cli import AsJson, Workspace, command, database, printable, put, show
-from core.database import Database
+from core.db import Database
 from core.errors import TuningRefused
+from core.money import dollars
 from core.settings import settings
-from core.tuning import jobs, preflight, registry
-from core.tuning.budget import dollars
-from core.tuning.poller import Poller
-from core.tuning.protocol import PROVIDER_IDS, STATES, Checked, Estimate, Method, ProviderId, Spec, State
-from core.tuning.records import Event, Job
+from core.tuning import jobs, preflight
+from core.tuning.engine import Poller
+from core.tuning.jobs import Event, Job
+from core.tuning.providers import registry
+from core.tuning.providers.protocol import PROVIDER_IDS, STATES, Checked, Estimate, Method, ProviderId, Spec, State
 
 JobId = Annotated[int, typer.Argument(metavar="ID", help="The number of the job.")]
 Follow = Annotated[bool, typer.Option("--follow", help="Tell what happens until the job ends, or a person is asked.")]

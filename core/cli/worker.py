@@ -7,11 +7,11 @@ import typer
 
 from core.cli import AsJson, command, database, put, show
 from core.commands.worker import Worker
+from core.db.migrations import migrate
+from core.db.workspaces import list_workspaces
 from core.errors import WorkspaceRefused
-from core.migrations import migrate
-from core.orchestrator.registry import registry as agents_registry
-from core.tuning.poller import Poller
-from core.workspaces import list_workspaces
+from core.runtime.agents import registry as agents_registry
+from core.tuning.engine import Poller
 
 Agents = Annotated[str, typer.Option("--agents", help="Only commands of these agents, separated by commas.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=32, help="How many commands it works on at once.")]

@@ -1,49 +1,20 @@
 """One attempt at one command: call its handler, and write down how it ended, also when the database is away."""
 
-import threading
-import time
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Any, Literal
 
-import psycopg
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import ProgrammingError
 
 from core.commands import claims
 from core.commands.handlers import Handler, LeaseLost, Outcome, Stopped, Work
-from core.commands.wording import in_words
-from core.errors import CommandRefused, DatabaseUnavailable
+from core.db.transient import Patience, is_gone
+from core.errors import CommandRefused
+from core.text import in_words
 
 log = structlog.get_logger(__name__)
 
-Result = TypeVar("Result")
 Ended = Literal["completed", "failed", "handed_back", "lost"]
-
-#: The database is away, restarting or out of connections, or two transactions met: worth another try.
-PASSING = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError, DatabaseUnavailable)
-
-
-def is_gone(error: BaseException) -> bool:
-    """Whether the error says that the workspace was dropped, or is not there yet."""
-    original = getattr(error, "orig", error)
-    return isinstance(original, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName)
-
-
-class Patience:
-    """Asks the database again while it is away, up to `limit_s` seconds, and not after `ended`."""
-
-    def __init__(self, limit_s: float, ended: threading.Event, pause_s: float = 0.5) -> None:
-        self._limit_s, self._ended, self._pause_s = limit_s, ended, pause_s
-
-    def __call__(self, write: Callable[[], Result]) -> Result:
-        deadline = time.monotonic() + self._limit_s
-        while True:
-            try:
-                return write()
-            except PASSING:
-                if time.monotonic() > deadline or self._ended.wait(self._pause_s):
-                    raise
 
 
 def perform(work: Work, handler: Handler, *, patience: Patience, backoff_s: float) -> Ended:

@@ -8,8 +8,8 @@ from core.commands.filters import CommandFilter, where
 from core.commands.models import STATUSES, Status
 from core.commands.rules import LEASE_S
 from core.commands.verbs import Verb
-from core.database import Database
-from core.tables import command_events, commands
+from core.db import Database
+from core.db.tables import command_events, commands
 
 #: The statuses in which a command can take a verb; `verbs` may still refuse one of them, and says why.
 ABLE: Mapping[Verb, tuple[Status, ...]] = {

@@ -15,8 +15,8 @@ from core import audit
 from core.commands.models import Claim, Command, NewCommand, Status
 from core.commands.rules import BACKOFF_S, LEASE_S
 from core.commands.store import enqueue_in
-from core.commands.wording import storable
-from core.database import Database
+from core.db import Database
+from core.text import storable
 
 Answer = Literal["go", "pause", "cancel"]
 

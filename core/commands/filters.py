@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from core.bounds import Id
 from core.commands.models import Status
+from core.db.tables import commands
 from core.errors import InvalidFilter
-from core.tables import commands
 
 
 def _listed(values: Any) -> Any:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from core.commands.claims import Answer
 from core.commands.models import Claim, Command, NewCommand
-from core.database import Database
+from core.db import Database
 from core.errors import CommandRefused
 
 JSON: TypeAlias = Any

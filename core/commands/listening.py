@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import structlog
 
-from core.database import Database
+from core.db import Database
 from core.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)

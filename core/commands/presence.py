@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import func, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core.database import Database
-from core.tables import workers
+from core.db import Database
+from core.db.tables import workers
 
 
 def seen(db: Database, name: str, *, threads: int, agents: Sequence[str], running: int) -> None:

@@ -8,8 +8,8 @@ from sqlalchemy import select, text
 
 from core.commands.models import STATUSES, Status
 from core.commands.rules import LEASE_S
-from core.database import Database
-from core.tables import workers as workers_table
+from core.db import Database
+from core.db.tables import workers as workers_table
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from sqlalchemy.types import Text
 from core.bounds import id_in
 from core.commands.filters import CommandFilter, where
 from core.commands.models import Attempt, Command, CommandRow, Event, FinishedStep, NewCommand, Page, Status
-from core.database import Database
+from core.db import Database
+from core.db.tables import command_attempts, command_events, command_steps, command_waits, commands
 from core.errors import InvalidCommand, InvalidFilter, UnknownCommand
-from core.tables import command_attempts, command_events, command_steps, command_waits, commands
 
 Sort = Literal["newest", "oldest", "status"]
 SORTS: tuple[Sort, ...] = ("newest", "oldest", "status")

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from core import workspaces
 from core.commands import claims, presence, rules
-from core.commands.attempts import PASSING, is_gone
 from core.commands.handlers import Asked
 from core.commands.models import Claim
-from core.database import Database
+from core.db import Database, workspaces
+from core.db.transient import PASSING, is_gone
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from core import audit
 from core.commands.filters import CommandFilter, describe, where
 from core.commands.models import Change, Command
-from core.database import Database
-from core.tables import commands
+from core.db import Database
+from core.db.tables import commands
 
 # {choice} is the filter, {why_not} names the reason for which a row of {of} stays as it is, NULL where it changes.
 # FOR UPDATE in the order of ids: two verbs at once wait for each other instead of deadlocking.

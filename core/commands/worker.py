@@ -17,11 +17,12 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.commands import claims, presence, rules
-from core.commands.attempts import PASSING, Ended, Patience, perform
+from core.commands.attempts import Ended, perform
 from core.commands.handlers import Registry, Work
 from core.commands.listening import Listener
 from core.commands.upkeep import Hands, InHand, Places, Upkeep
-from core.database import Database
+from core.db import Database
+from core.db.transient import PASSING, Patience
 from core.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)

@@ -28,16 +28,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 
-from core.datasets import dialogues, splits
+from core.datasets import splits
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import (
     ANY_ORDER,
     CANONICAL,
     IN_ORDER,
+    IS_RICH,
     answer_sql,
     fault_sql,
     features_sql,
     line_sql,
+    looked_at_once,
     pinned,
     prompt_sql,
     rejected_sql,
@@ -45,8 +47,8 @@ from core.datasets.rendering import (
     target_sql,
 )
 from core.datasets.splits import Split
+from core.db.tables import examples
 from core.examples.filters import Filter, where
-from core.tables import examples
 
 #: Records rendered by one statement; between two of them progress is told and a cancellation is noticed.
 BATCH = 50_000
@@ -150,7 +152,7 @@ def _render(connection: Connection, recipe: Recipe, start: int) -> None:
     batch = f"(SELECT * FROM chosen WHERE reason IS NULL AND place > {start} AND place <= {start + BATCH})"
     content = pinned(batch, ("split", "quality_score", "tags", "request_key"))
     line, fault, features, answer = map(
-        dialogues.looked_at_once,
+        looked_at_once,
         (line_sql(recipe, CANONICAL), fault_sql(recipe), features_sql(recipe), answer_sql(recipe)),
     )
     run(
@@ -162,7 +164,7 @@ def _render(connection: Connection, recipe: Recipe, start: int) -> None:
                length({target_sql(recipe)}), {fault}, {features},
                CASE WHEN context ? 'rejected' THEN coalesce({rejected_sql()} <> {answer}, false) ELSE false END
         FROM (
-            SELECT *, {line} AS line FROM (SELECT *, {dialogues.IS_RICH} AS is_rich FROM ({content}) AS p OFFSET 0) AS c
+            SELECT *, {line} AS line FROM (SELECT *, {IS_RICH} AS is_rich FROM ({content}) AS p OFFSET 0) AS c
             OFFSET 0
         ) AS rendered;
         {ANY_ORDER}""",

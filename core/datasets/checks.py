@@ -6,14 +6,13 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from core.database import WHOLE, Database
 from core.datasets import candidates, tokens
 from core.datasets.candidates import Choice, LeftOut
-from core.datasets.dialogues import FEATURES, NOT_CARRIED
 from core.datasets.recipes import Recipe
-from core.datasets.rendering import run
+from core.datasets.rendering import FEATURES, NOT_CARRIED, run
 from core.datasets.splits import NAMES, Split, SplitName
 from core.datasets.tokens import TokenTotal
+from core.db import WHOLE, Database
 from core.examples.filters import Filter
 
 #: Fewest training records a provider takes (Gemini: recommends). Training on this machine has no minimum.

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from core.database import WHOLE, Database
 from core.datasets.rendering import run
 from core.datasets.versions import DatasetVersion, frozen
+from core.db import WHOLE, Database
 
 #: Ids given of each kind.
 FIRST = 50

@@ -1,9 +1,9 @@
 """Every example that a finding is about. A finding names the first of them; mending it needs them all."""
 
-from core.database import WHOLE, Database
 from core.datasets import candidates
 from core.datasets.candidates import Choice
 from core.datasets.rendering import run
+from core.db import WHOLE, Database
 
 _NEVER_RENDERED = ("excluded", "empty_request", "no_plan", "no_result")
 _DROPPED = ("role_order", "tool_calls", "unlearned", "duplicate")

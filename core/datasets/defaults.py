@@ -11,13 +11,13 @@ from typing import Any, Literal, cast, get_args
 
 from sqlalchemy import ColumnElement, Connection, Row, func, not_, select, text
 
-from core.database import Database
 from core.datasets.recipes import Target
+from core.db import Database
+from core.db.tables import cube as sums
+from core.db.tables import datasets, examples
 from core.errors import DatasetRefused
 from core.examples import cube, filters
 from core.examples.filters import POOR_BELOW, VERDICTS, Filter, Verdict
-from core.tables import cube as sums
-from core.tables import datasets, examples
 
 #: Why an example is left out. Each can be let in by name.
 Reason = Literal["failed", "poor", "unknown", "untrainable", "EXCLUDE", "LOW_QUALITY", "DEVELOPMENT", "TEST"]

@@ -1,9 +1,9 @@
 """A few records of a frozen version, to look at."""
 
-from core.database import Database
 from core.datasets.rendering import CANONICAL, IN_ORDER, frozen_content, line_sql, run
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, frozen
+from core.db import Database
 
 
 def first(db: Database, dataset: str | int | DatasetVersion, split: SplitName, limit: int = 3) -> list[str]:

@@ -9,15 +9,14 @@ import psycopg
 from psycopg.abc import Buffer
 from sqlalchemy import func, select
 
-from core.database import Database
-from core.datasets.dialogues import FEATURES, NOT_CARRIED
 from core.datasets.pairs import lines_sql
 from core.datasets.recipes import Recipe
-from core.datasets.rendering import CANONICAL, IN_ORDER, Format, frozen_content, line_sql
+from core.datasets.rendering import CANONICAL, FEATURES, IN_ORDER, NOT_CARRIED, Format, frozen_content, line_sql
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, frozen
+from core.db import Database
+from core.db.tables import members, pairs
 from core.errors import DatasetRefused
-from core.tables import members, pairs
 
 Part = Literal["train", "validation", "test", "all"]
 PARTS: tuple[Part, ...] = (*NAMES, "all")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from core.database import Database
-from core.tables import examples, imports, members, models, tuning_jobs
+from core.db import Database
+from core.db.tables import examples, imports, members, models, tuning_jobs
 
 
 @dataclass(frozen=True)

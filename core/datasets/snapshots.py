@@ -12,21 +12,16 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from core import audit
-from core.database import Database
 from core.datasets import candidates, checks, manifests, pairs
 from core.datasets.checks import Review
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import RENDERER, run
 from core.datasets.splits import Split
-from core.datasets.versions import DatasetVersion, by_id, get, versions
+from core.datasets.versions import DatasetVersion, by_id, get
+from core.db import Database
+from core.db.tables import datasets
 from core.errors import Conflict, DatasetRefused
 from core.examples.filters import Filter
-from core.tables import datasets
-
-__all__ = [
-    "Progress", "archive", "build", "cancel", "create", "describe", "exported", "fail", "get", "interrupted", "pending",
-    "request", "unarchive", "versions",
-]  # fmt: skip
 
 _NAME_LENGTH = 100
 _OPEN = ("queued", "building")

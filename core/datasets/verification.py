@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, update
 
-from core.database import Database
 from core.datasets.manifests import root_hash
 from core.datasets.rendering import ANY_ORDER, CANONICAL, IN_ORDER, frozen_content, line_sql, run
 from core.datasets.versions import DatasetVersion, frozen
-from core.tables import datasets
+from core.db import Database
+from core.db.tables import datasets
 
 #: Records held against their hashes by one statement.
 BATCH = 50_000

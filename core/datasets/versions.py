@@ -8,14 +8,14 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Select, select
 
 from core.bounds import LARGEST_INTEGER, id_in
-from core.database import Database
 from core.datasets import recipes
 from core.datasets.candidates import Choice
 from core.datasets.rendering import KNOWN, RENDERER
 from core.datasets.splits import Split
+from core.db import Database
+from core.db.tables import datasets, tuning_jobs
 from core.errors import DatasetRefused, UnknownDataset
 from core.examples import filters
-from core.tables import datasets, tuning_jobs
 
 Status = Literal["legacy", "queued", "building", "frozen", "failed", "cancelled"]
 #: Equal parts of 0.0 to 1.0 in which quality is counted.

@@ -11,15 +11,15 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, func, select
 
-from core import audit, workspaces
-from core.database import PUBLIC, Database
+from core import audit
+from core.db import PUBLIC, Database, workspaces
+from core.db.tables import audit_log
+from core.db.tables import examples as examples_table
 from core.demo import executions
 from core.demo.executions import Executions
 from core.demo.history import History, invent
 from core.demo.rhythm import Year
 from core.errors import Conflict, WorkspaceRefused
-from core.tables import audit_log
-from core.tables import examples as examples_table
 
 WORKSPACE = "demo"
 MOST_EXAMPLES = 10_000_000

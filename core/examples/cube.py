@@ -1,6 +1,6 @@
 """The examples summed up once for each of their versions, so that a page answers from thousands of rows, not millions.
 
-The cube is built beside the pages (`core/background.py`), and is exact or not used at all: who asks compares its
+The cube is built beside the pages (`core/runtime/builder.py`), and is exact or not used at all: who asks compares its
 version with that of the examples first. A filter by words, by ids or by a date within a month reads the examples.
 """
 
@@ -9,9 +9,9 @@ import datetime as dt
 from sqlalchemy import ColumnElement, Connection, and_, any_, bindparam, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import cube
 from core.examples.filters import GOOD_FROM, POOR_BELOW, Filter, text_array, verdict
-from core.tables import cube
 
 #: Fewer examples than this are read directly in a few milliseconds.
 WORTH_IT = 20_000

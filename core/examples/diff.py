@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from core.db.tables import CONTENT
 from core.examples.store import Example, Revision, differ
-from core.tables import CONTENT
 
 
 @dataclass(frozen=True)

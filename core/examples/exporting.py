@@ -6,9 +6,9 @@ from typing import Any, Literal
 from sqlalchemy import Column, ColumnElement, Label, Select, Text, case, func, literal, literal_column, select
 from sqlalchemy.dialects import postgresql
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples
 from core.examples.filters import Filter, where
-from core.tables import examples
 
 #: The original columns in their order, and the context, which the original system did not keep.
 COLUMNS = (

@@ -21,10 +21,10 @@ from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, case, cast, f
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from core.bounds import Id
+from core.db.tables import example_words as words
+from core.db.tables import examples
 from core.errors import InvalidFilter
 from core.examples.tags import Tag
-from core.tables import example_words as words
-from core.tables import examples
 
 Score = Annotated[float, Field(ge=0.0, le=1.0)]
 

@@ -7,10 +7,10 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import saved_filters
 from core.errors import InvalidFilter
 from core.examples.filters import Filter, parse
-from core.tables import saved_filters
 
 LONGEST_NAME = 80
 

@@ -26,11 +26,11 @@ from sqlalchemy import (
     union_all,
 )
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import cube as sums
+from core.db.tables import examples
 from core.examples import cube, store
 from core.examples.filters import EVERYTHING, Filter, where
-from core.tables import cube as sums
-from core.tables import examples
 
 #: Bins of the quality histogram: bin i covers i/20 up to, not including, (i+1)/20; the last includes 1.0.
 BINS = 20

@@ -27,12 +27,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import OperationalError
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import CONTENT, SOURCED, cube_version, examples, revisions
+from core.db.tables import cube as sums
 from core.errors import Conflict, InvalidExample, InvalidFilter, UnknownExample
 from core.examples import cube
 from core.examples.filters import Filter, where
-from core.tables import CONTENT, SOURCED, cube_version, examples, revisions
-from core.tables import cube as sums
 
 Sort = Literal["newest", "oldest", "best", "worst"]
 SORTS: tuple[Sort, ...] = ("newest", "oldest", "best", "worst")
@@ -331,7 +331,10 @@ def differ(one: Any, other: Any) -> bool:
 
 
 def _storable(field: str, value: Any) -> Any:
-    from core.examples.importing.values import PARSERS, Unfit  # not above: the importers load libraries of their own
+    from core.examples.importing.converting.values import (
+        PARSERS,
+        Unfit,  # not above: the importers load libraries of their own
+    )
 
     if field not in CONTENT:
         raise InvalidExample(f"{field!r} is not content that can be edited; choose from {', '.join(CONTENT)}.")

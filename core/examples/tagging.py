@@ -9,12 +9,12 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects import postgresql
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples
 from core.errors import Conflict, InvalidTag
 from core.examples.filters import Filter, describe, parse, where
 from core.examples.store import known_or_raise
 from core.examples.tags import canonical
-from core.tables import examples
 
 Verb = Literal["add", "remove"]
 

@@ -14,12 +14,12 @@ import psycopg
 from sqlalchemy import func, select
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import SOURCED
+from core.db.tables import history_backfills as table
 from core.errors import Conflict, ImportRefused
 from core.examples.importing.merging import lock_examples
 from core.examples.importing.staging import driver, execute
-from core.tables import SOURCED
-from core.tables import history_backfills as table
 
 How = Literal["execution id", "slug"]
 _SHOWN = 20

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Default
 
 from core.errors import ImportRefused
-from core.examples.importing import moments
-from core.examples.importing import scale as scales
+from core.examples.importing.converting import moments
+from core.examples.importing.converting import scale as scales
 from core.examples.importing.models import RowError, Undecided, Unfit, shortened
 from core.history.shapes import SHAPES, SOURCES, Shape
 from core.history.supplies import Table

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from core.errors import ImportRefused
-from core.examples.importing import scale as scales
+from core.examples.importing.converting import scale as scales
 from core.examples.importing.models import RowError, ScaleFinding
 from core.examples.importing.staging import execute
 from core.history.columns import Options

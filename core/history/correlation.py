@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.history.effectiveness import MEASURED
 from core.history.records import FEW
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.errors import InvalidFilter
 from core.history.estimates import Estimate, Group, Trend, shrunk, trend
 from core.history.records import FEW

@@ -10,7 +10,8 @@ import psycopg
 from sqlalchemy import Connection
 
 from core import audit, shortages
-from core.database import Database
+from core.db import Database
+from core.db.tables import history_imports as table
 from core.errors import ImportRefused
 from core.examples.importing.models import Progress, RowError, ScaleFinding
 from core.examples.importing.staging import driver, execute
@@ -18,7 +19,6 @@ from core.history import comparison, staging
 from core.history.columns import Options
 from core.history.shapes import Shape, Source
 from core.history.supplies import Supply
-from core.tables import history_imports as table
 
 _SHOWN = 20
 DEFAULTS = Options()

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from sqlalchemy import Connection, text
 
-from core.database import Database
+from core.db import Database
 from core.errors import InvalidFilter
 from core.history.shapes import SHAPES, SOURCES, Source
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from core.examples.importing.moments import Order, moment
-from core.examples.importing.scale import score
-from core.examples.importing.values import text
+from core.examples.importing.converting.moments import Order, moment
+from core.examples.importing.converting.scale import score
+from core.examples.importing.converting.values import text
 from core.history import values
 
 Source = Literal["tasks", "posts", "social", "web", "finance"]

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 
 from core.errors import ImportRefused
-from core.examples.importing import moments
-from core.examples.importing import scale as scales
+from core.examples.importing.converting import moments
+from core.examples.importing.converting import scale as scales
 from core.examples.importing.models import Progress, RowError, Undecided, shortened
 from core.examples.importing.staging import Errors, execute
 from core.history.columns import Converter, Options, mapped, recognised, scored

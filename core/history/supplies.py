@@ -18,9 +18,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from core.errors import ImportRefused
-from core.examples.importing.files import Paths, files, name_of, size
-from core.examples.importing.readers import Row, Rows
-from core.examples.importing.sources import opened
+from core.examples.importing.reading.files import Paths, files, name_of, size
+from core.examples.importing.reading.readers import Row, Rows
+from core.examples.importing.reading.sources import opened
 
 
 @dataclass

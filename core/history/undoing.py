@@ -10,12 +10,12 @@ import psycopg
 from sqlalchemy import Connection, func, select
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import history_imports as table
 from core.errors import Conflict, ImportRefused
 from core.examples.importing.staging import driver, execute
 from core.history import comparison
 from core.history.shapes import SHAPES, Shape, Source
-from core.tables import history_imports as table
 
 
 @dataclass(frozen=True)

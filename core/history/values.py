@@ -1,6 +1,7 @@
 """Values of history that examples do not have: counts, amounts, days, durations, lists, words of a status.
 
-Everything else is read by `core.examples.importing.values`. Plain functions: they run a million times an import.
+Everything else is read by `core.examples.importing.converting.values`. Plain functions: they run a million times an
+import.
 """
 
 import datetime as dt
@@ -11,10 +12,10 @@ from typing import Any
 import orjson
 
 from core.examples.importing import exact_json
+from core.examples.importing.converting.moments import Order, moment
+from core.examples.importing.converting.scale import NO_NUMBER
+from core.examples.importing.converting.values import json_object, name, text
 from core.examples.importing.models import Unfit
-from core.examples.importing.moments import Order, moment
-from core.examples.importing.scale import NO_NUMBER
-from core.examples.importing.values import json_object, name, text
 
 _GROUPED = re.compile(r"\d{1,3}(?:[,. '\u00a0\u202f]\d{3})+")
 _SUFFIXED = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM])")

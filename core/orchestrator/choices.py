@@ -2,8 +2,8 @@
 
 from sqlalchemy import func, select, text
 
-from core.database import Database
-from core.tables import executions
+from core.db import Database
+from core.db.tables import executions
 
 _PLATFORMS = text(
     "SELECT platform FROM orchestrator_published_posts WHERE platform <> '' GROUP BY platform"

@@ -14,32 +14,17 @@ from core.commands import store as commands
 from core.commands import verbs
 from core.commands.filters import CommandFilter
 from core.commands.models import NewCommand
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples as examples_table
+from core.db.tables import executions
 from core.errors import Conflict, Duplicate, RequestRefused
 from core.examples import store as examples
-from core.orchestrator import capturing
+from core.orchestrator import example_writer
 from core.orchestrator.agents import SHAPE
-from core.orchestrator.intents import KNOWN
+from core.orchestrator.planners.intents import KNOWN
 from core.orchestrator.plans import MOST_INTENT, Plan, Request, order, parse, to_json
-from core.orchestrator.preferences import (
-    approval_required,
-    planner_model,
-    set_approval,
-    set_judging,
-    set_planner_model,
-    set_success_threshold,
-    success_threshold,
-)
-from core.orchestrator.reading import counts, export, get, page, progress
+from core.orchestrator.queries import get
 from core.orchestrator.records import Execution, Status, read
-from core.tables import examples as examples_table
-from core.tables import executions
-
-__all__ = [
-    "approval_required", "approve", "cancel", "counts", "export", "get", "go_on_as", "override_score", "page",
-    "planner_model", "progress", "reject", "resume", "set_approval", "set_judging", "set_planner_model",
-    "set_success_threshold", "submit", "success_threshold",
-]  # fmt: skip
 
 #: The agent whose commands plan, score and close.
 ORCHESTRATOR = "orchestrator"
@@ -166,7 +151,7 @@ def _replace_plan(connection: Connection, execution: Execution, plan: Plan, *, a
         reason=reason,
         row_count=1,
     )
-    capturing.capture(connection, read(connection, execution.execution_id), actor=actor)
+    example_writer.capture(connection, read(connection, execution.execution_id), actor=actor)
 
 
 def start(connection: Connection, execution_id: str, plan: Plan, *, actor: str) -> None:
@@ -194,7 +179,7 @@ def reject(db: Database, execution_id: str, *, actor: str, reason: str) -> Execu
         _expect(read(connection, execution_id, lock=True), "pending_approval", "rejected")
         _decide(connection, execution_id, "rejected", actor=actor, reason=reason, finished_at=func.now(), success=False)
         rejected = read(connection, execution_id)
-        capturing.capture(connection, rejected, actor=actor)
+        example_writer.capture(connection, rejected, actor=actor)
         return rejected
 
 
@@ -207,7 +192,7 @@ def cancel(db: Database, execution_id: str, *, actor: str, reason: str = "") -> 
             _already(execution, "cancelled")
         _set_status(connection, execution_id, "cancelled", finished_at=func.now())
         if execution.status == "pending_approval":
-            capturing.capture(connection, read(connection, execution_id), actor=actor)
+            example_writer.capture(connection, read(connection, execution_id), actor=actor)
     # Not in the same transaction: locks go from command to execution. Should the process end here, the agents see
     # that the execution is cancelled and refuse its commands.
     verbs.cancel(db, CommandFilter(run=execution_id), actor=actor, reason=reason or "its execution was cancelled")

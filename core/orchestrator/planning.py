@@ -6,22 +6,24 @@ from sqlalchemy import Connection, func, update
 
 from core import audit
 from core.commands.handlers import Outcome, Work
+from core.db.tables import executions as executions_table
+from core.deployments.preferences import Preferences, preferences
 from core.errors import CommandRefused, NotUnderstood
-from core.orchestrator import builtin_planner, capturing, executions, intents, results
-from core.orchestrator import context as contexts
+from core.orchestrator import example_writer, executions, queries
 from core.orchestrator.agents import SHAPE
 from core.orchestrator.agents.tasks import BUILT_IN
+from core.orchestrator.material import context as contexts
+from core.orchestrator.planners import builtin, intents
 from core.orchestrator.plans import from_json, to_json
-from core.orchestrator.preferences import Preferences, preferences
 from core.orchestrator.records import Execution, read
-from core.tables import executions as executions_table
+from core.orchestrator.scoring import results
 
 ACTOR = "orchestrator"
 
 
 def plan(work: Work) -> Outcome:
     """Plan the execution that the command belongs to."""
-    execution = executions.get(work.db, run_of(work))
+    execution = queries.get(work.db, run_of(work))
     if execution.status != "planning":
         return Outcome({"note": f"Not planned: the execution is {execution.status}."})
     chosen = preferences(work.db)
@@ -51,18 +53,18 @@ def _planned(work: Work, execution: Execution, known: contexts.Context, chosen: 
     """The plan and what it took: by the model that is set, or else by rules, with a note that says why."""
     by_model: dict[str, Any] = {}
     if (model := chosen.model_for("plan")) is not None:
-        from core.orchestrator import asking
+        from core.orchestrator import model_calls
 
         work.check()
-        by_model = asking.plan(model, execution.asked, known.for_model(), SHAPE)
+        by_model = model_calls.plan(model, execution.asked, known.for_model(), SHAPE)
         if "failed" not in by_model:
             return by_model
         if "unclear" in by_model and not execution.intent:
             _keep_cost(work, execution, by_model)
             raise NotUnderstood(by_model["unclear"], kinds=intents.KNOWN)
     by_model.pop("unclear", None)  # a person has said what it is
-    made = builtin_planner.plan(execution.asked, known, SHAPE)
-    note = " ".join(filter(None, (by_model.pop("failed", ""), builtin_planner.NOTE)))
+    made = builtin.plan(execution.asked, known, SHAPE)
+    note = " ".join(filter(None, (by_model.pop("failed", ""), builtin.NOTE)))
     # A model that gave no plan may have cost something all the same.
     return {**by_model, "plan": to_json(made), "source": BUILT_IN, "note": note}
 
@@ -105,4 +107,4 @@ def _keep(
     )
     if not chosen.approval_required:
         executions.start(connection, execution_id, made, actor=ACTOR)
-    capturing.capture(connection, read(connection, execution_id), actor=ACTOR)
+    example_writer.capture(connection, read(connection, execution_id), actor=ACTOR)

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select
 
+from core.db.tables import executions
 from core.errors import NotUnderstood, UnknownExecution
 from core.orchestrator.plans import Plan, Request, from_json
-from core.tables import executions
 
 Status = Literal[
     "planning", "pending_approval", "approved", "executing", "completed", "failed", "rejected", "cancelled"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select, text
 
-from core.database import Database
-from core.tables import audit_log
+from core.db import Database
+from core.db.tables import audit_log
 
 
 @dataclass(frozen=True)

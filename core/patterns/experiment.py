@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
-from core import stored_settings
-from core.database import Database
+from core import workspace_settings
+from core.db import Database
 
 if TYPE_CHECKING:  # numpy and scipy take a second to load; planning asks only whether there is an experiment
     from core.patterns.figures import Mean
@@ -60,14 +60,14 @@ def is_on(db: Database) -> bool:
 
 def is_on_in(connection: Connection) -> bool:
     """The same inside the caller's transaction."""
-    return bool(stored_settings.read(connection, _KEY, False))
+    return bool(workspace_settings.read(connection, _KEY, False))
 
 
 def switch(db: Database, on: bool, *, actor: str, reason: str) -> bool:
     """Begin or end the experiment; whether that changed anything."""
     with db.begin() as connection:
-        stored_settings.lock(connection, _KEY)
-        return stored_settings.write(connection, _KEY, on, False, actor=actor, reason=reason)
+        workspace_settings.lock(connection, _KEY)
+        return workspace_settings.write(connection, _KEY, on, False, actor=actor, reason=reason)
 
 
 def is_withheld(execution_id: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, literal, literal_column, select
 
-from core.tables import examples
+from core.db.tables import examples
 
 #: From which quality on an example did well, unless somebody says otherwise.
 GOOD_FROM = 0.8

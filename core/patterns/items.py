@@ -11,10 +11,10 @@ from pyarrow import csv
 from sqlalchemy import ColumnElement, and_, func, literal, literal_column, or_, select
 from sqlalchemy.dialects import postgresql
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples
 from core.examples.filters import Filter, where
 from core.patterns.fields import FIELDS, Field, Item, parsed
-from core.tables import examples
 
 #: Between the values of a field that may have several. Nobody writes this character, and a value that holds it is cut.
 _BETWEEN = "\x1f"

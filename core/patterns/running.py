@@ -7,7 +7,7 @@ from core.commands.handlers import Outcome as Done
 from core.commands.handlers import Registry, Work, by_action
 from core.commands.models import NewCommand
 from core.commands.store import enqueue
-from core.database import Database
+from core.db import Database
 from core.errors import CommandRefused, InvalidFilter
 from core.examples.filters import Filter, parse
 from core.patterns import store

@@ -9,13 +9,13 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, sel
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples, executions, learning_patterns, pattern_events, pattern_runs
 from core.errors import UnknownPattern
 from core.examples.filters import Filter, parse, where
 from core.examples.store import ExampleRow
 from core.patterns import fields
 from core.patterns.fields import Item
-from core.tables import examples, executions, learning_patterns, pattern_events, pattern_runs
 
 if TYPE_CHECKING:  # mining needs libraries that take a second to load, and listing does not
     from core.patterns.mining import Found, Pattern

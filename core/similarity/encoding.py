@@ -6,8 +6,7 @@ import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import workspaces
-from core.database import Database
+from core.db import Database, workspaces
 from core.errors import WhetstoneError
 from core.similarity import vectors, weights
 from core.similarity.search import Models

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, text
 
-from core.database import Database
+from core.db import Database
 from core.errors import SimilarityRefused
 from core.similarity.sources import KINDS, SOURCES
 from core.similarity.weights import Model

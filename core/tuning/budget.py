@@ -5,10 +5,11 @@ from decimal import Decimal, InvalidOperation
 
 from sqlalchemy import Connection, bindparam, text
 
-from core import stored_settings
-from core.database import Database
+from core import workspace_settings
+from core.db import Database
 from core.errors import ConfigurationError
-from core.tuning.protocol import OPEN, Estimate, Obstacle
+from core.money import dollars
+from core.tuning.providers.protocol import OPEN, Estimate, Obstacle
 
 _KEY = "tuning_budget_usd"
 _MOST = Decimal(10_000_000)
@@ -92,7 +93,7 @@ def budget_in(connection: Connection) -> Budget:
     """The same inside the caller's transaction."""
     row = connection.execute(_SPENT, {"open": list(OPEN), "given_up": GIVEN_UP}).one()
     judged = connection.execute(_JUDGED).one()
-    limit = stored_settings.read(connection, _KEY, "")
+    limit = workspace_settings.read(connection, _KEY, "")
     return Budget(
         monthly_usd=Decimal(limit) if limit else None,
         spent_usd=row.spent + judged.spent,
@@ -111,12 +112,12 @@ def set_budget(db: Database, usd: Decimal | float | str | None, *, actor: str, r
     wanted = "" if usd is None else str(_amount(usd))
     with db.begin() as connection:
         lock(connection)
-        return stored_settings.write(connection, _KEY, wanted, "", actor=actor, reason=reason)
+        return workspace_settings.write(connection, _KEY, wanted, "", actor=actor, reason=reason)
 
 
 def lock(connection: Connection) -> None:
     """One after another until the end of the transaction: two jobs that fit alone may not fit together."""
-    stored_settings.lock(connection, _KEY)
+    workspace_settings.lock(connection, _KEY)
 
 
 def obstacle(estimate: Estimate, now: Budget, *, confirmed: bool = False) -> Obstacle | None:
@@ -174,11 +175,6 @@ def _judging_obstacle(now: Budget, most: Decimal | None) -> str:
             f"{dollars(now.monthly_usd)}, {advice}"
         )
     return ""
-
-
-def dollars(usd: Decimal) -> str:
-    """`$1,234.50`; what is less than a cent, with the digits that it has."""
-    return f"${usd:,.2f}" if usd == 0 or usd >= Decimal("0.01") else f"${usd:.6f}".rstrip("0")
 
 
 def _amount(usd: Decimal | float | str) -> Decimal:

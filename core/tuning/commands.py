@@ -6,7 +6,7 @@ from typing import cast
 from core.commands.handlers import Handler, Outcome, Registry, Work, by_action
 from core.commands.models import NewCommand
 from core.errors import CommandRefused, ModelReason, ModelUnavailable, WhetstoneError
-from core.tuning.protocol import ProviderTrouble
+from core.tuning.providers.protocol import ProviderTrouble
 
 AGENT = "tuning"
 #: While a provider makes a model ready, or takes it away, it is asked as often.
@@ -29,7 +29,7 @@ def evaluate(work: Work) -> Outcome:
 
     Asking a split may take hours, and workers are few.
     """
-    from core.tuning import evaluation
+    from core import evaluation
 
     number = int(work.command.payload.get("evaluation") or 0)
     try:

@@ -13,14 +13,15 @@ from typing import Any
 
 import orjson
 
-from core.database import Database
+from core import files
 from core.datasets import tokens as counting
-from core.datasets.dialogues import FEATURES, NOT_CARRIED
 from core.datasets.exporting import export, missing_content
 from core.datasets.rendering import (
     CANONICAL,
+    FEATURES,
     FORMATS,
     IN_ORDER,
+    NOT_CARRIED,
     RENDERER,
     Format,
     features_sql,
@@ -30,10 +31,11 @@ from core.datasets.rendering import (
 )
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, frozen
+from core.db import Database
 from core.errors import TuningRefused
 from core.settings import settings as settings_of_process
 from core.tuning import places
-from core.tuning.protocol import DataFacts, Form, LeftOut
+from core.tuning.providers.protocol import DataFacts, Form, LeftOut
 
 #: A version of up to so many bytes is counted record by record, 3 s at most; a larger one by a sample and its longest.
 COUNTED_BYTES = 32 << 20
@@ -80,7 +82,7 @@ def _remembered(file: Path) -> _Counted | None:
 
 
 def _remember(file: Path, counted: _Counted) -> _Counted:
-    with places.replacing(file) as out:
+    with files.replacing(file) as out:
         out.write(orjson.dumps(asdict(counted)))
     return counted
 
@@ -194,7 +196,7 @@ def _parts_of_file(db: Database, version: DatasetVersion, file: Path, form: Form
         return {name: _Part(**known[name]) for name in NAMES}
     except (FileNotFoundError, orjson.JSONDecodeError, TypeError, KeyError):
         parts = _count_file(db, version, form)
-    with places.replacing(file) as out:
+    with files.replacing(file) as out:
         out.write(orjson.dumps({name: asdict(part) for name, part in parts.items()}))
     return parts
 

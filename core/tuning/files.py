@@ -6,14 +6,15 @@ import re
 import tempfile
 from pathlib import Path
 
-from core.database import Database
+from core import files
 from core.datasets.exporting import export, left_out
 from core.datasets.rendering import FORMATS, RENDERER, Format
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, frozen
+from core.db import Database
 from core.errors import TuningRefused
 from core.tuning import places
-from core.tuning.protocol import Files
+from core.tuning.providers.protocol import Files
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -57,7 +58,7 @@ def _split(db: Database, version: DatasetVersion, split: SplitName, format: Form
         if _HASH.fullmatch(name) and path.exists() and _hash(path) == name:
             return path
     path = _write(db, version, split, format, folder)
-    with places.replacing(note) as out:
+    with files.replacing(note) as out:
         out.write(b"" if path is None else path.stem.encode())
     return path
 

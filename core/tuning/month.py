@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 
 # A month is one of UTC, as it is for the budget. What a person cancelled says nothing about success.
 _ENDED = text("""

@@ -1,12 +1,9 @@
 """The folders of fine-tuning below WHETSTONE_HOME, and which machine this is."""
 
-import os
 import socket
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+
+from core.files import replacing
 
 
 def of_job(home: Path, key: str) -> Path:
@@ -48,21 +45,6 @@ def bind_machine(home: Path) -> str:
         with replacing(file) as out:
             out.write(name.encode())
     return name
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that is written beside `path` and takes its place when all is on disk: nobody sees half of it."""
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    beside = Path(name)
-    try:
-        with os.fdopen(number, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _made(folder: Path) -> Path:

@@ -9,13 +9,14 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select
 
-from core.database import Database
 from core.datasets.versions import DatasetVersion, frozen
+from core.db import Database
+from core.db.tables import tuning_jobs
 from core.settings import Settings
 from core.settings import settings as settings_of_process
-from core.tables import tuning_jobs
-from core.tuning import budget, facts, files, pricing, registry
-from core.tuning.protocol import Checked, DataFacts, Estimate, Obstacle, Provider, ProviderId, Setting, Spec
+from core.tuning import budget, facts, files
+from core.tuning.providers import pricing, registry
+from core.tuning.providers.protocol import Checked, DataFacts, Estimate, Obstacle, Provider, ProviderId, Setting, Spec
 
 Providers = Callable[[ProviderId], Provider]
 

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import BigInteger, Text
 
-from core.database import Database
+from core.db import Database
 
 # Of each of `most` equal parts of a series the last value, so that first and last stand and no average is invented.
 _SERIES = text("""

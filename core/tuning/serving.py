@@ -12,15 +12,24 @@ from sqlalchemy import Connection, select, update
 from core import audit
 from core.commands import store as commands
 from core.commands.models import NewCommand
-from core.database import Database
+from core.db import Database
+from core.db.tables import commands as commands_table
+from core.db.tables import models
 from core.errors import Conflict, ModelRefused
+from core.models import Model, records
+from core.models.records import MOVING
 from core.settings import Settings
 from core.settings import settings as settings_of_process
-from core.tables import commands as commands_table
-from core.tables import models
-from core.tuning import model_records, registry
-from core.tuning.model_records import MOVING, Model
-from core.tuning.protocol import Hosting, ModelView, NotSubmitted, Provider, ProviderId, ProviderTrouble, Served
+from core.tuning.providers import registry
+from core.tuning.providers.protocol import (
+    Hosting,
+    ModelView,
+    NotSubmitted,
+    Provider,
+    ProviderId,
+    ProviderTrouble,
+    Served,
+)
 
 AGENT = "tuning"
 Act = Literal["serve", "unserve", "look"]
@@ -46,8 +55,8 @@ def serve(
     that is confirmed, and `Conflict` while something is under way.
     """
     with db.begin() as connection:
-        model = model_records.find(connection, which, lock=True)
-        model_records.refuse_archived(model)
+        model = records.find(connection, which, lock=True)
+        records.refuse_archived(model)
         _refuse_unservable(model)
         if model.serving == "ready":
             raise Conflict(f"{model.name} answers already, as {model.call_name}.")
@@ -62,7 +71,7 @@ def serve(
 def unserve(db: Database, which: int | str, *, actor: str, reason: str = "") -> Model:
     """Have its provider end what makes the model answer. Raises `ModelRefused` for the one in use."""
     with db.begin() as connection:
-        model = model_records.find(connection, which, lock=True)
+        model = records.find(connection, which, lock=True)
         _refuse_unservable(model)
         if model.in_use:
             raise ModelRefused(f"{model.name} is in use. Deploy another model, or none, and end its service then.")
@@ -76,7 +85,7 @@ def unserve(db: Database, which: int | str, *, actor: str, reason: str = "") -> 
 def look(db: Database, which: int | str, *, actor: str) -> None:
     """Ask its provider what is so now. What was begun and never answered is asked for once more, which does no harm."""
     with db.begin() as connection:
-        model = model_records.find(connection, which, lock=True)
+        model = records.find(connection, which, lock=True)
         _refuse_unservable(model)
         if model.serving in ("none", "deleted"):
             raise ModelRefused(f"Nothing serves {model.name}, so there is nothing to look at.")
@@ -137,7 +146,7 @@ def carry_on(
     Raises `ProviderTrouble` where it is worth trying again.
     """
     with _alone(db, model_id):
-        model = model_records.get(db, model_id)
+        model = records.get(db, model_id)
         if model.serving != {"serve": "deploying", "unserve": "deleting", "look": model.serving}[act]:
             return model  # somebody else did it, or asked for something else meanwhile
         provider = providers(cast(ProviderId, model.provider))
@@ -150,7 +159,7 @@ def carry_on(
         except ProviderTrouble as trouble:
             raise _noted(db, model_id, trouble) from None
         _keep(db, model, served)
-        return model_records.get(db, model_id)
+        return records.get(db, model_id)
 
 
 def view(model: Model, settings: Settings | None = None) -> ModelView:
@@ -207,7 +216,7 @@ def _begin(
         row_count=1,
     )
     _enqueue(connection, model.id, act, payload, actor)
-    return model_records.find(connection, model.id)
+    return records.find(connection, model.id)
 
 
 def _enqueue(connection: Connection, model_id: int, act: Act, payload: dict[str, Any], actor: str) -> None:
@@ -231,7 +240,7 @@ def _keep(db: Database, asked: Model, served: Served) -> None:
     if served.hourly_usd is not None:
         values["hourly_usd"] = served.hourly_usd
     with db.begin() as connection:
-        now = model_records.find(connection, asked.id, lock=True)
+        now = records.find(connection, asked.id, lock=True)
         if now.serving == asked.serving:
             values |= {"serving": served.state, "call_name": _called(asked, served)}
         connection.execute(update(models).where(models.c.id == asked.id).values(**values))

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import app
-from core.database import Database
+from core.db import Database
 from tests.api.calling import Caller
 from tests.served import serving
 

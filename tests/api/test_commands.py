@@ -4,10 +4,9 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from core import workspaces
 from core.commands import store
 from core.commands.filters import CommandFilter
-from core.database import Database
+from core.db import Database, workspaces
 from tests.api.calling import Caller
 from tests.commands.conftest import claim, enqueue, failed, let_lease_end, status
 

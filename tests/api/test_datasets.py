@@ -1,7 +1,7 @@
 """Dataset versions over the API: what the core freezes, exports and proves."""
 
-from core.database import Database
 from core.datasets import exporting, snapshots
+from core.db import Database
 from tests.api.calling import Caller
 from tests.served import add
 

@@ -15,13 +15,12 @@ from starlette.testclient import TestClient
 
 from api import openapi
 from api.rest import application
-from core import patterns
+from core import models, patterns
 from core.commands import claims
-from core.database import Database
 from core.datasets import snapshots
+from core.db import Database
 from core.settings import settings
-from core.tuning import models
-from core.tuning.protocol import Made
+from core.tuning.providers.protocol import Made
 from tests.api.calling import Caller
 from tests.api.test_training import RUN
 from tests.api.test_tuning import TUNE

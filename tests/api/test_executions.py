@@ -3,8 +3,7 @@
 import orjson
 from starlette.testclient import TestClient
 
-from core import workspaces
-from core.database import Database
+from core.db import Database, workspaces
 from core.orchestrator import executions
 from core.orchestrator.plans import Request
 from tests.orchestrator.driving import submitted

@@ -8,11 +8,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.exports import file_name
-from core import workspaces
-from core.database import Database
 from core.datasets import exporting, snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import Database, workspaces
 from core.examples.exporting import CHUNK, export
 from core.examples.filters import Filter
 from tests.served import add

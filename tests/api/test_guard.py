@@ -5,7 +5,7 @@ from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 
 from api.guard import Guard
-from core.database import Database
+from core.db import Database
 from core.examples import store
 from tests.api.test_training import RUN
 

@@ -4,8 +4,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from core import workspaces
-from core.database import Database
+from core.db import Database, workspaces
 from tests.commands.conftest import claim, enqueue, failed, run
 from tests.served import forget
 

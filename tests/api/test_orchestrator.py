@@ -3,7 +3,7 @@
 import orjson
 
 from core import patterns
-from core.database import Database
+from core.db import Database
 from core.orchestrator.plans import to_json
 from tests.api.calling import Caller
 from tests.orchestrator.driving import drive, submitted

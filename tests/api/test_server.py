@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 
 import app
 from api.hosts import is_known
-from core.database import Database
-from core.running import RUNNING
+from core.db import Database
+from core.runtime.process import RUNNING
 from tests.served import forget, serving
 
 

@@ -1,7 +1,7 @@
 """Examples over the API: captured once, listed, tagged, counted."""
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.examples import store
 from tests.api.calling import Caller
 from tests.served import add

@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import insert
 from starlette.testclient import TestClient
 
-from core.database import Database
+from core import deployments, models
+from core.db import Database
+from core.db.tables import tuning_metrics
 from core.settings import settings
-from core.tables import tuning_metrics
-from core.tuning import deployments, models
-from core.tuning.protocol import Made
+from core.tuning.providers.protocol import Made
 from tests.api.calling import Caller
 from tests.tuning.conftest import freeze
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import orjson
 
-from core.database import Database
+from core.db import Database
+from core.db.migrations import migrate
 from core.errors import Conflict
 from core.examples import importing, tagging
 from core.examples.filters import Filter
-from core.migrations import migrate
 from core.orchestrator import executions
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 
 ROUNDS = 3
 ROWS = 60

@@ -16,10 +16,10 @@ from sqlalchemy import text
 
 from core import audit
 from core.commands import store as commands
-from core.database import Database
-from core.embedded import EmbeddedPostgres
-from core.migrations import FOLDER
-from core.orchestrator import executions
+from core.db import Database
+from core.db.embedded import EmbeddedPostgres
+from core.db.migrations import FOLDER
+from core.orchestrator import executions, queries
 from core.orchestrator.plans import Request
 from tests.attack.crowd import ROUNDS, ROWS, takes_back
 from tests.browser.conftest import answers, free_port
@@ -53,7 +53,7 @@ def test_of_several_who_approve_at_once_one_does_and_the_others_are_told(databas
         for number in range(6)
     ]
     drive(database, agents=["orchestrator"])
-    plans = {each: executions.get(database, each).plan for each in asked}
+    plans = {each: queries.get(database, each).plan for each in asked}
 
     told = crowd("approve", 4, database, tmp_path, *asked)
 
@@ -61,7 +61,7 @@ def test_of_several_who_approve_at_once_one_does_and_the_others_are_told(databas
         plan = plans[execution_id]
         assert plan is not None
         said = [each[execution_id] for each in told]
-        winner = executions.get(database, execution_id).decided_by
+        winner = queries.get(database, execution_id).decided_by
         assert said.count("did") == 1
         assert said[int(str(winner).removeprefix("actor-"))] == "did"
         assert all(f"{winner} decided on it at" in each for each in said if each != "did")

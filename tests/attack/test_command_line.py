@@ -10,10 +10,10 @@ import pytest
 import typer.main
 
 from core.__main__ import main, registered
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import Database
 from core.examples.filters import Filter
 from tests.served import add, serving
 

@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused
 from core.examples import importing
-from core.examples.importing import parquet_pages, sources
+from core.examples.importing.reading import parquet_pages, sources
 from tests.examples.importing.files import as_csv, as_jsonl, as_parquet, execution, fingerprint, imported, written
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ MEMORY_MIB = 700
 PROGRAM = r"""
 import re, sys
 from pathlib import Path
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused
 from core.examples import importing
 

@@ -13,7 +13,7 @@ import orjson
 import psycopg
 import pytest
 
-from core.embedded import EmbeddedPostgres
+from core.db.embedded import EmbeddedPostgres
 from core.settings import settings
 from tests.attack.small_disk import mounted
 from tests.browser.conftest import served

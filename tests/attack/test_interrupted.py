@@ -10,11 +10,11 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from core.__main__ import registered
-from core.database import Database
-from core.datasets import snapshots
+from core.datasets import snapshots, versions
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.examples.filters import Filter
 from tests.served import add, serving
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 #: Freezes, and stops in the middle, where it says so and is killed.
 PROGRAM = """
 import sys
-from core.database import Database
+from core.db import Database
 from core.datasets import snapshots
 
 def tell(progress):
@@ -50,7 +50,7 @@ def killed(db: Database, *, at: str = "freezing") -> DatasetVersion:
         finally:
             process.kill()
     _wait_until_alone(db)
-    return snapshots.get(db, asked.id)
+    return versions.get(db, asked.id)
 
 
 def _wait_until_alone(db: Database) -> None:
@@ -104,4 +104,4 @@ def test_it_can_be_given_up(database: Database, monkeypatch: pytest.MonkeyPatch)
     with serving(database, monkeypatch):
         done = CliRunner().invoke(registered(), ["dataset", "remove", "plans@1"])
     assert done.exit_code == 0, done.output
-    assert snapshots.get(database, version.id).status == "cancelled"
+    assert versions.get(database, version.id).status == "cancelled"

@@ -6,8 +6,8 @@ import pytest
 import structlog
 
 from core import logs
-from core.commands.wording import storable
 from core.settings import without_login
+from core.text import storable
 
 KEY = "sk-planted-0123456789"
 

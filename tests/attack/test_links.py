@@ -7,10 +7,10 @@ import string
 import pytest
 
 from core.commands.filters import PARAMETERS as OF_COMMANDS
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import Database
 from core.examples.filters import PARAMETERS as OF_EXAMPLES
 from core.examples.filters import Filter
 from tests.attack.test_requests import MOMENTS, NUMBERS

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from api.rest import application
 from core import logs
 from core.__main__ import main
-from core.database import Database
+from core.db import Database
 from core.settings import settings
 from core.tuning import jobs
 from core.tuning.engine import Engine

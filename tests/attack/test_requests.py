@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from api import openapi
 from api.rest import application
 from core.commands.filters import PARAMETERS as OF_COMMANDS
-from core.database import Database
+from core.db import Database
 from core.examples.filters import PARAMETERS as OF_EXAMPLES
 from tests.commands.conftest import enqueue
 from tests.served import add, serving

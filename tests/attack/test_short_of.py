@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from core.database import Database
+from core.db import Database
 from tests.attack.test_full_disk import SIZE
 from tests.examples.importing.files import execution, fingerprint, written
 

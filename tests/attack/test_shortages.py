@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import InternalError, OperationalError
 
 from core import shortages
-from core.embedded import EmbeddedPostgres
+from core.db.embedded import EmbeddedPostgres
 from core.errors import DatabaseUnavailable
 from core.settings import settings
 from tests.attack.small_disk import mounted

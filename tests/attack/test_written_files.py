@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import Database
 from core.examples.filters import Filter
 from tests.attack.test_command_line import said
 from tests.served import add, serving

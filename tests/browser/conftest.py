@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
 
-from core.database import Database
-from core.embedded import EmbeddedPostgres
+from core.db import Database
+from core.db.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[2]
 WIDE, NARROW = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import streamlit as st
 
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from core.settings import settings
 from tests.browser.conftest import ADDRESS
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Download, Page, expect
 
-from core.database import Database
-from core.datasets import snapshots
+from core.datasets import snapshots, versions
 from core.datasets.exporting import export
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import Database
 from core.examples.filters import Filter
 from tests.browser.conftest import NARROW, WIDE, Visit, fits, pick_row, settled
 from tests.served import add
@@ -74,7 +74,7 @@ def test_a_filter_becomes_a_frozen_version_with_files(
     expect(page.locator(".st-key-version_splits .nsewdrag").first).to_be_attached()
     settled(page)
     assert fits(page)
-    version = snapshots.get(database, "finance-plans@1")
+    version = versions.get(database, "finance-plans@1")
     assert (version.status, version.example_count) == ("frozen", 60)
 
     page.get_by_role("button", name="Export").click()
@@ -99,13 +99,13 @@ def test_one_click_freezes_at_once_and_undo_archives(
 
     page.wait_for_url("**dataset=good-plans**")
     expect(page.get_by_role("button", name="Verify")).to_be_visible()
-    assert snapshots.get(database, "good-plans@1").example_count == 120
+    assert versions.get(database, "good-plans@1").example_count == 120
     expect(page.get_by_text("Creating good-plans@1 from 120 of 125 examples")).to_be_visible()
     settled(page)
     assert fits(page)
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("good-plans@1 is archived")).to_be_visible()
-    assert snapshots.versions(database) == []
+    assert versions.versions(database) == []
 
 
 def test_a_build_goes_on_when_the_browser_is_closed(visit: Visit, database: Database) -> None:
@@ -117,7 +117,7 @@ def test_a_build_goes_on_when_the_browser_is_closed(visit: Visit, database: Data
 
     page = visit("/datasets?dataset=good-plans")
     expect(page.get_by_role("button", name="Verify")).to_be_visible()
-    assert snapshots.get(database, "good-plans").status == "frozen"
+    assert versions.get(database, "good-plans").status == "frozen"
 
 
 @BOTH
@@ -142,7 +142,7 @@ def test_two_versions_are_compared_and_one_is_verified(
 
     page.get_by_role("button", name="Verify").click()
     expect(page.get_by_text("Verified: all 96 records are what was frozen")).to_be_visible()
-    assert snapshots.get(database, "plans@2").verified_at is not None
+    assert versions.get(database, "plans@2").verified_at is not None
     page.go_back()
     expect(page.get_by_text("24 removed")).to_be_visible()
 

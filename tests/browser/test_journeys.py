@@ -8,7 +8,7 @@ import orjson
 import pytest
 from playwright.sync_api import Download, expect
 
-from core.database import Database
+from core.db import Database
 from core.examples import store
 from core.examples.filters import EVERYTHING
 from tests.browser.conftest import NARROW, WIDE, Visit, brush, fits, grid, pick_row, settled

@@ -9,8 +9,8 @@ import orjson
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from core.database import Database
-from core.orchestrator import executions
+from core.db import Database
+from core.orchestrator import executions, queries
 from core.orchestrator.plans import Request, to_json
 from core.orchestrator.records import Execution
 from tests.browser.conftest import NARROW, WIDE, Visit, fits, grid, settled
@@ -26,7 +26,7 @@ def submitted(database: Database, words: str, **more: Any) -> Execution:
     """A request, planned by the worker of the app."""
     execution = executions.submit(database, Request(words, **more), actor="ada")
     for _ in range(600):
-        execution = executions.get(database, execution.execution_id)
+        execution = queries.get(database, execution.execution_id)
         if execution.status != "planning":
             break
         time.sleep(0.1)
@@ -51,7 +51,7 @@ def test_one_approves_while_another_watches_it_end_and_opens_the_example(
         expect(window.get_by_text("Waiting for you: 1 plan")).to_be_visible()
         settled(window)
         assert fits(window)
-    (row,) = executions.page(database).rows
+    (row,) = queries.page(database).rows
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_text(re.compile("steps went into the queue"))).to_be_visible()
 
@@ -80,7 +80,7 @@ def test_a_plan_is_rejected_with_a_reason(visit: Visit, database: Database, view
     expect(drawer(page).get_by_text(re.compile("^Asked for by ada.*nobody asked for it", re.DOTALL))).to_be_visible()
     settled(page)
     assert fits(page)
-    rejected = executions.get(database, execution.execution_id)
+    rejected = queries.get(database, execution.execution_id)
     assert (rejected.status, rejected.decision_reason) == ("rejected", "nobody asked for it")
     page.keyboard.press("Escape")
     expect(drawer(page)).to_be_hidden()
@@ -113,7 +113,7 @@ def test_a_plan_is_edited_and_approved_although_the_page_looks_again(visit: Visi
 
     expect(drawer(page).get_by_text(re.compile("because I say so"))).to_be_visible()
     expect(drawer(page).get_by_text(re.compile(r"^(\d) of \1 steps done"))).to_be_visible()
-    edited = executions.get(database, execution.execution_id)
+    edited = queries.get(database, execution.execution_id)
     assert edited.plan is not None
     assert edited.plan.steps[0].reason == "because I say so"
 
@@ -151,4 +151,4 @@ def test_approval_is_turned_off_after_a_question(visit: Visit, database: Databas
     assert fits(page)
     execution = executions.submit(database, Request(WORDS), actor="ada")
     expect(page.get_by_text("✓ completed 1")).to_be_visible()
-    assert executions.get(database, execution.execution_id).decided_by == "orchestrator"
+    assert queries.get(database, execution.execution_id).decided_by == "orchestrator"

@@ -10,7 +10,7 @@ from playwright.sync_api import Download, Page, expect
 
 from core.commands import claims, store
 from core.commands.filters import CommandFilter
-from core.database import Database
+from core.db import Database
 from tests.browser.conftest import NARROW, WIDE, Visit, fits, grid, pick_row, settled
 from tests.commands.conftest import claim, completed, enqueue, failed, status
 

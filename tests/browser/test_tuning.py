@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.database import Database
-from core.datasets import snapshots
-from core.embedded import EmbeddedPostgres
+from core.datasets import versions
+from core.db import Database
+from core.db.embedded import EmbeddedPostgres
 from core.settings import Settings
 from core.tuning import jobs
 from core.tuning.jobs import Job
@@ -35,7 +35,7 @@ def former(database: Database, tmp_path: Path) -> Job:
 def endless(database: Database, former: Job, tmp_path: Path) -> Job:
     """A job that runs until somebody ends it."""
     return tuned.job(
-        database, snapshots.get(database, "plans@1"), "openai", name="endless",
+        database, versions.get(database, "plans@1"), "openai", name="endless",
         providers=lambda name: everyone()[name], app_settings=Settings(home=tmp_path),
     )  # fmt: skip
 

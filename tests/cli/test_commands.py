@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from tests.examples.rows import insert, tags_of
 from tests.examples.test_store import example
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from core.database import Database
+from core.db import Database
 from core.examples import importing
 from tests.cli.test_commands import core
 

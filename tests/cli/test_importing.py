@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from core.cli import app, importing
-from core.database import Database
+from core.db import Database
 from core.examples.importing import imports, run
 from tests.examples.importing.files import execution, fingerprint, only, stored, written
 

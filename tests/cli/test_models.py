@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from core import deployments, evaluation, models
 from core.__main__ import registered
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.settings import settings
-from core.tuning import deployments, evaluation, models
 from tests.cli.test_commands import core
 from tests.tuning.made import a_dataset, a_model, an_evaluation, answering, with_tools
 

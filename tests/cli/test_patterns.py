@@ -2,7 +2,7 @@
 
 import json
 
-from core.database import Database
+from core.db import Database
 from tests.cli.test_commands import core
 from tests.patterns.test_store import plant
 

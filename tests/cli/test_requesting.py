@@ -2,8 +2,8 @@
 
 import json
 
-from core.database import Database
-from core.orchestrator import executions
+from core.db import Database
+from core.orchestrator import queries
 from tests.cli.test_commands import core
 
 ASK = "Write a thread about waiting times at the counter"
@@ -16,7 +16,7 @@ def test_a_request_is_planned_approved_carried_out_and_told(database: Database) 
     assert (said["status"], said["platforms"], said["created_by"], said["decided_by"]) == (
         "completed", ["forum"], "ada", "ada",
     )  # fmt: skip
-    kept = executions.get(database, said["execution_id"])
+    kept = queries.get(database, said["execution_id"])
     assert (kept.status, kept.score) == ("completed", said["score"])
     assert said["plan"]["steps"]
 

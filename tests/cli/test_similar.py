@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from core.__main__ import registered
-from core.database import Database
+from core.db import Database
 from core.settings import settings
 from tests.cli.test_commands import core
 from tests.similarity.planting import example, plant, post, task

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from core.commands import statistics
-from core.database import Database
+from core.db import Database
 from tests.cli.test_commands import PROJECT, core
 from tests.commands.conftest import until
 

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from core.database import Database
+from core.db import Database
 from core.examples import store
 from core.examples.filters import EVERYTHING
 from tests.api.conftest import client as served  # noqa: F401 (a fixture)

@@ -11,7 +11,7 @@ from core.commands.filters import CommandFilter
 from core.commands.handlers import Registry
 from core.commands.models import Claim, Command, NewCommand
 from core.commands.worker import Worker
-from core.database import Database
+from core.db import Database
 
 
 def enqueue(database: Database, **values: Any) -> int:

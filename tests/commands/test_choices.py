@@ -11,7 +11,7 @@ from core.commands import choices, store, verbs
 from core.commands.filters import CommandFilter
 from core.commands.models import STATUSES
 from core.commands.presence import seen, stopped
-from core.database import Database
+from core.db import Database
 from tests.commands.conftest import claim, completed, enqueue, failed, happened, run
 
 CHOSEN = CommandFilter(agents=("clerk",))

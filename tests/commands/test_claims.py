@@ -9,7 +9,7 @@ import pytest
 from core.commands import claims, store
 from core.commands.filters import CommandFilter
 from core.commands.models import NewCommand
-from core.database import Database
+from core.db import Database
 from core.errors import UnknownCommand
 from tests.commands.conftest import (
     ask,

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from core import migrations
 from core.commands import statistics, store
 from core.commands.filters import CommandFilter
-from core.database import Database
-from core.embedded import EmbeddedPostgres
+from core.db import Database, migrations
+from core.db.embedded import EmbeddedPostgres
 from tests.commands.conftest import command, enqueue, happened, run, status, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs the signals of POSIX")

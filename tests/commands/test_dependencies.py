@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from core.commands import claims, store
-from core.database import Database
+from core.db import Database
 from tests.commands.conftest import ask, claim, command, completed, enqueue, run
 
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 from core.commands import claims, store, verbs
 from core.commands.filters import CommandFilter
 from core.commands.models import NewCommand
-from core.database import Database
+from core.db import Database
 from tests.commands.conftest import run
 
 # No sum of turns of the clock comes near any of these times: a slow machine's own seconds decide nothing.

@@ -3,7 +3,7 @@
 from core import audit
 from core.commands import claims, store
 from core.commands.filters import CommandFilter
-from core.database import Database
+from core.db import Database
 from tests.commands.conftest import ask, claim, completed, enqueue, failed, run
 
 

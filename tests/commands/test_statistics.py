@@ -4,7 +4,7 @@ import pytest
 
 from core.commands import claims, presence, rules, statistics, verbs
 from core.commands.filters import CommandFilter
-from core.database import Database
+from core.db import Database
 from core.settings import Settings
 from tests.commands.conftest import claim, completed, enqueue, failed, run
 

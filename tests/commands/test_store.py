@@ -11,7 +11,7 @@ from core.commands import claims, store, verbs
 from core.commands.filters import CommandFilter, describe, from_query, parse, to_query
 from core.commands.models import STATUSES, NewCommand
 from core.commands.store import SORTS, STATUS_ORDER
-from core.database import Database
+from core.db import Database
 from core.errors import InvalidCommand, InvalidFilter, UnknownCommand
 from tests.commands.conftest import claim, command, completed, enqueue, failed, happened, run
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import psycopg
 
-from core import workspaces
 from core.commands import statistics, store, verbs
 from core.commands.filters import CommandFilter
 from core.commands.handlers import Work
-from core.database import Database
-from core.embedded import EmbeddedPostgres
+from core.db import Database, workspaces
+from core.db.embedded import EmbeddedPostgres
 from tests.commands.conftest import Employer, claim, command, enqueue, happened, let_lease_end, run, status, until
 
 

@@ -11,7 +11,7 @@ from core import audit
 from core.commands import claims, store, verbs
 from core.commands.filters import CommandFilter
 from core.commands.models import Change
-from core.database import Database
+from core.db import Database
 from tests.commands.conftest import claim, command, completed, enqueue, failed, happened, let_pause_end, status
 
 Make = Callable[[Database], int]

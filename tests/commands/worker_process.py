@@ -14,7 +14,7 @@ from core import logs
 from core.commands.handlers import Outcome, Work
 from core.commands.models import NewCommand
 from core.commands.worker import Worker
-from core.database import Database
+from core.db import Database
 
 
 def _write(work: Work, line: str) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from core.database import Database
-from core.tables import examples
+from core.db import Database
+from core.db.tables import examples
 
 Add = Callable[..., list[int]]
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from core.database import Database
 from core.datasets import concerned, tokens
 from core.datasets.candidates import Choice
 from core.datasets.checks import Finding, Review, review
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split, request_group, split_of
+from core.db import Database
 from core.examples.filters import EVERYTHING, Filter
 from tests.datasets.conftest import Add, example
 

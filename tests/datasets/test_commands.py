@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from core import audit
 from core.cli import app, datasets
-from core.database import Database
-from core.datasets import snapshots
+from core.datasets import versions
 from core.datasets.exporting import export
+from core.db import Database
 from core.examples.filters import Filter
 from core.settings import settings
 from tests.datasets.conftest import Add, example
@@ -48,7 +48,7 @@ def test_a_dataset_is_created_listed_exported_and_verified(
     )  # fmt: skip
     assert (made["dataset"], made["status"], made["examples"]) == ("plans@1", "frozen", 40)
     assert [each["root_hash"] for each in command("dataset", "list")] == [made["root_hash"]]
-    version = snapshots.get(database, "plans")
+    version = versions.get(database, "plans")
     assert version.choice is not None
     assert (version.choice.recipe.target, version.choice.split.seed, version.description) == ("result", 4, "First")
     out = tmp_path / "train file.jsonl"
@@ -81,7 +81,7 @@ def test_a_new_dataset_takes_what_is_good_and_says_what_it_leaves_out(
     assert (made["examples"], made["defaults"]["let_in"]) == (1, {"failed": 1})
     made = command("dataset", "create", "plans", "--all")
     assert (made["examples"], made["defaults"]["left_out"]) == (23, {})
-    version = snapshots.get(database, "plans@4")
+    version = versions.get(database, "plans@4")
     assert version.choice is not None
     assert version.choice.filter == Filter(), "just the filter that was given"
 

@@ -3,12 +3,12 @@
 import pytest
 from sqlalchemy import update
 
-from core.database import Database
 from core.datasets.comparison import compare
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import Database
+from core.db.tables import examples
 from core.examples.filters import Filter
-from core.tables import examples
 from tests.datasets.conftest import Add, example
 from tests.datasets.test_snapshots import create
 

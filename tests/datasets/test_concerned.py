@@ -1,10 +1,10 @@
 """A finding names the first examples; here are all of them."""
 
-from core.database import Database
 from core.datasets import checks, concerned
 from core.datasets.candidates import Choice
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import Database
 from core.examples.filters import EVERYTHING, Filter
 from tests.datasets.conftest import Add, example
 

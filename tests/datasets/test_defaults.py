@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from core import demo
-from core.database import Database
 from core.datasets import defaults, snapshots
 from core.datasets.defaults import REASONS, TAGS, outlook, safe, taken_apart
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import Database
+from core.db.tables import examples, members
 from core.errors import DatasetRefused
 from core.examples import cube
 from core.examples.filters import EVERYTHING, Filter
-from core.tables import examples, members
 from tests.datasets.conftest import Add, example
 from tests.examples.rows import filters, insert, is_trainable, matches, rows, verdict
 from tests.examples.test_filters import SHARED, emptied

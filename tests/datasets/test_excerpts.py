@@ -3,12 +3,12 @@
 import pytest
 from sqlalchemy import update
 
-from core.database import Database
 from core.datasets import excerpts
 from core.datasets.exporting import export
 from core.datasets.splits import NAMES, SplitName
+from core.db import Database
+from core.db.tables import examples
 from core.errors import DatasetRefused
-from core.tables import examples
 from tests.datasets.conftest import Add
 from tests.datasets.test_snapshots import create
 

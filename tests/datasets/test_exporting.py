@@ -10,17 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import update
 
-from core import carriers
-from core.database import Database
-from core.datasets import exporting, snapshots
+from core.datasets import exporting, snapshots, versions
 from core.datasets.exporting import export, row_count
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import FORMATS, Format
 from core.datasets.splits import NAMES, Split
-from core.embedded import EmbeddedPostgres
+from core.db import Database, binaries
+from core.db.embedded import EmbeddedPostgres
+from core.db.tables import examples
 from core.errors import DatasetRefused, UnknownDataset
 from core.examples.filters import EVERYTHING
-from core.tables import examples
 from tests.conftest import _administer
 from tests.datasets import oracle
 from tests.datasets.conftest import Add
@@ -73,7 +72,7 @@ def test_edits_tags_and_withdrawal_leave_every_byte_as_it_was(database: Database
         connection.execute(change.values(tags=["EXCLUDE"], quality_score=0.0, success=False))
         connection.exec_driver_sql("UPDATE orchestrator_training_data SET withdrawn_at = now() WHERE mod(id, 3) = 0")
     assert everything(database) == before
-    assert create(database).root_hash != snapshots.get(database, "plans@1").root_hash
+    assert create(database).root_hash != versions.get(database, "plans@1").root_hash
 
 
 def test_a_dump_and_restore_leave_every_byte_as_it_was(
@@ -90,8 +89,8 @@ def test_a_dump_and_restore_leave_every_byte_as_it_was(
     folder.mkdir()
     folder.chmod(0o777)
     pg_bin = os.environ.get("WHETSTONE_PG_BIN")
-    programs = carriers.find(
-        server.home, carriers.server_user(), pg_bin=Path(pg_bin) if pg_bin else None, majors_on_disk=[]
+    programs = binaries.find(
+        server.home, binaries.server_user(), pg_bin=Path(pg_bin) if pg_bin else None, majors_on_disk=[]
     )
     programs.run("pg_dump", "-Fc", "-f", folder / "dump", "-d", database.url)
     _administer(server, f"CREATE DATABASE {name} TEMPLATE template0")

@@ -10,13 +10,13 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from core.cli import datasets
-from core.database import Database
-from core.datasets import exporting, snapshots
+from core.datasets import exporting, snapshots, versions
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.verification import verify
+from core.db import Database
+from core.db.tables import members
 from core.examples.filters import EVERYTHING
-from core.tables import members
 from tests.datasets.conftest import Add
 from tests.datasets.test_snapshots import create
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 #: Builds, says where it is, and then stays there until it is killed.
 BUILDER = """
 import sys, time
-from core.database import Database
+from core.db import Database
 from core.datasets import candidates, snapshots
 candidates.BATCH = 10
 
@@ -63,7 +63,7 @@ def test_a_build_killed_anywhere_is_built_again_to_the_same_hash(database: Datab
     asked = snapshots.request(database, "plans", filter=EVERYTHING, recipe=Recipe(), split=Split(), actor="ada")
     for phase in ("choosing", "rendering", "freezing"):
         killed_in(phase, database, asked.id)
-        assert snapshots.get(database, asked.id).status == "building"
+        assert versions.get(database, asked.id).status == "building"
         assert snapshots.pending(database) == [asked.id]
         assert count_members(database, asked.id) == 0
     version = snapshots.build(database, asked.id)
@@ -87,7 +87,7 @@ EXPORTER = """
 import sys, time
 from pathlib import Path
 from core.cli import datasets
-from core.database import Database
+from core.db import Database
 from core.datasets import exporting
 exporting.CHUNK = 1
 

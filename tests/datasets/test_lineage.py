@@ -2,9 +2,9 @@
 
 from sqlalchemy import insert, text
 
-from core.database import Database
 from core.datasets import lineage
-from core.tables import imports
+from core.db import Database
+from core.db.tables import imports
 from tests.datasets.conftest import Add, example
 from tests.datasets.test_snapshots import create
 

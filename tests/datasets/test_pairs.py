@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from sqlalchemy import text, update
 from sqlalchemy.exc import DatabaseError
 
-from core.database import Database
-from core.datasets import snapshots
+from core.datasets import versions
 from core.datasets.exporting import export, row_count
 from core.datasets.pairs import MARGIN
 from core.datasets.recipes import Recipe
 from core.datasets.splits import NAMES, Split
 from core.datasets.verification import verify
-from core.tables import examples
+from core.db import Database
+from core.db.tables import examples
 from tests.datasets import oracle
 from tests.datasets.conftest import Add, example
 from tests.datasets.test_snapshots import create
@@ -46,7 +46,7 @@ def test_the_best_answer_is_preferred_to_every_worse_one(database: Database, add
     assert [each["input"] for each in found] == [asked, asked]
     assert [each["preferred_output"][0] for each in found] == [{"role": "assistant", "content": "good"}] * 2
     assert [each["non_preferred_output"][0]["content"] for each in found] == ["rejected", "weak"]
-    assert snapshots.get(database, "plans").manifest["pairs"] == {"train": 2, "validation": 0, "test": 0, "all": 2}  # type: ignore[index]
+    assert versions.get(database, "plans").manifest["pairs"] == {"train": 2, "validation": 0, "test": 0, "all": 2}  # type: ignore[index]
 
 
 def test_what_was_shown_with_the_request_makes_it_another_conversation(database: Database, add: Add) -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.database import Database
 from core.datasets.recipes import PARTS, Recipe, parse
 from core.datasets.rendering import preview
+from core.db import Database
 from core.errors import DatasetRefused
 from core.examples.filters import EVERYTHING, Filter
 from tests.datasets import oracle

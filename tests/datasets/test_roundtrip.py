@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.exporting import export, left_out, row_count
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import FORMATS, Format, line_sql, preview
 from core.datasets.splits import Split
 from core.datasets.verification import verify
+from core.db import Database
 from core.examples import importing
 from core.examples.filters import EVERYTHING, Filter
 from tests.datasets.conftest import Add, example

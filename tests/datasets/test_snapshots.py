@@ -9,16 +9,16 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
 from core import audit
-from core.database import Database
-from core.datasets import snapshots
+from core.datasets import snapshots, versions
 from core.datasets.exporting import export
 from core.datasets.recipes import Recipe
 from core.datasets.snapshots import Progress
 from core.datasets.splits import NAMES, Split
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import datasets, examples, members
 from core.errors import Conflict, DatasetRefused, UnknownDataset
 from core.examples.filters import EVERYTHING, Filter
-from core.tables import datasets, examples, members
 from tests.datasets import oracle
 from tests.datasets.conftest import Add, example
 
@@ -89,7 +89,7 @@ def test_versions_of_one_name_are_numbered(database: Database, add: Add) -> None
         "plans@2",
         "other@1",
     ]
-    assert [version.label for version in snapshots.versions(database)] == ["other@1", "plans@2", "plans@1"]
+    assert [version.label for version in versions.versions(database)] == ["other@1", "plans@2", "plans@1"]
 
 
 def test_two_that_ask_at_once_get_two_numbers(database: Database) -> None:
@@ -101,7 +101,7 @@ def test_two_that_ask_at_once_get_two_numbers(database: Database) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(version.version for version in snapshots.versions(database)) == [1, 2, 3, 4, 5, 6]
+    assert sorted(version.version for version in versions.versions(database)) == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a@b", "x" * 101, "a\nb"])
@@ -114,9 +114,9 @@ def test_a_version_is_found_by_name_number_and_id(database: Database, add: Add) 
     add(12)
     first, second = create(database), create(database)
     asked = snapshots.request(database, "plans", filter=EVERYTHING, recipe=Recipe(), split=Split(), actor="ada")
-    assert snapshots.get(database, "plans").id == second.id, "the newest that is frozen"
-    assert snapshots.get(database, "plans@1").id == first.id
-    assert snapshots.get(database, asked.id).status == "queued"
+    assert versions.get(database, "plans").id == second.id, "the newest that is frozen"
+    assert versions.get(database, "plans@1").id == first.id
+    assert versions.get(database, asked.id).status == "queued"
     for wrong, words in (
         ("plan", "there are: plans"),
         ("plans@9", "has the versions 1, 2, 3"),
@@ -125,7 +125,7 @@ def test_a_version_is_found_by_name_number_and_id(database: Database, add: Add) 
         (999, "id 999"),
     ):
         with pytest.raises(UnknownDataset, match=words):
-            snapshots.get(database, wrong)
+            versions.get(database, wrong)
 
 
 def test_growing_data_moves_no_row_to_another_split(database: Database, add: Add) -> None:
@@ -165,7 +165,7 @@ def test_checks_that_fail_leave_a_failed_version_without_members(database: Datab
         DatasetRefused, match="plans@1 was not frozen: No example of this filter has something to learn"
     ):
         create(database)
-    (version,) = snapshots.versions(database)
+    (version,) = versions.versions(database)
     assert (version.status, version.example_count) == ("failed", 0)
     assert version.error is not None
     assert records(database, version) == []
@@ -180,7 +180,7 @@ def test_a_build_tells_its_progress_while_it_runs(
     seen = []
 
     def watch(progress: Progress) -> None:
-        others_see = snapshots.versions(database)[0]
+        others_see = versions.versions(database)[0]
         seen.append((progress.phase, progress.done))
         assert (others_see.status, others_see.phase, others_see.done_count) == ("building", *seen[-1])
 
@@ -270,11 +270,11 @@ def test_a_version_is_described_and_archived_with_an_audit_line(database: Databa
     described = snapshots.describe(database, version.id, "For the planner", actor="bea", reason="clearer")
     assert described.description == "For the planner"
     snapshots.archive(database, version.id, actor="bea", reason="old")
-    assert snapshots.versions(database) == []
-    assert [each.id for each in snapshots.versions(database, archived=True)] == [version.id]
-    assert snapshots.get(database, "plans@1").archived_at is not None
+    assert versions.versions(database) == []
+    assert [each.id for each in versions.versions(database, archived=True)] == [version.id]
+    assert versions.get(database, "plans@1").archived_at is not None
     snapshots.unarchive(database, version.id, actor="bea", reason="needed")
-    assert [each.id for each in snapshots.versions(database)] == [version.id]
+    assert [each.id for each in versions.versions(database)] == [version.id]
     entries = audit.entries(database, subject="dataset", subject_id=version.id)
     assert [entry.action for entry in entries] == ["unarchive", "archive", "describe", "freeze", "create"]
     assert entries[2].before == {"description": ""}
@@ -288,7 +288,7 @@ def test_files_of_the_original_system_are_listed_and_refused(database: Database)
                 recipe={}, split={}, left_out={}, filters={"min_quality": "7"},
             )
         )  # fmt: skip
-    (version,) = snapshots.versions(database)
+    (version,) = versions.versions(database)
     assert (version.label, version.choice, version.example_count) == ("old@1", None, 9)
     with pytest.raises(DatasetRefused, match="original system"):
         export(database, "old", "all", "openai")

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from core.database import Database
 from core.datasets import splits
 from core.datasets.rendering import run
 from core.datasets.splits import GROUPS, NAMES, Split, group_key, parse, request_group, split_of
+from core.db import Database
 from core.errors import DatasetRefused
 from tests.datasets.conftest import START, Add, example
 

@@ -3,11 +3,11 @@
 import pytest
 from sqlalchemy import update
 
-from core.database import Database
-from core.datasets import snapshots, verification
+from core.datasets import verification, versions
 from core.datasets.verification import verify
+from core.db import Database
+from core.db.tables import examples
 from core.errors import DatasetRefused
-from core.tables import examples
 from tests.datasets.conftest import Add
 from tests.datasets.test_snapshots import create
 
@@ -28,7 +28,7 @@ def test_a_version_is_as_it_was_frozen_after_edits(
     assert (found.rows, found.root_hash, found.problems) == (30, version.root_hash, ())
     assert told == [7, 14, 21, 28, 30]
     assert version.verified_at is None
-    assert snapshots.get(database, version.id).verified_at is not None
+    assert versions.get(database, version.id).verified_at is not None
 
 
 def test_a_revision_that_was_tampered_with_is_named(database: Database, add: Add) -> None:
@@ -47,7 +47,7 @@ def test_a_revision_that_was_tampered_with_is_named(database: Database, add: Add
     assert [(problem.position, problem.example_id) for problem in found.problems] == [(5, ids[4]), (6, ids[5])]
     assert "no longer has the content" in found.problems[0].what
     assert "is gone" in found.problems[1].what
-    assert snapshots.get(database, version.id).verified_at is None
+    assert versions.get(database, version.id).verified_at is None
 
 
 def test_content_changed_behind_the_triggers_is_found(

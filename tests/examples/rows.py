@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples
 from core.examples.filters import VERDICTS, Filter
-from core.tables import examples
 
 TAGS = ("PRODUCTION", "DEVELOPMENT", "EXCLUDE", "MANUAL_APPROVED", "X_1")
 INTENTS = ("content", "finance", "", "-", "--", "a'b")

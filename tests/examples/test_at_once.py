@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.errors import Conflict
 from core.examples import tagging
 from core.examples.filters import EVERYTHING

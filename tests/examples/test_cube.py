@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import cube as sums
+from core.db.tables import cube_version, example_changes
 from core.examples import cube, statistics, store, tagging
 from core.examples.filters import EVERYTHING, VERDICTS, Filter
-from core.tables import cube as sums
-from core.tables import cube_version, example_changes
 from tests.examples.rows import START, insert, matches, rows
 from tests.examples.test_filters import SHARED, emptied
 

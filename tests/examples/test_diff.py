@@ -1,6 +1,6 @@
 """Edits as a diff."""
 
-from core.database import Database
+from core.db import Database
 from core.examples import diff, store
 from tests.served import add
 

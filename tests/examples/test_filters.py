@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, text
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import cube_version, example_words, examples
 from core.errors import InvalidFilter
 from core.examples.filters import Filter, describe, from_query, parse, to_query, where
-from core.tables import cube_version, example_words, examples
 from tests.examples.rows import filters, insert, matches, rows
 
 SHARED = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from core import audit
-from core.database import Database
 from core.datasets import versions
+from core.db import Database
 from core.examples import store, tagging
 from core.examples.filters import EVERYTHING
 

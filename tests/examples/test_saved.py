@@ -3,7 +3,7 @@
 import pytest
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.errors import InvalidFilter
 from core.examples import saved
 from core.examples.filters import Filter

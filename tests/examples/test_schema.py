@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.database import Database
 from core.datasets.splits import request_group
+from core.db import Database
 from tests.examples.rows import teaches
 
 

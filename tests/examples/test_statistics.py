@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.database import Database
+from core.db import Database
 from core.examples import cube, statistics
 from core.examples.filters import Filter
 from tests.examples.rows import START, filters, insert, matches, rows

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.errors import Conflict, InvalidExample, InvalidFilter, UnknownExample
 from core.examples import store
 from core.examples.diff import edits

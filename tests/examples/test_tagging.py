@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.errors import Conflict, InvalidFilter, InvalidTag, UnknownExample
 from core.examples import tagging
 from core.examples.filters import EVERYTHING, Filter

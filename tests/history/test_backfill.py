@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, text
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples, historical_tasks, published_posts
 from core.errors import Conflict, ImportRefused
 from core.examples import importing, store
 from core.history import backfill
-from core.tables import examples, historical_tasks, published_posts
 
 ID = "{:08x}-0000-4000-8000-000000000000"
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from sqlalchemy import insert
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import financial_metrics, published_posts
 from core.history import correlation
 from core.history.correlation import compared, later, paired
-from core.tables import financial_metrics, published_posts
 
 FIRST = dt.date(2024, 1, 1)
 

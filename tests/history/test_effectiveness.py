@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, text
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import historical_tasks, published_posts, social_analytics, web_analytics
 from core.errors import InvalidFilter
 from core.history import effectiveness
 from core.history.estimates import Group, shrunk
-from core.tables import historical_tasks, published_posts, social_analytics, web_analytics
 
 START = dt.datetime(2026, 1, 1, 9, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)

@@ -5,7 +5,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused
 from core.history import imports, supplies
 from core.history.columns import Options

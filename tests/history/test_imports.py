@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from core import audit, migrations
-from core.database import Database
+from core import audit
+from core.db import Database, migrations
 from core.errors import Conflict, ImportRefused
 from core.examples.importing.models import Undecided
 from core.history import imports, undoing

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, text
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import financial_metrics, historical_tasks, published_posts, social_analytics, web_analytics
 from core.errors import InvalidFilter
 from core.history import records
 from core.history.records import Wanted
-from core.tables import financial_metrics, historical_tasks, published_posts, social_analytics, web_analytics
 
 JANUARY = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 

@@ -15,8 +15,8 @@ import pytest
 
 from core.errors import ModelUnavailable
 from core.llm import Model, complete, schemas
-from core.orchestrator.judge import SCHEMA
 from core.orchestrator.plans import plan_schema
+from core.orchestrator.scoring.judge import SCHEMA
 from core.settings import Settings
 from tests.orchestrator.shapes import SHAPE
 

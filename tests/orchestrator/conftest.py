@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from core import demo
-from core.database import Database
-from core.embedded import EmbeddedPostgres
+from core.db import Database
+from core.db.embedded import EmbeddedPostgres
 from tests.orchestrator.driving import TODAY
 
 EXAMPLES = 600

@@ -11,17 +11,17 @@ from core.commands import claims
 from core.commands import store as commands
 from core.commands.handlers import Handler, Outcome, Work
 from core.commands.models import Claim, NewCommand
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples as examples_table
+from core.db.tables import executions as executions_table
+from core.db.tables import financial_metrics
 from core.errors import CommandRefused, WhetstoneError
 from core.examples import store as examples
 from core.examples.store import Example
-from core.orchestrator import executions
+from core.orchestrator import executions, queries
 from core.orchestrator.plans import Request
 from core.orchestrator.records import Execution
-from core.orchestrator.registry import registry
-from core.tables import examples as examples_table
-from core.tables import executions as executions_table
-from core.tables import financial_metrics
+from core.runtime.agents import registry
 
 #: The day that the demo company lives in. Not in the future, so that a request made now comes after its year.
 TODAY = dt.date(2026, 11, 1)
@@ -66,7 +66,7 @@ def submitted(
     """A request, planned."""
     execution = executions.submit(db, Request(words, **more), actor="ada", again=True)  # type: ignore[arg-type]
     drive(db, agents=["orchestrator"])
-    return executions.get(db, execution.execution_id)
+    return queries.get(db, execution.execution_id)
 
 
 def at(db: Database, execution_id: str, moment: dt.datetime) -> None:

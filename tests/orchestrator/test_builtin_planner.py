@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from core.database import Database
-from core.orchestrator import builtin_planner, intents
+from core.db import Database
 from core.orchestrator.agents import SHAPE
-from core.orchestrator.context import Context, Figures, gather
-from core.orchestrator.history import Figure, Patterns, Platform, Platforms, Topic
+from core.orchestrator.material.context import Context, Figures, gather
+from core.orchestrator.material.history import Figure, Patterns, Platform, Platforms, Topic
+from core.orchestrator.material.similar import SimilarWork
+from core.orchestrator.planners import builtin, intents
 from core.orchestrator.plans import Plan, Request, levels, parse, to_json
-from core.orchestrator.similar import SimilarWork
 
 NOW = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 NOTHING = Context(
@@ -31,7 +31,7 @@ KNOWN = Context(
 
 
 def planned(words: str, known: Context = KNOWN, **more: object) -> Plan:
-    return builtin_planner.plan(Request(words, **more), known, SHAPE)  # type: ignore[arg-type]
+    return builtin.plan(Request(words, **more), known, SHAPE)  # type: ignore[arg-type]
 
 
 def actions(plan: Plan) -> list[str]:
@@ -99,7 +99,7 @@ def test_an_intent_that_nobody_knows_is_kept_and_planned_by_its_words() -> None:
 
 def test_agents_that_are_not_there_are_planned_without() -> None:
     few = {"content": SHAPE["content"]}
-    plan = builtin_planner.plan(Request("Write a blog post about x"), NOTHING, few)
+    plan = builtin.plan(Request("Write a blog post about x"), NOTHING, few)
     assert {step.agent for step in plan.steps} == {"content"}
 
 
@@ -133,6 +133,6 @@ def test_any_request_can_be_planned(words: str) -> None:
 
 def test_with_the_company_it_plans_from_real_figures(company: Database) -> None:
     request = Request("Review the budget for warranty repairs against our cash")
-    plan = builtin_planner.plan(request, gather(company, request, as_of=NOW), SHAPE)
+    plan = builtin.plan(request, gather(company, request, as_of=NOW), SHAPE)
     assert plan.intent == "budget_review"
     assert re.search(r"October 2026: cash \$[\d,]+ \([-+][\d.]+%\)", plan.steps[0].reason)

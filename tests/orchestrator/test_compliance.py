@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.database import Database
+from core.db import Database
+from core.deployments.preferences import set_banned_words
 from core.orchestrator.agents import scanning
-from core.orchestrator.preferences import set_banned_words
 from tests.orchestrator.driving import ask
 from tests.orchestrator.test_market_insight import post
 

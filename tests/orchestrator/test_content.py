@@ -4,9 +4,9 @@ import datetime as dt
 
 import pytest
 
-from core.database import Database
-from core.examples.capture import save
-from core.orchestrator import executions
+from core.db import Database
+from core.examples.importing.capture import save
+from core.orchestrator import executions, queries
 from core.orchestrator.agents.composing import Source, Target, adapted, cut, material, quoted, within
 from core.orchestrator.agents.layouts import FORMATS, POST_LIMIT, Piece, draft, outline, variants
 from core.orchestrator.agents.tasks import Before
@@ -134,7 +134,7 @@ def written(db: Database, topic: str) -> dict:
     only = Plan("content_generation", (Step("d", "content", "draft", {"topic": topic, "format": "article"}, "It."),))
     executions.approve(db, planned.execution_id, actor="bob", plan=only)
     drive(db)
-    return executions.get(db, planned.execution_id).result or {}
+    return queries.get(db, planned.execution_id).result or {}
 
 
 def test_the_best_similar_work_is_used_and_poor_failed_later_and_excluded_work_is_not(database: Database) -> None:

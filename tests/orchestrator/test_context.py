@@ -7,12 +7,12 @@ import orjson
 import pytest
 
 from core import similarity
-from core.database import Database
-from core.examples.capture import save
-from core.orchestrator import context as contexts
-from core.orchestrator.context import Context, gather
+from core.db import Database
+from core.db.tables import historical_tasks, learning_patterns
+from core.examples.importing.capture import save
+from core.orchestrator.material import context as contexts
+from core.orchestrator.material.context import Context, gather
 from core.orchestrator.plans import Request
-from core.tables import historical_tasks, learning_patterns
 from tests.orchestrator.driving import record_figures
 from tests.orchestrator.test_market_insight import measure, post
 from tests.similarity.planting import encoded, model

@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from core.commands import store as commands
 from core.commands.worker import Worker
-from core.database import Database
-from core.orchestrator import executions
-from core.orchestrator.registry import registry
+from core.db import Database
+from core.orchestrator import executions, queries
+from core.runtime.agents import registry
 from tests.orchestrator.driving import statuses, submitted
 from tests.orchestrator.test_whole_day import wait_for
 
@@ -44,7 +44,7 @@ def test_another_worker_finishes_what_a_killed_one_began(database: Database, vic
 
     def is_inside() -> bool:
         assert victim.poll() is None
-        by_step = {state.step: state.status for state in executions.progress(database, planned.execution_id)}
+        by_step = {state.step: state.status for state in queries.progress(database, planned.execution_id)}
         return by_step["outline"] == "running" and _kept(database) and by_step["performed"] == "completed"
 
     wait_for(is_inside)
@@ -53,7 +53,7 @@ def test_another_worker_finishes_what_a_killed_one_began(database: Database, vic
 
     rescuer = Worker(database, registry(), name="rescuer", lease_s=LEASE_S, poll_s=0.2, backoff_s=0.1)
     rescuer.start()
-    wait_for(lambda: executions.get(database, planned.execution_id).status == "completed")
+    wait_for(lambda: queries.get(database, planned.execution_id).status == "completed")
     time.sleep(0.3)
     rescuer.stop()
 

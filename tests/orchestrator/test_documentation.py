@@ -6,11 +6,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from core.orchestrator import scoring
 from core.orchestrator.agents import ACTIONS, SHAPE
-from core.orchestrator.intents import KNOWN
+from core.orchestrator.planners.intents import KNOWN
 from core.orchestrator.plans import parse, plan_schema
 from core.orchestrator.records import STATUSES
+from core.orchestrator.scoring import rubric
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "orchestrator.md").read_text(encoding="utf-8")
@@ -43,5 +43,5 @@ def test_the_page_names_states_intents_and_weights() -> None:
         assert f"\n| {status.replace('_', ' ')} |" in PAGE
     for intent in KNOWN:
         assert f"`{intent}`" in PAGE
-    for name, weight in scoring.WEIGHTS.items():
+    for name, weight in rubric.WEIGHTS.items():
         assert f"\n| {name} | {weight:.2f} |" in PAGE

@@ -11,12 +11,12 @@ from core.commands import store as commands
 from core.commands import verbs
 from core.commands.filters import CommandFilter
 from core.commands.handlers import Handler, Outcome, Registry, Work
-from core.database import Database
+from core.db import Database
+from core.deployments.preferences import set_approval
 from core.errors import Conflict, Duplicate, InvalidPlan, RequestRefused
-from core.orchestrator import executions
+from core.orchestrator import executions, queries
 from core.orchestrator.plans import Plan, Request, Step, to_json
-from core.orchestrator.preferences import set_approval
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 from tests.orchestrator.driving import Failing, at_once, drive, example_of, statuses, submitted
 
 ASK = Request("Write a thread about waiting times at the counter")
@@ -34,7 +34,7 @@ def test_a_request_becomes_a_plan_that_waits_for_approval(database: Database) ->
     execution = executions.submit(database, ASK, actor="ada")
     assert (execution.status, execution.plan, execution.created_by) == ("planning", None, "ada")
     drive(database)
-    planned = executions.get(database, execution.execution_id)
+    planned = queries.get(database, execution.execution_id)
     assert planned.status == "pending_approval"
     assert planned.plan is not None
     assert planned.plan_source == "built-in"
@@ -51,7 +51,7 @@ def test_its_example_is_written_with_the_plan_and_completed_at_the_end(database:
 
     executions.approve(database, planned.execution_id, actor="bob", reason="fine")
     drive(database)
-    done = executions.get(database, planned.execution_id)
+    done = queries.get(database, planned.execution_id)
     last = example_of(database, planned.execution_id)
     assert last.id == first.id
     assert (last.execution_result, last.quality_score, last.success) == (
@@ -80,7 +80,7 @@ def test_without_approval_a_plan_is_carried_outat_once(database: Database) -> No
     set_approval(database, False, actor="ada", reason="trust")
     execution = executions.submit(database, ASK, actor="ada")
     drive(database)
-    done = executions.get(database, execution.execution_id)
+    done = queries.get(database, execution.execution_id)
     assert (done.status, done.decided_by) == ("completed", "orchestrator")
     assert statuses(database, execution.execution_id) == ["planning", "approved", "executing", "completed"]
 
@@ -107,7 +107,7 @@ def test_two_presses_at_once_submit_once(database: Database) -> None:
 
     at_once([press] * 4)
     assert sorted(outcomes) == ["duplicate"] * 3 + ["planning"]
-    assert executions.counts(database).total == 1
+    assert queries.counts(database).total == 1
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_two_presses_at_once_submit_once(database: Database) -> None:
 def test_what_cannot_be_stored_is_refused(database: Database, request_: Request) -> None:
     with pytest.raises(RequestRefused):
         executions.submit(database, request_, actor="ada")
-    assert executions.counts(database).total == 0
+    assert queries.counts(database).total == 0
 
 
 def test_two_who_approve_at_once_do_it_once(database: Database) -> None:
@@ -137,7 +137,7 @@ def test_two_who_approve_at_once_do_it_once(database: Database) -> None:
     approved = [outcome for outcome in outcomes if outcome == "approved"]
     (told,) = [outcome for outcome in outcomes if outcome != "approved"]
     assert len(approved) == 1
-    winner = executions.get(database, planned.execution_id).decided_by
+    winner = queries.get(database, planned.execution_id).decided_by
     assert f"{winner} decided on it at" in told
     steps = [command.step for command in commands.by_run(database, planned.execution_id) if command.step]
     assert sorted(steps) == sorted(step.id for step in planned.plan.steps)  # type: ignore[union-attr]
@@ -150,11 +150,11 @@ def test_an_edited_plan_is_checked_stored_and_learned_from(database: Database) -
     broken = Plan("x", (replace(edited.steps[0], agent="nobody"),))
     with pytest.raises(InvalidPlan, match="nobody"):
         executions.approve(database, planned.execution_id, actor="bob", plan=broken)
-    assert executions.get(database, planned.execution_id).status == "pending_approval"
+    assert queries.get(database, planned.execution_id).status == "pending_approval"
 
     executions.approve(database, planned.execution_id, actor="bob", plan=edited)
     drive(database)
-    done = executions.get(database, planned.execution_id)
+    done = queries.get(database, planned.execution_id)
     assert (done.status, done.plan) == ("completed", edited)
     assert "Edited by bob" in done.plan_note
     example = example_of(database, planned.execution_id)
@@ -185,11 +185,11 @@ def test_a_step_that_fails_fails_the_execution_and_can_be_resumed(database: Data
     planned = submitted(database, "Write a blog post about returning customers")
     executions.approve(database, planned.execution_id, actor="bob")
     drive(database, with_agent("content", failing))
-    failed = executions.get(database, planned.execution_id)
+    failed = queries.get(database, planned.execution_id)
     assert (failed.status, failed.success) == ("failed", False)
     assert "outline is broken" in (failed.error or "")
     assert failed.finished_at is not None
-    by_step = {state.step: state for state in executions.progress(database, planned.execution_id)}
+    by_step = {state.step: state for state in queries.progress(database, planned.execution_id)}
     assert (by_step["performed"].status, by_step["draft"].status) == ("completed", "waiting")
     assert (by_step["outline"].status, by_step["outline"].attempt) == ("failed", 4)
     kept = {step["step"]: step for step in (failed.result or {})["steps"]}
@@ -198,9 +198,9 @@ def test_a_step_that_fails_fails_the_execution_and_can_be_resumed(database: Data
 
     before = commands.by_run(database, planned.execution_id)
     executions.resume(database, planned.execution_id, actor="ada", reason="mended")
-    assert executions.get(database, planned.execution_id).status == "executing"
+    assert queries.get(database, planned.execution_id).status == "executing"
     drive(database)
-    done = executions.get(database, planned.execution_id)
+    done = queries.get(database, planned.execution_id)
     assert (done.status, done.error) == ("completed", None)
     assert example_of(database, planned.execution_id).quality_score == done.score
     performed = next(command for command in before if command.step == "performed")
@@ -217,12 +217,12 @@ def test_only_what_failed_can_be_resumed(database: Database) -> None:
 def test_a_planner_that_fails_fails_the_execution_which_can_be_planned_again(database: Database) -> None:
     execution = executions.submit(database, ASK, actor="ada")
     drive(database, {**registry(), "orchestrator": failing})
-    failed = executions.get(database, execution.execution_id)
+    failed = queries.get(database, execution.execution_id)
     assert (failed.status, failed.plan) == ("failed", None)
     assert failed.error == "No plan could be made: plan is broken"
     executions.resume(database, execution.execution_id, actor="ada")
     drive(database)
-    assert executions.get(database, execution.execution_id).status == "pending_approval"
+    assert queries.get(database, execution.execution_id).status == "pending_approval"
     assert statuses(database, execution.execution_id) == ["planning", "failed", "planning", "pending_approval"]
 
 
@@ -232,9 +232,9 @@ def test_one_failed_step_tried_again_beside_another_does_not_hang(database: Data
     drive(database, with_agent("financial", failing))
     first, *_ = [each for each in commands.by_run(database, planned.execution_id) if each.status == "failed"]
     verbs.retry(database, CommandFilter(ids=(first.id,)), actor="ada", reason="only this one")
-    assert executions.get(database, planned.execution_id).status == "executing"
+    assert queries.get(database, planned.execution_id).status == "executing"
     drive(database)
-    stuck = executions.get(database, planned.execution_id)
+    stuck = queries.get(database, planned.execution_id)
     assert stuck.status == "failed"
     assert "is broken" in (stuck.error or "")
 
@@ -255,7 +255,7 @@ def test_cancelled_while_it_runs_what_was_done_is_kept(database: Database) -> No
     drive(database, agents=["market_insight"])
     executions.cancel(database, planned.execution_id, actor="ada")
     drive(database)
-    cancelled = executions.get(database, planned.execution_id)
+    cancelled = queries.get(database, planned.execution_id)
     assert (cancelled.status, cancelled.score, cancelled.success) == ("cancelled", None, None)
     kept = {step["step"]: step["status"] for step in (cancelled.result or {})["steps"]}
     assert (kept["performed"], kept["draft"]) == ("completed", "cancelled")
@@ -273,7 +273,7 @@ def test_cancelled_while_it_is_planned_the_plan_is_not_kept(database: Database) 
         return made
 
     drive(database, {**registry(), "orchestrator": cancelled_meanwhile})
-    cancelled = executions.get(database, execution.execution_id)
+    cancelled = queries.get(database, execution.execution_id)
     assert (cancelled.status, cancelled.plan) == ("cancelled", None)
 
 
@@ -283,7 +283,7 @@ def test_a_step_cancelled_in_the_queue_fails_the_execution(database: Database) -
     step = next(each for each in commands.by_run(database, planned.execution_id) if each.step == "outline")
     verbs.cancel(database, CommandFilter(ids=(step.id,)), actor="ada", reason="")
     drive(database)
-    failed = executions.get(database, planned.execution_id)
+    failed = queries.get(database, planned.execution_id)
     assert failed.status == "failed"
     assert failed.error == "Step outline (content/outline): was cancelled in the queue"
 
@@ -293,7 +293,7 @@ def test_steps_deleted_from_the_queue_fail_the_execution(database: Database) -> 
     executions.approve(database, planned.execution_id, actor="bob")
     verbs.delete(database, CommandFilter(run=planned.execution_id, statuses=("pending",)), actor="ada", reason="")
     drive(database)
-    failed = executions.get(database, planned.execution_id)
+    failed = queries.get(database, planned.execution_id)
     assert failed.status == "failed"
     assert "deleted from the queue" in (failed.error or "")
     with pytest.raises(Conflict, match="gone from the queue"):
@@ -304,10 +304,10 @@ def test_a_step_that_ends_after_its_execution_failed_is_kept_too(database: Datab
     planned = submitted(database, "Write a blog post about returning customers")
     executions.approve(database, planned.execution_id, actor="bob")
     drive(database, with_agent("content", failing), agents=["content", "orchestrator"])
-    failed = executions.get(database, planned.execution_id)
+    failed = queries.get(database, planned.execution_id)
     assert {step["step"]: step["status"] for step in (failed.result or {})["steps"]}["performed"] == "pending"
     drive(database)
-    kept = {step["step"]: step for step in (executions.get(database, planned.execution_id).result or {})["steps"]}
+    kept = {step["step"]: step for step in (queries.get(database, planned.execution_id).result or {})["steps"]}
     assert kept["performed"]["status"] == "completed"
 
 
@@ -317,7 +317,7 @@ def test_a_score_by_hand_is_kept_with_what_it_replaced(database: Database) -> No
         executions.override_score(database, planned.execution_id, score=0.1, success=False, actor="ada", reason="no")
     executions.approve(database, planned.execution_id, actor="bob")
     drive(database)
-    was = executions.get(database, planned.execution_id).score
+    was = queries.get(database, planned.execution_id).score
     for score, reason in ((1.1, "x"), (0.2, " ")):
         with pytest.raises(RequestRefused):
             executions.override_score(
@@ -346,4 +346,4 @@ def test_the_database_itself_refuses_a_wrong_step_and_a_deletion(database: Datab
             database.begin() as each,
         ):
             each.execute(text(statement))
-    assert executions.get(database, planned.execution_id).status == "pending_approval"
+    assert queries.get(database, planned.execution_id).status == "pending_approval"

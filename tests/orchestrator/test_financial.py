@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import financial_metrics
 from core.orchestrator.agents import series
-from core.tables import financial_metrics
 from tests.orchestrator.driving import ask, record_figures, refused
 
 

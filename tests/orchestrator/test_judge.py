@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import ModelUnavailable
 from core.llm import Model
-from core.orchestrator.judge import Judgement, judge
 from core.orchestrator.plans import Request
+from core.orchestrator.scoring.judge import Judgement, judge
 from tests.llm.conftest import model_of, settings_for
 from tests.llm.servers import FAKES, FakeProvider, serving
 from tests.orchestrator.shapes import PLAN

@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from core.database import Database
-from core.tables import published_posts, social_analytics
+from core.db import Database
+from core.db.tables import published_posts, social_analytics
 from tests.orchestrator.driving import ask
 
 NOW = dt.datetime.now(dt.UTC)

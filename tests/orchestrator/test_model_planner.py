@@ -11,9 +11,9 @@ import pytest
 
 from core.errors import PlanNotUsable
 from core.llm import Model
-from core.orchestrator.model_planner import Planned, plan_with_model
+from core.orchestrator.material.prompts import MOST_CHARACTERS, fenced
+from core.orchestrator.planners.model import Planned, plan_with_model
 from core.orchestrator.plans import ActionShape, Request, Shape, to_json
-from core.orchestrator.prompts import MOST_CHARACTERS, fenced
 from tests.llm.conftest import KNOWN_MODEL, model_of, settings_for
 from tests.llm.servers import FAKES, FakeProvider, serving
 from tests.orchestrator.shapes import PLAN, SHAPE

@@ -3,11 +3,11 @@
 import pytest
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.deployments import preferences as settings
+from core.deployments.preferences import BANNED_WORDS, Preferences, preferences
 from core.errors import ConfigurationError
 from core.llm import Model
-from core.orchestrator import preferences as settings
-from core.orchestrator.preferences import BANNED_WORDS, Preferences, preferences
 
 
 def test_the_defaults_ask_for_approval_and_for_no_model(database: Database) -> None:

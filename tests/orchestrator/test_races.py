@@ -11,11 +11,11 @@ import pytest
 from core.commands import statistics
 from core.commands.handlers import Outcome, Work
 from core.commands.worker import Worker
-from core.database import Database
+from core.db import Database
+from core.deployments.preferences import set_approval
 from core.errors import Conflict
-from core.orchestrator import executions
-from core.orchestrator.preferences import set_approval
-from core.orchestrator.registry import registry
+from core.orchestrator import executions, queries
+from core.runtime.agents import registry
 from tests.orchestrator.driving import at_once, drive, example_of, statuses, submitted
 from tests.orchestrator.test_executions import ASK
 from tests.orchestrator.test_whole_day import at_work, wait_for
@@ -46,7 +46,7 @@ def test_approve_reject_and_cancel_at_once_end_in_one_of_them(database: Database
     ]
     at_once(acts[round_ % 3 :] + acts[: round_ % 3])
     drive(database)
-    ended = executions.get(database, id_)
+    ended = queries.get(database, id_)
     seen = statuses(database, id_)
     assert ended.status in FINAL
     assert len({"rejected", "cancelled"} & set(seen)) + ("completed" in seen) == 1
@@ -74,11 +74,11 @@ def test_steps_that_need_nothing_of_each_other_run_side_by_side(database: Databa
     worker = Worker(database, agents, threads=2, poll_s=0.2)
     worker.start()
     executions.approve(database, planned.execution_id, actor="bob")
-    wait_for(lambda: executions.get(database, planned.execution_id).status in FINAL)
+    wait_for(lambda: queries.get(database, planned.execution_id).status in FINAL)
     worker.stop()
-    done = executions.get(database, planned.execution_id)
+    done = queries.get(database, planned.execution_id)
     assert (done.status, both.broken) == ("completed", False)
-    began = {step.step: step for step in executions.progress(database, planned.execution_id)}
+    began = {step.step: step for step in queries.progress(database, planned.execution_id)}
     assert began["draft"].attempt == 1
 
 
@@ -92,9 +92,9 @@ def test_executions_cancelled_at_any_moment_of_their_work_all_come_to_an_end(dat
             thread.start()
         for thread in threads:
             thread.join()
-        wait_for(lambda: all(executions.get(database, id_).status in FINAL for id_ in ids))
+        wait_for(lambda: all(queries.get(database, id_).status in FINAL for id_ in ids))
         wait_for(lambda: _all_is_quiet(database))
-    ended = [executions.get(database, id_) for id_ in ids]
+    ended = [queries.get(database, id_) for id_ in ids]
     assert {execution.status for execution in ended} <= {"completed", "cancelled"}
     for execution in ended:
         if execution.status == "completed":

@@ -6,20 +6,20 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.errors import InvalidFilter, UnknownExecution
-from core.orchestrator import executions
+from core.orchestrator import executions, queries
 from tests.orchestrator.driving import drive, submitted
 
 
 def test_an_execution_that_is_not_there_is_named(database: Database) -> None:
     for act in (
-        lambda: executions.get(database, "x"),
+        lambda: queries.get(database, "x"),
         lambda: executions.approve(database, "x", actor="a"),
         lambda: executions.reject(database, "x", actor="a", reason="b"),
         lambda: executions.cancel(database, "x", actor="a"),
         lambda: executions.resume(database, "x", actor="a"),
-        lambda: executions.progress(database, "x"),
+        lambda: queries.progress(database, "x"),
     ):
         with pytest.raises(UnknownExecution, match="'x'"):
             act()
@@ -30,22 +30,22 @@ def test_pages_counts_and_export_agree(database: Database) -> None:
     executions.reject(database, ids[0], actor="ada", reason="no")
     executions.approve(database, ids[1], actor="ada")
     drive(database)
-    found = executions.counts(database)
+    found = queries.counts(database)
     assert (found.total, found.by_status["pending_approval"], found.by_status["rejected"]) == (5, 3, 1)
     assert (found.judged, found.by_status["completed"]) == (1, 1)
-    first = executions.page(database, limit=2)
-    second = executions.page(database, limit=2, after=first.next)
-    third = executions.page(database, limit=2, after=second.next)
+    first = queries.page(database, limit=2)
+    second = queries.page(database, limit=2, after=first.next)
+    third = queries.page(database, limit=2, after=second.next)
     assert [row.execution_id for page in (first, second, third) for row in page.rows] == ids[::-1]
     assert third.next is None
-    assert [row.execution_id for row in executions.page(database, sort="oldest").rows] == ids
-    (rejected,) = executions.page(database, statuses=["rejected"]).rows
+    assert [row.execution_id for row in queries.page(database, sort="oldest").rows] == ids
+    (rejected,) = queries.page(database, statuses=["rejected"]).rows
     assert (rejected.execution_id, rejected.success) == (ids[0], False)
-    exported = orjson.loads(b"".join(executions.export(database, ids[:2])))
+    exported = orjson.loads(b"".join(queries.export(database, ids[:2])))
     assert [row["execution_id"] for row in exported] == ids[:2]
     assert exported[1]["plan"]["steps"]
-    assert len(orjson.loads(b"".join(executions.export(database, statuses=["pending_approval"])))) == 3
-    assert orjson.loads(b"".join(executions.export(database, []))) == []
+    assert len(orjson.loads(b"".join(queries.export(database, statuses=["pending_approval"])))) == 3
+    assert orjson.loads(b"".join(queries.export(database, []))) == []
 
 
 def test_duration_leaves_out_the_time_that_a_plan_waited(database: Database) -> None:
@@ -57,7 +57,7 @@ def test_duration_leaves_out_the_time_that_a_plan_waited(database: Database) -> 
         )
     executions.approve(database, planned.execution_id, actor="bob")
     drive(database)
-    done = executions.get(database, planned.execution_id)
+    done = queries.get(database, planned.execution_id)
     assert done.finished_at is not None
     assert done.finished_at - done.created_at > dt.timedelta(days=1)
     assert (done.duration_ms or 0) < 3_600_000
@@ -65,6 +65,6 @@ def test_duration_leaves_out_the_time_that_a_plan_waited(database: Database) -> 
 
 def test_a_status_or_a_mark_that_there_is_not_is_refused(database: Database) -> None:
     with pytest.raises(InvalidFilter, match="not a status"):
-        executions.page(database, statuses=["done"])  # type: ignore[list-item]
+        queries.page(database, statuses=["done"])  # type: ignore[list-item]
     with pytest.raises(InvalidFilter, match="not the mark"):
-        executions.page(database, after="nonsense")
+        queries.page(database, after="nonsense")

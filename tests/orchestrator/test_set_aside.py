@@ -6,12 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from core.database import Database
+from core.db import Database
+from core.deployments.preferences import set_planner_model
 from core.llm import Model
-from core.orchestrator import asking, executions
-from core.orchestrator.judge import most_usd
+from core.orchestrator import executions, model_calls, queries
 from core.orchestrator.plans import Plan, Request, Step, to_json
-from core.orchestrator.preferences import set_planner_model
+from core.orchestrator.scoring.judge import most_usd
 from core.settings import settings
 from core.tuning import budget
 from tests.llm.servers import FAKES, FakeProvider, serving
@@ -114,18 +114,18 @@ def test_a_judgement_is_set_aside_for_while_it_is_asked_and_its_cost_is_kept(
 ) -> None:
     set_budget(database, "1")
     execution_id = ready(database, anthropic)
-    asked, meanwhile = asking.judge, []
+    asked, meanwhile = model_calls.judge, []
 
     def watched(*given: object) -> dict[str, object]:
         meanwhile.append(budget.budget(database))
         return asked(*given)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(asking, "judge", watched)
+    monkeypatch.setattr(model_calls, "judge", watched)
     anthropic.say("Shelves save walking. Which one is yours?")
     anthropic.say({"reason": "Fine.", "score": 0.8}, tokens_in=1_000, tokens_out=100)
     executions.approve(database, execution_id, actor="bob")
     drive(database)
-    done = executions.get(database, execution_id)
+    done = queries.get(database, execution_id)
     (during,) = meanwhile
     assert done.score == 0.8
     assert during.reserved_usd > Decimal(done.spent["judging"]["cost_usd"]) == Decimal("0.0015")
@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_not_asked_and_says_so(database: Database, anthropi
     anthropic.say("Shelves save walking. Which one is yours?")
     executions.approve(database, execution_id, actor="bob")
     drive(database)
-    done = executions.get(database, execution_id)
+    done = queries.get(database, execution_id)
     assert (done.status, done.score, len(anthropic.asked)) == ("completed", None, 2)
     assert "Judging it may cost $0.0" in (done.score_parts or [])[-1]["reason"]
     assert budget.budget(database).reserved_usd == 0
@@ -151,19 +151,19 @@ def test_a_judgement_of_what_was_cancelled_meanwhile_still_counts(
 ) -> None:
     set_budget(database, "1")
     execution_id = ready(database, anthropic)
-    asked = asking.judge
+    asked = model_calls.judge
 
     def cancelled(*given: object) -> dict[str, object]:
         executions.cancel(database, execution_id, actor="bob")
         drive(database, agents=["orchestrator"])
         return asked(*given)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(asking, "judge", cancelled)
+    monkeypatch.setattr(model_calls, "judge", cancelled)
     anthropic.say("Shelves save walking. Which one is yours?")
     anthropic.say({"reason": "Fine.", "score": 0.8}, tokens_in=1_000, tokens_out=100)
     executions.approve(database, execution_id, actor="bob")
     drive(database)
-    assert executions.get(database, execution_id).status == "cancelled"
+    assert queries.get(database, execution_id).status == "cancelled"
     assert budget.budget(database).reserved_usd == Decimal("0.0015")
 
 

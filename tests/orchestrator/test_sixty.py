@@ -15,17 +15,18 @@ import pytest
 from sqlalchemy import select, text
 
 from core.commands.handlers import Handler, Work, by_action
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples, members
+from core.deployments.preferences import set_planner_model
 from core.examples.filters import Filter
-from core.orchestrator import executions, scoring
+from core.orchestrator import executions, queries
 from core.orchestrator.agents import ACTIONS
 from core.orchestrator.plans import Plan, Request, Step, to_json
-from core.orchestrator.preferences import set_planner_model
 from core.orchestrator.records import Execution
-from core.orchestrator.registry import registry
-from core.orchestrator.scoring import Done
+from core.orchestrator.scoring import rubric
+from core.orchestrator.scoring.rubric import Done
+from core.runtime.agents import registry
 from core.settings import settings
-from core.tables import examples, members
 from tests.datasets.test_snapshots import create
 from tests.llm.conftest import model_of
 from tests.llm.servers import FAKES, FakeProvider, serving
@@ -42,16 +43,16 @@ def asked(case: Case) -> Request:
     return Request(case["request"], case["intent"], platforms=tuple(case.get("platforms", ())))
 
 
-def parts(case: Case) -> list[scoring.Part]:
+def parts(case: Case) -> list[rubric.Part]:
     """The form of a result that one step has written."""
     payload = {"topic": case["request"], "format": case["format"]}
     step = Step("draft", "content", "draft", payload, "As asked.")
     done = Done(step, "completed", {"text": case["result"]})
-    return scoring.rubric(asked(case), Plan(case["intent"], (step,)), [done], case["result"], [])
+    return rubric.rubric(asked(case), Plan(case["intent"], (step,)), [done], case["result"], [])
 
 
 def found(case: Case) -> list[str]:
-    return scoring.faults([part.to_json() for part in parts(case)])
+    return rubric.faults([part.to_json() for part in parts(case)])
 
 
 def test_there_are_sixty_and_each_is_its_own() -> None:
@@ -80,7 +81,7 @@ def test_most_faults_are_seen_and_what_rules_cannot_know_is_named() -> None:
 
 
 def test_a_fault_takes_its_part_of_the_form_away() -> None:
-    forms = {case["id"]: scoring.form(parts(case))[0] or 0.0 for case in CASES}
+    forms = {case["id"]: rubric.form(parts(case))[0] or 0.0 for case in CASES}
     worst_good = min(forms[case["id"]] for case in CASES if case["verdict"] == "good")
     seen = {case["id"] for case in CASES if found(case)}
     assert all(part.score == 0 for case in CASES for part in parts(case) if part.faults)
@@ -93,7 +94,7 @@ def carried_out(db: Database, case: Case) -> Execution:
     drive(db, agents=["orchestrator"])
     executions.approve(db, execution.execution_id, actor="bob")
     drive(db, {**registry(), "content": _delivers(case["result"])})
-    return executions.get(db, execution.execution_id)
+    return queries.get(db, execution.execution_id)
 
 
 def _delivers(result: str) -> Handler:
@@ -133,7 +134,7 @@ def test_without_a_judge_none_has_a_score_and_none_teaches(database: Database) -
         assert connection.execute(query).scalar_one() == 0
     for case, each in zip(CASES, done, strict=True):
         if case["verdict"] != "good" and "beyond_rules" not in case:
-            assert scoring.faults(each.score_parts or []), f"{case['id']}: its fault stands beside the score"
+            assert rubric.faults(each.score_parts or []), f"{case['id']}: its fault stands beside the score"
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import datetime as dt
 
 from sqlalchemy import update
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import executions as executions_table
 from core.orchestrator import choices, executions, trends
-from core.tables import executions as executions_table
 from tests.orchestrator.driving import at, submitted
 
 

@@ -9,22 +9,23 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text, update
 
-from core import migrations
 from core.commands.handlers import Work, by_action
-from core.database import Database
+from core.db import Database, migrations
+from core.db.tables import examples
+from core.db.tables import executions as executions_table
+from core.deployments.preferences import set_planner_model
 from core.errors import CommandRefused, Conflict, NotUnderstood
 from core.examples import tagging
 from core.examples.filters import Filter
-from core.orchestrator import builtin_planner, context, executions, similar
+from core.orchestrator import executions, queries
 from core.orchestrator.agents import ACTIONS, SHAPE
+from core.orchestrator.material import context, similar
+from core.orchestrator.planners import builtin
 from core.orchestrator.plans import Plan, Request, Step, to_json
-from core.orchestrator.preferences import set_planner_model
 from core.orchestrator.records import Execution
-from core.orchestrator.registry import registry
-from core.orchestrator.scoring import Done
+from core.orchestrator.scoring.rubric import Done
+from core.runtime.agents import registry
 from core.settings import settings
-from core.tables import examples
-from core.tables import executions as executions_table
 from core.tuning import budget
 from tests.datasets.test_snapshots import create
 from tests.llm.conftest import model_of
@@ -36,7 +37,7 @@ def carried_out(db: Database, words: str, **more: object) -> Execution:
     planned = submitted(db, words, **more)
     executions.approve(db, planned.execution_id, actor="bob")
     drive(db)
-    return executions.get(db, planned.execution_id)
+    return queries.get(db, planned.execution_id)
 
 
 def trainable(db: Database, execution: Execution) -> bool:
@@ -177,7 +178,7 @@ def failed(db: Database) -> Execution:
     planned = submitted(db, "Write a blog post about solar roof tiles.")
     executions.approve(db, planned.execution_id, actor="bob")
     drive(db, {**registry(), "content": by_action("content", dict.fromkeys(ACTIONS["content"], refuse))})
-    return executions.get(db, planned.execution_id)
+    return queries.get(db, planned.execution_id)
 
 
 def test_what_failed_by_itself_is_nothing_to_learn_from_until_a_person_says_so(database: Database) -> None:
@@ -197,7 +198,7 @@ def test_a_failed_one_that_is_resumed_waits_for_a_judgement_like_any_other(datab
     done = failed(database)
     executions.resume(database, done.execution_id, actor="ada")
     drive(database)
-    again = executions.get(database, done.execution_id)
+    again = queries.get(database, done.execution_id)
     assert (again.status, again.success) == ("completed", None)
     with database.connect() as connection:
         query = select(examples.c.judgement).where(examples.c.execution_id == done.execution_id)
@@ -244,7 +245,7 @@ def test_a_request_that_is_not_understood_goes_on_as_the_kind_that_a_person_says
     assert planned.is_not_understood
     executions.go_on_as(database, planned.execution_id, "social_post", actor="ada")
     drive(database, agents=["orchestrator"])
-    again = executions.get(database, planned.execution_id)
+    again = queries.get(database, planned.execution_id)
     assert (again.status, again.intent, again.is_not_understood) == ("pending_approval", "social_post", False)
     with pytest.raises(Conflict):
         executions.go_on_as(database, planned.execution_id, "email_campaign", actor="bob")
@@ -253,7 +254,7 @@ def test_a_request_that_is_not_understood_goes_on_as_the_kind_that_a_person_says
 def test_the_refusal_names_the_kinds(database: Database) -> None:
     known = context.gather(database, Request("asdf"), as_of=dt.datetime.now(dt.UTC))
     with pytest.raises(NotUnderstood, match="social post") as refusal:
-        builtin_planner.plan(Request("asdf"), known, SHAPE)
+        builtin.plan(Request("asdf"), known, SHAPE)
     assert "social_post" in refusal.value.kinds
 
 
@@ -347,7 +348,7 @@ def test_a_model_may_say_that_it_has_not_understood(database: Database, provider
     provider.say({"intent": "not_understood", "steps": []}, tokens_in=30, tokens_out=3)
     executions.go_on_as(database, planned.execution_id, "social_post", actor="ada")
     drive(database, agents=["orchestrator"])
-    again = executions.get(database, planned.execution_id)
+    again = queries.get(database, planned.execution_id)
     assert (again.status, again.plan_source) == ("pending_approval", "built-in"), "a person has said what it is"
     assert again.tokens_in == 100
 
@@ -366,7 +367,7 @@ def test_a_dataset_of_good_work_freezes_none_that_nobody_judged(company: Databas
 
 def test_rows_from_before_lose_the_score_that_was_only_form(empty_database: Database, tmp_path: Path) -> None:
     """0009 and later on a database that was filled before."""
-    folder = Path(migrations.__file__).parents[1] / "sql"
+    folder = migrations.FOLDER
     for file in sorted(folder.glob("*.sql")):
         if file.name < "0009":
             shutil.copy(file, tmp_path)

@@ -9,12 +9,12 @@ import orjson
 from sqlalchemy import select
 
 from core.commands.worker import Worker
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples
 from core.demo import words
-from core.orchestrator import executions
+from core.orchestrator import executions, queries
 from core.orchestrator.plans import Request, to_json
-from core.orchestrator.registry import registry
-from core.tables import examples
+from core.runtime.agents import registry
 
 REQUESTS = 200
 _PATIENCE_S = 150
@@ -58,14 +58,14 @@ def wait_for(is_so: Callable[[], bool]) -> None:
 def test_two_hundred_requests_are_planned_approved_carried_out_scored_and_learned_from(company: Database) -> None:
     submitted = [executions.submit(company, each, actor="ada", again=True).execution_id for each in requests(7)]
     with at_work(company):
-        wait_for(lambda: executions.counts(company).by_status["pending_approval"] == REQUESTS)
+        wait_for(lambda: queries.counts(company).by_status["pending_approval"] == REQUESTS)
         for execution_id in submitted:
             executions.approve(company, execution_id, actor="bob", reason="the day's work")
-        wait_for(lambda: executions.counts(company).by_status["completed"] == REQUESTS)
-    found = executions.counts(company)
+        wait_for(lambda: queries.counts(company).by_status["completed"] == REQUESTS)
+    found = queries.counts(company)
     assert (found.total, found.judged) == (REQUESTS, 0)
 
-    done = [executions.get(company, execution_id) for execution_id in submitted]
+    done = [queries.get(company, execution_id) for execution_id in submitted]
     assert {(execution.score, execution.success, execution.scored_by) for execution in done} == {(None, None, "")}
     forms = [execution.form or 0.0 for execution in done]
     assert all(0 < form <= 1 for form in forms)

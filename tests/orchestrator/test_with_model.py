@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from core.database import Database
-from core.orchestrator import asking, capturing, executions
+from core.db import Database
+from core.deployments.preferences import set_judging, set_planner_model
+from core.orchestrator import example_writer, executions, model_calls, queries
 from core.orchestrator.plans import Plan, Request, Step, to_json
-from core.orchestrator.preferences import set_judging, set_planner_model
 from core.orchestrator.records import Execution
 from core.settings import settings
 from tests.llm.conftest import model_of
@@ -54,13 +54,13 @@ def planned(db: Database, provider: FakeProvider, *, judge: bool = False) -> Exe
     set_judging(db, judge, actor="ada", reason="test")
     execution = executions.submit(db, ASK, actor="ada", again=True)
     drive(db, agents=["orchestrator"])
-    return executions.get(db, execution.execution_id)
+    return queries.get(db, execution.execution_id)
 
 
 def carried_out(db: Database, execution: Execution) -> Execution:
     executions.approve(db, execution.execution_id, actor="bob")
     drive(db)
-    return executions.get(db, execution.execution_id)
+    return queries.get(db, execution.execution_id)
 
 
 def test_the_model_plans_writes_and_judges_and_its_cost_is_kept(database: Database, provider: FakeProvider) -> None:
@@ -154,7 +154,7 @@ def test_a_model_is_asked_once_though_the_scoring_is_tried_again(
     database: Database, ollama: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    real_judge, real_capture, faults = asking.judge, capturing.capture, ["first"]
+    real_judge, real_capture, faults = model_calls.judge, example_writer.capture, ["first"]
 
     def judge(*args: object) -> dict:
         asked.append(args)
@@ -168,8 +168,8 @@ def test_a_model_is_asked_once_though_the_scoring_is_tried_again(
 
     ollama.say(to_json(PLAN))
     execution = planned(database, ollama, judge=True)
-    monkeypatch.setattr(asking, "judge", judge)
-    monkeypatch.setattr(capturing, "capture", capture)
+    monkeypatch.setattr(model_calls, "judge", judge)
+    monkeypatch.setattr(example_writer, "capture", capture)
     ollama.say("A text.")
     ollama.say({"reason": "Fine.", "score": 0.9})
     done = carried_out(database, execution)

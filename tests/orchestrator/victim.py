@@ -6,8 +6,8 @@ import time
 
 from core.commands.handlers import Outcome, Work
 from core.commands.worker import Worker
-from core.database import Database
-from core.orchestrator.registry import registry
+from core.db import Database
+from core.runtime.agents import registry
 
 
 def main() -> None:

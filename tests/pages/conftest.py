@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.database import Database
+from core.db import Database
 from tests.served import serving
 
 ROUTER = Path(__file__).parents[2] / "ui" / "entry" / "router.py"

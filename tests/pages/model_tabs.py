@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.database import Database
 from core.datasets.versions import DatasetVersion
-from core.orchestrator import preferences
+from core.db import Database
+from core.deployments import preferences
 from tests.served import serving
 from tests.tuning.made import a_dataset
 

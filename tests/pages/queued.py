@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 from core.commands import verbs
 from core.commands.filters import CommandFilter
 from core.commands.models import Status
-from core.database import Database
+from core.db import Database
 from tests.commands.conftest import claim, completed, enqueue, failed
 from tests.pages.conftest import Visit
 from ui.queue import drawer as queue_drawer

@@ -1,6 +1,6 @@
 """The activity page lists who did what."""
 
-from core.database import Database
+from core.db import Database
 from core.examples import tagging
 from tests.pages.conftest import Visit, text
 from tests.served import add

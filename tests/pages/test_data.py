@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import audit, workspaces
-from core.database import Database
+from core import audit
+from core.db import Database, workspaces
 from core.examples import saved, store
 from core.examples.filters import Filter
 from tests.pages.conftest import Visit, text

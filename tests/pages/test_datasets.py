@@ -6,12 +6,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import audit
-from core.database import Database
-from core.datasets import snapshots
+from core.datasets import snapshots, versions
 from core.datasets.defaults import safe
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.examples.filters import Filter
 from core.examples.tagging import add_tags
 from tests.pages.conftest import Visit, text
@@ -118,7 +118,7 @@ class TestTheList:
                 "INSERT INTO fine_tuning_jobs (job_id, target_model, state, dataset_id, created_by)"
                 f" VALUES ('k', 'tiny', 'running', {version.id}, 'ada')"
             )
-        number = snapshots.get(database, version.id).used_by
+        number = versions.get(database, version.id).used_by
         assert list(visit("datasets").dataframe[0].value["used"]) == [f"by job {number}"]
         snapshots.exported(database, version.id, path="/data/*plans*.jsonl", format="openai", actor="ada")
         app = visit("datasets", dataset="plans", version="1")
@@ -180,7 +180,7 @@ class TestCreating:
 
         click(app, "new_freeze")
 
-        (version,) = snapshots.versions(database)
+        (version,) = versions.versions(database)
         assert (version.label, version.status) == ("best-plans@1", "queued")
         assert version.choice is not None
         assert version.choice.filter == safe(Filter(quality_min=0.6))
@@ -204,7 +204,7 @@ class TestCreating:
         app.toggle(key="new_drop_duplicates").set_value(False).run()
         click(app, "new_freeze")
 
-        (version,) = snapshots.versions(database)
+        (version,) = versions.versions(database)
         assert (version.name, version.description) == ("answers", "what customers got")
         assert version.choice is not None
         assert version.choice.recipe == Recipe(
@@ -280,7 +280,7 @@ class TestCreating:
         app.text_input(key="new_name").set_value("a@b").run()
         click(app, "new_freeze")
         assert "cannot be the name of a dataset" in text(app)
-        assert snapshots.versions(database) == []
+        assert versions.versions(database) == []
 
     def test_what_is_left_out_can_be_tagged_and_untagged(self, visit: Visit, database: Database) -> None:
         some(database, 30)
@@ -344,24 +344,24 @@ class TestWhatIsLeftOut:
         assert where(app) == {"dataset": ["good-plans"], "version": ["1"]}
         assert "Building good-plans@1" in text(app)
         assert "Creating good-plans@1 from 40 of 45 examples; 5 are left out." in text(app)
-        (version,) = snapshots.versions(database)
+        (version,) = versions.versions(database)
         assert snapshots.build(database, version.id).example_count == 40
 
         click(there(app), "notice_undo")
 
-        assert snapshots.versions(database) == []
+        assert versions.versions(database) == []
         assert "good-plans@1 is archived" in text(app)
         click(app, "version_unarchive")
-        assert [each.label for each in snapshots.versions(database)] == ["good-plans@1"]
-        assert snapshots.get(database, version.id).status == "frozen"
+        assert [each.label for each in versions.versions(database)] == ["good-plans@1"]
+        assert versions.get(database, version.id).status == "frozen"
 
     def test_undo_while_it_is_built_hides_it_all_the_same(self, visit: Visit, database: Database) -> None:
         some(database)
         app = visit("data")
         click(app, "bulk_dataset")
         click(app, "notice_undo")
-        assert snapshots.versions(database) == []
-        (version,) = snapshots.versions(database, archived=True)
+        assert versions.versions(database) == []
+        (version,) = versions.versions(database, archived=True)
         assert snapshots.build(database, version.id).archived_at is not None
 
     def test_each_click_makes_a_name_of_its_own(self, visit: Visit, database: Database) -> None:
@@ -375,7 +375,7 @@ class TestWhatIsLeftOut:
     def test_what_has_results_only_answers_with_results(self, visit: Visit, database: Database) -> None:
         some(database, execution_plan=None)
         click(visit("data"), "bulk_dataset")
-        (version,) = snapshots.versions(database)
+        (version,) = versions.versions(database)
         assert version.choice is not None
         assert (version.name, version.choice.recipe.target) == ("good-results", "result")
 
@@ -412,7 +412,7 @@ class TestWhatIsLeftOut:
         assert "43 of 44 examples would be taken" in text(app).replace("**", "")
         assert metrics(app)["Records"] == "43"
         click(app, "new_freeze")
-        (version,) = snapshots.versions(database)
+        (version,) = versions.versions(database)
         assert version.choice is not None
         assert version.choice.filter == safe(Filter(), ["failed"])
 
@@ -443,7 +443,7 @@ class TestBuilding:
 
         click(app, f"build_stop_{version.id}")
 
-        assert snapshots.get(database, version.id).status == "cancelled"
+        assert versions.get(database, version.id).status == "cancelled"
         assert "Stopped plans@1" in text(app)
         assert audit.entries(database, subject="dataset", subject_id=version.id)[0].action == "cancel"
 
@@ -513,7 +513,7 @@ class TestOneVersion:
         app = visit("datasets", dataset="plans", version="1")
         click(app, "version_verify")
         assert "Verified: all 40 records are what was frozen" in text(app)
-        assert snapshots.get(database, version.id).verified_at is not None
+        assert versions.get(database, version.id).verified_at is not None
         click(app, "version_back")
         assert app.dataframe[0].value["verified"][0] == "✓ just now"
 
@@ -538,7 +538,7 @@ class TestOneVersion:
         assert where(app) == {}
         assert "Archived plans@1" in text(app)
         click(app, "notice_undo")
-        assert snapshots.get(database, version.id).archived_at is None
+        assert versions.get(database, version.id).archived_at is None
         assert list(app.dataframe[0].value["name"]) == ["plans"]
 
     def test_every_split_has_a_link_for_every_format(self, visit: Visit, database: Database) -> None:

@@ -1,7 +1,7 @@
 """A version whose process was killed, on the datasets page: it says so, and is finished or removed."""
 
-from core.database import Database
-from core.datasets import snapshots
+from core.datasets import snapshots, versions
+from core.db import Database
 from tests.attack.test_interrupted import killed
 from tests.pages.conftest import Visit, text
 from tests.pages.test_datasets import click, freeze
@@ -16,7 +16,7 @@ def test_one_whose_process_was_killed_says_so_and_is_finished(visit: Visit, data
 
     click(app, f"build_finish_{version.id}")
 
-    assert snapshots.get(database, version.id).status == "frozen"
+    assert versions.get(database, version.id).status == "frozen"
     assert "plans@1 is frozen." in text(app)
     app = visit("datasets")
     assert "interrupted" not in text(app)
@@ -28,7 +28,7 @@ def test_one_whose_process_was_killed_is_removed(visit: Visit, database: Databas
 
     click(app, f"build_remove_{version.id}")
 
-    assert snapshots.get(database, version.id).status == "cancelled"
+    assert versions.get(database, version.id).status == "cancelled"
     assert "Stopped plans@1. Nothing of it was frozen." in text(app)
     assert "interrupted" not in text(visit("datasets"))
     assert freeze(database).version == 1, "its number is free again"
@@ -41,5 +41,5 @@ def test_one_that_another_process_finished_meanwhile_is_left_as_it_is(visit: Vis
 
     click(app, f"build_remove_{version.id}")
 
-    assert snapshots.get(database, version.id).status == "frozen"
+    assert versions.get(database, version.id).status == "frozen"
     assert "plans@1 is frozen already; only one that is not finished can be stopped." in text(app)

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.database import Database
+from core.db import Database
 from core.examples import importing, store
 from core.examples.filters import EVERYTHING
 from core.settings import settings

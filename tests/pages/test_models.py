@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from core.database import Database
+from core import deployments, evaluation, models
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.settings import settings
-from core.tuning import deployments, evaluation, models
 from tests.orchestrator.driving import drive
 from tests.pages.conftest import text
 from tests.pages.model_tabs import Visit, click, code, dataset, keys, looked_at, opened, visit
@@ -68,7 +68,7 @@ class TestTheList:
         app = opened(app, "model_add")
         app.selectbox(key="model_add_name").set_value("openai:gpt-6-luna").run()
         click(app, "model_add_yes")
-        assert [each.name for each in models.all(database)] == ["openai:gpt-6-luna"]
+        assert [each.name for each in models.all_models(database)] == ["openai:gpt-6-luna"]
         assert "Evaluate it to compare it" in text(app)
         click(app, "model_add_yes")
         assert "in the registry already" in text(app)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.database import Database
+from core.db import Database
 from tests.pages.conftest import text
 from tests.pages.model_tabs import Visit, code, looked_at, visit
 from tests.tuning.made import a_model

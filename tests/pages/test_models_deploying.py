@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from core import deployments, models
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
-from core.database import Database
 from core.datasets.versions import DatasetVersion
-from core.tuning import deployments, models
-from core.tuning.protocol import Capabilities
+from core.db import Database
+from core.tuning.providers.protocol import Capabilities
 from tests.pages.conftest import text
 from tests.pages.model_tabs import Visit, click, dataset, planner, visit
 from tests.tuning.made import a_model, an_evaluation
@@ -136,4 +136,4 @@ def host(monkeypatch: pytest.MonkeyPatch, name: str, *, costs: bool) -> None:
     """A provider that says whether hosting costs something; nothing else is asked of it here."""
     can = Capabilities(True, ("sft",), "exact", True, False, False, costs, hosting_costs=costs)
     made = SimpleNamespace(capabilities=can, hourly_words=lambda base: f"One unit of {base} is $39.60 an hour.")
-    monkeypatch.setitem(sys.modules, f"core.tuning.providers.{name}", SimpleNamespace(PROVIDER=made))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, f"core.tuning.providers.{name}.adapter", SimpleNamespace(PROVIDER=made))  # type: ignore[arg-type]

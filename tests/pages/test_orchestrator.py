@@ -7,17 +7,17 @@ import orjson
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import audit, workspaces
+from core import audit, deployments
 from core.commands import presence
 from core.commands.handlers import Handler
-from core.database import Database
-from core.orchestrator import executions
+from core.db import Database, workspaces
+from core.deployments import preferences as deployments_preferences
+from core.deployments.preferences import preferences
+from core.orchestrator import executions, queries
 from core.orchestrator.plans import Request, to_json
-from core.orchestrator.preferences import preferences
 from core.orchestrator.records import Execution
-from core.orchestrator.registry import registry
+from core.runtime.agents import registry
 from core.settings import settings
-from core.tuning import deployments
 from tests.orchestrator.driving import Failing, drive, submitted
 from tests.pages.conftest import Visit, text
 from tests.served import add
@@ -49,7 +49,7 @@ def done(db: Database, words: str = "Write a blog post about job scheduling.", *
     execution = submitted(db, words, **more)
     executions.approve(db, execution.execution_id, actor="ben")
     drive(db)
-    return executions.get(db, execution.execution_id)
+    return queries.get(db, execution.execution_id)
 
 
 def failed(db: Database) -> Execution:
@@ -62,7 +62,7 @@ def failed(db: Database) -> Execution:
     execution = submitted(db, "Write a blog post about wells.")
     executions.approve(db, execution.execution_id, actor="ben")
     drive(db, {**registry(), **agents})
-    return executions.get(db, execution.execution_id)
+    return queries.get(db, execution.execution_id)
 
 
 class TestTheRequest:
@@ -72,7 +72,7 @@ class TestTheRequest:
         app = visit("orchestrator")
         assert "No request yet" in text(app)
         click(app, "orch_example")
-        (row,) = executions.page(database).rows
+        (row,) = queries.page(database).rows
         assert (row.status, row.created_by) == ("planning", settings().actor)
         assert "orch_example" not in keys(app)
 
@@ -84,7 +84,7 @@ class TestTheRequest:
         app.selectbox(key="orch_intent").set_value("social_post")
         click(app, "orch_submit")
 
-        execution = executions.get(database, executions.page(database).rows[0].execution_id)
+        execution = queries.get(database, queries.page(database).rows[0].execution_id)
         assert execution.asked == Request("Announce the new plan", "social_post", "no prices", (), "owners")
         assert app.text_area(key="orch_request").value == ""
         assert "Taken" in text(app)
@@ -95,7 +95,7 @@ class TestTheRequest:
         click(app, "orch_submit")
         assert "The request is empty" in text(app)
         assert app.text_input(key="orch_audience").value == "owners"
-        assert executions.counts(database).total == 0
+        assert queries.counts(database).total == 0
 
     def test_the_same_within_a_minute_is_asked_about(self, visit: Visit, database: Database) -> None:
         first = submitted(database, "Announce the new plan")
@@ -103,7 +103,7 @@ class TestTheRequest:
         app.text_area(key="orch_request").set_value("Announce the new plan")
         click(app, "orch_submit")
         assert "The same was asked for by ada" in text(app)
-        assert executions.counts(database).total == 1
+        assert queries.counts(database).total == 1
 
         click(app, "orch_again_open")
         assert where(app)["run"] == [first.execution_id]
@@ -115,7 +115,7 @@ class TestTheRequest:
         app.text_area(key="orch_request").set_value("Announce the new plan")
         click(app, "orch_submit")
         click(app, "orch_again_yes")
-        assert executions.counts(database).total == 2
+        assert queries.counts(database).total == 2
         assert app.text_area(key="orch_request").value == ""
 
 
@@ -125,23 +125,23 @@ class TestTheSettings:
         assert "nobody has changed it" in text(app)
         app.toggle(key="orch_approval").set_value(False).run()
         assert app.toggle(key="orch_approval").value is True
-        assert executions.approval_required(database) is True
+        assert deployments_preferences.approval_required(database) is True
 
         click(app, "modal_yes")
-        assert executions.approval_required(database) is False
+        assert deployments_preferences.approval_required(database) is False
         assert app.toggle(key="orch_approval").value is False
         assert f"Turned off by {settings().actor} just now" in text(app)
         (line,) = audit.entries(database, subject="setting", subject_id="approval_required")
         assert line.reason == "on the orchestrator page"
 
     def test_turning_it_on_needs_no_question_and_can_be_undone(self, visit: Visit, database: Database) -> None:
-        executions.set_approval(database, False, actor="ben", reason="trust")
+        deployments_preferences.set_approval(database, False, actor="ben", reason="trust")
         app = visit("orchestrator")
         assert "Turned off by ben" in text(app)
         app.toggle(key="orch_approval").set_value(True).run()
-        assert executions.approval_required(database) is True
+        assert deployments_preferences.approval_required(database) is True
         click(app, "notice_undo")
-        assert executions.approval_required(database) is False
+        assert deployments_preferences.approval_required(database) is False
 
     def test_what_each_provider_lacks_is_said(
         self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
@@ -172,16 +172,16 @@ class TestTheSettings:
         model = next(name for name in app.selectbox(key="orch_planner").options if name.startswith("openai:"))
         app.selectbox(key="orch_planner").set_value(model).run()
         assert "are sent to OpenAI, for $" in text(app)
-        assert executions.planner_model(database) is None
+        assert deployments_preferences.planner_model(database) is None
 
         click(app, "modal_yes")
-        assert str(executions.planner_model(database)) == model
+        assert str(deployments_preferences.planner_model(database)) == model
 
     def test_a_model_whose_provider_is_not_ready_is_said(
         self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-        executions.set_planner_model(database, "anthropic:some-model", actor="ada", reason="")
+        deployments_preferences.set_planner_model(database, "anthropic:some-model", actor="ada", reason="")
         assert "The provider of this model is not ready" in text(opened(visit))
 
     def test_setting_another_model_ends_a_deployment_and_undo_deploys_it_again(
@@ -193,7 +193,7 @@ class TestTheSettings:
         app = opened(visit)
         assert "deployed as brief; setting another one here ends that" in text(app)
         app.selectbox(key="orch_planner").set_value("").run()
-        assert (executions.planner_model(database), deployments.current(database)) == (None, None)
+        assert (deployments_preferences.planner_model(database), deployments.current(database)) == (None, None)
         click(app, "notice_undo")
         now = preferences(database)
         assert (str(now.planner_model), now.deployed is not None) == ("ollama:x", True)
@@ -202,7 +202,7 @@ class TestTheSettings:
         app = opened(visit)
         app.slider(key="orch_threshold_0.6").set_value(0.75)
         click(app, "orch_judging_save")
-        assert executions.success_threshold(database) == 0.75
+        assert deployments_preferences.success_threshold(database) == 0.75
         assert "It holds for what is scored from now on" in text(app)
 
 
@@ -234,7 +234,7 @@ class TestWhatIsTrueNow:
         executions.approve(database, execution.execution_id, actor="ben")
         drive(database, agents=["market_insight", "content"], most=2)
         app = visit("orchestrator")
-        states = executions.progress(database, execution.execution_id)
+        states = queries.progress(database, execution.execution_id)
         completed = sum(state.status == "completed" for state in states)
         assert 0 < completed < len(states)
         assert f"orch_running_open_{execution.execution_id}" in keys(app)
@@ -261,7 +261,7 @@ class TestWhatIsTrueNow:
         chosen.set_value("social_post").run()
         assert "Taken as social post" in text(app)
         drive(database)
-        assert executions.get(database, execution.execution_id).status == "pending_approval"
+        assert queries.get(database, execution.execution_id).status == "pending_approval"
 
     def test_what_fails_before_the_page_looks_again_is_said_all_the_same(
         self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
@@ -298,7 +298,7 @@ class TestWhatWaits:
         assert "content outline → content draft" in text(app)
         assert "Why: " in text(app)
         click(app, f"orch_wait_approve_{execution.execution_id}")
-        assert executions.get(database, execution.execution_id).decided_by == settings().actor
+        assert queries.get(database, execution.execution_id).decided_by == settings().actor
         assert "steps went into the queue" in text(app)
         assert "Waiting for you" not in text(app)
 
@@ -308,7 +308,7 @@ class TestWhatWaits:
         executions.reject(database, execution.execution_id, actor="ben", reason="not now")
         click(app, f"orch_wait_approve_{execution.execution_id}")
         assert "ben decided on it" in text(app)
-        assert executions.get(database, execution.execution_id).status == "rejected"
+        assert queries.get(database, execution.execution_id).status == "rejected"
 
 
 class TestTheHistory:
@@ -406,7 +406,7 @@ class TestTheDrawer:
         executions.approve(database, execution.execution_id, actor="ben")
         click(app, "orch_approve")
         assert "ben decided on it" in text(app)
-        assert executions.get(database, execution.execution_id).decided_by == "ben"
+        assert queries.get(database, execution.execution_id).decided_by == "ben"
         assert "orch_approve" not in keys(app)
 
     def test_rejecting_needs_a_reason(self, visit: Visit, database: Database) -> None:
@@ -416,7 +416,7 @@ class TestTheDrawer:
         assert "Say in a few words why" in text(app)
         app.text_area(key="orch_reject_reason").set_value("nobody asked for it")
         click(app, "orch_reject")
-        rejected = executions.get(database, execution.execution_id)
+        rejected = queries.get(database, execution.execution_id)
         assert (rejected.status, rejected.decision_reason) == ("rejected", "nobody asked for it")
         assert "nobody asked for it" in text(app)
 
@@ -436,7 +436,7 @@ class TestTheDrawer:
         values["steps"][0]["reason"] = "because I say so"
         app.text_area(key="orch_edit_json_1").set_value(orjson.dumps(values).decode()).run()
         click(app, "orch_edit_approve")
-        edited = executions.get(database, execution.execution_id)
+        edited = queries.get(database, execution.execution_id)
         assert edited.status == "approved"
         assert edited.plan is not None
         assert edited.plan.steps[0].reason == "because I say so"
@@ -492,7 +492,7 @@ class TestTheDrawer:
         app = drawer(visit, execution)
         app.text_input(key="orch_cancel_reason").set_value("changed my mind").run()
         click(app, "orch_cancel")
-        assert executions.get(database, execution.execution_id).status == "cancelled"
+        assert queries.get(database, execution.execution_id).status == "cancelled"
         assert "orch_cancel" not in keys(app)
 
     def test_a_failed_one_says_why_and_is_resumed(self, visit: Visit, database: Database) -> None:
@@ -502,7 +502,7 @@ class TestTheDrawer:
         assert any("The well is dry." in block.value for block in app.code)
         click(app, "orch_resume")
         drive(database)
-        assert executions.get(database, execution.execution_id).status == "completed"
+        assert queries.get(database, execution.execution_id).status == "completed"
 
     def test_result_score_and_record_are_shown(self, visit: Visit, database: Database) -> None:
         execution = done(database)
@@ -527,7 +527,7 @@ class TestTheDrawer:
         assert "Say in a few words why" in text(app)
         app.text_input(key=f"orch_override_reason_{id_}").set_value("off the point")
         click(app, "orch_override")
-        overruled = executions.get(database, id_)
+        overruled = queries.get(database, id_)
         assert (overruled.score, overruled.success) == (0.1, False)
         assert "off the point" in text(app)
 

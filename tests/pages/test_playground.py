@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.database import Database
+from core import models
 from core.datasets.versions import DatasetVersion
-from core.tuning import models
+from core.db import Database
 from tests.llm.servers import FakeProvider
 from tests.pages.conftest import text
 from tests.pages.model_tabs import Visit, click, code, dataset, keys, visit

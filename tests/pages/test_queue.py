@@ -7,7 +7,7 @@ from core.commands import claims, verbs
 from core.commands.filters import CommandFilter
 from core.commands.handlers import Work
 from core.commands.presence import seen, stopped
-from core.database import Database
+from core.db import Database
 from tests.commands.conftest import claim, completed, enqueue, failed, run
 from tests.pages.conftest import Visit, text
 from tests.pages.queued import BAD, below, cards, listed, one_of_each, opened, parameter, press, rows

@@ -1,9 +1,9 @@
 """The bar of the queue page: acts on a selection and on a whole filter."""
 
-from core import audit, workspaces
+from core import audit
 from core.commands import claims, store
 from core.commands.filters import CommandFilter
-from core.database import Database
+from core.db import Database, workspaces
 from tests.commands.conftest import claim, completed, enqueue, failed, status
 from tests.pages.conftest import Visit, text
 from tests.pages.queued import cancelled, one_of_each, press, rows, select

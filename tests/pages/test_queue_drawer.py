@@ -5,7 +5,7 @@ import orjson
 from core.commands import claims, verbs
 from core.commands.filters import CommandFilter
 from core.commands.handlers import Work
-from core.database import Database
+from core.db import Database
 from tests.commands.conftest import claim, enqueue, failed, status
 from tests.pages.conftest import Visit, text
 from tests.pages.queued import opened, press

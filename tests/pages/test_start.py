@@ -2,9 +2,8 @@
 
 import pytest
 
-from core import workspaces
-from core.database import Database
-from core.running import RUNNING
+from core.db import Database, workspaces
+from core.runtime.process import RUNNING
 from core.settings import settings
 from tests.pages.conftest import Visit, text
 from tests.served import add, forget

@@ -9,14 +9,14 @@ from decimal import Decimal
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.database import Database
+from core.db import Database
 from core.errors import TrainerUnavailable
 from core.settings import Settings, settings
 from core.tuning import budget, jobs
-from core.tuning.installation import INSTALLATION
-from core.tuning.protocol import Obstacle, ProviderId
-from core.tuning.trainer import environment
-from core.tuning.trainer.environment import Environment, Progress
+from core.tuning.providers.local.training import environment
+from core.tuning.providers.local.training.environment import Environment, Progress
+from core.tuning.providers.local.training.installation import INSTALLATION
+from core.tuning.providers.protocol import Obstacle, ProviderId
 from tests.pages import tuned
 from tests.pages.conftest import Visit, text
 from tests.scripted import Scripted, everyone, install

@@ -6,13 +6,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import audit
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import models
 from core.settings import settings
-from core.tables import models
 from core.tuning import jobs
 from core.tuning.jobs import Job
-from core.tuning.protocol import Note, Polled
+from core.tuning.providers.protocol import Note, Polled
 from tests.pages import tuned
 from tests.pages.conftest import Visit, text
 from tests.pages.test_tuning import Providers, click, keys, links, metrics, where

@@ -6,10 +6,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.settings import settings
-from core.tuning import budget, jobs, pricing
-from core.tuning.protocol import Obstacle
+from core.tuning import budget, jobs
+from core.tuning.providers import pricing
+from core.tuning.providers.protocol import Obstacle
 from tests.pages import tuned
 from tests.pages.conftest import Visit, text
 from tests.pages.test_tuning import Providers, chosen, click, keys, metrics, where

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import tuning_jobs, tuning_metrics
 from core.examples.filters import Filter
-from core.tables import tuning_jobs, tuning_metrics
 from core.tuning import jobs
 from core.tuning.engine import Engine
 from core.tuning.jobs import Job
-from core.tuning.protocol import ProviderId, Spec, State
+from core.tuning.providers.protocol import ProviderId, Spec, State
 from tests.served import add
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.database import Database
+from core.db import Database
+from core.db.embedded import EmbeddedPostgres
 from core.demo import loading
-from core.embedded import EmbeddedPostgres
 from tests.conftest import _temporary_database
 
 ROWS = 10_000

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples
 from core.examples.filters import Filter
 from core.patterns import fields, items
 from core.patterns.fields import Item
 from core.patterns.items import unpacked
-from core.tables import examples
 
 _EVERYTHING = Filter(exclude_tags=())
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

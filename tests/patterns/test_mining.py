@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.examples.filters import Filter
 from core.patterns import mining
 from core.patterns.fields import Item

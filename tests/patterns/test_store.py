@@ -9,14 +9,14 @@ from core import audit, patterns
 from core.commands.models import NewCommand
 from core.commands.store import enqueue
 from core.commands.store import get as command
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples, executions, learning_patterns
 from core.errors import UnknownPattern
 from core.examples import tagging
 from core.examples.filters import Filter
-from core.orchestrator import context
+from core.orchestrator.material import context
 from core.orchestrator.plans import Request
 from core.patterns import experiment, running, store
-from core.tables import examples, executions, learning_patterns
 from tests.orchestrator.driving import drive
 
 _EVERYTHING = Filter(exclude_tags=())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.similarity import Model, encode_all, register
 
 NOON = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)

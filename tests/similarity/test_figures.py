@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.examples import store as examples
 from core.orchestrator import executions
 from core.similarity import Ask, Hit, Model, encode_all, find, register

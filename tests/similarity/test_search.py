@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.errors import SimilarityRefused
 from core.similarity import KINDS, Ask, Found, Model, encode_all, find, register
 from core.similarity import search as searching
@@ -232,7 +232,7 @@ def test_hidden_rows_make_room_for_further_ones(database: Database) -> None:
 
 
 def test_workspaces_and_a_table_made_anew_are_told_apart(database: Database) -> None:
-    from core import workspaces
+    from core.db import workspaces
 
     its = model()
     for round_, title in enumerate(("paint", "saw")):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.errors import SimilarityRefused
 from core.similarity import Encoding, encode_all, register, status
 from core.similarity.vectors import encode_some

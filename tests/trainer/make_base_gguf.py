@@ -8,7 +8,7 @@ import gguf
 import numpy as np
 from safetensors.numpy import load_file
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "core" / "tuning" / "trainer"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "trainer"))
 from to_gguf import interleaved
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from core.errors import TrainerUnavailable
 from core.settings import Settings
-from core.tuning.trainer import environment, packages
-from core.tuning.trainer.alone import alone
-from core.tuning.trainer.environment import Progress
-from core.tuning.trainer.packages import Line, Package
+from core.tuning.providers.local.training import environment, packages
+from core.tuning.providers.local.training.environment import Progress
+from core.tuning.providers.local.training.packages import Line, Package
+from trainer.alone import alone
 
 FOR_CPU = [("torch", "2.13.0+cpu"), ("transformers", "5.23.0")]
 FOR_CUDA = [("torch", "2.13.0"), ("nvidia-cublas", "13.1"), ("triton", "3.7"), ("transformers", "5.23.0")]

@@ -9,9 +9,9 @@ import gguf
 import numpy as np
 import pytest
 
-from core.tuning.trainer.to_gguf import Unsupported, alpha_of, architecture_of, interleaved
 from tests.trainer.jobs import TrainerJob
 from tests.training import PROGRAMS, Tiny, done, exact_match
+from trainer.to_gguf import Unsupported, alpha_of, architecture_of, interleaved
 
 #: The largest difference between the logits of two bases, on one chat.
 COMPARE = """

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from core.tuning.trainer.job import Refused, parse
 from tests.trainer.jobs import TrainerJob
 from tests.training import Tiny
+from trainer.job import Refused, parse
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core.tuning.trainer.alone import Taken, alone
 from tests.trainer.jobs import TrainerJob
 from tests.training import Tiny
+from trainer.alone import Taken, alone
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
 

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from core.database import Database
 from core.datasets import recipes, snapshots, splits
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import examples
 from core.examples.filters import Filter
 from core.settings import Settings
-from core.tables import examples
 from core.tuning import jobs
-from core.tuning.pace import Pace
-from core.tuning.protocol import Spec
-from core.tuning.records import SEARCHES, Job
+from core.tuning.engine import Pace
+from core.tuning.jobs import SEARCHES, Job
+from core.tuning.providers.protocol import Spec
 from tests.datasets.conftest import example
 from tests.tuning.scripted import Scripted, Server, World
 

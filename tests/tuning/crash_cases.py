@@ -12,8 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
 
-from core.tuning import registry
-from core.tuning.protocol import Provider, Spec
+from core.tuning.providers import registry
+from core.tuning.providers.protocol import Provider, Spec
 from tests.tuning.conftest import SPEC
 from tests.tuning.scripted import CAPABILITIES, Scripted, Server
 

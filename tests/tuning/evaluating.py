@@ -2,8 +2,8 @@
 
 import sys
 
-from core.database import Database
-from core.tuning import evaluation
+from core import evaluation
+from core.db import Database
 
 if __name__ == "__main__":
     url, evaluation_id = sys.argv[1:]

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from core.database import Database
+from core import models
 from core.datasets import snapshots, splits
 from core.datasets.recipes import Recipe
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import evaluation_outputs, evaluations, tuning_jobs
 from core.examples.filters import Filter
 from core.settings import settings
-from core.tables import evaluation_outputs, evaluations, tuning_jobs
-from core.tuning import models
-from core.tuning.protocol import Made
+from core.tuning.providers.protocol import Made
 from tests.llm.servers import FAKES, KEY, FakeProvider, serving
 from tests.served import add
 

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from core.settings import Settings
-from core.tuning import pricing
-from core.tuning.protocol import (
+from core.tuning.providers import pricing
+from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
     DataFacts,

@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 
 from core import audit
-from core.database import Database
+from core.db import Database
 from core.errors import ConfigurationError, TuningRefused
-from core.tuning import catalogue, limits, pricing
-from core.tuning.protocol import PROVIDER_IDS, DataFacts
+from core.tuning.providers import catalogue, limits, pricing
+from core.tuning.providers.protocol import PROVIDER_IDS, DataFacts
 
 TODAY = dt.date(2026, 11, 24)
 DATA = DataFacts(

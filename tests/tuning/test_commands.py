@@ -12,11 +12,12 @@ import typer
 from typer.main import get_command
 
 from core.__main__ import registered
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.settings import settings as settings_of_process
-from core.tuning import budget, jobs, poller
-from core.tuning.protocol import Obstacle
+from core.tuning import budget, jobs
+from core.tuning.engine import poller
+from core.tuning.providers.protocol import Obstacle
 from tests.commands.conftest import until
 from tests.tuning.scripted import Scripted, World
 from tests.tuning.test_poller import BRISK
@@ -30,7 +31,7 @@ def core(
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Core]:  # fmt: skip
     """Run one command; its exit code and what it printed."""
-    module = ModuleType("core.tuning.providers.openai")
+    module = ModuleType("core.tuning.providers.openai.adapter")
     module.PROVIDER = scripted  # pyright: ignore[reportAttributeAccessIssue]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setenv("DATABASE_URL", database.url)

@@ -20,11 +20,11 @@ from typing import Any
 import certifi
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.settings import Settings
 from core.settings import settings as settings_of_process
 from core.tuning import jobs
-from core.tuning.protocol import PROVIDER_IDS
+from core.tuning.providers.protocol import PROVIDER_IDS
 from tests.tuning import victim
 from tests.tuning.conftest import freeze, run
 from tests.tuning.crash_cases import CASES, Case, Scenario, Service, case
@@ -162,7 +162,7 @@ def shop(
 
 
 def test_every_provider_that_there_is_has_a_case() -> None:
-    there = [each for each in PROVIDER_IDS if importlib.util.find_spec(f"core.tuning.providers.{each}")]
+    there = [each for each in PROVIDER_IDS if importlib.util.find_spec(f"core.tuning.providers.{each}.adapter")]
     assert [each for each in there if each not in CASES] == []
 
 

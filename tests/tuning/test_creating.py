@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from core import audit
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import (
     AlreadyTrained,
     ConfigurationError,
@@ -21,8 +21,9 @@ from core.errors import (
     UnknownJob,
 )
 from core.settings import Settings
-from core.tuning import budget, jobs, preflight, pricing
-from core.tuning.protocol import Obstacle
+from core.tuning import budget, jobs, preflight
+from core.tuning.providers import pricing
+from core.tuning.providers.protocol import Obstacle
 from tests.tuning.conftest import SPEC, Create, freeze, run
 from tests.tuning.scripted import CAPABILITIES, Scripted, World
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from core import audit
-from core.database import Database
-from core.datasets import snapshots, verification
+from core.datasets import verification, versions
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.examples import store
-from core.tuning import verbs
+from core.tuning.jobs import verbs
 from tests.tuning.conftest import Create, run
 
 
@@ -30,7 +30,7 @@ def test_a_job_names_itself_when_it_begins(create: Create, version: DatasetVersi
     job = create()
 
     assert columns(database, version) == (True, job.key)
-    assert snapshots.get(database, version.id).used_by == job.id
+    assert versions.get(database, version.id).used_by == job.id
     (line, *_) = audit.entries(database, subject="dataset", subject_id=version.id)
     assert (line.actor, line.action, line.after) == ("ada", "use", {"fine_tune_job_id": job.key})
     assert line.reason == f"fine-tuning job {job.id} began"
@@ -69,7 +69,7 @@ def test_a_cancelled_job_gives_way_to_the_one_before(
     assert columns(database, version) == (True, second.key)
     verbs.cancel(database, second.id, actor="ada", reason="dearer than thought")
     assert columns(database, version) == (True, first.key)
-    assert snapshots.get(database, version.id).used_by == first.id
+    assert versions.get(database, version.id).used_by == first.id
 
 
 def test_a_failed_job_that_is_tried_again_is_named_again(

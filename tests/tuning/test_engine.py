@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import AlreadyTrained, DatabaseUnavailable, TuningRefused
 from core.settings import Settings
-from core.tuning import budget, jobs, pricing, series
-from core.tuning.engine import Engine
-from core.tuning.pace import Pace
-from core.tuning.protocol import (
+from core.tuning import budget, jobs, series
+from core.tuning.engine import Engine, Pace
+from core.tuning.jobs import SEARCHES, Job
+from core.tuning.providers import pricing
+from core.tuning.providers.protocol import (
     Capabilities,
     Made,
     NotSubmitted,
@@ -23,7 +24,6 @@ from core.tuning.protocol import (
     ProviderTrouble,
     SubmitUnknown,
 )
-from core.tuning.records import SEARCHES, Job
 from tests.commands.conftest import until
 from tests.tuning.conftest import AT_ONCE, SPEC, Create, run
 from tests.tuning.scripted import CAPABILITIES, Scripted, World

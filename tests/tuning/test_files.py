@@ -8,13 +8,13 @@ import orjson
 import pytest
 from sqlalchemy import insert
 
-from core.database import Database
 from core.datasets import recipes, snapshots, splits, tokens
 from core.datasets.exporting import export
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import examples
 from core.errors import TuningRefused
 from core.examples.filters import Filter
-from core.tables import examples
 from core.tuning import facts, files
 from tests.datasets.conftest import example
 from tests.tuning.conftest import freeze, run

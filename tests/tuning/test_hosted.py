@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from core.database import Database
 from core.datasets import recipes, snapshots, splits
+from core.db import Database
+from core.db.tables import examples, models
 from core.examples.filters import Filter
 from core.settings import Settings
 from core.settings import settings as settings_of_process
-from core.tables import examples, models
-from core.tuning import files, jobs, preflight, pricing, registry, series
+from core.tuning import files, jobs, preflight, series
+from core.tuning.providers import pricing, registry
 from tests.datasets.conftest import example
 from tests.tuning import victim
 from tests.tuning.conftest import freeze

@@ -8,8 +8,8 @@ import pytest
 
 from core.errors import Conflict, TrainerUnavailable
 from core.settings import Settings
-from core.tuning.installation import Installation
-from core.tuning.trainer import environment
+from core.tuning.providers.local.training import environment
+from core.tuning.providers.local.training.installation import Installation
 
 HOME = Settings(home=Path("nowhere"))
 

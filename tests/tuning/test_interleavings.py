@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import TuningRefused
 from core.settings import Settings
 from core.tuning import jobs
 from core.tuning.engine import Engine
-from core.tuning.leases import Heartbeats
-from core.tuning.protocol import ENDED
+from core.tuning.engine.leases import Heartbeats
+from core.tuning.providers.protocol import ENDED
 from tests.commands.conftest import until
 from tests.tuning.conftest import AT_ONCE, Create, run
 from tests.tuning.scripted import CAPABILITIES, Scripted, World

@@ -13,19 +13,22 @@ import orjson
 import pytest
 from sqlalchemy import insert
 
-from core.database import Database
 from core.datasets import recipes, snapshots, splits, tokens
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import examples
 from core.errors import TuningRefused
 from core.examples.filters import Filter
-from core.tables import examples
-from core.tuning import facts, files, preflight, pricing
-from core.tuning.amazon import families
-from core.tuning.profiles import records
-from core.tuning.protocol import Checked, DataFacts, Form, Spec
-from core.tuning.providers import bedrock, claude, gemini_checks, openai_checks
-from core.tuning.providers.gemini import Gemini
-from core.tuning.providers.openai import OpenAI
+from core.tuning import facts, files, preflight
+from core.tuning.providers import pricing
+from core.tuning.providers.bedrock import adapter, families
+from core.tuning.providers.claude import adapter as claude
+from core.tuning.providers.claude import records
+from core.tuning.providers.gemini import checks
+from core.tuning.providers.gemini.adapter import Gemini
+from core.tuning.providers.openai import checks as openai_checks
+from core.tuning.providers.openai.adapter import OpenAI
+from core.tuning.providers.protocol import Checked, DataFacts, Form, Spec
 from tests.datasets.conftest import example
 from tests.tuning.views import settings
 
@@ -58,7 +61,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 FORMS: dict[str, Form] = {
     "openai": openai_checks.FORM,
-    "gemini": gemini_checks.FORM,
+    "gemini": checks.FORM,
     "claude at bedrock": families.form(families.of(CLAUDE)),
     "nova at bedrock": families.form(families.of(NOVA)),
     "profile": records.FORM,
@@ -153,15 +156,15 @@ def test_tokens_of_a_file_are_those_of_its_records(database: Database, tmp_path:
     )
     assert not here.is_exact  # how OpenAI counts tools is published as an estimate
     kept = [line for line in canonical if '"weight":0' not in line and '"arguments":"sales"' not in line]
-    sent = facts.of(database, version, home=tmp_path).as_sent(gemini_checks.FORM)
+    sent = facts.of(database, version, home=tmp_path).as_sent(checks.FORM)
     assert len(kept) == sent.train < len(canonical)
     assert sent.tokens_train == sum(tokens.of_line(line).count for line in kept)
 
 
 def test_what_is_not_sent_counts_for_nothing(database: Database, tmp_path: Path) -> None:
     version = frozen(database)
-    both = facts.of(database, version, home=tmp_path).as_sent(gemini_checks.FORM)
-    train = facts.of(database, version, home=tmp_path).as_sent(gemini_checks.FORM, ("train",))
+    both = facts.of(database, version, home=tmp_path).as_sent(checks.FORM)
+    train = facts.of(database, version, home=tmp_path).as_sent(checks.FORM, ("train",))
     assert (train.validation, train.tokens_validation, train.train) == (0, 0, both.train)
     assert {each.split for each in train.left_out} == {"train"}
     assert train.size_bytes == train.file_bytes == files.of(database, version, "gemini", tmp_path).train.stat().st_size
@@ -172,8 +175,8 @@ PROVIDERS: dict[str, tuple[Any, Spec, dict[str, Any]]] = {
                {"OPENAI_API_KEY": "sk-0123456789abcdef0123"}),
     "gemini": (Gemini(today=lambda: TODAY), Spec("gemini", "gemini-2.5-flash", "sft", {"epoch_count": 1}),
                {"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "us-central1", "WHETSTONE_GCS_BUCKET": "b"}),
-    "claude at bedrock": (bedrock.PROVIDER, Spec("bedrock", CLAUDE, "sft", {"epochs": 1}), {"AWS_REGION": "us-west-2"}),
-    "nova at bedrock": (bedrock.PROVIDER, Spec("bedrock", NOVA, "sft", {"epochs": 1}), {"AWS_REGION": "us-west-2"}),
+    "claude at bedrock": (adapter.PROVIDER, Spec("bedrock", CLAUDE, "sft", {"epochs": 1}), {"AWS_REGION": "us-west-2"}),
+    "nova at bedrock": (adapter.PROVIDER, Spec("bedrock", NOVA, "sft", {"epochs": 1}), {"AWS_REGION": "us-west-2"}),
     "profile": (claude.PROVIDER, Spec("claude", "claude-haiku-4-5", "profile", {}), {"ANTHROPIC_API_KEY": "sk-ant-x"}),
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.tuning.month import Month, month
 from tests.tuning.conftest import Create, run
 

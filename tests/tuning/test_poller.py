@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 
-from core import workspaces
-from core.database import Database
+from core.db import Database, workspaces
 from core.settings import Settings
 from core.tuning import jobs
-from core.tuning.pace import Pace
-from core.tuning.poller import Poller
-from core.tuning.records import SEARCHES, Job
+from core.tuning.engine import Pace, Poller
+from core.tuning.jobs import SEARCHES, Job
 from tests.commands.conftest import until
 from tests.tuning.conftest import SPEC, Create, freeze, run
 from tests.tuning.scripted import CAPABILITIES, Scripted, World

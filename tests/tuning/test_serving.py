@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from core import audit
+from core import audit, deployments, models
 from core.commands import claims
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
 from core.commands.handlers import Outcome, Work
-from core.database import Database
+from core.db import Database
 from core.errors import CommandRefused, Conflict, ModelRefused
 from core.settings import settings
-from core.tuning import deployments, models, serving
+from core.tuning import serving
 from core.tuning.commands import registry
-from core.tuning.protocol import Capabilities, ModelView, NotSubmitted, ProviderTrouble, Served
+from core.tuning.providers.protocol import Capabilities, ModelView, NotSubmitted, ProviderTrouble, Served
 from tests.orchestrator.driving import drive
 from tests.tuning.made import a_model
 
@@ -62,7 +62,7 @@ class Host:
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Host]:
     made = Host()
-    monkeypatch.setitem(sys.modules, "core.tuning.providers.bedrock", SimpleNamespace(PROVIDER=made))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "core.tuning.providers.bedrock.adapter", SimpleNamespace(PROVIDER=made))  # type: ignore[arg-type]
     monkeypatch.setenv("WHETSTONE_HOME", str(tmp_path))
     settings.cache_clear()
     yield made
@@ -83,7 +83,7 @@ def look_now(db: Database) -> None:
 def test_what_costs_by_the_hour_is_served_only_when_that_is_confirmed(database: Database, host: Host) -> None:
     model = hosted(database)
     with pytest.raises(ModelRefused) as refused:
-        models.serve(database, model.id, actor="ada")
+        serving.serve(database, model.id, actor="ada")
     assert "at a price by the hour that is not known here" in str(refused.value)
     assert "One unit of qwen3:4b is $39.60 an hour." in str(refused.value)
     assert (host.asked, models.get(database, model.id).serving, audit.entries(database)[0].action) == (
@@ -94,15 +94,15 @@ def test_what_costs_by_the_hour_is_served_only_when_that_is_confirmed(database: 
 def test_a_known_price_is_named(database: Database, host: Host) -> None:
     model = hosted(database)
     host.answers = [Served("deleted", hourly_usd=Decimal("2.50"))]
-    models.serve(database, model.id, actor="ada", confirmed_hourly=True)
+    serving.serve(database, model.id, actor="ada", confirmed_hourly=True)
     drive(database, agents=["tuning"])
     with pytest.raises(ModelRefused, match=r"for \$2\.5 an hour \(\$1,825 a month\)"):
-        models.serve(database, model.id, actor="ada")
+        serving.serve(database, model.id, actor="ada")
 
 
 def test_it_is_recorded_before_it_is_asked_for_and_looked_at_until_it_is_there(database: Database, host: Host) -> None:
     model = hosted(database)
-    recorded = models.serve(database, model.id, actor="ada", reason="to try", confirmed_hourly=True)
+    recorded = serving.serve(database, model.id, actor="ada", reason="to try", confirmed_hourly=True)
     assert (recorded.serving, host.asked) == ("deploying", [])
     line = audit.entries(database, subject="model", subject_id=model.id)[0]
     assert (line.actor, line.action, line.reason, line.after) == (
@@ -121,29 +121,29 @@ def test_it_is_recorded_before_it_is_asked_for_and_looked_at_until_it_is_there(d
     deployments.deploy(database, model.id, actor="ada")
 
     with pytest.raises(ModelRefused, match="in use"):
-        models.unserve(database, model.id, actor="ada")
+        serving.unserve(database, model.id, actor="ada")
     deployments.undeploy(database, actor="ada")
     host.answers = [Served("deleting", remote={"is_ending": True}), Served("deleted")]
-    assert models.unserve(database, model.id, actor="bob").serving == "deleting"
+    assert serving.unserve(database, model.id, actor="bob").serving == "deleting"
     drive(database, agents=["tuning"])
     look_now(database)
     now = models.get(database, model.id)
     assert (now.serving, now.call_name) == ("deleted", "")
     with pytest.raises(ModelRefused, match="Nothing serves plans"):
-        models.unserve(database, model.id, actor="bob")
+        serving.unserve(database, model.id, actor="bob")
 
 
 def test_what_a_provider_refuses_is_told_at_the_model(database: Database, host: Host) -> None:
     model = hosted(database)
     host.answers = [NotSubmitted("There is no capacity in this region.", advice="Choose another one.")]
-    models.serve(database, model.id, actor="ada", confirmed_hourly=True)
+    serving.serve(database, model.id, actor="ada", confirmed_hourly=True)
     drive(database, agents=["tuning"])
     now = models.get(database, model.id)
     assert (now.serving, now.serving_error) == ("failed", "There is no capacity in this region. Choose another one.")
     with pytest.raises(ModelRefused, match="could not be served"):
         deployments.deploy(database, model.id, actor="ada")
     host.answers = [Served("ready", "ollama:x")]
-    models.serve(database, model.id, actor="ada", confirmed_hourly=True)
+    serving.serve(database, model.id, actor="ada", confirmed_hourly=True)
     drive(database, agents=["tuning"])
     assert models.get(database, model.id).serving == "ready"
 
@@ -152,7 +152,7 @@ def test_trouble_is_tried_again_and_then_left_to_a_person(database: Database, ho
     model = hosted(database)
     host.answers = [ProviderTrouble("Nobody answers."), NotSubmitted("Too many at once.", passing=True)]
     host.answers += [ProviderTrouble("Nobody answers.")] * 6
-    models.serve(database, model.id, actor="ada", confirmed_hourly=True)
+    serving.serve(database, model.id, actor="ada", confirmed_hourly=True)
     drive(database, agents=["tuning"])
     now = models.get(database, model.id)
     assert (now.serving, now.serving_error, len(host.asked)) == ("deploying", "Nobody answers.", 8)
@@ -161,7 +161,7 @@ def test_trouble_is_tried_again_and_then_left_to_a_person(database: Database, ho
     assert command.status == "failed"
 
     host.answers = [Served("ready", "ollama:x")]
-    models.look(database, model.id, actor="bob")
+    serving.look(database, model.id, actor="bob")
     drive(database, agents=["tuning"])
     now = models.get(database, model.id)
     assert (now.serving, now.serving_error) == ("ready", "")
@@ -169,7 +169,7 @@ def test_trouble_is_tried_again_and_then_left_to_a_person(database: Database, ho
 
 def test_a_worker_that_dies_after_asking_asks_again_which_does_no_harm(database: Database, host: Host) -> None:
     model = hosted(database)
-    models.serve(database, model.id, actor="ada", confirmed_hourly=True)
+    serving.serve(database, model.id, actor="ada", confirmed_hourly=True)
     host.answers = [Served("ready", "ollama:x")] * 2
     (claim,) = claims.claim(database, worker="one", agents=["tuning"], limit=1)
     host.meanwhile = lambda: (_ for _ in ()).throw(SystemExit)
@@ -186,7 +186,7 @@ def test_a_worker_that_dies_after_asking_asks_again_which_does_no_harm(database:
 def test_an_end_that_is_asked_for_while_serving_begins_ends_what_was_made(database: Database, host: Host) -> None:
     """Otherwise what is paid by the hour would stay, and nobody would know its name."""
     model = hosted(database)
-    models.serve(database, model.id, actor="ada", confirmed_hourly=True)
+    serving.serve(database, model.id, actor="ada", confirmed_hourly=True)
     begun, go_on = threading.Event(), threading.Event()
 
     def meanwhile() -> None:
@@ -200,7 +200,7 @@ def test_an_end_that_is_asked_for_while_serving_begins_ends_what_was_made(databa
     )
     first.start()
     assert begun.wait(30)
-    models.unserve(database, model.id, actor="bob")
+    serving.unserve(database, model.id, actor="bob")
     second = threading.Thread(target=serving.carry_on, args=(database, "unserve", model.id))
     second.start()
     go_on.set()
@@ -212,33 +212,33 @@ def test_an_end_that_is_asked_for_while_serving_begins_ends_what_was_made(databa
 
 def test_pressed_twice_it_begins_once(database: Database, host: Host) -> None:
     model = hosted(database)
-    models.serve(database, model.id, actor="ada", confirmed_hourly=True)
+    serving.serve(database, model.id, actor="ada", confirmed_hourly=True)
     with pytest.raises(Conflict, match="being made ready already"):
-        models.serve(database, model.id, actor="bob", confirmed_hourly=True)
+        serving.serve(database, model.id, actor="bob", confirmed_hourly=True)
     host.answers = [Served("ready", "ollama:x")]
     drive(database, agents=["tuning"])
     with pytest.raises(Conflict, match="answers already, as ollama:x"):
-        models.serve(database, model.id, actor="bob", confirmed_hourly=True)
-    models.unserve(database, model.id, actor="bob")
+        serving.serve(database, model.id, actor="bob", confirmed_hourly=True)
+    serving.unserve(database, model.id, actor="bob")
     with pytest.raises(Conflict, match="taken out of service already"):
-        models.unserve(database, model.id, actor="bob")
+        serving.unserve(database, model.id, actor="bob")
 
 
 def test_bases_and_profiles_need_no_serving(database: Database, host: Host) -> None:
     base = models.add_base(database, "ollama:qwen3:4b", actor="ada")
     profile = a_model(database, "p", kind="profile", profile={"system": "x", "examples": []})
     for model, why in ((base, "its provider serves it"), (profile, "sent with each question")):
-        for act in (models.serve, models.unserve, models.look):
+        for act in (serving.serve, serving.unserve, serving.look):
             with pytest.raises(ModelRefused, match=why):
                 act(database, model.id, actor="ada")
     with pytest.raises(ModelRefused, match="nothing to look at"):
-        models.look(database, hosted(database).id, actor="ada")
+        serving.look(database, hosted(database).id, actor="ada")
 
 
 def test_a_model_that_its_provider_lost_is_found_out_by_looking(database: Database, host: Host) -> None:
     model = hosted(database, serving="ready", call_name="ollama:x")
     host.answers = [Served("deleted", error="There is no model x any more.")]
-    models.look(database, model.id, actor="ada")
+    serving.look(database, model.id, actor="ada")
     drive(database, agents=["tuning"])
     now = models.get(database, model.id)
     assert (now.serving, now.serving_error, now.call_name) == ("deleted", "There is no model x any more.", "")

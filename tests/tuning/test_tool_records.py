@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from core.errors import TuningRefused
-from core.tuning.amazon import families
-from core.tuning.profiles import records
-from core.tuning.providers import chat_lines
+from core.tuning.providers.bedrock import families
+from core.tuning.providers.claude import records
+from core.tuning.providers.openai import chat_lines
 
 USE = [{"type": "tool_use", "id": "1", "name": "look", "input": {}}]
 PLAIN = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}

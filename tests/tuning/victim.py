@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from core.database import Database
+from core.db import Database
 from core.settings import Settings
 from core.settings import settings as settings_of_process
 from core.tuning import jobs

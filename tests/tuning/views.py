@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
-from core.tuning.protocol import DataFacts, Files, JobView, ModelView, Polled, Provider, Spec, Submitted
+from core.tuning.providers.protocol import DataFacts, Files, JobView, ModelView, Polled, Provider, Spec, Submitted
 
 DATA = DataFacts(
     dataset_id=1, label="plans@1", root_hash="00", train=100, validation=10, test=10, tokens_train=50_000,

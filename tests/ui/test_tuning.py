@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.tuning import catalogue
-from core.tuning.protocol import PROVIDER_IDS, STATES, Setting
+from core.tuning.providers import catalogue
+from core.tuning.providers.protocol import PROVIDER_IDS, STATES, Setting
 from ui.parts import charts
 from ui.tuning import charts as tuning_charts
 from ui.tuning import labels as tuning_words

@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets import defaults, snapshots
 from core.datasets.defaults import Outlook
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.examples import tagging
 from core.examples.filters import Filter
 from core.examples.tags import BUILT_IN
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from ui.data import reads, table
 from ui.parts import addresses, messages, modals, session
 from ui.parts.formatting import count, plain

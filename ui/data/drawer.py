@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.errors import WhetstoneError
 from core.examples import store, tagging
 from core.examples.tags import BUILT_IN

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import orjson
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.errors import InvalidExample, WhetstoneError
 from core.examples import store
 from ui.parts import session

@@ -7,10 +7,10 @@ import orjson
 import streamlit as st
 
 from core import audit
-from core.database import Database
 from core.datasets import rendering
 from core.datasets.recipes import Recipe, Target
 from core.datasets.tokens import of_line
+from core.db import Database
 from core.examples import diff, store
 from ui.parts import conversation
 from ui.parts.formatting import count, exactly

@@ -10,8 +10,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets.defaults import TAKEN
+from core.db import Database
 from core.errors import InvalidFilter, WhetstoneError
 from core.examples import saved
 from core.examples.filters import PARAMETERS, VERDICTS, Filter, describe, from_query, parse, to_query

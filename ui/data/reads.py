@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets import defaults
 from core.datasets.defaults import Outlook, Reason
+from core.db import Database
 from core.examples import statistics, store
 from core.examples.filters import EVERYTHING, Filter, parse
 

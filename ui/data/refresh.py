@@ -5,7 +5,7 @@ import datetime as dt
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from core.database import Database
+from core.db import Database
 from core.errors import WhetstoneError
 from ui.data import reads
 from ui.parts import modals

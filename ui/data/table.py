@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.examples import store
 from core.examples.filters import Filter
 from ui.data import drawer

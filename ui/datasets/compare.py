@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets import comparison
 from core.datasets.comparison import Comparison, Rows, Share
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.examples.filters import describe
 from ui.datasets import charts, place
 from ui.parts import addresses

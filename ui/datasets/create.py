@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.candidates import Choice
 from core.datasets.checks import Review
 from core.datasets.defaults import REASONS, WORDS, Outlook, Reason
 from core.datasets.splits import NAMES
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import InvalidFilter
 from core.examples.filters import describe
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from ui.data import reads as cached
 from ui.datasets import draft as dataset_draft
 from ui.datasets import findings, place, recipe, records

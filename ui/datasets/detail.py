@@ -5,10 +5,10 @@ from typing import Literal, cast
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets import excerpts, lineage, snapshots
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.examples.filters import describe
 from ui.datasets import charts, draft, export, overview, progress, verify
 from ui.datasets import place as dataset_place

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets import concerned
 from core.datasets.candidates import Choice
 from core.datasets.checks import Finding, Review
+from core.db import Database
 from core.examples.tags import BUILT_IN
 from ui.data import bulk
 from ui.datasets import draft

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.database import Database
 from core.datasets.splits import NAMES
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.examples.filters import Filter, describe
 from ui.data import reads as cached
 from ui.datasets import place as dataset_place

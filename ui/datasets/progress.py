@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from core.database import Database
 from core.datasets import snapshots
+from core.datasets import versions as datasets_versions
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import WhetstoneError
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from ui.data import reads as cached
 from ui.parts import messages, modals, session
 from ui.parts.formatting import count, plain
@@ -61,7 +62,7 @@ def watch(db: Database, seen: list[DatasetVersion]) -> None:
 
 def _look_again(db: Database, seen: tuple[tuple[object, ...], ...]) -> None:
     try:
-        now = snapshots.versions(db, archived=True)
+        now = datasets_versions.versions(db, archived=True)
         changed = signature(now, gone(db, now)) != seen
     except (OperationalError, WhetstoneError):
         changed = True  # the router knows what to show
@@ -107,7 +108,7 @@ def _gone(db: Database, version: DatasetVersion) -> None:
 
 @st.fragment(run_every=EVERY_S)
 def _live(db: Database, dataset_id: int) -> None:
-    version = snapshots.get(db, dataset_id)
+    version = datasets_versions.get(db, dataset_id)
     if not version.is_open:
         st.rerun()
     st.progress(*_share(db, version))

@@ -4,12 +4,12 @@ from typing import Any
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets import checks, rendering
 from core.datasets.candidates import Choice
 from core.datasets.checks import Review
 from core.datasets.recipes import Recipe, parse
 from core.datasets.splits import Split
+from core.db import Database
 from core.examples import filters
 from core.examples.filters import Filter
 from ui.data import reads as cached

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets import verification
 from core.datasets.verification import Verification
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import WhetstoneError
 from ui.parts.formatting import count, plain
 

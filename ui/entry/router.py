@@ -5,7 +5,7 @@ from sqlalchemy.exc import InternalError, OperationalError
 
 from core import shortages
 from core.errors import DatabaseUnavailable, MigrationRefused, WhetstoneError
-from core.running import RUNNING
+from core.runtime.process import RUNNING
 from ui import frame
 from ui.data import reads as cached
 from ui.orchestrator import reads as orchestrator_reads

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.examples import importing
 from core.examples.importing import ImportRecord
 from ui.parts import messages, session

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused, WhetstoneError
 from core.examples import importing
 from core.examples.importing import ImportOptions, ImportResult, Inspection, Preview

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core import llm
-from core.database import Database
+from core import deployments, llm, models
+from core.db import Database
+from core.deployments import LEAST_WORDS, Before
 from core.errors import Conflict, ReasonNeeded
-from core.tuning import deployments, models, serving
-from core.tuning.deployments import LEAST_WORDS, Before
-from core.tuning.models import Model
+from core.models import Model
+from core.tuning import serving
 from ui.orchestrator import settings as orchestrator_settings
 from ui.parts import messages, modals, session
 from ui.parts.formatting import plain
@@ -156,13 +156,13 @@ def serve(db: Database, model: Model) -> None:
 
 
 def _serve(db: Database, model: Model, *, confirmed: bool) -> None:
-    models.serve(db, model.id, actor=session.actor(), reason=REASON, confirmed_hourly=confirmed)
+    serving.serve(db, model.id, actor=session.actor(), reason=REASON, confirmed_hourly=confirmed)
     messages.done(f"{model.name} is being made ready. It shows here when it answers.")
 
 
 def ask_unserve(db: Database, model: Model) -> None:
     def end() -> None:
-        models.unserve(db, model.id, actor=session.actor(), reason=REASON)
+        serving.unserve(db, model.id, actor=session.actor(), reason=REASON)
         messages.done(f"{model.name} is being taken out of service.")
 
     modals.ask(
@@ -176,7 +176,7 @@ def ask_unserve(db: Database, model: Model) -> None:
 
 def look(db: Database, model: Model) -> None:
     def ask() -> None:
-        models.look(db, model.id, actor=session.actor())
+        serving.look(db, model.id, actor=session.actor())
         messages.done(f"Its provider is asked how {model.name} is.")
 
     _say(ask)

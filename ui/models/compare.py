@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.database import Database
+from core import evaluation
+from core.db import Database
 from core.errors import ModelRefused
-from core.tuning import comparing, evaluation
-from core.tuning.comparing import WHERE, Comparison, Pair, Where
-from core.tuning.evaluation import Evaluation
-from core.tuning.models import Model
+from core.evaluation import Comparison, Evaluation, Pair, comparison
+from core.evaluation.comparison import WHERE, Where
+from core.models import Model
 from ui.models import evaluations, reads
 from ui.models import labels as model_labels
 from ui.parts.formatting import plain
@@ -87,7 +87,7 @@ def _side_by_side(db: Database, found: Comparison) -> None:
                                         format_func=labels.__getitem__) or first  # fmt: skip
     place = f"{key}_{where}"
     offset = min(st.session_state.get(place, 0), max(0, numbers[where] - 1))
-    shown = comparing.pairs(db, found.a.id, found.b.id, where, offset=offset, limit=_PAGE)
+    shown = comparison.pairs(db, found.a.id, found.b.id, where, offset=offset, limit=_PAGE)
     if not shown:
         st.text("There is no such record.")
     for pair in shown:

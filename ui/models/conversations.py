@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.tuning.local import conversations
-from core.tuning.local.conversations import One
-from core.tuning.models import Model
+from core.models import Model
+from core.tuning.providers.local.ollama import conversations
+from core.tuning.providers.local.ollama.conversations import One
 from ui.parts.formatting import count, plain
 
 _LONGEST = 120

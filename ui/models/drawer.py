@@ -9,12 +9,12 @@ from collections.abc import Callable
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from core import shortages
+from core import models, shortages
 from core.bounds import id_in
-from core.database import Database
+from core.db import Database
 from core.errors import UnknownModel, WhetstoneError
-from core.tuning import callable_models, models, serving
-from core.tuning.models import Model
+from core.models import Model, availability
+from core.tuning import serving
 from ui.models import acts, conversations, evaluations, labels, views
 from ui.parts import messages, modals, session
 from ui.parts.formatting import ago, exactly, plain
@@ -145,7 +145,7 @@ def _facts(model: Model) -> str:
 
 def _acts(db: Database, model: Model) -> None:
     """What can be done now; of deploying, also why it cannot."""
-    why_not = callable_models.why_not(model)
+    why_not = availability.why_not(model)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="model_acts"):
         if model.in_use:
             st.button("Undeploy", key="model_drawer_undeploy", icon=":material/power_settings_new:",

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from core.database import Database
+from core import evaluation
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
-from core.tuning import callable_models, evaluation, rows
-from core.tuning.evaluation import Estimate, Evaluation, Output
-from core.tuning.models import Model
+from core.db import Database
+from core.evaluation import Estimate, Evaluation, Output, rows
+from core.models import Model, availability
 from ui.models import labels, reads
 from ui.models.acts import REASON
 from ui.parts import messages, modals, session
@@ -29,7 +29,7 @@ def draw(db: Database, model: Model) -> None:
 
 def _new(db: Database, model: Model) -> None:
     """Choose what to answer; what it costs stands there before it starts."""
-    why_not = callable_models.why_not(model)
+    why_not = availability.why_not(model)
     if why_not:
         st.caption(plain(f"It cannot be evaluated: {why_not}"))
         return

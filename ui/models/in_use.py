@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from core.database import Database
-from core.orchestrator.preferences import preferences
-from core.tuning import deployments
-from core.tuning.deployments import Deployment
+from core import deployments
+from core.db import Database
+from core.deployments import Deployment
+from core.deployments.preferences import preferences
 from ui.models import acts, labels
 from ui.parts.formatting import ago, exactly, plain
 

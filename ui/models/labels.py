@@ -3,10 +3,10 @@
 from decimal import Decimal
 from typing import Literal
 
-from core.tuning.comparing import Comparison
-from core.tuning.evaluation import Evaluation
-from core.tuning.metrics import Mean
-from core.tuning.model_records import Kind, Model, Serving
+from core.evaluation import Comparison, Evaluation
+from core.metrics import Mean
+from core.models import Kind, Model
+from core.models.records import Serving
 
 #: Sign and word for a grid; word and icon for a badge.
 KIND: dict[Kind, tuple[str, str]] = {

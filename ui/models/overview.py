@@ -5,10 +5,10 @@ import datetime as dt
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from core.database import Database
-from core.datasets import snapshots
+from core import evaluation, models
+from core.datasets import versions
+from core.db import Database
 from core.errors import WhetstoneError
-from core.tuning import evaluation, models
 from ui.models import acts, compare, drawer, in_use, table
 from ui.orchestrator import reads as orchestrator_reads
 from ui.parts import modals
@@ -19,7 +19,7 @@ EVERY_S = 10
 
 def draw(db: Database) -> None:
     seen = models.version(db)
-    found = models.all(db, archived=True)
+    found = models.all_models(db, archived=True)
     in_use.draw(db)
     _add(db)
     archived = st.session_state.get("model_archived", False)
@@ -41,7 +41,7 @@ def draw(db: Database) -> None:
 
 
 def _labels(db: Database) -> dict[int, str]:
-    return {each.id: each.label for each in snapshots.versions(db, archived=True)}
+    return {each.id: each.label for each in versions.versions(db, archived=True)}
 
 
 def _add(db: Database) -> None:

@@ -10,16 +10,17 @@ from threading import Thread
 
 import streamlit as st
 
-from core.database import Database
+from core import metrics, models
 from core.datasets import tokens
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import WhetstoneError
+from core.evaluation import rows
+from core.evaluation.rows import Row
 from core.llm import Completion, Turn
+from core.models import Model, availability, calls
 from core.settings import settings
-from core.tuning import asking, callable_models, metrics, models, rows
-from core.tuning.models import Model
-from core.tuning.rows import Row
 from ui.models import evaluations, labels, reads
 from ui.parts.formatting import plain, shortened
 
@@ -39,7 +40,7 @@ class Question:
 
 
 def draw(db: Database) -> None:
-    found = [each for each in models.all(db) if not callable_models.why_not(each)]
+    found = [each for each in models.all_models(db) if not availability.why_not(each)]
     if not found:
         st.info(
             "Here two models answer the same question side by side. No model answers yet: train one, serve one, or add "
@@ -163,7 +164,7 @@ def _ask(pair: Sequence[Model], question: Question) -> None:
         return
     st.caption(plain(" ".join(_cost(each, question) for each in pair)))
     label = "Ask both" if len(pair) == 2 else f"Ask {plain(shortened(pair[0].name, 40))}"
-    free = all(asking.is_free(asking.called(each), settings=settings()) for each in pair)
+    free = all(calls.is_free(calls.called(each), settings=settings()) for each in pair)
     if st.button(label if free else f"{label}, and pay for it", key="play_ask", type="primary", icon=":material/send:"):
         with st.spinner("They are asked…", show_time=True):
             answers = _answered(pair, question)
@@ -173,13 +174,13 @@ def _ask(pair: Sequence[Model], question: Question) -> None:
 
 def _cost(model: Model, question: Question) -> str:
     """What asking this model once costs, before it is asked."""
-    called = asking.called(model)
-    if asking.is_free(called, settings=settings()):
+    called = calls.called(model)
+    if calls.is_free(called, settings=settings()):
         return f"{model.name}: free."
     before = [*called.profile.turns, ("", called.profile.system)] if called.profile else []
     texts = [question.system, question.prompt, *(text for _, text in (*question.turns, *before))]
     tokens_in = sum(tokens.count_tokens(text).count for text in texts)
-    most = asking.cost_usd(called, tokens_in, asking.longest_answer(model), settings=settings())
+    most = calls.cost_usd(called, tokens_in, calls.longest_answer(model), settings=settings())
     if most is None:
         return f"{model.name}: at a price that is not known here, for about {tokens_in:,} tokens in."
     return f"{model.name}: at most about {labels.money(most)} by list price."
@@ -191,9 +192,7 @@ def _answered(pair: Sequence[Model], question: Question) -> list[Completion | Wh
 
     def ask(model: Model, future: Future[Completion | WhetstoneError]) -> None:
         try:
-            future.set_result(
-                asking.answer(model, system=question.system, prompt=question.prompt, turns=question.turns)
-            )
+            future.set_result(calls.answer(model, system=question.system, prompt=question.prompt, turns=question.turns))
         except WhetstoneError as refusal:
             future.set_result(refusal)
         except Exception as error:  # noqa: BLE001 - it is raised again in the thread that waits

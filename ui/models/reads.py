@@ -4,14 +4,13 @@ from typing import Any
 
 import streamlit as st
 
-from core.database import Database
-from core.datasets import snapshots
+from core import evaluation, models
+from core.datasets import versions
 from core.datasets.splits import SplitName
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import WhetstoneError
-from core.tuning import evaluation, models, rows
-from core.tuning.comparing import Comparison
-from core.tuning.evaluation import Estimate
+from core.evaluation import Comparison, Estimate, rows
 
 
 def comparison(db: Database, a: int, b: int) -> Comparison:
@@ -36,7 +35,7 @@ def skipped(db: Database, version: DatasetVersion, split: SplitName) -> int:
 
 def frozen(db: Database) -> list[DatasetVersion]:
     """Versions whose records can be asked, the newest first."""
-    return [each for each in snapshots.versions(db) if each.status == "frozen"]
+    return [each for each in versions.versions(db) if each.status == "frozen"]
 
 
 def _place(db: Database) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.tuning.evaluation import Evaluation
-from core.tuning.models import Model
+from core.evaluation import Evaluation
+from core.models import Model
 from ui.models import drawer
 from ui.models import labels as model_labels
 from ui.parts.tables import height

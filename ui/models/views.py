@@ -7,11 +7,12 @@ import orjson
 import pandas as pd
 import streamlit as st
 
-from core.database import Database
+from core import deployments
 from core.datasets.versions import DatasetVersion
-from core.tuning import deployments, lineage
-from core.tuning.lineage import JobLine
-from core.tuning.models import Model
+from core.db import Database
+from core.deployments import lineage
+from core.deployments.lineage import JobLine
+from core.models import Model
 from ui.models import acts, conversations, in_use, labels
 from ui.parts import addresses, modals, session
 from ui.parts.formatting import ago, count, exactly

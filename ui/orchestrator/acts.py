@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.errors import WhetstoneError
 from core.orchestrator import executions
-from core.orchestrator.intents import KNOWN
+from core.orchestrator.planners.intents import KNOWN
 from core.orchestrator.plans import Plan
 from ui.parts import messages, session
 from ui.parts.formatting import plain

@@ -11,9 +11,9 @@ import streamlit as st
 from sqlalchemy.exc import OperationalError
 
 from core import shortages
-from core.database import Database
+from core.db import Database
 from core.errors import UnknownExecution, WhetstoneError
-from core.orchestrator import executions
+from core.orchestrator import executions, queries
 from core.orchestrator.records import Execution
 from ui.orchestrator import acts, edit, labels, views
 from ui.orchestrator import score as orchestrator_score
@@ -115,7 +115,7 @@ def _watch(execution_id: str, seen: object) -> None:
         return
     db = session.database()
     try:
-        changed = _signature(db, executions.get(db, execution_id)) != seen
+        changed = _signature(db, queries.get(db, execution_id)) != seen
     except (OperationalError, WhetstoneError):
         changed = seen is not None
     if changed:
@@ -124,7 +124,7 @@ def _watch(execution_id: str, seen: object) -> None:
 
 def _signature(db: Database, execution: Execution) -> object:
     """Differs when there is something new to see."""
-    states = executions.progress(db, execution.execution_id) if execution.plan else []
+    states = queries.progress(db, execution.execution_id) if execution.plan else []
     return execution.status, execution.updated_at, [(state.status, state.attempt) for state in states]
 
 
@@ -132,7 +132,7 @@ def _read(db: Database, execution_id: str) -> Execution:
     """Whatever stands in an address may be anything."""
     if not _ID.fullmatch(execution_id):
         raise UnknownExecution("The link names no execution; look for it in the list of the workspace.")
-    return executions.get(db, execution_id)
+    return queries.get(db, execution_id)
 
 
 def _way(execution_id: str) -> None:

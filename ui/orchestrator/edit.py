@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.database import Database
+from core.db import Database
 from core.errors import InvalidPlan, PlanProblem
 from core.orchestrator import plans
 from core.orchestrator.agents import SHAPE

@@ -11,9 +11,9 @@ import streamlit as st
 from sqlalchemy.exc import OperationalError
 
 from core.commands import statistics
-from core.database import Database
+from core.db import Database
 from core.errors import WhetstoneError
-from core.orchestrator import executions, trends
+from core.orchestrator import queries, trends
 from core.orchestrator.agents import SHAPE
 from core.orchestrator.executions import ORCHESTRATOR
 from core.orchestrator.records import OPEN, Counts, Execution, ExecutionRow, Status
@@ -33,10 +33,10 @@ _WEEK = 7
 def draw(db: Database, seen: int) -> None:
     """`seen` is the version that the rest of the page shows."""
     try:
-        numbers = executions.counts(db)
+        numbers = queries.counts(db)
         _cards(numbers, reads.by_day(db, numbers))
         _workers(statistics.workers(db))
-        moving = executions.page(db, statuses=_MOVING, limit=_SHOWN + 1).rows
+        moving = queries.page(db, statuses=_MOVING, limit=_SHOWN + 1).rows
         _note_ended(db)
         _ended(db)
         _running(db, moving, sum(numbers.by_status[status] for status in _MOVING))
@@ -104,12 +104,12 @@ def _workers(found: Sequence[statistics.WorkerState]) -> None:
 def _note_ended(db: Database) -> None:
     """What was open when this page last looked and is not any more has ended; and which plans are new."""
     before: dict[str, Status] | None = st.session_state.get("orch_moving")
-    now = {row.execution_id: row.status for row in executions.page(db, statuses=OPEN, limit=_WATCHED).rows}
+    now = {row.execution_id: row.status for row in queries.page(db, statuses=OPEN, limit=_WATCHED).rows}
     st.session_state["orch_moving"] = now
     if before is None:
         return
     for execution_id in before.keys() - now.keys():
-        _note(executions.get(db, execution_id))
+        _note(queries.get(db, execution_id))
     if any(status == "pending_approval" != before.get(id_) for id_, status in now.items()):
         st.toast("A plan is ready and waits for approval.", icon=":material/hourglass_top:")
 
@@ -177,6 +177,6 @@ def _running(db: Database, moving: Sequence[ExecutionRow], number: int) -> None:
                     drawer.show(row.execution_id)
                     st.rerun()
             if row.steps and row.status != "planning":
-                st.progress(*labels.progress(executions.progress(db, row.execution_id)))
+                st.progress(*labels.progress(queries.progress(db, row.execution_id)))
     if len(moving) > _SHOWN:
         st.text(f"and {count(number - _SHOWN, 'more that moves', 'more that move')}; the table below lists them.")

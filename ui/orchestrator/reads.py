@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.llm import Provider, configured
 from core.orchestrator import choices, trends
 from core.orchestrator.records import Counts

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.orchestrator.records import Execution
-from core.orchestrator.scoring import JUDGE
+from core.orchestrator.scoring.rubric import JUDGE
 from ui.orchestrator import acts, labels
 from ui.parts.formatting import plain, score
 

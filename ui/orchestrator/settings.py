@@ -4,14 +4,13 @@ from typing import Literal
 
 import streamlit as st
 
-from core import audit
-from core.database import Database
+from core import audit, deployments
+from core.db import Database
+from core.deployments import preferences
+from core.deployments.preferences import Preferences
 from core.llm import Model, prices
-from core.orchestrator import executions, preferences
-from core.orchestrator.judge import RUBRIC
-from core.orchestrator.preferences import Preferences
+from core.orchestrator.scoring.judge import RUBRIC
 from core.settings import settings, without_login
-from core.tuning import deployments
 from ui.orchestrator import reads
 from ui.orchestrator.acts import REASON
 from ui.parts import messages, modals, session
@@ -62,7 +61,7 @@ def _turn(db: Database, on: bool) -> None:
 
 
 def _set_approval(db: Database, on: bool) -> None:
-    executions.set_approval(db, on, actor=session.actor(), reason=REASON)
+    preferences.set_approval(db, on, actor=session.actor(), reason=REASON)
     messages.done(
         "Plans wait for approval from now on." if on else "Approval is off: new plans are carried out at once.",
         undo=lambda: _undone(db, not on),
@@ -70,7 +69,7 @@ def _set_approval(db: Database, on: bool) -> None:
 
 
 def _undone(db: Database, on: bool) -> str:
-    executions.set_approval(db, on, actor=session.actor(), reason="undone")
+    preferences.set_approval(db, on, actor=session.actor(), reason="undone")
     return f"Undone: approval is {'on' if on else 'off'} again."
 
 
@@ -165,7 +164,7 @@ def _stays_here(model: Model) -> bool:
 
 def _set_planner(db: Database, model: Model | None) -> None:
     before = preferences.preferences(db)
-    executions.set_planner_model(db, model, actor=session.actor(), reason=REASON)
+    preferences.set_planner_model(db, model, actor=session.actor(), reason=REASON)
     messages.done(f"Planned by {model or 'the built-in planner'} from now on.", undo=lambda: _planner_back(db, before))
 
 
@@ -175,7 +174,7 @@ def _planner_back(db: Database, before: Preferences) -> str:
         reason = "setting another was undone"
         deployments.deploy(db, before.deployed.model_id, actor=session.actor(), reason=reason, is_known=True)
         return f"Undone: {before.deployed.name} is deployed again."
-    executions.set_planner_model(db, before.planner_model, actor=session.actor(), reason="undone")
+    preferences.set_planner_model(db, before.planner_model, actor=session.actor(), reason="undone")
     return f"Undone: planned by {before.planner_model or 'the built-in planner'} again."
 
 
@@ -209,8 +208,8 @@ def _judging(db: Database, chosen: Preferences) -> None:
 def _save(db: Database, threshold: float, judging: bool, words: list[str]) -> None:
     who: dict[Literal["actor", "reason"], str] = {"actor": session.actor(), "reason": REASON}
     changed = [
-        executions.set_success_threshold(db, threshold, **who),
-        executions.set_judging(db, judging, **who),
+        preferences.set_success_threshold(db, threshold, **who),
+        preferences.set_judging(db, judging, **who),
         preferences.set_banned_words(db, words, **who),
     ]
     messages.done("Saved. It holds for what is scored from now on." if any(changed) else "Nothing was changed.")

@@ -4,10 +4,10 @@ from typing import Any
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.errors import Duplicate
 from core.orchestrator import executions
-from core.orchestrator.intents import KNOWN
+from core.orchestrator.planners.intents import KNOWN
 from core.orchestrator.plans import Request
 from ui.orchestrator import acts, drawer, reads
 from ui.parts import messages, modals, session

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.database import Database
-from core.orchestrator import executions
+from core.db import Database
+from core.orchestrator import queries
 from core.orchestrator.records import STATUSES, Counts, ExecutionRow, Page, Sort, Status
 from ui.orchestrator import drawer, labels
 from ui.parts import addresses, session
@@ -49,7 +49,7 @@ def draw(db: Database, numbers: Counts) -> None:
         st.info("No execution has this status. Choose another above, or none to see all.")
         return
     place = _place(chosen, sort)
-    page = executions.page(db, statuses=chosen, sort=sort, after=place.cursors[-1], limit=_SIZE)
+    page = queries.page(db, statuses=chosen, sort=sort, after=place.cursors[-1], limit=_SIZE)
     if not page.rows and len(place.cursors) > 1:  # this page emptied meanwhile
         place.cursors.pop()
         st.rerun()

@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from core import audit
-from core.database import Database
-from core.orchestrator import executions
-from core.orchestrator.context import FEW
+from core.db import Database
+from core.orchestrator import queries
+from core.orchestrator.material.context import FEW
 from core.orchestrator.plans import Step
 from core.orchestrator.records import Execution, StepState
 from ui.orchestrator import acts, labels
@@ -32,7 +32,7 @@ def plan(db: Database, execution: Execution) -> None:
         return
     if execution.plan_note:
         st.text(execution.plan_note)
-    states = executions.progress(db, execution.execution_id)
+    states = queries.progress(db, execution.execution_id)
     if execution.status not in ("pending_approval", "rejected"):
         st.progress(*labels.progress(states))
     steps = {step.id: step for step in execution.plan.steps}

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.database import Database
-from core.orchestrator import executions
+from core.db import Database
+from core.orchestrator import queries
 from core.orchestrator.records import Execution
 from ui.orchestrator import acts, drawer, labels
 from ui.parts.formatting import ago, count, shortened
@@ -15,9 +15,9 @@ def draw(db: Database, number: int) -> None:
     if not number:
         return
     st.subheader(f"Waiting for you: {count(number, 'plan')}", anchor=False)
-    for row in executions.page(db, statuses=("pending_approval",), limit=_SHOWN).rows:
+    for row in queries.page(db, statuses=("pending_approval",), limit=_SHOWN).rows:
         with st.container(border=True, key=f"orch_wait_{row.execution_id}"):
-            _one(db, executions.get(db, row.execution_id))
+            _one(db, queries.get(db, row.execution_id))
     if number > _SHOWN:
         st.caption(f"The newest {_SHOWN} of {number:,}; choose “waits for approval” below to see all.")
 

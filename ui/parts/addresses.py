@@ -11,10 +11,10 @@ import streamlit as st
 
 from core.commands import filters as commands
 from core.commands.filters import CommandFilter
-from core.database import PUBLIC
 from core.datasets.exporting import Part
 from core.datasets.rendering import Format
 from core.datasets.versions import DatasetVersion
+from core.db import PUBLIC
 from core.examples.filters import PARAMETERS, Filter, to_query
 from ui.parts import session
 

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from core import workspaces
-from core.database import PUBLIC, Database
-from core.running import RUNNING
+from core.db import PUBLIC, Database, workspaces
+from core.runtime.process import RUNNING
 from core.settings import settings
 from ui.parts import messages
 

@@ -7,7 +7,7 @@ from core.commands import choices, store, verbs
 from core.commands.filters import CommandFilter
 from core.commands.models import Change, Status
 from core.commands.verbs import Verb
-from core.database import Database
+from core.db import Database
 from ui.parts import messages, modals, session
 from ui.parts.formatting import count
 from ui.queue import report, table

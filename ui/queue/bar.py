@@ -8,7 +8,7 @@ from core.commands.choices import ABLE
 from core.commands.filters import CommandFilter
 from core.commands.models import Status
 from core.commands.verbs import Verb
-from core.database import Database
+from core.db import Database
 from ui.parts import addresses
 from ui.parts.formatting import count
 from ui.queue import acts, reads, table

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.commands.statistics import Hour, HourOfTimes
-from core.database import Database
+from core.db import Database
 from ui.parts import charts
 from ui.parts.formatting import span
 from ui.queue import reads

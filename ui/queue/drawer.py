@@ -15,7 +15,7 @@ from core.commands.choices import ABLE
 from core.commands.filters import CommandFilter
 from core.commands.models import Command
 from core.commands.verbs import Verb
-from core.database import Database
+from core.db import Database
 from core.errors import WhetstoneError
 from ui.parts import modals, session
 from ui.parts.formatting import ago, exactly, plain, span

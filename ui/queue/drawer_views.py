@@ -8,7 +8,7 @@ import streamlit as st
 from core import audit
 from core.commands import store
 from core.commands.models import Attempt, Command
-from core.database import Database
+from core.db import Database
 from ui.parts.formatting import count, exactly, span
 
 #: More than this of one value is cut in the drawer; an export holds all of it.

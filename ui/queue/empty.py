@@ -5,7 +5,7 @@ import streamlit as st
 from core.commands import rules as queue_rules
 from core.commands import store
 from core.commands.filters import CommandFilter
-from core.database import Database
+from core.db import Database
 from ui.parts import addresses
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.commands.filters import PARAMETERS, CommandFilter, describe, from_query, parse, to_query
 from core.commands.models import STATUSES
-from core.database import Database
+from core.db import Database
 from core.errors import InvalidFilter
 from ui.parts import messages
 from ui.parts.formatting import plain

@@ -12,7 +12,7 @@ import streamlit as st
 from sqlalchemy.exc import OperationalError
 
 from core.commands import choices, statistics
-from core.database import Database
+from core.db import Database
 from core.errors import WhetstoneError
 from ui.parts import modals
 from ui.parts.formatting import age, count, shortened

@@ -10,7 +10,7 @@ import streamlit as st
 from core.commands import choices, statistics, store
 from core.commands.filters import CommandFilter, parse
 from core.commands.models import Status
-from core.database import Database
+from core.db import Database
 
 #: Seconds for which curves and lists of choices may be old.
 REMEMBERED_S = 30

@@ -15,7 +15,7 @@ import streamlit as st
 from core.commands import store
 from core.commands.filters import CommandFilter
 from core.commands.models import CommandRow, Page
-from core.database import Database
+from core.db import Database
 from ui.data.table import Place
 from ui.parts.formatting import age, count, shortened, span
 from ui.queue import drawer, labels

@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.database import Database
-from core.tuning import jobs, registry
+from core.db import Database
+from core.tuning import jobs
 from core.tuning.jobs import Job
-from core.tuning.protocol import Capabilities
+from core.tuning.providers import registry
+from core.tuning.providers.protocol import Capabilities
 from ui.parts import addresses, messages, modals, session
 from ui.parts.formatting import plain
 from ui.tuning import labels

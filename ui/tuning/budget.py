@@ -4,11 +4,12 @@ from decimal import Decimal
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.errors import ConfigurationError
-from core.tuning import budget, catalogue, pricing
+from core.tuning import budget
 from core.tuning.budget import Budget
-from core.tuning.protocol import ProviderId
+from core.tuning.providers import catalogue, pricing
+from core.tuning.providers.protocol import ProviderId
 from ui.parts import messages, session
 from ui.parts.formatting import plain
 from ui.tuning import labels, reads

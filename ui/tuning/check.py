@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import orjson
 import streamlit as st
 
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import WhetstoneError
-from core.tuning import budget, catalogue, facts, preflight
+from core.tuning import budget, facts, preflight
 from core.tuning.budget import Budget
-from core.tuning.catalogue import BaseFacts
-from core.tuning.protocol import Capabilities, Checked, DataFacts, Estimate, Obstacle, Spec
+from core.tuning.providers import catalogue
+from core.tuning.providers.catalogue import BaseFacts
+from core.tuning.providers.protocol import Capabilities, Checked, DataFacts, Estimate, Obstacle, Spec
 from ui.parts.formatting import ago, count, plain, span
 from ui.tuning import labels, start
 from ui.tuning.reads import Way

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.tuning import jobs, series
 from ui.parts.formatting import count
 from ui.tuning import charts, labels

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from core import shortages
+from core import models, shortages
 from core.bounds import id_in
-from core.database import Database
+from core.db import Database
 from core.errors import UnknownJob, WhetstoneError
-from core.tuning import jobs, models
+from core.tuning import jobs
 from core.tuning.jobs import Job
 from ui.models import conversations as model_conversations
 from ui.parts import addresses, modals, session

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.tuning import jobs, series
 from core.tuning.jobs import Event, Job
 from ui.parts.formatting import ago, count, exactly, shortened

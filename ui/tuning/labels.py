@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
-from core.tuning import catalogue
 from core.tuning.jobs import Job
-from core.tuning.protocol import ProviderId, State
+from core.tuning.providers import catalogue
+from core.tuning.providers.protocol import ProviderId, State
 from ui.parts.formatting import age, count, span
 
 Colour = Literal["blue", "orange", "green", "red", "gray", "violet"]

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from core.database import Database
-from core.datasets import snapshots
+from core.datasets import versions
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import UnknownDataset, WhetstoneError
-from core.tuning import facts, registry
-from core.tuning.protocol import DataFacts, Spec
+from core.tuning import facts
+from core.tuning.providers import registry
+from core.tuning.providers.protocol import DataFacts, Spec
 from ui.parts import addresses, messages
 from ui.parts.formatting import count, plain, score, size
 from ui.tuning import check, settings, where
@@ -18,7 +19,7 @@ _MOST_NAME = 100
 
 
 def draw(db: Database) -> None:
-    known = [each for each in snapshots.versions(db) if each.status == "frozen"]
+    known = [each for each in versions.versions(db) if each.status == "frozen"]
     asked = _asked(db)
     if asked is None and not known:
         _begin()
@@ -49,7 +50,7 @@ def again(db: Database, spec: Spec, dataset_id: int) -> bool:
     """Fill the parts as they were for another job, and show them. Whether its dataset version is still there."""
 
     def act() -> None:
-        dataset = snapshots.get(db, dataset_id)
+        dataset = versions.get(db, dataset_id)
         provider = registry.provider(spec.provider)
         where.choose(spec.provider)
         st.session_state[f"tuning_base_{spec.provider}"] = spec.base_model
@@ -78,7 +79,7 @@ def _asked(db: Database) -> DatasetVersion | None:
     if not label:
         return None
     try:
-        version = snapshots.get(db, label)
+        version = versions.get(db, label)
     except UnknownDataset as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None

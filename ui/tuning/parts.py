@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from ui.models import overview as model_list
 from ui.models import playground as model_playground
 from ui.tuning import budget, jobs, new, place, reads

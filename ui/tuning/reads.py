@@ -7,14 +7,16 @@ from typing import Any
 
 import streamlit as st
 
-from core.database import Database
+from core import deployments
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.deployments import preferences
 from core.errors import WhetstoneError
-from core.orchestrator import executions
 from core.settings import settings
-from core.tuning import catalogue, deployments, jobs, preflight, registry
-from core.tuning.catalogue import ProviderFacts
-from core.tuning.protocol import OPEN, Capabilities, Checked, Obstacle, Provider, ProviderId, Spec
+from core.tuning import jobs, preflight
+from core.tuning.providers import catalogue, registry
+from core.tuning.providers.catalogue import ProviderFacts
+from core.tuning.providers.protocol import OPEN, Capabilities, Checked, Obstacle, Provider, ProviderId, Spec
 
 REMEMBERED_S = 15
 #: So many bases are looked at to find one that can be trained now.
@@ -67,7 +69,7 @@ def in_use(db: Database) -> tuple[str, str]:
     deployed = deployments.current(db)
     if deployed is not None:
         return deployed.model_name, {"base": "base model", "tuned": "tuned model"}.get(deployed.kind, deployed.kind)
-    by_hand = executions.planner_model(db)
+    by_hand = preferences.planner_model(db)
     return ("Built-in", "rules, no model") if by_hand is None else (str(by_hand), "set by hand")
 
 

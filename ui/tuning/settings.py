@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.tuning.protocol import ProviderId, Setting
+from core.tuning.providers.protocol import ProviderId, Setting
 from ui.parts.formatting import plain
 
 _PREFIX = "tuning_set_"

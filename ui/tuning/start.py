@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import AlreadyTrained, OverBudget
 from core.tuning import budget, jobs
 from core.tuning.budget import Budget
 from core.tuning.jobs import Job
-from core.tuning.protocol import Estimate, Spec
+from core.tuning.providers.protocol import Estimate, Spec
 from ui.parts import addresses, messages, modals, session
 from ui.parts.formatting import plain
 from ui.tuning import labels, place, reads, watch

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.tuning import budget, jobs, month
 from core.tuning.budget import Budget
 from core.tuning.month import Month
-from core.tuning.protocol import OPEN
+from core.tuning.providers.protocol import OPEN
 from ui.parts.formatting import count, percent, plain, shortened
 from ui.tuning import labels
 from ui.tuning.reads import in_use

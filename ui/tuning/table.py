@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.database import Database
+from core.db import Database
 from core.tuning import jobs
 from core.tuning.jobs import Job
-from core.tuning.protocol import STATES, State
+from core.tuning.providers.protocol import STATES, State
 from ui.parts.formatting import age, count, shortened
 from ui.parts.tables import height
 from ui.tuning import acts, compare, labels

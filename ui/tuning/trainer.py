@@ -8,9 +8,8 @@ from typing import Literal
 import streamlit as st
 
 from core.settings import settings
-from core.tuning import installation
-from core.tuning.installation import INSTALLATION, Device
-from core.tuning.trainer import environment
+from core.tuning.providers.local.training import environment, installation
+from core.tuning.providers.local.training.installation import INSTALLATION, Device
 from ui.parts import messages, modals
 from ui.parts.formatting import plain
 from ui.tuning import reads

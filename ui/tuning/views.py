@@ -5,11 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from core.database import Database
-from core.datasets import snapshots
+from core.datasets import versions
+from core.db import Database
 from core.errors import UnknownDataset
-from core.tuning import jobs, registry, series
+from core.tuning import jobs, series
 from core.tuning.jobs import Job
+from core.tuning.providers import registry
 from ui.parts import addresses, modals
 from ui.parts.formatting import ago, exactly, span
 from ui.tuning import acts, charts, labels, new
@@ -155,7 +156,7 @@ def lineage(db: Database, job: Job) -> None:
     with st.container(border=True):
         st.markdown(":material/dataset: **Dataset version**")
         try:
-            version = snapshots.get(db, job.dataset_id)
+            version = versions.get(db, job.dataset_id)
             st.text(f"{version.label}, {version.example_count:,} records")
             st.page_link(addresses.DATASETS, label="Open it", icon=":material/dataset:",
                          query_params={"dataset": version.name, "version": str(version.version),

@@ -6,7 +6,7 @@ import datetime as dt
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from core.database import Database
+from core.db import Database
 from core.errors import WhetstoneError
 from core.tuning import jobs
 from core.tuning.jobs import Job

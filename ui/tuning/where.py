@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.database import Database
 from core.datasets.versions import DatasetVersion
+from core.db import Database
 from core.errors import WhetstoneError
-from core.tuning import catalogue, registry
-from core.tuning.catalogue import ProviderFacts
-from core.tuning.protocol import Method, Obstacle, ProviderId
+from core.tuning.providers import catalogue, registry
+from core.tuning.providers.catalogue import ProviderFacts
+from core.tuning.providers.protocol import Method, Obstacle, ProviderId
 from ui.parts.formatting import plain
 from ui.tuning import labels, reads, trainer
 from ui.tuning.reads import Way

@@ -4,7 +4,7 @@ sources → readers → shapes → values → staging → merging: bytes, rows, 
 examples. Every step streams. A file is refused whole with `ImportRefused`, or imported whole.
 """
 
-from core.examples.importing.files import name_of
+from core.examples.importing.converting.scale import detect_scale
 from core.examples.importing.models import (
     FIELDS,
     ImportOptions,
@@ -17,8 +17,8 @@ from core.examples.importing.models import (
     ScaleFinding,
     UndoResult,
 )
+from core.examples.importing.reading.files import name_of
 from core.examples.importing.running import inspect, preview, run
-from core.examples.importing.scale import detect_scale
 from core.examples.importing.undoing import imports, redo, undo
 
 __all__ = [

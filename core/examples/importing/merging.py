@@ -5,11 +5,11 @@ from typing import Any
 
 import psycopg
 
+from core.db.tables import CONTENT
 from core.errors import Conflict
 from core.examples.importing import origins
 from core.examples.importing.models import ImportOptions, Outcome, Scale
 from core.examples.importing.staging import execute
-from core.tables import CONTENT
 
 #: What an import may change in an example that was there. Tags are never among them.
 CHANGEABLE = (

@@ -4,10 +4,10 @@ An example that a person scored or edited remembers what its source had given, i
 changes exactly the fields that nobody touched here; a field that the file does not have is left as it is.
 """
 
-from core.examples.importing import scale as scales
-from core.examples.importing.converting import BITS
+from core.db.tables import SOURCED
+from core.examples.importing.converting import scale as scales
+from core.examples.importing.converting.converter import BITS
 from core.examples.importing.models import Scale
-from core.tables import SOURCED
 
 #: The fields that an import may change in an example that is there, with their types in SQL. Tags are never among them.
 FIELDS = dict.fromkeys(SOURCED, "text") | {

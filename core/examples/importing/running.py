@@ -8,11 +8,13 @@ from typing import Any
 import psycopg
 
 from core import audit, shortages
-from core.database import Database
+from core.db import Database
+from core.db.tables import imports
 from core.errors import ImportRefused
-from core.examples.importing import archives, converting, staging
-from core.examples.importing import scale as scales
-from core.examples.importing.files import Paths, files, name_of
+from core.examples.importing import archives, staging
+from core.examples.importing.converting import converter as converting
+from core.examples.importing.converting import scale as scales
+from core.examples.importing.converting.values import PARSERS
 from core.examples.importing.merging import merge, relearn
 from core.examples.importing.models import (
     FIELDS,
@@ -24,10 +26,9 @@ from core.examples.importing.models import (
     RowError,
     Scale,
 )
-from core.examples.importing.readers import Rows
-from core.examples.importing.sources import opened
-from core.examples.importing.values import PARSERS
-from core.tables import imports
+from core.examples.importing.reading.files import Paths, files, name_of
+from core.examples.importing.reading.readers import Rows
+from core.examples.importing.reading.sources import opened
 
 _SHOWN_ROWS = 20
 _SAMPLE = 5

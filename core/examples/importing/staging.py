@@ -11,9 +11,11 @@ import psycopg
 from sqlalchemy import Connection
 
 from core.errors import ImportRefused
-from core.examples.importing import files, moments, origins
-from core.examples.importing import scale as scales
-from core.examples.importing.converting import BITS, MADE, STAGED, Converter, checked_options
+from core.examples.importing import origins
+from core.examples.importing.converting import moments
+from core.examples.importing.converting import scale as scales
+from core.examples.importing.converting.converter import BITS, MADE, STAGED, Converter, checked_options
+from core.examples.importing.converting.values import INDEXABLE_LIMIT
 from core.examples.importing.models import (
     ERRORS_SHOWN,
     ImportOptions,
@@ -24,9 +26,9 @@ from core.examples.importing.models import (
     Undecided,
     shortened,
 )
-from core.examples.importing.readers import Rows
-from core.examples.importing.sources import Source, opened
-from core.examples.importing.values import INDEXABLE_LIMIT
+from core.examples.importing.reading import files
+from core.examples.importing.reading.readers import Rows
+from core.examples.importing.reading.sources import Source, opened
 
 #: Columns of the staging table that are not text.
 _TYPES = {"quality_score": "float8", "certain_score": "float8", "success": "bool"} | {

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 
 from core.examples.importing import exact_json
-from core.examples.importing.messages import of_python
+from core.examples.importing.converting.messages import of_python
+from core.examples.importing.converting.shapes import SHAPES, UNUSED, Raw
+from core.examples.importing.converting.values import text
 from core.examples.importing.models import Unfit
-from core.examples.importing.shapes import SHAPES, UNUSED, Raw
-from core.examples.importing.values import text
 
 #: Keys under which an input holds what was asked, and an output what was answered.
 _ASKED = (

@@ -6,12 +6,12 @@ import psycopg
 from sqlalchemy import Connection, func, select
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import imports as table
 from core.errors import Conflict, ImportRefused
 from core.examples.importing.merging import CHANGEABLE, SNAPSHOT, lock_examples, next_revision
 from core.examples.importing.models import ImportRecord, UndoResult
 from core.examples.importing.staging import driver, execute
-from core.tables import imports as table
 
 
 def imports(db: Database) -> list[ImportRecord]:

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from core.orchestrator.agents import scanning
 from core.orchestrator.agents.scanning import Finding
 from core.orchestrator.agents.tasks import Action, Findings, Task
+from core.orchestrator.material.wording import plural
 from core.orchestrator.plans import ActionShape
-from core.orchestrator.wording import plural
 
 _PAYLOAD: dict[str, Any] = {
     "type": "object",

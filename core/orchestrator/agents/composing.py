@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import text
 
-from core.database import Database
-from core.orchestrator.wording import capital, sentences
+from core.db import Database
+from core.orchestrator.material.wording import capital, sentences
 
 #: Past work below this score is not quoted.
 LEAST_SCORE = 0.6

@@ -7,14 +7,14 @@ writes from the same material. If the model cannot be used, the composed text st
 import re
 from typing import Any
 
-from core.orchestrator import wishes
 from core.orchestrator.agents import layouts
 from core.orchestrator.agents.composing import Target, best_work, bullets, cut, material
 from core.orchestrator.agents.layouts import FORMATS, Piece
 from core.orchestrator.agents.tasks import Action, Findings, Task
+from core.orchestrator.material.prompts import RULE, fenced
+from core.orchestrator.material.wording import capital, key_words
+from core.orchestrator.planners import wishes
 from core.orchestrator.plans import ActionShape
-from core.orchestrator.prompts import RULE, fenced
-from core.orchestrator.wording import capital, key_words
 
 _TOPIC = {"type": "string", "minLength": 1, "maxLength": 300, "description": "What it is about."}
 _AUDIENCE = {"type": "string", "maxLength": 300, "description": "Who reads it."}
@@ -210,10 +210,10 @@ def _ask(
     model = task.preferences.model_for("write")
     if model is None:
         return None
-    from core.orchestrator import asking
+    from core.orchestrator import model_calls
 
     task.work.check()
-    answer = asking.write(
+    answer = model_calls.write(
         model,
         system=_SYSTEM,
         prompt=_prompt(task, wish, composed),

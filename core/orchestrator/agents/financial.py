@@ -9,9 +9,9 @@ from typing import Any
 from core.orchestrator.agents import series
 from core.orchestrator.agents.series import Point
 from core.orchestrator.agents.tasks import Action, Findings, Task
-from core.orchestrator.history import amount
+from core.orchestrator.material.history import amount
+from core.orchestrator.material.wording import plural
 from core.orchestrator.plans import ActionShape
-from core.orchestrator.wording import plural
 
 _METRIC = {"type": "string", "minLength": 1, "maxLength": 80, "description": "The figure, such as revenue or cash."}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from core.orchestrator.agents.composing import Material, Source, bullets, cut, quoted, within
 from core.orchestrator.agents.tasks import Before
-from core.orchestrator.wording import capital, sentences
+from core.orchestrator.material.wording import capital, sentences
 
 #: Most characters of one post on a social platform.
 POST_LIMIT = 280

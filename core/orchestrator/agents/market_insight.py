@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from core.orchestrator.agents.series import mean_interval
 from core.orchestrator.agents.tasks import Action, Findings, Task
-from core.orchestrator.context import FEW
-from core.orchestrator.history import MEASURED
+from core.orchestrator.material.context import FEW
+from core.orchestrator.material.history import MEASURED
+from core.orchestrator.material.wording import plural
 from core.orchestrator.plans import ActionShape
-from core.orchestrator.wording import plural
 
 _SHOWN = 6
 _MOST_POSTS = 20_000

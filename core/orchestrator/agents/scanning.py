@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from core.orchestrator.wording import holds, sentences
+from core.orchestrator.material.wording import holds, sentences
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from statistics import NormalDist, fmean
 
 from sqlalchemy import text
 
-from core.database import Database
-from core.orchestrator.history import FIGURES
+from core.db import Database
+from core.orchestrator.material.history import FIGURES
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.commands.handlers import Work
-from core.database import Database
-from core.orchestrator import context as contexts
+from core.db import Database
+from core.deployments.preferences import Preferences
+from core.orchestrator.material import context as contexts
+from core.orchestrator.material.wording import sentences
 from core.orchestrator.plans import Request
-from core.orchestrator.preferences import Preferences
-from core.orchestrator.wording import sentences
 
 BUILT_IN = "built-in"
 

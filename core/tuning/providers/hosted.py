@@ -8,8 +8,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from core.tuning import pricing
-from core.tuning.protocol import DataFacts, Estimate, JobView, Note, Obstacle, ProviderId, ProviderTrouble, Spec, Tell
+from core.tuning.providers import pricing
+from core.tuning.providers.protocol import (
+    DataFacts,
+    Estimate,
+    JobView,
+    Note,
+    Obstacle,
+    ProviderId,
+    ProviderTrouble,
+    Spec,
+    Tell,
+)
 
 #: The name under which a job's key stands in the request, so that a submission without answer can be found.
 MARKER = "whetstone_job"

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import select, text
 
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples
 from core.examples import importing
 from core.examples.importing import ImportOptions, ImportResult
-from core.tables import examples
 
 Row = Mapping[str, Any]
 

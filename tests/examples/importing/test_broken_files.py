@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused, WhetstoneError
 from core.examples import importing
 from core.examples.importing import ImportOptions

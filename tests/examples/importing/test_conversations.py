@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused
 from tests.examples.importing.files import imported, only, stored, written
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from tests.examples.importing.files import execution, fingerprint, imported, written
 
 ROOT = Path(__file__).parents[3]
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 PROGRAM = r"""
 import re, sys
 from pathlib import Path
-from core.database import Database
+from core.db import Database
 from core.examples import importing
 
 def told(done, total, rows):

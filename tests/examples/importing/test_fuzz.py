@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.errors import WhetstoneError
 from core.examples import importing
 from core.examples.importing import ImportOptions, ImportResult, Preview

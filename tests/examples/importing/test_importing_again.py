@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from core.database import Database
+from core.db import Database
 from core.examples import importing, store, tagging
 from core.examples.importing import ImportOptions
 from tests.examples.importing.files import execution, fingerprint, imported, only, stored, written

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from tests.examples.importing.files import imported, stored
 
 FOLDER = Path(__file__).parent / "llamafactory"

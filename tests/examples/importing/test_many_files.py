@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused
 from core.examples import importing
 from core.examples.importing import ImportOptions

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused
 from tests.examples.importing.files import as_jsonl, imported, only, stored, written
 

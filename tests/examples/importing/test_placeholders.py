@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from core.database import Database
 from core.datasets import snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
+from core.db import Database
 from core.examples import importing
 from core.examples.filters import EVERYTHING
 from core.examples.importing import ImportOptions

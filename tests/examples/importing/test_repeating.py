@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import examples, revisions
 from core.errors import ImportRefused
 from core.examples import importing, store
 from core.examples.importing import ImportOptions
-from core.tables import examples, revisions
 from tests.examples.importing.files import execution, fingerprint, imported, only, stored, written
 
 

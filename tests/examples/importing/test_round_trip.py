@@ -11,13 +11,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from core import workspaces
-from core.database import Database
+from core.db import Database, workspaces
+from core.db.tables import CONTENT, examples
 from core.examples import store
 from core.examples.exporting import COLUMNS, export
 from core.examples.filters import EVERYTHING, Filter
-from core.examples.importing.values import duration_ms
-from core.tables import CONTENT, examples
+from core.examples.importing.converting.values import duration_ms
 from tests.examples.importing.files import execution, fingerprint, imported, stored, written
 
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12) | st.text(

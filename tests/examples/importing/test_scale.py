@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused
 from core.examples import importing
 from core.examples.importing import ImportOptions, detect_scale

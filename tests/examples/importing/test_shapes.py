@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused
 from core.examples import importing
 from core.examples.importing import ImportOptions

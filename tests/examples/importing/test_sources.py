@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused
 from core.examples import importing
 from core.examples.importing.models import Undecided

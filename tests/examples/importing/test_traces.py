@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from core.database import Database
+from core.db import Database
 from tests.examples.importing.files import imported, only, stored, written
 
 NANO, START = "1768419047000000000", "2026-01-14T19:30:47Z"

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from core import audit
-from core.database import Database
+from core.db import Database
+from core.db.tables import CONTENT, examples
 from core.errors import Conflict, ImportRefused
 from core.examples import importing, store, tagging
-from core.tables import CONTENT, examples
 from tests.examples.importing.files import execution, imported, stored, written
 
 KEPT = (*CONTENT, "quality_score", "source_score", "success", "source_agent", "source_digest", "created_at", "tags")

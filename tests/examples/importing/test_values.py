@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.database import Database
+from core.db import Database
 from core.errors import ImportRefused
 from core.examples import importing
 from core.examples.importing import ImportOptions
+from core.examples.importing.converting.moments import moment
 from core.examples.importing.exact_json import WithoutConstants, loads
 from core.examples.importing.models import Undecided, Unfit
-from core.examples.importing.moments import moment
 from tests.examples.importing.files import execution, fingerprint, imported, only, stored, written
 
 SAME = dt.datetime(2026, 1, 14, 19, 30, 47, tzinfo=dt.UTC)

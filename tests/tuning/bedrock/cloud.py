@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
-from core.tuning.protocol import DataFacts, Files, JobView, Spec
-from core.tuning.providers.bedrock import PROVIDER
+from core.tuning.providers.bedrock.adapter import PROVIDER
+from core.tuning.providers.protocol import DataFacts, Files, JobView, Spec
 
 REGION = "us-west-2"
 ACCOUNT = "123456789012"

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.tuning.amazon import clients, discovery
+from core.tuning.providers.bedrock import access as clients
+from core.tuning.providers.bedrock import discovery
 from tests.tuning.bedrock import cloud
 
 

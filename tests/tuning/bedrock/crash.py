@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from core.settings import settings
-from core.tuning.amazon import discovery
-from core.tuning.amazon.clients import Amazon
-from core.tuning.protocol import Provider, Spec
-from core.tuning.providers.bedrock import PROVIDER
+from core.tuning.providers.bedrock import discovery
+from core.tuning.providers.bedrock.access import Amazon
+from core.tuning.providers.bedrock.adapter import PROVIDER
+from core.tuning.providers.protocol import Provider, Spec
 from tests.tuning.bedrock import cloud
 from tests.tuning.crash_cases import Case
 

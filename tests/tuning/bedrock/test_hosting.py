@@ -12,11 +12,11 @@ pytest.importorskip("boto3")
 pytest.importorskip("moto.server")
 
 
-from core.tuning import catalogue
-from core.tuning.amazon import clients, discovery, families
-from core.tuning.amazon.clients import Amazon
-from core.tuning.protocol import Checked, ModelView, NotSubmitted, ProviderTrouble, Spec
-from core.tuning.providers.bedrock import PROVIDER
+from core.tuning.providers import catalogue
+from core.tuning.providers.bedrock import access, discovery, families
+from core.tuning.providers.bedrock.access import Amazon
+from core.tuning.providers.bedrock.adapter import PROVIDER
+from core.tuning.providers.protocol import Checked, ModelView, NotSubmitted, ProviderTrouble, Spec
 from tests.tuning.bedrock import cloud
 from tests.tuning.bedrock.cloud import Door, Stubbed
 
@@ -144,7 +144,7 @@ def test_a_setting_that_is_missing_is_named(settings: dict[str, Any], said: str)
 def test_without_the_sdk_the_first_thing_to_do_is_to_install_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(clients.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(access.importlib.util, "find_spec", lambda _: None)
     checked = check()
     assert blocking(checked) == ["package_missing"]
     assert "pip install boto3" in checked.obstacles[0].remedy

@@ -12,10 +12,10 @@ pytest.importorskip("boto3")
 pytest.importorskip("moto.server")
 
 from core.errors import TuningRefused
-from core.tuning.amazon import families
-from core.tuning.amazon.clients import Amazon
-from core.tuning.protocol import NotSubmitted, NotThere, ProviderTrouble, SubmitUnknown
-from core.tuning.providers.bedrock import PROVIDER
+from core.tuning.providers.bedrock import families
+from core.tuning.providers.bedrock.access import Amazon
+from core.tuning.providers.bedrock.adapter import PROVIDER
+from core.tuning.providers.protocol import NotSubmitted, NotThere, ProviderTrouble, SubmitUnknown
 from tests.tuning.bedrock import cloud
 from tests.tuning.bedrock.cloud import Door, jobs
 

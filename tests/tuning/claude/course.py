@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from core.settings import Settings
-from core.tuning.profiles.wishes import SETTINGS
-from core.tuning.protocol import DataFacts, Files, JobView, Made, Note, Polled, Spec
-from core.tuning.providers.claude import PROVIDER
+from core.tuning.providers.claude.adapter import PROVIDER
+from core.tuning.providers.claude.options import SETTINGS
+from core.tuning.providers.protocol import DataFacts, Files, JobView, Made, Note, Polled, Spec
 from tests.tuning.claude.server import KEY, turns
 
 #: The code that an answer begins with. A model cannot know it, unless an example of the same intent shows it.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.tuning.protocol import Spec
+from core.tuning.providers.protocol import Spec
 from tests.tuning.claude.server import KEY, FakeAnthropic, serving, turns
 from tests.tuning.crash_cases import Case
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from core.errors import TuningRefused
 from core.llm.models import Model
-from core.tuning.profiles import records, requests
-from core.tuning.profiles.answers import Answer, Bill, Usage, cost_usd
-from core.tuning.profiles.candidates import candidates, overlaps
-from core.tuning.profiles.choosing import BASE, choose
-from core.tuning.profiles.records import Record
-from core.tuning.profiles.wishes import wishes
+from core.tuning.providers.claude import records, requests
+from core.tuning.providers.claude.answers import Answer, Bill, Usage, cost_usd
+from core.tuning.providers.claude.candidates import candidates, overlaps
+from core.tuning.providers.claude.options import wishes
+from core.tuning.providers.claude.records import Record
+from core.tuning.providers.claude.selection import BASE, choose
 from tests.tuning.claude import course
 
 WORDS = st.sampled_from(["alpha", "beta", "gamma", "delta", "INV-1", "x"])

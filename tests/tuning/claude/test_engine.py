@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from core.database import Database
 from core.datasets import recipes, snapshots, splits
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import examples, models, tuning_jobs
 from core.examples.filters import Filter
-from core.tables import examples, models, tuning_jobs
-from core.tuning.protocol import Spec
+from core.tuning.providers.protocol import Spec
 from tests.datasets.conftest import example
 from tests.tuning.claude import course
 from tests.tuning.claude.server import FakeAnthropic, serving

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.tuning.profiles import requests
-from core.tuning.protocol import NotSubmitted, ProviderTrouble
-from core.tuning.providers.claude import PROVIDER
+from core.tuning.providers.claude import requests
+from core.tuning.providers.claude.adapter import PROVIDER
+from core.tuning.providers.protocol import NotSubmitted, ProviderTrouble
 from tests.tuning.claude import course
 from tests.tuning.claude.course import Course
 from tests.tuning.claude.server import FakeAnthropic, serving

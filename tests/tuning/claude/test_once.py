@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.tuning.protocol import NotSubmitted, ProviderTrouble, SubmitUnknown
-from core.tuning.providers.claude import PROVIDER
+from core.tuning.providers.claude.adapter import PROVIDER
+from core.tuning.providers.protocol import NotSubmitted, ProviderTrouble, SubmitUnknown
 from tests.tuning.claude import course
 from tests.tuning.claude.course import Course
 from tests.tuning.claude.server import FakeAnthropic, serving

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-import core.tuning.profiles as package
-from core.tuning import catalogue
-from core.tuning.protocol import Checked, Spec
-from core.tuning.providers.claude import PROVIDER
+import core.tuning.providers.claude as package
+from core.tuning.providers import catalogue
+from core.tuning.providers.claude.adapter import PROVIDER
+from core.tuning.providers.protocol import Checked, Spec
 from tests.tuning.claude import course
 from tests.tuning.claude.course import Course
 from tests.tuning.claude.server import KEY, FakeAnthropic, serving
@@ -125,7 +125,7 @@ def test_bases_are_the_models_with_a_price() -> None:
 
 
 def test_a_profile_needs_nothing_to_answer_and_has_nothing_to_end(fake: FakeAnthropic, tmp_path: Path) -> None:
-    from core.tuning.protocol import ModelView
+    from core.tuning.providers.protocol import ModelView
 
     model = ModelView(1, "m", "profile", "claude-haiku-5-5", "anthropic:claude-haiku-5-5", {}, [], {}, {}, tmp_path,
                       course.settings_at(fake.base_url))  # fmt: skip

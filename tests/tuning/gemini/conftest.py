@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from core.tuning.protocol import Spec
-from core.tuning.providers.gemini import Gemini
+from core.tuning.providers.gemini.adapter import Gemini
+from core.tuning.providers.protocol import Spec
 from tests.llm.servers import machine_credentials
 from tests.tuning.gemini import emulator
 from tests.tuning.gemini.emulator import BUCKET

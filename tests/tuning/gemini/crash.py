@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.tuning.protocol import Spec
+from core.tuning.providers.protocol import Spec
 from tests.llm.servers import machine_credentials
 from tests.tuning.crash_cases import Case
 from tests.tuning.gemini import emulator

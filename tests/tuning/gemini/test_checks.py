@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from core.tuning.protocol import Checked, NotSubmitted, Obstacle, ProviderTrouble, Spec
-from core.tuning.providers import gemini_bucket
-from core.tuning.providers.gemini import Gemini
-from core.tuning.providers.gemini_access import place
+from core.tuning.providers.gemini import bucket as gemini_bucket
+from core.tuning.providers.gemini.access import place
+from core.tuning.providers.gemini.adapter import Gemini
+from core.tuning.providers.protocol import Checked, NotSubmitted, Obstacle, ProviderTrouble, Spec
 from tests.llm.servers import credentials
 from tests.tuning.gemini.conftest import BASE, SPEC, leading_to
 from tests.tuning.gemini.emulator import BUCKET

@@ -11,8 +11,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage as cloud
 
 from core.llm import Model, complete
-from core.tuning.protocol import JobView, NotSubmitted, ProviderTrouble, SubmitUnknown
-from core.tuning.providers.gemini import Gemini
+from core.tuning.providers.gemini.adapter import Gemini
+from core.tuning.providers.protocol import JobView, NotSubmitted, ProviderTrouble, SubmitUnknown
 from tests.llm.servers import credentials
 from tests.tuning.gemini import description
 from tests.tuning.gemini.conftest import SPEC, leading_to
@@ -254,9 +254,11 @@ def test_a_job_is_asked_about_in_the_region_of_its_name(
 def test_the_price_that_was_entered_makes_the_cost(
     provider: Gemini, jobs: Jobs, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.tuning.pricing import Price
+    from core.tuning.providers.pricing import Price
 
-    monkeypatch.setattr("core.tuning.pricing.price", lambda *_: Price(Decimal(2), "entered in this workspace"))
+    monkeypatch.setattr(
+        "core.tuning.providers.pricing.price", lambda *_: Price(Decimal(2), "entered in this workspace")
+    )
     view = done(provider, jobs, service)
     assert provider.finish(view, quiet).cost_usd == Decimal("0.16")
     estimate = provider.check(SPEC, view.data, jobs.settings, live=False).estimate

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from google.genai.types import JobState
 
-from core.tuning.protocol import JobView, NotSubmitted, ProviderTrouble
-from core.tuning.providers.gemini import Gemini
+from core.tuning.providers.gemini.adapter import Gemini
+from core.tuning.providers.protocol import JobView, NotSubmitted, ProviderTrouble
 from tests.tuning.gemini import description
 from tests.tuning.gemini.conftest import SPEC
 from tests.tuning.gemini.service import ENDPOINT, HOME, MODEL, Service, refused

@@ -5,9 +5,8 @@ Its settings come from the environment. It works until its standard input ends.
 
 import sys
 
-from core.database import Database
-from core.tuning.pace import Pace
-from core.tuning.poller import Poller
+from core.db import Database
+from core.tuning.engine import Pace, Poller
 
 
 def main(url: str) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.tuning.local import places, programs
-from core.tuning.protocol import JobView, Provider, Spec, Submitted, SubmitUnknown
-from core.tuning.providers.local import LocalProvider
-from core.tuning.trainer import environment
+from core.tuning.providers.local import places
+from core.tuning.providers.local.adapter import LocalProvider
+from core.tuning.providers.local.training import environment, programs
+from core.tuning.providers.protocol import JobView, Provider, Spec, Submitted, SubmitUnknown
 from tests.tuning.crash_cases import Case
 
 _PROBE = """

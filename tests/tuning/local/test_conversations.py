@@ -8,11 +8,11 @@ from typing import Any
 import gguf
 import pytest
 
-from core.tuning.local import conversations
-from core.tuning.local.conversations import compare
-from core.tuning.local.ollama import Ollama, Rendered, Shown
-from core.tuning.protocol import Made, NotSubmitted
-from core.tuning.providers.local import PROVIDER
+from core.tuning.providers.local.adapter import PROVIDER
+from core.tuning.providers.local.ollama import conversations
+from core.tuning.providers.local.ollama.client import Ollama, Rendered, Shown
+from core.tuning.providers.local.ollama.conversations import compare
+from core.tuning.providers.protocol import Made, NotSubmitted
 from tests.training import PROGRAMS, Tiny, done
 from tests.tuning.local.conftest import Standing
 from tests.tuning.local.trained import Trained, model_of, silent

@@ -17,16 +17,16 @@ import psutil
 import pytest
 from sqlalchemy import insert, select
 
-from core.database import Database
 from core.datasets import recipes, snapshots, splits
 from core.datasets.versions import DatasetVersion
+from core.db import Database
+from core.db.tables import examples, models
 from core.examples.filters import Filter
 from core.settings import Settings
-from core.tables import examples, models
 from core.tuning import files, jobs, series
 from core.tuning.places import of_job
-from core.tuning.protocol import Spec
-from core.tuning.runners import folders, processes
+from core.tuning.providers.local.runners import folders, processes
+from core.tuning.providers.protocol import Spec
 from tests.datasets.conftest import example
 from tests.training import Tiny
 from tests.tuning.local.conftest import Standing, settings_with

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from core.tuning import registry
-from core.tuning.local import places
-from core.tuning.protocol import DataFacts, Files, JobView, NotSubmitted, NotThere, ProviderTrouble, Spec
-from core.tuning.runners import folders
-from core.tuning.runners.local import LocalRunner
+from core.tuning.providers import registry
+from core.tuning.providers.local import places
+from core.tuning.providers.local.runners import folders
+from core.tuning.providers.local.runners.local import LocalRunner
+from core.tuning.providers.protocol import DataFacts, Files, JobView, NotSubmitted, NotThere, ProviderTrouble, Spec
 from tests.tuning.local import crash
 from tests.tuning.local.conftest import settings_with
 from tests.tuning.runners.conftest import until

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from core.settings import Settings
-from core.tuning.local import bases, publishing
-from core.tuning.local.ollama import Ollama
-from core.tuning.protocol import NotSubmitted, NotThere, ProviderTrouble
-from core.tuning.providers.local import PROVIDER
+from core.tuning.providers.local import bases
+from core.tuning.providers.local.adapter import PROVIDER
+from core.tuning.providers.local.ollama import publishing
+from core.tuning.providers.local.ollama.client import Ollama
+from core.tuning.providers.protocol import NotSubmitted, NotThere, ProviderTrouble
 from tests.training import Tiny
 from tests.tuning.local.conftest import Standing, settings_with
 from tests.tuning.local.trained import Trained, model_of, silent

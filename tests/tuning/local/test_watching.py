@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from core.tuning.local import watching
-from core.tuning.protocol import Polled, ProviderTrouble
-from core.tuning.runners import Work, folders
-from core.tuning.runners.local import LocalRunner
-from core.tuning.runners.ray import RayRunner
+from core.tuning.providers.local.runners import Work, folders
+from core.tuning.providers.local.runners.local import LocalRunner
+from core.tuning.providers.local.runners.ray import RayRunner
+from core.tuning.providers.local.training import watching
+from core.tuning.providers.protocol import Polled, ProviderTrouble
 from tests.tuning.runners.conftest import MakeWork, reaches, runner, until, work
 from tests.tuning.runners.ray_head import RayHead
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
-from core.tuning.protocol import DataFacts, Files, JobView, Made, ModelView, Spec
+from core.tuning.providers.protocol import DataFacts, Files, JobView, Made, ModelView, Spec
 
 DATA = DataFacts(1, "tickets@2", "ab" * 32, 200, 50, 50, 9_000, 2_000, 2_000, 60, True, 40_000)
 

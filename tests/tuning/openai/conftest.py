@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.tuning.protocol import Spec
-from core.tuning.providers.openai import OpenAI
+from core.tuning.providers.openai.adapter import OpenAI
+from core.tuning.providers.protocol import Spec
 from tests.tuning.loopback import Loopback
 from tests.tuning.openai import aimock
 from tests.tuning.openai.service import Service

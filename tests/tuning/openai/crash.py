@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.tuning.protocol import Spec
+from core.tuning.providers.protocol import Spec
 from tests.tuning.crash_cases import Case
 from tests.tuning.loopback import DROPPED, Answer, Loopback, Seen
 from tests.tuning.openai.service import Service

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.tuning.protocol import Method
-from core.tuning.providers.chat_lines import warnings
+from core.tuning.providers.openai.chat_lines import warnings
+from core.tuning.providers.protocol import Method
 from tests.tuning.views import chat, file_of, preference
 
 USER = {"role": "user", "content": "x"}

@@ -11,10 +11,10 @@ import pytest
 
 from core.errors import TuningRefused
 from core.settings import Settings
-from core.tuning.protocol import Checked, Files, Obstacle, Spec
-from core.tuning.providers.openai import OpenAI
-from core.tuning.providers.openai_access import is_openai
-from core.tuning.providers.openai_checks import automatic_epochs
+from core.tuning.providers.openai.access import is_openai
+from core.tuning.providers.openai.adapter import OpenAI
+from core.tuning.providers.openai.checks import automatic_epochs
+from core.tuning.providers.protocol import Checked, Files, Obstacle, Spec
 from tests.tuning.openai.conftest import BASE, SECRET, SPEC
 from tests.tuning.openai.service import Service, refused
 from tests.tuning.views import DATA, Jobs, settings
@@ -185,7 +185,7 @@ def test_a_base_that_the_key_may_not_use_blocks_at_openai(
 ) -> None:
     spec = replace(SPEC, base_model="gpt-4.1-2025-04-14")
     assert checked(jobs.settings, spec, live=True).can_start
-    monkeypatch.setattr("core.tuning.providers.openai_checks.is_openai", lambda _: True)
+    monkeypatch.setattr("core.tuning.providers.openai.checks.is_openai", lambda _: True)
     result = checked(jobs.settings, spec, live=True)
     assert found(result, "base_missing").blocks
     assert (

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.llm import Model, complete
-from core.tuning.protocol import Spec, SubmitUnknown
-from core.tuning.providers.openai import OpenAI
+from core.tuning.providers.openai.adapter import OpenAI
+from core.tuning.providers.protocol import Spec, SubmitUnknown
 from tests.tuning.loopback import Proxy
 from tests.tuning.openai import description
 from tests.tuning.openai.conftest import BASE, SECRET, SPEC, leading_to

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from core.tuning.protocol import JobView, NotSubmitted, Point, ProviderTrouble
-from core.tuning.providers import openai_progress
-from core.tuning.providers.openai import OpenAI
+from core.tuning.providers.openai import progress
+from core.tuning.providers.openai.adapter import OpenAI
+from core.tuning.providers.protocol import JobView, NotSubmitted, Point, ProviderTrouble
 from tests.tuning.loopback import DROPPED, Answer
 from tests.tuning.openai import description
 from tests.tuning.openai.conftest import SPEC
@@ -154,7 +154,7 @@ def test_a_table_that_is_none_takes_nothing_from_the_model(provider: OpenAI, job
     polled = provider.poll(job)
     assert (polled.state, polled.points) == ("trained", [])
     assert any("file-gone" in note.message for note in polled.notes)
-    assert openai_progress.table(b"") == []
+    assert progress.table(b"") == []
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from core.tuning.protocol import JobView, NotSubmitted, ProviderTrouble
-from core.tuning.providers.openai import OpenAI
+from core.tuning.providers.openai.adapter import OpenAI
+from core.tuning.providers.protocol import JobView, NotSubmitted, ProviderTrouble
 from tests.tuning.loopback import Answer
 from tests.tuning.openai.conftest import SPEC
 from tests.tuning.openai.service import Service, refused
@@ -26,8 +26,8 @@ def job(provider: OpenAI, jobs: Jobs, service: Service) -> JobView:
 @pytest.fixture
 def at_openai(monkeypatch: pytest.MonkeyPatch) -> None:
     """What answers on loopback counts as OpenAI itself."""
-    for module in ("openai_access", "openai_checks", "openai"):
-        monkeypatch.setattr(f"core.tuning.providers.{module}.is_openai", lambda _: True)
+    for module in ("access", "checks", "adapter"):
+        monkeypatch.setattr(f"core.tuning.providers.openai.{module}.is_openai", lambda _: True)
 
 
 def test_a_model_comes_with_all_that_is_known_of_it(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.tuning.protocol import NotSubmitted, SubmitUnknown
-from core.tuning.providers.openai import OpenAI
+from core.tuning.providers.openai.adapter import OpenAI
+from core.tuning.providers.protocol import NotSubmitted, SubmitUnknown
 from tests.tuning.loopback import DROPPED, RESET, Answer
 from tests.tuning.openai.conftest import SECRET, SPEC, leading_to
 from tests.tuning.openai.service import Service, refused
@@ -98,7 +98,7 @@ def test_openai_that_shuts_an_organisation_out_is_explained(
     with pytest.raises(NotSubmitted, match="not permitted") as failed:
         provider.submit(view)
     assert "2026-05-07" not in str(failed.value)  # another service has its own reasons
-    monkeypatch.setattr("core.tuning.providers.openai_access.is_openai", lambda _: True)
+    monkeypatch.setattr("core.tuning.providers.openai.access.is_openai", lambda _: True)
     with pytest.raises(NotSubmitted) as failed:
         provider.submit(view)
     assert failed.value.blocked
@@ -175,7 +175,7 @@ def test_a_file_that_openai_cannot_use_is_told_in_its_words(provider: OpenAI, jo
 def test_a_file_that_is_never_looked_at_is_tried_again_later(
     provider: OpenAI, jobs: Jobs, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.tuning.providers.openai._MOST_WAITS", 3)
+    monkeypatch.setattr("core.tuning.providers.openai.adapter._MOST_WAITS", 3)
     service.file_states = ["uploaded"]
     with pytest.raises(NotSubmitted) as failed:
         provider.upload(jobs.view(SPEC), quiet)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.tuning.runners import Runner, Work, folders
-from core.tuning.runners.local import LocalRunner
+from core.tuning.providers.local.runners import Runner, Work, folders
+from core.tuning.providers.local.runners.local import LocalRunner
 
 PROGRAM = Path(__file__).with_name("trainer.py")
 MakeWork = Callable[..., Work]

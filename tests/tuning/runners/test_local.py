@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.tuning.protocol import NotSubmitted
-from core.tuning.runners import folders, processes
-from core.tuning.runners.local import LocalRunner, environment
+from core.tuning.providers.local.runners import folders, processes
+from core.tuning.providers.local.runners.local import LocalRunner, environment
+from core.tuning.providers.protocol import NotSubmitted
 from tests.tuning.runners.conftest import PROGRAM, MakeWork, ends, names, reaches, until
 
 
@@ -52,8 +52,8 @@ def test_a_finished_trainer_is_not_run_again(runner: LocalRunner, work: MakeWork
 def test_it_outlives_the_process_that_started_it_and_is_found_again(work: MakeWork, tmp_path: Path) -> None:
     job = work(steps=500, step_s=0.05)
     start = (
-        "import sys, time; from pathlib import Path; from core.tuning.runners import Work;"
-        "from core.tuning.runners.local import LocalRunner;"
+        "import sys, time; from pathlib import Path; from core.tuning.providers.local.runners import Work;"
+        "from core.tuning.providers.local.runners.local import LocalRunner;"
         f"LocalRunner(Path({str(tmp_path / 'device')!r})).submit("
         f"Work(Path({str(job.folder)!r}), {job.key!r}, {job.python!r}, Path({str(PROGRAM)!r})));"
         "print('begun', flush=True); time.sleep(60)"

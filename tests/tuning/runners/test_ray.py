@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from core.tuning.protocol import NotSubmitted, ProviderTrouble, SubmitUnknown
-from core.tuning.runners import folders
-from core.tuning.runners.ray import RayRunner, is_address, is_loopback
+from core.tuning.providers.local.runners import folders
+from core.tuning.providers.local.runners.ray import RayRunner, is_address, is_loopback
+from core.tuning.providers.protocol import NotSubmitted, ProviderTrouble, SubmitUnknown
 from tests.tuning.runners.conftest import MakeWork, ends, names, reaches, until
 from tests.tuning.runners.ray_head import RayHead
 

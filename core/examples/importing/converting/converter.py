@@ -1,0 +1,390 @@
+"""Rows of a file into records: which column is which field, what each value means, and what is left over."""
+
+import codecs
+import difflib
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import orjson
+
+from core.errors import ImportRefused
+from core.examples.importing.converting import moments, scale
+from core.examples.importing.converting.other_tools import OTHER_TOOLS, Aside
+from core.examples.importing.converting.shapes import SHAPES, UNKNOWN, UNUSED, Raw, Shape
+from core.examples.importing.converting.values import PARSERS, TRUTHS, read_tags, truth
+from core.examples.importing.converting.values import context as parsed_context
+from core.examples.importing.models import FIELDS, ImportOptions, RowError, Unfit, UnfitColumn, shortened
+
+#: The parts of a staged record: the fields, the score where it says itself what it means, which fields the row has,
+#: whether "success" and the like are answers in it, and whether plan and result may be such a word, or nothing.
+STAGED = (*PARSERS, "certain_score", "given", "is_literal", "is_brief")
+#: The bit of each field in `given`. A field that a row does not have is left as it is in an example that is there.
+BITS = {field: 1 << place for place, field in enumerate(PARSERS)}
+#: The field that becomes a part of the context, and the name of that part.
+SYSTEM, SYSTEM_KEY = "system_prompt", "system"
+#: So many different words of an outcome, and tags, are told; a column with more of them has another meaning.
+WORDS_TOLD = 50
+
+#: Names under which fields are often found, for suggestions.
+_ALIASES = {
+    "execution_id": ("execution_id", "run_id", "trace_id", "request_id", "uuid"),
+    "user_request": ("request", "query", "input", "prompt", "question", "instruction", "user_input", "user_message"),
+    "intent": ("category", "task", "label", "kind"),
+    "business_state": ("state", "metadata", "business_context"),
+    "context": ("history",),
+    "execution_plan": ("plan", "steps"),
+    "execution_result": ("result", "output", "response", "answer", "completion", "reply", "assistant"),
+    "quality_score": ("score", "quality", "rating", "grade", "stars"),
+    "success": ("succeeded", "is_success", "ok", "passed", "outcome", "status"),
+    "tags": ("labels",),
+    "created_at": ("created", "timestamp", "time", "date", "started_at", "start_time"),
+    "updated_at": ("updated", "modified_at"),
+    "source_agent": ("agent", "agent_name", "source"),
+    "source_model": ("model", "model_name", "llm"),
+    "execution_time_ms": ("duration_ms", "latency_ms", "elapsed_ms"),
+}
+
+
+#: Columns of which an export of the original system has some beside `execution_id` and `user_request`; a dataset that
+#: happens to name those two alike has none.
+_OF_EXECUTIONS = frozenset(
+    {"execution_plan", "business_state", "success", "source_agent", "source_model", "execution_time_ms"}
+)
+
+
+def folded(column: str) -> str:
+    """The name of a column as it is compared: Quality Score is quality_score."""
+    return column.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def _by_name(columns: Sequence[str]) -> dict[str, str]:
+    """The column of each folded name; one that is written so stands above one that is only folded so."""
+    return {folded(column): column for column in reversed(columns)} | {column: column for column in columns}
+
+
+def recognised(columns: Sequence[str]) -> Shape:
+    """The shape that the columns show, or `UNKNOWN`."""
+    present = _by_name(columns).keys()
+    return next((shape for shape in (*SHAPES, *OTHER_TOOLS) if present >= set(shape.signs)), UNKNOWN)
+
+
+def checked_options(options: ImportOptions) -> None:
+    """Raises `ImportRefused` for a field that does not exist or a constant that does not fit."""
+    for kind, given in (("mapping", options.mapping), ("constants", options.constants)):
+        for field in given:
+            if field not in FIELDS:
+                raise ImportRefused(f"{field!r} in the {kind} is not a field; fields are {', '.join(FIELDS)}.")
+    if options.encoding != "auto" and not _is_encoding(options.encoding):
+        raise ImportRefused(
+            f"{options.encoding!r} is not an encoding that is known; use for example utf-8, utf-16 or windows-1252."
+        )
+    if options.quality_scale != "auto" and not scale.is_scale(options.quality_scale):
+        raise ImportRefused(
+            f"{options.quality_scale!r} is not a quality scale; use {', '.join(('auto', *scale.OFFERED))}, "
+            "or a range such as 1-7."
+        )
+    for field, value in options.constants.items():
+        if field == SYSTEM:
+            raise ImportRefused(f"{SYSTEM} takes a column, not a constant; write the constant into the context.")
+        try:
+            PARSERS[field](value)
+        except Unfit as error:
+            raise ImportRefused(f"The constant for {field}, {shortened(value)}, is not {error}.") from None
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        return codecs.lookup(name)._is_text_encoding  # no other way to know
+    except (LookupError, ValueError):
+        return False
+
+
+def mapping(
+    shape: Shape, columns: Sequence[str], options: ImportOptions, *, more_may_come: bool = False
+) -> dict[str, str]:
+    """The column of each field: columns of the field's own name, then the shape's, then what the options say.
+
+    Of JSON only the first rows were seen: with `more_may_come`, a field under its own name counts wherever it begins.
+    """
+    named = _by_name(columns)
+    chosen = {field: named[field] for field in FIELDS if field in named}
+    if more_may_come:
+        chosen = {field: field for field in PARSERS if field != "user_request"} | chosen
+    if SYSTEM not in chosen and "system" in named and not shape.converted:
+        chosen[SYSTEM] = named["system"]
+    chosen.update({field: named.get(column, column) for field, column in shape.mapping.items()})
+    for field, column in options.mapping.items():
+        if not column:
+            chosen.pop(field, None)
+            continue
+        if column not in columns:
+            near = difflib.get_close_matches(column, columns, 1, 0.5)
+            raise ImportRefused(
+                f"There is no column {column!r} for {field}; columns are {', '.join(columns)}."
+                + (f" Is {near[0]!r} meant?" if near else ""),
+                field=field,
+            )
+        chosen[field] = column
+    return chosen
+
+
+def suggested(shape: Shape, columns: Sequence[str], options: ImportOptions) -> dict[str, str]:
+    """The mapping, and for fields still without a column one whose name sounds like it."""
+    chosen = mapping(shape, columns, options)
+    if shape.converted:
+        return chosen
+    named = _by_name(columns)
+    taken = set(chosen.values())
+    for field, aliases in _ALIASES.items():
+        column = next((named[alias] for alias in aliases if alias in named), None)
+        if field not in chosen and field not in options.mapping and column and column not in taken:
+            chosen[field] = column
+            taken.add(column)
+    return chosen
+
+
+class Converter:
+    """Turns rows of one file into records for staging, field by field in the order of `PARSERS`."""
+
+    def __init__(self, columns: Sequence[str], options: ImportOptions, *, more_may_come: bool = False) -> None:
+        checked_options(options)
+        self.shape = recognised(columns)
+        self.mapping = mapping(self.shape, columns, options, more_may_come=more_may_come)
+        self._explicit = frozenset(options.mapping)
+        self._convert = self.shape.converted
+        if self._convert and options.mapping.get("user_request"):
+            self._convert = None  # the file is read by the mapping alone
+        if not self._convert and "user_request" not in self.mapping and "user_request" not in options.constants:
+            raise _no_request(columns, options, is_table=not more_may_come)
+        present = _by_name(columns).keys()
+        is_execution = present >= {"user_request", "execution_id"} and not _OF_EXECUTIONS.isdisjoint(present)
+        #: Whether "success" and the like are answers: only in rows of the original system they are none.
+        self.is_literal = options.placeholders == "learn" or (options.placeholders == "auto" and not is_execution)
+        #: What rows hold that becomes no field, and in how many of them it has a value.
+        self.unused: Counter[str] = Counter()
+        #: Tags that are not stored as they are written; words of an outcome that nobody gave a meaning.
+        self.tags_became: dict[str, str] = {}
+        self.outcome_words: Counter[str] = Counter()
+        #: Rows that are no examples, such as the spans of a search.
+        self.aside = 0
+        #: Whether a row was met whose date can be read in two ways.
+        self.met_either_order = False
+        self._means = {word.strip().casefold(): TRUTHS[meaning] for word, meaning in options.outcomes.items()}
+        self._prepare(columns, options)
+
+    def _prepare(self, columns: Sequence[str], options: ImportOptions) -> None:
+        read = (*self.shape.signs, *self.shape.reads) if self._convert else ()
+        named = _by_name(columns)
+        self._renamed = {named[name]: name for name in read if named.get(name, name) != name}
+        self._used = frozenset({*read, *self._renamed, *self.mapping.values()})
+        self._system = self.mapping.get(SYSTEM)
+        constants = {field: PARSERS[field](value) for field, value in options.constants.items()}
+        own: dict[str, Callable[[Any], Any]] = {
+            "success": self._outcome,
+            "tags": self._tags,
+            "created_at": partial(moments.moment, order=options.dates),
+            "updated_at": partial(moments.moment, order=options.dates),
+        }
+        self._steps = tuple(
+            (place, field, BITS[field], self.mapping.get(field), own.get(field, parser), constants.get(field))
+            for place, (field, parser) in enumerate(PARSERS.items())
+            if self._convert or field in _ALWAYS or field in self.mapping or field in constants
+        )
+
+    def record(self, number: int, row: Raw) -> list[Any] | RowError | None:
+        """The values of one row in the order of `STAGED`, or why it cannot be one; None for one that is put aside."""
+        made: Raw = {}
+        if self._convert:
+            try:
+                made = self._made(row)
+            except Aside as kind:
+                self.aside += 1
+                self.unused[str(kind)] += 1
+                return None
+            except (Unfit, orjson.JSONEncodeError) as error:
+                if self._is_empty(row):
+                    return None
+                column = error.column if isinstance(error, UnfitColumn) else self.shape.signs[0]
+                return RowError(number, column, shortened(row.get(column)), str(error))
+        filled = self._filled(number, row, made)
+        if filled is None or isinstance(filled, RowError):
+            return filled
+        values, given = filled
+        if made or not row.keys() <= self._used:
+            self._count_unused(row, made)
+        score = values[_SCORE]
+        if values[0] is None:
+            values[0] = _made_key(values)
+        certain = score.score if isinstance(score, scale.Certain) else None
+        return [*values, certain, given, self.is_literal, _is_brief(values[_PLAN], values[_RESULT])]
+
+    def _filled(self, number: int, row: Raw, made: Raw) -> tuple[list[Any], int] | RowError | None:
+        """The fields of one row, and the bits of those that it has; None for a row that holds nothing."""
+        values = _BLANK.copy()
+        given, field, value = 0, "", None
+        try:
+            for place, field, bit, column, parse, constant in self._steps:
+                if made and field in made and field not in self._explicit:
+                    value = made[field]
+                    given |= bit
+                elif column is not None and column in row:
+                    value = row[column]
+                    given |= bit
+                else:
+                    value = None
+                if place == _CONTEXT and self._system and row.get(self._system):
+                    value = _with_system(value, row[self._system])
+                    given |= bit
+                if value is None or value == "":
+                    if constant is not None:
+                        given |= bit
+                        values[place] = constant
+                    elif place == _REQUEST:
+                        parse(value)  # says that it is required
+                else:
+                    values[place] = parse(value)
+        except Unfit as error:
+            return None if self._is_empty(row) else self._unfit(number, field, value, error)
+        return values, given
+
+    def _is_empty(self, row: Raw) -> bool:
+        """Whether it holds nothing at all, as the lines below a table of a spreadsheet; put aside, and counted."""
+        if not all(value is None or value != value or not str(value).strip() for value in row.values()):
+            return False
+        self.aside += 1
+        self.unused["empty rows"] += 1
+        return True
+
+    def _made(self, row: Raw) -> Raw:
+        assert self._convert
+        if self._renamed:
+            row = {self._renamed.get(name, name): value for name, value in row.items()}
+        return self._convert(row)
+
+    def _unfit(self, number: int, field: str, value: Any, error: Unfit) -> RowError:
+        self.met_either_order |= isinstance(error, moments.EitherOrder)
+        column = self.mapping.get(field)
+        where = field if column in (None, field) else f"{field} (column {column})"
+        return RowError(number, where, shortened(value), str(error))
+
+    def _outcome(self, value: Any) -> bool | None:
+        try:
+            return truth(value)
+        except Unfit as error:
+            if not isinstance(value, str):
+                raise
+            word = value.strip().casefold()
+            if word in self._means:
+                return self._means[word]
+            if len(word) <= 60 and (word in self.outcome_words or len(self.outcome_words) < WORDS_TOLD):
+                self.outcome_words[word] += 1
+                means = f"--outcome {quoted(word)}=success, =failed or =unknown"
+                raise Unfit(f"{error}; say what it means: {means}") from None
+            raise
+
+    def _tags(self, value: Any) -> str | None:
+        array, became = read_tags(value)
+        for written, tag in became:
+            if len(self.tags_became) < WORDS_TOLD:
+                self.tags_became[written] = tag
+        return array
+
+    def _count_unused(self, row: Raw, made: Raw) -> None:
+        for column in row:
+            if column not in self._used and row[column] not in _NOTHING:
+                self.unused[column] += 1
+        self.unused.update(made.get(UNUSED, ()))
+
+
+def _with_system(context: Any, said: Any) -> Any:
+    """The context with a system prompt in front, unless it has one of its own."""
+    if not isinstance(said, str):
+        raise Unfit("a system prompt as text")
+    if isinstance(context, str):
+        known = parsed_context(context)
+        context = orjson.loads(known) if known else None
+    if context is not None and not isinstance(context, dict):
+        raise Unfit("a JSON object beside the system prompt")
+    return {SYSTEM_KEY: said, **(context or {})}
+
+
+def _is_brief(plan: str | None, result: str | None) -> bool:
+    """Whether plan and result are so short that PostgreSQL has to say if they teach something: false of most rows.
+
+    Longer ones are answers, whatever they say: no word that says only that something was done has more letters.
+    """
+    if not plan and not result:
+        return True
+    return any(said and len(said.strip(_MARGIN)) <= _LONGEST_WORD for said in (plan, result))
+
+
+#: What PostgreSQL's `teaches` passes over around a word, and the letters of the longest word that it knows.
+_MARGIN, _LONGEST_WORD = ' \t\n\r\f\x0b".', 10
+
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+_REQUEST, _CONTEXT, _PLAN, _RESULT, _SCORE = (
+    list(PARSERS).index(name)
+    for name in ("user_request", "context", "execution_plan", "execution_result", "quality_score")
+)
+#: The values of a row that has none.
+_BLANK = [None if field == "user_request" else parse(None) for field, parse in PARSERS.items()]
+#: Fields that are looked at even where no column is theirs: without a request there is no row, and a system prompt of a
+#: column of its own goes into the context.
+_ALWAYS = ("user_request", "context")
+
+
+#: What columns are called that may hold a request, and what those are called that hold none.
+_SAYS = re.compile("prompt|question|instruct|query|request|input|text|messag|content|dialog|conversation|utterance")
+_NAMES = re.compile(r"(?:^|_)(?:id|ids|idx|index|uuid|hash|key|no|number|row|role|type|lang|split|source|date|time)$")
+
+
+def _likely(columns: Sequence[str]) -> str:
+    """The column that most likely holds the request: by its whole name, by a part of it, or just no number of a row."""
+    if found := suggested(UNKNOWN, columns, ImportOptions()).get("user_request"):
+        return found
+    others = [column for column in columns if not _NAMES.search(folded(column))]
+    says = [column for column in others if _SAYS.search(folded(column))]
+    return next(iter((*says, *others, *columns)), "COLUMN")
+
+
+def _no_request(columns: Sequence[str], options: ImportOptions, *, is_table: bool) -> ImportRefused:
+    likely = _likely(columns)
+    if "user_request" in options.mapping:
+        said = "The request needs a column: it is the one field that every example has."
+    else:
+        said = f"Nothing says which of the columns {', '.join(columns) or '(none)'} is the request."
+        if len(columns) == 1 and is_table:
+            said = (
+                f"The file has one column only, {shortened(columns[0])}: expected columns separated by comma, "
+                f"semicolon, tab or |. Is another delimiter used? {said}"
+            )
+    return ImportRefused(
+        f"{said} Map it, for example --map user_request={quoted(likely)}.",
+        field="user_request",
+        expected="a column for user_request",
+    )
+
+
+def quoted(name: str) -> str:
+    """A name as a shell takes it."""
+    return name if name.replace("_", "").replace(".", "").replace("-", "").isalnum() else f'"{name}"'
+
+
+#: How an execution id begins that was made here, because the file has none.
+MADE = "sha256:"
+
+
+def _made_key(values: list[Any]) -> str:
+    """An execution id from what happened: the same record has the same one in every file and every database."""
+    _, request, _, _, context, plan, result, _, _, _, created_at, *_ = values
+    if context and '"input":' in context:  # stands in the request, too, and was not kept once
+        known = orjson.loads(context)
+        if isinstance(known, dict):
+            known.pop("input", None)
+        context = orjson.dumps(known).decode() if known else None
+    told = orjson.dumps([request, context, plan, result, created_at])
+    return f"{MADE}{hashlib.sha256(told).hexdigest()}"

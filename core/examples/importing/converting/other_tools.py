@@ -1,0 +1,310 @@
+"""What other tools export: traces of Langfuse, Opik, LangSmith, Phoenix and OTLP, batches of OpenAI, SQuAD, Dolly.
+
+Spans that ask no model, such as a search, are no examples: they are put aside, and counted.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from core.examples.importing.converting.shapes import UNUSED, Raw, Shape
+from core.examples.importing.models import Unfit
+from core.examples.importing.traces import as_written, conversation, loaded
+
+
+class Aside(Exception):
+    """The row is no example and nothing is wrong with it. The message names what it is, for the count."""
+
+
+def _first(row: Raw, *names: str) -> Any:
+    """The first of these that has a value; a dot leads into an object."""
+    for name in names:
+        value: Any = row.get(name)
+        if value is None and "." in name:
+            outer, _, inner = name.partition(".")
+            held = loaded(row.get(outer))
+            value = _first(held, inner) if isinstance(held, dict) else None
+        if value not in (None, "", [], {}):
+            return value
+    return None
+
+
+_START = ("timestamp", "startTime", "start_time", "created_at", "createdAt")
+_END = ("endTime", "end_time")
+_MODEL = (
+    "model", "metadata.model", "metadata.ls_model_name", "extra.metadata.ls_model_name",
+    "extra.invocation_params.model", "providedModelName", "attributes.llm.model_name",
+)  # fmt: skip
+
+
+def _about(row: Raw) -> dict[str, Any]:
+    """What a trace says of itself: id, moment, duration, model, tags, failure."""
+    start, end = _first(row, *_START), _first(row, *_END)
+    if start is None:
+        return {}  # a plain table with input and output: its id is the number of a row
+    made: dict[str, Any] = {"created_at": start}
+    if key := _first(row, "id", "run_id", "trace_id", "traceId", "context.span_id"):
+        made["execution_id"] = key
+    if isinstance(model := _first(row, *_MODEL), str):
+        made["source_model"] = model
+    if tags := _first(row, "tags"):
+        made["tags"] = tags
+    if _first(row, "error"):
+        made["success"] = False
+    if (took := _between(start, end)) is not None:
+        made["execution_time_ms"] = took
+    return made
+
+
+def _between(start: Any, end: Any) -> float | None:
+    try:
+        began, ended = (
+            each if isinstance(each, dt.datetime) else dt.datetime.fromisoformat(str(each)) for each in (start, end)
+        )
+        took = (ended - began).total_seconds() * 1000
+    except (ValueError, TypeError):
+        return None
+    return took if took >= 0 else None
+
+
+_READS_ABOUT = ("id", "tags", "error", "metadata", "run_id", "trace_id", "traceId", *_START, *_END)
+
+
+#: Kinds of spans and runs that ask no model, also where they are the first of their trace.
+_STEPS = ("span", "event", "tool", "retriever", "embedding", "guardrail", "evaluator", "parser", "prompt")
+
+
+def _from_input_output(row: Raw) -> Raw:
+    return _trace(row, "input", "output")
+
+
+def _from_request_response(row: Raw) -> Raw:
+    return _trace(row, "request", "response")
+
+
+def _trace(row: Raw, asked: str, answered: str) -> Raw:
+    kind = row.get("type")
+    about = _about(row)
+    # A table may have a column of this name, too; only traces have moments.
+    is_trace = _first(row, "traceId", "trace_id") or (about and str(kind).lower() in _STEPS)
+    if is_trace and isinstance(kind, str) and kind.lower() not in ("", "generation", "llm"):
+        raise Aside(f"spans of type {kind}")
+    request, answer = row.get(asked), row.get(answered)
+    if not about:
+        request, answer = as_written(request, "user"), as_written(answer, "assistant")
+    return about | conversation(request, answer, about.get("source_model"), names=(asked, answered))
+
+
+def _from_langsmith(row: Raw) -> Raw:
+    kind = row.get("run_type")
+    if kind not in (None, "", "llm") and (kind in _STEPS or _first(row, "parent_run_id")):
+        raise Aside(f"runs of type {kind}")
+    about = _about(row)
+    return about | conversation(
+        row.get("inputs"), row.get("outputs"), about.get("source_model"), names=("inputs", "outputs")
+    )
+
+
+def _from_phoenix(row: Raw) -> Raw:
+    kind = row.get("span_kind") or row.get("attributes.openinference.span.kind")
+    if kind not in (None, "", "LLM") or (row.get("attributes.input.value") in (None, "")):
+        raise Aside(f"spans of kind {kind or 'none'}")
+    asked = row.get("attributes.llm.input_messages")
+    answered = row.get("attributes.llm.output_messages")
+    about = _about(row)
+    return about | conversation(
+        asked if isinstance(asked, list) and asked else row.get("attributes.input.value"),
+        answered if isinstance(answered, list) and answered else row.get("attributes.output.value"),
+        about.get("source_model"),
+    )
+
+
+def _from_phoenix_json(row: Raw) -> Raw:
+    """The same with its attributes as objects in objects, as the client for Python writes them."""
+    return _from_phoenix({**row, **_flattened(row.get("attributes"), "attributes")})
+
+
+def _flattened(value: Any, name: str) -> dict[str, Any]:
+    value = loaded(value)
+    if not isinstance(value, dict):
+        return {name: value}
+    return {inner: each for key, held in value.items() for inner, each in _flattened(held, f"{name}.{key}").items()}
+
+
+def _from_batch(row: Raw) -> Raw:
+    """A line of an OpenAI batch: the request in `body`, the answer in `response`."""
+    body, response = loaded(row.get("body")), loaded(row.get("response"))
+    answer = response.get("body") if isinstance(response, dict) else None
+    if not isinstance(body, dict):
+        raise Unfit(
+            "a request beside its answer: the output of a batch holds answers only. Import it together with its "
+            "input file, in one command"
+        )
+    if not isinstance(answer, dict) or _first(row, "error"):
+        raise Unfit("an answer of the batch; this request failed, or its answer is in the output file")
+    said = {"choices": answer["choices"]} if answer.get("choices") else {"messages": answer.get("output")}
+    made = conversation(body, said, names=("body", "response"))
+    model = answer.get("model") or body.get("model")
+    made |= {"execution_id": row.get("custom_id"), "source_model": model if isinstance(model, str) else ""}
+    return made | ({"created_at": answer["created"]} if isinstance(answer.get("created"), int) else {})
+
+
+def _from_squad(row: Raw) -> Raw:
+    answers = loaded(row.get("answers"))
+    texts = answers.get("text") if isinstance(answers, dict) else answers
+    first = texts[0] if isinstance(texts, list) and texts else texts if isinstance(texts, str) else None
+    return {
+        "user_request": row.get("question"),
+        "execution_result": first.get("text") if isinstance(first, dict) else first,
+        "context": {"passage": row["context"]} if isinstance(row.get("context"), str) and row["context"] else None,
+        "execution_id": row.get("id"),
+        UNUSED: {"answers beyond the first"} if _differ(texts) else set[str](),
+    }
+
+
+def _differ(texts: Any) -> bool:
+    found = [each.get("text") if isinstance(each, dict) else each for each in texts] if isinstance(texts, list) else []
+    return any(each != found[0] for each in found)
+
+
+def _from_span(row: Raw) -> Raw:
+    """A span of OTLP, whose attributes were brought into one object by `unfolded`."""
+    kind = row.get("openinference.span.kind")
+    asked = next((row[name] for name in _SPAN_ASKED if row.get(name)), None)
+    answered = next((row[name] for name in _SPAN_ANSWERED if row.get(name)), None)
+    if asked is None or kind not in (None, "LLM"):
+        raise Aside(f"spans of kind {kind or 'without a prompt'}")
+    model = _first(row, "gen_ai.response.model", "gen_ai.request.model", "llm.model_name")
+    start, end = row.get("startTimeUnixNano"), row.get("endTimeUnixNano")
+    made = conversation(asked, answered, model) | {"execution_id": row.get("spanId"), "created_at": start}
+    if isinstance(system := row.get("gen_ai.system_instructions"), str):
+        made["context"] = {"system": system, **(made.get("context") or {})}
+    if str(start).isdecimal() and str(end).isdecimal():
+        made["execution_time_ms"] = (int(str(end)) - int(str(start))) / 1e6
+    return made
+
+
+_SPAN_ASKED = ("gen_ai.input.messages", "gen_ai.prompt", "llm.input_messages", "input.value")
+_SPAN_ANSWERED = ("gen_ai.output.messages", "gen_ai.completion", "llm.output_messages", "output.value")
+_PLACE = re.compile(
+    r"(gen_ai\.prompt|gen_ai\.completion|llm\.input_messages|llm\.output_messages)\.(\d+)\.(?:message\.)?"
+    r"(?:(role|content|name|tool_call_id)|tool_calls\.(\d+)\.(?:tool_call\.)?(?:function\.)?(id|name|arguments))"
+)
+
+
+def _gathered(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Messages that are spread over attributes such as gen_ai.prompt.0.content, as lists under gen_ai.prompt."""
+    rest: dict[str, Any] = {}
+    messages: dict[str, dict[int, dict[str, Any]]] = {}
+    calls: dict[tuple[str, int], dict[int, dict[str, Any]]] = {}
+    for name, value in attributes.items():
+        if (found := _PLACE.fullmatch(name)) is None:
+            rest[name] = value
+            continue
+        column, place = found[1], int(found[2])
+        message = messages.setdefault(column, {}).setdefault(place, {})
+        if found[3]:
+            message[found[3]] = value
+        else:
+            calls.setdefault((column, place), {}).setdefault(int(found[4]), {})[found[5]] = value
+    for (column, place), made in calls.items():
+        messages[column][place]["tool_calls"] = [made[each] for each in sorted(made)]
+    return rest | {column: [found[place] for place in sorted(found)] for column, found in messages.items()}
+
+
+#: In the order in which they are tried, after those of `shapes`.
+OTHER_TOOLS = (
+    Shape("SQuAD", ("question", "context", "answers"), {}, _from_squad, ("id",)),
+    Shape("OpenAI batch", ("custom_id", "response"), {}, _from_batch, ("body", "error")),
+    Shape("OpenAI batch", ("custom_id", "body"), {}, _from_batch, ("error",)),
+    Shape(
+        "Phoenix",
+        ("attributes.input.value", "attributes.output.value"),
+        {},
+        _from_phoenix,
+        (
+            *_READS_ABOUT,
+            "span_kind",
+            "context.span_id",
+            "attributes.openinference.span.kind",
+            "attributes.llm.model_name",
+            "attributes.llm.input_messages",
+            "attributes.llm.output_messages",
+        ),
+    ),
+    Shape("Phoenix", ("attributes", "span_kind"), {}, _from_phoenix_json, (*_READS_ABOUT, "context")),
+    Shape(
+        "OTLP",
+        ("spanId", "startTimeUnixNano"),
+        {},
+        _from_span,
+        (
+            "endTimeUnixNano",
+            "openinference.span.kind",
+            "gen_ai.response.model",
+            "gen_ai.request.model",
+            "llm.model_name",
+            "gen_ai.system_instructions",
+            *_SPAN_ASKED,
+            *_SPAN_ANSWERED,
+        ),
+    ),
+    Shape(
+        "LangSmith", ("inputs", "outputs"), {}, _from_langsmith, (*_READS_ABOUT, "run_type", "parent_run_id", "extra")
+    ),
+    Shape("input/output", ("input", "output"), {}, _from_input_output, (*_READS_ABOUT, "model", "type")),
+    Shape("input/output", ("request", "response"), {}, _from_request_response, (*_READS_ABOUT, "model", "type")),
+    Shape(
+        "Dolly",
+        ("instruction", "response"),
+        {"user_request": "instruction", "execution_result": "response", "intent": "category"},
+    ),
+    Shape("question/response", ("question", "response"), {"user_request": "question", "execution_result": "response"}),
+    Shape("query/response", ("query", "response"), {"user_request": "query", "execution_result": "response"}),
+    Shape("query/answer", ("query", "answer"), {"user_request": "query", "execution_result": "answer"}),
+    Shape(
+        "input/output", ("input_text", "output_text"), {"user_request": "input_text", "execution_result": "output_text"}
+    ),
+)
+
+
+def unfolding(row: Raw) -> Callable[[Raw], Iterator[Raw]] | None:
+    """How rows like this one are taken apart, where one of them holds many records."""
+    if isinstance(row.get("paragraphs"), list):
+        return _of_squad
+    if isinstance(row.get("resourceSpans"), list) or isinstance(row.get("scopeSpans"), list):
+        return _of_otlp
+    return None
+
+
+def _of_squad(row: Raw) -> Iterator[Raw]:
+    for paragraph in _objects(row.get("paragraphs")):
+        for asked in _objects(paragraph.get("qas")):
+            yield {"title": row.get("title"), "context": paragraph.get("context"), "answers": [], **asked}
+
+
+def _of_otlp(row: Raw) -> Iterator[Raw]:
+    for resource in _objects(row.get("resourceSpans")) if "resourceSpans" in row else (row,):
+        for scope in _objects(resource.get("scopeSpans")):
+            for span in _objects(scope.get("spans")):
+                attributes = {
+                    str(each.get("key")): _attribute(each.get("value")) for each in _objects(span.get("attributes"))
+                }
+                yield {**{name: each for name, each in span.items() if name != "attributes"}, **_gathered(attributes)}
+
+
+def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    yield from (each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()
+
+
+def _attribute(value: Any) -> Any:
+    """The value of an attribute, without the name of its type."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    ((kind, held),) = value.items()
+    if kind == "arrayValue" and isinstance(held, dict):
+        return [_attribute(each) for each in held.get("values") or ()]
+    if kind == "kvlistValue" and isinstance(held, dict):
+        return {str(each.get("key")): _attribute(each.get("value")) for each in _objects(held.get("values"))}
+    return held

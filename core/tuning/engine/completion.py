@@ -1,0 +1,227 @@
+"""From a job that its provider has to its end: polled, asked for what a person wants, made into a model.
+
+Each function does one step and returns whether the next one follows at once.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, func
+
+from core.db.transient import PASSING
+from core.errors import WhetstoneError
+from core.text import in_words, storable
+from core.tuning.engine.leases import Lost
+from core.tuning.engine.step import Stopping, Work
+from core.tuning.jobs import FINISHING, Job
+from core.tuning.providers import pricing
+from core.tuning.providers.protocol import Made, Note, NotSubmitted, Polled, ProviderTrouble, State
+
+#: Soon after something was asked for, to see what became of it.
+_SOON_S = 2.0
+_LONGEST_NAME = 100
+
+
+def poll(work: Work) -> bool:
+    """Ask how far the job is, and write down what is new, in one transaction."""
+    try:
+        polled = work.provider.poll(work.view())
+    except Exception as error:  # noqa: BLE001 whatever it was, and be it that the job is not there: it is as it was
+        work.trouble(error)
+        return False
+    if polled.state in ("cancelled", "failed", "expired"):
+        _ended(work, polled.state, polled)
+    elif polled.state == "trained":
+        _trained(work, polled)
+    elif polled.state == "again":
+        return _next_stage(work, polled)
+    else:
+        _goes_on(work, polled)
+    return False
+
+
+def _goes_on(work: Work, polled: Polled) -> None:
+    job = work.job
+    state: State = polled.state or job.state  # pyright: ignore[reportAssignmentType] the other words are handled above
+    if job.state == "cancelling":
+        state = "cancelling"  # until it says how it ended, it has not
+    on_machine = work.provider.capabilities.is_on_a_machine
+    pause = work.pace.until_poll(_age_s(job), on_machine=on_machine and state != "paused")
+    work.write(
+        "polled", state=state, **_news(work, polled),
+        started_at=job.started_at or (func.now() if state == "running" else None),
+        release_s=pause if polled.poll_again_s is None else polled.poll_again_s,
+    )  # fmt: skip
+
+
+def _news(work: Work, polled: Polled) -> dict[str, Any]:
+    """What every poll writes down."""
+    job = work.job
+    phase = storable(polled.phase) or job.phase
+    return {
+        "faults": 0,
+        "provider_status": storable(polled.provider_status) or job.provider_status,
+        # One word is ours: it says that the provider is done.
+        "phase": f"{phase}…" if phase.startswith(FINISHING) else phase,
+        "done_steps": job.done_steps if polled.done_steps is None else polled.done_steps,
+        "total_steps": job.total_steps if polled.total_steps is None else polled.total_steps,
+        "seconds_left": polled.seconds_left,
+        "tokens_trained": job.tokens_trained if polled.tokens_trained is None else polled.tokens_trained,
+        "remote": work.merged(polled.remote),
+        "notes": polled.notes,
+        "points": polled.points,
+    }
+
+
+def _ended(work: Work, state: State, polled: Polled) -> None:
+    news = {**_news(work, polled), "seconds_left": None}
+    notes = news.pop("notes")
+    del news["seconds_left"]
+    cost = {"actual_cost": _kept_cost(news["remote"])}
+    work.end(state, notes=notes, error=polled.error, code=polled.error_code, advice=polled.advice, **news, **cost)
+
+
+def _kept_cost(remote: Mapping[str, Any]) -> Decimal | None:
+    """What a provider kept in `remote` as spent until now, where it knows that: its job may end before `finish`."""
+    return None if remote.get("cost_usd") is None else Decimal(str(remote["cost_usd"]))
+
+
+def _trained(work: Work, polled: Polled) -> None:
+    """What is left is to make it usable, which may take long: it is due at once, for whoever has time for it."""
+    news = _news(work, polled)
+    if work.job.state == "cancelling":
+        words = f"{work.job.where} was done before the cancellation took effect; the model is kept, and is charged for."
+        news["notes"] = [*polled.notes, Note(words, "warning")]
+        news["wants"] = None
+    news |= {"phase": FINISHING, "seconds_left": None}
+    work.write("trained", state="running", **news, started_at=work.job.started_at or func.now(), release_s=0.0)
+
+
+def _next_stage(work: Work, polled: Polled) -> bool:
+    """Something paid comes next: it is uploaded and submitted like the first, with its own intent."""
+    news = _news(work, polled)
+    if work.job.state == "cancelling" or work.job.wants == "cancel":
+        notes = [*news.pop("notes"), Note(f"Cancelled; nothing more was sent to {work.job.where}.")]
+        del news["seconds_left"]
+        work.end("cancelled", notes=notes, **news, actual_cost=_kept_cost(news["remote"]))
+        return False
+    work.write(
+        "again", state="uploading", stage=work.job.stage + 1, remote_id=None, submitted_at=None, searches=0, **news,
+        release_s=0.0,
+    )  # fmt: skip
+    return False
+
+
+def ask(work: Work) -> bool:
+    """Do what a person asked for. The wish is committed: whoever comes next asks again, which harms nothing."""
+    try:
+        if work.job.wants == "cancel":
+            return _ask_to_cancel(work)
+        return _ask_to_stop(work) if work.job.wants == "stop" else _ask_to_resume(work)
+    except (Lost, Stopping):
+        raise
+    except NotSubmitted as error:
+        work.end("failed", error=str(error), code=error.code, advice=error.advice)
+    except WhetstoneError as error:
+        work.trouble(error)
+    return False
+
+
+def _ask_to_cancel(work: Work) -> bool:
+    job = work.job
+    if not work.provider.capabilities.cancels:
+        words = f"{job.where} does not offer to cancel; the job goes on to its end."
+        work.write("asked", wants=None, notes=[Note(words, "warning")], release_s=_SOON_S)
+        return False
+    if job.state != "cancelling":
+        work.write("cancelling", state="cancelling")
+    words = work.provider.cancel(work.view())
+    work.write("asked", wants=None, faults=0, notes=[Note(words)] if words else [], release_s=_SOON_S)
+    return False
+
+
+def _ask_to_stop(work: Work) -> bool:
+    words = work.provider.stop(work.view())  # pyright: ignore[reportAttributeAccessIssue] its capabilities say so
+    work.write("stopped", wants=None, faults=0, notes=[Note(words)] if words else [], release_s=_SOON_S / 2)
+    return False
+
+
+def _ask_to_resume(work: Work) -> bool:
+    submitted = work.provider.resume(work.view())  # pyright: ignore[reportAttributeAccessIssue] its capabilities say so
+    work.write(
+        "resumed", state="queued", wants=None, faults=0, remote_id=submitted.remote_id,
+        provider_status=submitted.provider_status, remote=work.merged(submitted.remote), release_s=0.0,
+    )  # fmt: skip
+    return False
+
+
+def finish(work: Work) -> bool:
+    """Make the result usable; model, cost and the end of the job are one transaction."""
+    job = work.job
+    if job.wants == "cancel":
+        words = f"Cancelled after {job.where} was done: it may charge for it, and keeps what it made ({job.remote_id})."
+        work.end("cancelled", notes=[Note(words, "warning")], actual_cost=_kept_cost(job.remote))
+        return False
+    try:
+        made = work.provider.finish(work.view(), work.tell)
+    except (Lost, Stopping, *PASSING):
+        raise
+    except NotSubmitted as error:
+        work.end("failed", error=str(error), code=error.code, advice=error.advice)
+        return False
+    except ProviderTrouble as error:
+        work.trouble(error)
+        return False
+    except Exception as error:  # noqa: BLE001 the training is paid for: whatever it was, it is tried again
+        return _again_or_end(work, error)
+    _succeed(work, made)
+    return False
+
+
+def _again_or_end(work: Work, error: Exception) -> bool:
+    if work.job.faults + 1 < work.pace.tries:
+        work.trouble(error)
+    else:
+        done = "training" if work.provider.capabilities.trains else "part that is paid for"
+        advice = f"The {done} is done; try again when the cause is gone, which costs nothing."
+        work.end("failed", error=in_words(error), advice=advice)
+    return False
+
+
+def _succeed(work: Work, made: Made) -> None:
+    tokens = work.job.tokens_trained if made.tokens_trained is None else made.tokens_trained
+    cost = made.cost_usd if made.cost_usd is not None else _cost(work.job, tokens)
+    work.end(
+        "succeeded",
+        notes=[Note(made.note, "warning" if not made.call_name else "message")] if made.note else [],
+        phase="",
+        actual_cost=cost,
+        tokens_trained=tokens,
+        result_model_id=made.call_name or None,
+        within=lambda connection: _register(connection, work.job, replace(made, cost_usd=cost, tokens_trained=tokens)),
+    )
+
+
+def _cost(job: Job, tokens: int | None) -> Decimal | None:
+    """What the tokens that the provider counted cost; None where they, or the price, are not known."""
+    price = pricing.price(None, job.provider, job.base_model).usd_per_million
+    if price is not None and price == 0:
+        return Decimal(0)
+    return None if tokens is None else pricing.range_usd(tokens, 1, 1, price)[0]
+
+
+def _register(connection: Connection, job: Job, made: Made) -> None:
+    from core.models import register_in
+
+    register_in(
+        connection, job_id=job.id, dataset_id=job.dataset_id, provider=job.provider, base_model=job.base_model,
+        name=job.name or f"{job.dataset_label} on {job.base_model}"[:_LONGEST_NAME], made=made, actor=job.created_by,
+    )  # fmt: skip
+
+
+def _age_s(job: Job) -> float:
+    since = job.started_at or job.submitted_at or job.created_at
+    return max(0.0, (dt.datetime.now(dt.UTC) - since).total_seconds())

@@ -1,0 +1,122 @@
+"""One job in the hands of the engine: its provider, its view, and the writes that every step shares."""
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func
+
+from core.db.transient import Patience
+from core.text import in_words, storable
+from core.tuning.engine.leases import Hold, Lost
+from core.tuning.engine.schedule import Pace
+from core.tuning.jobs import Job
+from core.tuning.providers.protocol import JobView, Note, Provider, ProviderTrouble, State
+
+#: Seconds for which a result that cannot be written down, because the database is away, is kept and tried again.
+_INSIST_S = 600.0
+#: Of faults in a row the first, and then each of so many, stands in the job's history.
+_EVERY = 10
+
+
+class Stopping(Exception):
+    """The process ends; the job is left to the next."""
+
+
+@dataclass
+class Work:
+    """What the steps of a job need. `hook` is told before and after each commit: tests end the process there."""
+
+    hold: Hold
+    provider: Provider
+    pace: Pace
+    stopping: threading.Event
+    hook: Callable[[str], None]
+    make_view: Callable[[Job], JobView]
+    _told_at: float = field(default=-1e9)
+
+    @property
+    def job(self) -> Job:
+        return self.hold.job
+
+    def view(self) -> JobView:
+        """The job as it is now, for the provider."""
+        return self.make_view(self.hold.job)
+
+    def write(self, point: str, **values: Any) -> None:
+        """Commit one change, as `Hold.write` does; `point` names it. Tried again while the database is away."""
+        self.hook(f"before {point}")
+        patience = Patience(_INSIST_S, self.hold.lost)
+        patience(lambda: self.hold.write(**dict(values)))
+        self.hook(f"after {point}")
+
+    def merged(self, remote: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self.job.remote, **remote}
+
+    def end(
+        self,
+        state: State,
+        *,
+        notes: Sequence[Note] = (),
+        error: str = "",
+        code: str = "",
+        advice: str = "",
+        **values: Any,
+    ) -> None:
+        """The job has ended so."""
+        self.write(
+            "ended",
+            state=state,
+            completed_at=func.now(),
+            duration_seconds=_duration(self.job),
+            error_message=storable(error) or None,
+            error_code=storable(code) or None,
+            advice=storable(advice),
+            wants=None,
+            seconds_left=None,
+            release_s=0.0,
+            notes=notes,
+            **values,
+        )
+
+    def trouble(self, error: BaseException, *, notes: Sequence[Note] = (), **values: Any) -> None:
+        """A call failed for now: the job is as it was, and is taken up again later."""
+        faults = self.job.faults + 1
+        again_s = error.retry_after_s if isinstance(error, ProviderTrouble) else None
+        told = [Note(in_words(error), "warning")] if faults == 1 or faults % _EVERY == 0 else []
+        self.write(
+            "trouble", faults=faults, notes=[*notes, *told], release_s=self.pace.after_fault(faults, again_s), **values
+        )
+
+    def tell(self, what: str, share: float | None) -> None:
+        """What a provider calls while it uploads or finishes: its progress becomes the phase.
+
+        Raises `Stopping` when the process ends, `Lost` when the job was taken away; so the provider stops.
+        """
+        if self.stopping.is_set():
+            raise Stopping
+        if self.hold.lost.is_set():
+            raise Lost
+        if time.monotonic() - self._told_at < self.pace.tell_s and share != 1.0:
+            return
+        self._told_at = time.monotonic()
+        self.write("told", phase=self._phase(what, share))
+
+    def _phase(self, what: str, share: float | None) -> str:
+        text = storable(what) if share is None else f"{storable(what)} {share:.0%}"
+        return f"{self.prefix}{text}"
+
+    @property
+    def prefix(self) -> str:
+        """Stands before the phase while the provider is done, so that this is known."""
+        return "finishing: " if self.job.is_finishing else ""
+
+
+def _duration(job: Job) -> int | None:
+    """Whole seconds since it ran, in the column of the original system."""
+    if job.started_at is None:
+        return None
+    return max(0, int((dt.datetime.now(dt.UTC) - job.started_at).total_seconds()))

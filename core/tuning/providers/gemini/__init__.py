@@ -1,0 +1,1 @@
+"""Gemini on Google Cloud: tuning jobs of google-genai, files in Cloud Storage, endpoints that serve."""
