@@ -12,7 +12,7 @@ from core.database import Database
 from core.errors import ImportRefused
 from core.examples.importing import converting, staging
 from core.examples.importing import scale as scales
-from core.examples.importing.files import Paths, files, name_of
+from core.examples.importing.files import Paths, files, name_of, unread
 from core.examples.importing.merging import merge, relearn
 from core.examples.importing.models import (
     FIELDS,
@@ -106,7 +106,7 @@ def preview(
             placeholders=_placeholders(raw),
             learns_placeholders=staged.is_literal,
             sample=_sample(raw, shown, options),
-            unused=staged.unused,
+            unused={**staged.unused, **unread(path)},
             aside=staged.aside,
             kept=staging.kept(raw),
             tags_became=staged.tags_became,
@@ -232,7 +232,7 @@ def run(
         placeholders=placeholders,
         learns_placeholders=staged.is_literal,
         relearned=relearned,
-        unused=staged.unused,
+        unused={**staged.unused, **unread(path)},
         aside=staged.aside,
         kept=kept,
         tags_became=staged.tags_became,
