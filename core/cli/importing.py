@@ -226,7 +226,10 @@ def _unused_lines(unused: Mapping[str, int]) -> list[str]:
     """What the file holds that becomes no field; nothing of it is lost without a word."""
     if not unused:
         return []
-    named = ", ".join(f"{name} ({_rows(count)})" for name, count in list(unused.items())[:_ERRORS_PRINTED])
+    named = ", ".join(
+        f"{name} ({count if name.startswith('files ') else _rows(count)})"
+        for name, count in list(unused.items())[:_ERRORS_PRINTED]
+    )
     more = "" if len(unused) <= _ERRORS_PRINTED else f" and {len(unused) - _ERRORS_PRINTED:,} more"
     return [f"Not used: {named}{more}. To keep a column, map it, for example --map business_state=COLUMN."]
 

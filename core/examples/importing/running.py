@@ -26,7 +26,7 @@ from core.examples.importing.models import (
     RowError,
     Scale,
 )
-from core.examples.importing.reading.files import Paths, files, name_of
+from core.examples.importing.reading.files import Paths, files, name_of, unread
 from core.examples.importing.reading.readers import Rows
 from core.examples.importing.reading.sources import opened
 
@@ -111,7 +111,7 @@ def preview(
             placeholders=placeholders,
             learns_placeholders=staged.is_literal,
             sample=_sample(raw, shown, options),
-            unused=staged.unused,
+            unused={**staged.unused, **unread(path)},
             aside=staged.aside,
             kept=staging.kept(raw),
             tags_became=staged.tags_became,
@@ -229,7 +229,7 @@ def run(
         placeholders=placeholders,
         learns_placeholders=staged.is_literal,
         relearned=relearned,
-        unused=staged.unused,
+        unused={**staged.unused, **unread(path)},
         aside=staged.aside,
         kept=kept,
         tags_became=staged.tags_became,

@@ -48,6 +48,17 @@ def test_a_folder_of_hugging_face_is_read(database: Database, tmp_path: Path) ->
     assert importing.imports(database)[0].file_name == tmp_path.name
 
 
+def test_files_of_a_folder_that_are_not_read_are_counted(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("images/a.png", "images/b.PNG", "notes.docx", "Makefile", "README.md", "LICENSE", ".DS_Store"):
+        written(tmp_path, name, b"x")
+    written(tmp_path, "rows.csv", [execution(1)])
+    expected = {"files that end in .png": 2, "files that end in .docx": 1, "files without an ending": 1}
+    assert importing.preview(database, tmp_path).unused == expected
+    assert importing.run(database, tmp_path, actor="ana").unused == expected
+    assert importing.preview(database, [tmp_path / "rows.csv", tmp_path / "rows.csv"]).unused == {}
+
+
 def test_the_answers_of_a_batch_find_their_requests(database: Database, tmp_path: Path) -> None:
     asked = [
         {

@@ -255,3 +255,34 @@ def test_a_system_prompt_is_mapped_beside_a_context(database: Database, tmp_path
         database, written(tmp_path, "rows.csv", [row]), mapping={"user_request": "Frage", "system_prompt": "Rolle"}
     )
     assert only(database)["context"] == {"system": "Be brief.", "tone": "warm"}
+
+
+def node(role: str, words: str, *replies: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"message_id": words, "role": role, "text": words, "replies": list(replies), **more}
+
+
+@pytest.mark.parametrize("name", ["trees.jsonl", "trees.json"])
+def test_every_way_through_a_tree_of_open_assistant_is_a_conversation(
+    database: Database, tmp_path: Path, name: str
+) -> None:
+    long = node("assistant", "Blue.", node("prompter", "Why?", node("assistant", "Light."), node("assistant", "Air.")))
+    tree = node("prompter", "Sky?", long, node("assistant", "Up.", node("prompter", "Thanks")), lang="en")
+    rows = [{"message_tree_id": "t", "prompt": tree}, {"message_tree_id": "u", "prompt": node("prompter", "Sea?")}]
+    result = imported(database, written(tmp_path, name, rows), skip_invalid=True)
+    found = [
+        (len((row["context"] or {}).get("turns", ())), row["user_request"], row["execution_result"])
+        for row in stored(database)
+    ]
+    assert found == [(2, "Why?", "Light."), (2, "Why?", "Air."), (0, "Sky?", "Up.")]
+    assert (result.skipped, result.unused["replies without an answer"], result.unused["messages[].lang"]) == (1, 1, 3)
+
+
+def test_rows_of_hugging_faces_viewer_are_read(database: Database, tmp_path: Path) -> None:
+    rows = [
+        {"row_idx": place, "row": {"question": f"{place}?", "answer": "x"}, "truncated_cells": []} for place in (0, 1)
+    ]
+    rows[1]["truncated_cells"] = ["answer"]
+    document = {"features": [], "rows": rows, "num_rows_total": 2}
+    result = imported(database, written(tmp_path, "rows.json", orjson.dumps(document)))
+    assert [row["user_request"] for row in stored(database)] == ["0?", "1?"]
+    assert result.unused == {"truncated_cells": 1}

@@ -275,6 +275,10 @@ def unfolding(row: Raw) -> Callable[[Raw], Iterator[Raw]] | None:
         return _of_squad
     if isinstance(row.get("resourceSpans"), list) or isinstance(row.get("scopeSpans"), list):
         return _of_otlp
+    if isinstance(tree := row.get("prompt"), dict) and "replies" in tree:
+        return _of_tree
+    if isinstance(row.get("row"), dict) and "row_idx" in row:
+        return _of_viewer
     return None
 
 
@@ -282,6 +286,29 @@ def _of_squad(row: Raw) -> Iterator[Raw]:
     for paragraph in _objects(row.get("paragraphs")):
         for asked in _objects(paragraph.get("qas")):
             yield {"title": row.get("title"), "context": paragraph.get("context"), "answers": [], **asked}
+
+
+def _of_tree(row: Raw) -> Iterator[Raw]:
+    """The ways through a tree of Open Assistant, each to an answer that no other answer follows."""
+    beside = {name: each for name, each in row.items() if name != "prompt"}
+    waiting: list[tuple[list[Raw], Any]] = [([], row.get("prompt"))]
+    while waiting:
+        before, node = waiting.pop()
+        if not isinstance(node, dict):
+            continue
+        message = {name: each for name, each in node.items() if name not in ("text", "replies")}
+        way = [*before, {**message, "content": node.get("text")}]
+        replies = list(_objects(node.get("replies")))
+        waiting += [(way, reply) for reply in reversed(replies)]
+        if node.get("role") == "assistant" and not any(reply.get("replies") for reply in replies):
+            yield {**beside, "messages": way} | ({"replies without an answer": len(replies)} if replies else {})
+
+
+def _of_viewer(row: Raw) -> Iterator[Raw]:
+    """A row as the API of Hugging Face's viewer gives it, and which of its cells it cut."""
+    if isinstance(held := row.get("row"), dict):
+        cut = row.get("truncated_cells")
+        yield {**held, "truncated_cells": cut} if cut else held
 
 
 def _of_otlp(row: Raw) -> Iterator[Raw]:

@@ -1,5 +1,6 @@
 """Several files, or a folder of them, as one import: which files they are, and which belong together."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,20 @@ def files(given: Paths) -> list[Path]:
     if not found:
         raise ImportRefused("There is no file to import.")
     return list(dict.fromkeys(found))
+
+
+def unread(given: Paths) -> dict[str, int]:
+    """How many files of the folders among them are not read, by their ending; what describes a data set is none."""
+    paths = [Path(given)] if isinstance(given, str | Path) else [Path(each) for each in given]
+    found: Counter[str] = Counter()
+    for folder in (path for path in paths if _is_folder(path)):
+        taken = set(_of_folder(folder))
+        for path in folder.rglob("*"):
+            is_about = path.name in _ABOUT_THE_DATA or path.stem in ("README", "LICENSE")
+            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+            if path not in taken and not is_about and not hidden and path.is_file():
+                found[f"files that end in {path.suffix.lower()}" if path.suffix else "files without an ending"] += 1
+    return dict(found)
 
 
 def _of_folder(folder: Path) -> list[Path]:
