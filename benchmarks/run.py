@@ -12,8 +12,8 @@ from benchmarks.setting import Setting
 
 #: In the order in which they run: what only reads comes first.
 NAMES = (
-    "overview", "paging", "page", "tagging", "snapshot", "exporting", "importing", "memory", "queue", "tuning",
-    "trainer", "similarity", "growth", "sessions",
+    "overview", "paging", "page", "history", "tagging", "snapshot", "exporting", "importing", "memory", "queue",
+    "tuning", "trainer", "similarity", "growth", "sessions",
 )  # fmt: skip
 
 _MODULES = {"tuning": "tuning_poller"}

@@ -83,10 +83,11 @@ class Files:
 
 #: What an address may say; other parameters of libpq read files of this machine, or run what they name.
 _ALLOWED = {"host", "port", "dbname", "user", "password", "sslmode"}
+#: This machine's own password file is for this machine's databases; it is named where none can be.
 _OWN: dict[str, Any] = {
     "connect_timeout": 10,
     "application_name": "whetstone history",
-    "passfile": os.devnull,
+    "passfile": str(Path(os.devnull) / "none"),
     "options": "-c default_transaction_read_only=on -c statement_timeout=10min -c TimeZone=UTC",
 }
 _BATCH = 1_000
@@ -163,6 +164,8 @@ class Foreign:
         host, port = str(arguments["host"]), str(arguments.get("port") or "5432")
         # The address that was looked at is the one that is asked: its name may lead elsewhere a moment later.
         where: dict[str, Any] = {} if host.startswith("/") else {"hostaddr": _address(host, port)}
+        # And never the one in PGPASSWORD, which would be sent there.
+        where["password"] = str(arguments.get("password") or "")
         if not self.private:
             _refuse_private(host, where.get("hostaddr"))
         try:

@@ -70,10 +70,12 @@ def test_the_address_that_was_looked_at_is_the_one_that_is_asked(monkeypatch: py
 
     monkeypatch.setattr(supplies.socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("93.184.215.14", 5432))])
     monkeypatch.setattr(supplies.psycopg, "connect", connect)
+    monkeypatch.setenv("PGPASSWORD", "of-our-own-database")
     with pytest.raises(ImportRefused):
         Foreign("postgresql://u@db.example:5432/d", "posts")._connected()
     assert (asked["host"], asked["hostaddr"]) == ("db.example", "93.184.215.14")
     assert "default_transaction_read_only=on" in asked["options"]
+    assert asked["password"] == "", "what stands in PGPASSWORD is for another database"
 
 
 @pytest.mark.parametrize(

@@ -286,3 +286,13 @@ def test_a_database_of_the_original_system_with_such_columns_of_its_own_is_taken
     done = imports.run(empty_database, written(tmp_path, FILES["posts"]), actor="ada")
     assert (done.new, done.changed) == (0, 1)
     assert rows(empty_database, "posts")[0]["title"] == "Oak"
+
+
+@pytest.mark.parametrize("source", SHAPES)
+def test_the_documentation_names_every_field_and_every_other_name(source: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "history.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n### {source}\n")[2].partition("\n### ")[0]
+    fields = SHAPES[source].fields  # pyright: ignore[reportArgumentType]
+    for name, field in fields.items():
+        also = ", ".join(f"`{each}`" for each in field.also)
+        assert f"| `{name}` | {field.expects} | {also} |" in section, name
