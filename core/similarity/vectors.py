@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Row, text
+from sqlalchemy.exc import OperationalError
 
 from core.database import Database
-from core.errors import SimilarityRefused
+from core.errors import Conflict, SimilarityRefused
 from core.similarity.sources import KINDS, SOURCES
 from core.similarity.weights import Model
 
@@ -65,32 +67,43 @@ def register(db: Database, model: Model, *, switch: bool = False) -> bool:
     """Have vectors of this model made from now on: every row is due. Whether that is so now; another model is left in
     place unless `switch`.
 
-    Raises SQLAlchemy's OperationalError where somebody writes for so long that it is better to come again.
+    Raises `Conflict` where somebody writes for so long that it is better to come again.
     """
     with db.connect() as connection:
         now = registered(connection)
     if now == model.name or (now and not switch):
         return now == model.name
-    with db.begin() as connection:
-        connection.execute(text(f"SELECT {_LOCK}"))
-        # No row may come between the look at all rows and the trigger that looks at new ones. Shorter than the time
-        # after which the server breaks a deadlock, so that it is never somebody else's statement that fails.
-        connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
-        tables = ", ".join(SOURCES[kind].table for kind in KINDS)
-        connection.execute(text(f"LOCK TABLE {tables} IN SHARE MODE"))
-        connection.execute(text("DELETE FROM similarity_model"))
-        connection.execute(
-            text("INSERT INTO similarity_model (name, dimension) VALUES (:name, :dimension)"),
-            {"name": model.name, "dimension": model.encoder.dimension},
-        )
-        for kind in KINDS:
-            connection.execute(
-                text(
-                    f"INSERT INTO similarity_due (kind, row_id) SELECT '{kind}', id FROM {SOURCES[kind].table}"
-                    " ORDER BY id ON CONFLICT (kind, row_id) DO NOTHING"
-                )
-            )
+    try:
+        with db.begin() as connection:
+            _register(connection, model)
+    except OperationalError as error:
+        if not isinstance(error.orig, LockNotAvailable):
+            raise
+        raise Conflict(
+            "Somebody writes examples, tasks or posts at this moment; try again when that is done."
+        ) from None
     return True
+
+
+def _register(connection: Connection, model: Model) -> None:
+    connection.execute(text(f"SELECT {_LOCK}"))
+    # No row may come between the look at all rows and the trigger that looks at new ones. Shorter than the time
+    # after which the server breaks a deadlock, so that it is never somebody else's statement that fails.
+    connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
+    tables = ", ".join(SOURCES[kind].table for kind in KINDS)
+    connection.execute(text(f"LOCK TABLE {tables} IN SHARE MODE"))
+    connection.execute(text("DELETE FROM similarity_model"))
+    connection.execute(
+        text("INSERT INTO similarity_model (name, dimension) VALUES (:name, :dimension)"),
+        {"name": model.name, "dimension": model.encoder.dimension},
+    )
+    for kind in KINDS:
+        connection.execute(
+            text(
+                f"INSERT INTO similarity_due (kind, row_id) SELECT '{kind}', id FROM {SOURCES[kind].table}"
+                " ORDER BY id ON CONFLICT (kind, row_id) DO NOTHING"
+            )
+        )
 
 
 def encode_all(db: Database, model: Model, tell: Tell = lambda _done, _waiting: None, *, batch: int = BATCH) -> int:
