@@ -8,7 +8,7 @@ from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from api import commands, executions, exports, health
+from api import commands, executions, exports, health, similar
 from api.envelope import of_error, refused
 from core import shortages
 from core.errors import DatabaseUnavailable, WhetstoneError
@@ -23,6 +23,7 @@ def application() -> FastAPI:
     api.include_router(exports.router)
     api.include_router(commands.router)
     api.include_router(executions.router)
+    api.include_router(similar.router)
     api.add_exception_handler(WhetstoneError, _known)
     api.add_exception_handler(OperationalError, _database)
     api.add_exception_handler(psycopg.OperationalError, _database)  # streams go past SQLAlchemy
