@@ -21,6 +21,7 @@ from api import (
     openapi,
     orchestrator,
     patterns,
+    similar,
     training,
     tuning,
 )
@@ -39,7 +40,7 @@ def application() -> FastAPI:
         title="Whetstone", version=health.VERSION, docs_url=None, redoc_url=None, redirect_slashes=False,
         description="Examples, datasets, fine-tuning, the queue and the orchestrator; the calls that the pages make.",
     )  # fmt: skip
-    for each in (health, exports, commands, executions, training, datasets, tuning, orchestrator, patterns):
+    for each in (health, exports, commands, executions, training, datasets, tuning, orchestrator, patterns, similar):
         api.include_router(each.router)
     metrics = Metrics()
     api.include_router(metrics.router)

@@ -346,7 +346,9 @@ def test_two_loads_at_once_are_told_so(database: Database) -> None:
 
 
 def test_a_large_load_ends_with_the_indexes_of_a_small_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    query = "SELECT indexname, replace(indexdef, schemaname, '') FROM pg_indexes WHERE schemaname = '{}' ORDER BY 1"
+    query = (
+        "SELECT indexname, replace(indexdef, schemaname || '.', '') FROM pg_indexes WHERE schemaname = '{}' ORDER BY 1"
+    )
     load(database, 100)
     monkeypatch.setattr("core.demo.loading._MANY", 50)
 

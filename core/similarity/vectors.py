@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Row, text
+from sqlalchemy.exc import OperationalError
 
 from core.db import Database
-from core.errors import SimilarityRefused
+from core.errors import Conflict, SimilarityRefused
 from core.similarity.sources import KINDS, SOURCES
 from core.similarity.weights import Model
 
@@ -65,32 +67,43 @@ def register(db: Database, model: Model, *, switch: bool = False) -> bool:
     """Have vectors of this model made from now on: every row is due. Whether that is so now; another model is left in
     place unless `switch`.
 
-    Raises SQLAlchemy's OperationalError where somebody writes for so long that it is better to come again.
+    Raises `Conflict` where somebody writes for so long that it is better to come again.
     """
     with db.connect() as connection:
         now = registered(connection)
     if now == model.name or (now and not switch):
         return now == model.name
-    with db.begin() as connection:
-        connection.execute(text(f"SELECT {_LOCK}"))
-        # No row may come between the look at all rows and the trigger that looks at new ones. Shorter than the time
-        # after which the server breaks a deadlock, so that it is never somebody else's statement that fails.
-        connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
-        tables = ", ".join(SOURCES[kind].table for kind in KINDS)
-        connection.execute(text(f"LOCK TABLE {tables} IN SHARE MODE"))
-        connection.execute(text("DELETE FROM similarity_model"))
-        connection.execute(
-            text("INSERT INTO similarity_model (name, dimension) VALUES (:name, :dimension)"),
-            {"name": model.name, "dimension": model.encoder.dimension},
-        )
-        for kind in KINDS:
-            connection.execute(
-                text(
-                    f"INSERT INTO similarity_due (kind, row_id) SELECT '{kind}', id FROM {SOURCES[kind].table}"
-                    " ORDER BY id ON CONFLICT (kind, row_id) DO NOTHING"
-                )
-            )
+    try:
+        with db.begin() as connection:
+            _register(connection, model)
+    except OperationalError as error:
+        if not isinstance(error.orig, LockNotAvailable):
+            raise
+        raise Conflict(
+            "Somebody writes examples, tasks or posts at this moment; try again when that is done."
+        ) from None
     return True
+
+
+def _register(connection: Connection, model: Model) -> None:
+    connection.execute(text(f"SELECT {_LOCK}"))
+    # No row may come between the look at all rows and the trigger that looks at new ones. Shorter than the time
+    # after which the server breaks a deadlock, so that it is never somebody else's statement that fails.
+    connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
+    tables = ", ".join(SOURCES[kind].table for kind in KINDS)
+    connection.execute(text(f"LOCK TABLE {tables} IN SHARE MODE"))
+    connection.execute(text("DELETE FROM similarity_model"))
+    connection.execute(
+        text("INSERT INTO similarity_model (name, dimension) VALUES (:name, :dimension)"),
+        {"name": model.name, "dimension": model.encoder.dimension},
+    )
+    for kind in KINDS:
+        connection.execute(
+            text(
+                f"INSERT INTO similarity_due (kind, row_id) SELECT '{kind}', id FROM {SOURCES[kind].table}"
+                " ORDER BY id ON CONFLICT (kind, row_id) DO NOTHING"
+            )
+        )
 
 
 def encode_all(db: Database, model: Model, tell: Tell = lambda _done, _waiting: None, *, batch: int = BATCH) -> int:
@@ -147,20 +160,21 @@ def _write(
         {"kinds": [row.kind for row in rows], "ids": [row.row_id for row in rows], "marks": [row.mark for row in rows]},
     ).all()
     free = {_name(row) for row in held}
-    for row in rows:
-        if _name(row) not in free:
-            continue
-        name = {"kind": row.kind, "row_id": row.row_id}
-        facts = {"known_at": row.known_at, "topic": row.topic, "platform": row.platform, "model": model}
-        if _name(row) in made:
-            vector = made[_name(row)].tobytes()
-            connection.execute(_KEEP, {**name, **facts, "content": row.content, "vector": vector})
-        elif row.is_same:
-            connection.execute(_REFRESH, {**name, **facts})
-        else:
-            connection.execute(_FORGET, name)  # the row is gone, or has no text
-        connection.execute(_DONE, name)
-    return len(free)
+    mine = [row for row in rows if _name(row) in free]
+    new = [row for row in mine if _name(row) in made]
+    connection.execute(_KEEP, {**_columns(new), "model": model, "vectors": [made[_name(row)].tobytes() for row in new]})
+    connection.execute(_REFRESH, {**_columns([row for row in mine if row.is_same]), "model": model})
+    # The row is gone, or has no text.
+    connection.execute(_FORGET, _columns([row for row in mine if not row.text]))
+    connection.execute(_DONE, _columns(mine))
+    return len(mine)
+
+
+def _columns(rows: Sequence[Row[Any]]) -> dict[str, list[Any]]:
+    """Rows as arrays, one a column."""
+    names = {"kinds": "kind", "ids": "row_id", "contents": "content", "moments": "known_at"}
+    names |= {"topics": "topic", "platforms": "platform"}
+    return {name: [getattr(row, field) for row in rows] for name, field in names.items()}
 
 
 def _name(row: Any) -> tuple[str, int]:
@@ -194,7 +208,10 @@ _HOLD = text(
 _KEEP = text(
     """
     INSERT INTO similarity_vectors (kind, row_id, model, content, vector, known_at, topic, platform)
-    VALUES (:kind, :row_id, :model, :content, :vector, :known_at, :topic, :platform)
+    SELECT kind, row_id, :model, content, vector, known_at, topic, platform
+    FROM unnest(CAST(:kinds AS text[]), CAST(:ids AS bigint[]), CAST(:contents AS uuid[]), CAST(:vectors AS bytea[]),
+                CAST(:moments AS timestamptz[]), CAST(:topics AS text[]), CAST(:platforms AS text[]))
+        AS g (kind, row_id, content, vector, known_at, topic, platform)
     ON CONFLICT (kind, row_id) DO UPDATE SET
         model = excluded.model, content = excluded.content, vector = excluded.vector, known_at = excluded.known_at,
         topic = excluded.topic, platform = excluded.platform, change = nextval('similarity_marks')
@@ -202,10 +219,13 @@ _KEEP = text(
 )
 _REFRESH = text(
     """
-    UPDATE similarity_vectors SET model = :model, known_at = :known_at, topic = :topic, platform = :platform,
-           change = nextval('similarity_marks')
-    WHERE kind = :kind AND row_id = :row_id
+    UPDATE similarity_vectors v
+    SET known_at = g.known_at, topic = g.topic, platform = g.platform, change = nextval('similarity_marks')
+    FROM unnest(CAST(:kinds AS text[]), CAST(:ids AS bigint[]), CAST(:moments AS timestamptz[]),
+                CAST(:topics AS text[]), CAST(:platforms AS text[])) AS g (kind, row_id, known_at, topic, platform)
+    WHERE v.kind = g.kind AND v.row_id = g.row_id AND v.model = :model
     """
 )
-_FORGET = text("DELETE FROM similarity_vectors WHERE kind = :kind AND row_id = :row_id")
-_DONE = text("DELETE FROM similarity_due WHERE kind = :kind AND row_id = :row_id")
+_GIVEN = "unnest(CAST(:kinds AS text[]), CAST(:ids AS bigint[])) AS g (kind, row_id)"
+_FORGET = text(f"DELETE FROM similarity_vectors v USING {_GIVEN} WHERE v.kind = g.kind AND v.row_id = g.row_id")
+_DONE = text(f"DELETE FROM similarity_due d USING {_GIVEN} WHERE d.kind = g.kind AND d.row_id = g.row_id")

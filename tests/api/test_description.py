@@ -111,6 +111,7 @@ def test_every_operation_answers_and_what_it_answers_is_recorded(
     tuning(call, database)
     orchestrator(call, database)
     learned(call, database)
+    call("GET /similar", query="text=A+post+about+lamps&limit=2")
     assert set(call.recorded) == set(names(document))
     if os.environ.get("WHETSTONE_RECORD"):
         told = json.dumps(call.recorded, indent=1, ensure_ascii=False, sort_keys=True)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from core.db import Database
-from core.errors import SimilarityRefused
+from core.errors import Conflict, SimilarityRefused
 from core.similarity import Encoding, encode_all, register, status
 from core.similarity.vectors import encode_some
 from tests.similarity.planting import NOON, Exact, encoded, example, model, plant, post, task, vector
@@ -107,6 +107,15 @@ def test_another_model_makes_them_anew_only_when_somebody_says_so(database: Data
     assert (status(database).model, status(database).encoded, status(database).waiting) == ("exact@2", 0, 1)
     assert encode_all(database, other) == 1
     assert other.encoder.encoded == ["paint"]  # type: ignore[attr-defined]
+
+
+def test_who_begins_does_not_wait_for_a_long_writer(database: Database) -> None:
+    with database.begin() as page:
+        page.execute(text("INSERT INTO orchestrator_historical_tasks (task_id, title) VALUES ('a', 'paint')"))
+        with pytest.raises(Conflict, match="Somebody writes"):
+            register(database, model())
+    assert status(database).model == ""
+    assert encoded(database, model()) == 1
 
 
 def test_a_run_that_is_ended_is_taken_up_where_it_was(database: Database) -> None:
