@@ -2,8 +2,8 @@
 
 from benchmarks.measuring import OURS, in_turns, show
 from benchmarks.setting import Setting
-from core import history, migrations, workspaces
-from core.database import Database
+from core import history
+from core.db import Database, migrations, workspaces
 
 _TOPICS = 300
 _FILL = """

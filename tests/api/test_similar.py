@@ -3,8 +3,7 @@
 import pytest
 from starlette.testclient import TestClient
 
-from core import workspaces
-from core.database import Database
+from core.db import Database, workspaces
 from tests.similarity.planting import example, plant, post, task
 
 PATH = "/api/similar"
