@@ -2,20 +2,25 @@
 
 import hashlib
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
+import psycopg
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.envelope import refused
 from api.workspaces import chosen_workspace
 from core import idempotency
 from core.db import PUBLIC, Database
-from core.errors import Conflict
+from core.errors import Conflict, WhetstoneError
 from core.examples.importing import exact_json
 from core.runtime.process import RUNNING
 from core.settings import settings
@@ -24,6 +29,8 @@ from core.settings import settings
 READS: dict[str, Any] = {"x-changes-nothing": True}
 MOST = 10_000
 _LONGEST_KEY = 200
+#: Errors of which it is certain that nothing was done. When a connection breaks, a commit may have gone through.
+_NOTHING_DONE = (WhetstoneError, RequestValidationError, HTTPException, DataError, psycopg.DataError)
 
 
 async def actor() -> str:
@@ -120,8 +127,14 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
         return Response(known.body, known.status, headers, media_type="application/json")
     try:
         response = await handle(request)
-    except Exception:
+    except _NOTHING_DONE:
         await run_in_threadpool(idempotency.forget, db, key, actor=who)
+        raise
+    except Exception:
+        with suppress(
+            WhetstoneError, SQLAlchemyError
+        ):  # the database may be away; then the key is broken off by its age
+            await run_in_threadpool(idempotency.break_off, db, key, actor=who)
         raise
     body = getattr(response, "body", None)
     if body is None:  # a download: nothing is changed by it

@@ -67,3 +67,13 @@ def forget(db: Database, key: str, *, actor: str) -> None:
     """Give the key of a request that was refused back: nothing was done, so it may be mended and sent again."""
     with db.begin() as connection:
         connection.execute(delete(keys).where(keys.c.key == key, keys.c.actor == actor, keys.c.status.is_(None)))
+
+
+def break_off(db: Database, key: str, *, actor: str) -> None:
+    """Note that a request failed in a way that leaves open whether it was done; it is not done again."""
+    with db.begin() as connection:
+        connection.execute(
+            update(keys)
+            .where(keys.c.key == key, keys.c.actor == actor, keys.c.status.is_(None))
+            .values(at=func.now() - BROKEN_OFF_AFTER - dt.timedelta(seconds=1))
+        )

@@ -1,10 +1,16 @@
 """What every request passes: ids, limits, other sites, the envelope, and keys against doing a thing twice."""
 
+from unittest.mock import Mock
+
 import pytest
+from httpx2 import Response
+from sqlalchemy.exc import OperationalError
 from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 
 from api.guard import Guard
+from core.commands import store as commands
+from core.commands.filters import CommandFilter
 from core.db import Database
 from core.examples import store
 from tests.api.test_training import RUN
@@ -123,6 +129,24 @@ def test_the_same_key_makes_one_command_and_the_same_answer(client: TestClient, 
     assert sent(RUN | {"quality_score": 0.7}, "key-2").json()["data"][0]["outcome"] == "changed"
     assert sent(RUN, "a\tb").status_code == 400
     assert sent(RUN, "k" * 201).status_code == 400
+
+
+def test_what_may_have_been_done_is_not_done_again(
+    client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sent() -> Response:
+        body = {"agent": "printer", "action": "print"}
+        return client.post("/api/commands", json=body, headers={"Idempotency-Key": "key-1"})
+
+    with monkeypatch.context() as patch:
+        # The connection breaks when the command is in the queue already.
+        lost = OperationalError("SELECT", {}, Exception("server closed the connection unexpectedly"))
+        patch.setattr(commands, "get", Mock(side_effect=lost))
+        assert sent().status_code == 503
+    again = sent()
+    assert again.status_code == 409
+    assert "is not known" in again.json()["message"]
+    assert commands.count(database, CommandFilter()) == 1
 
 
 def test_the_page_of_the_api_loads_nothing_and_runs_nothing(client: TestClient) -> None:

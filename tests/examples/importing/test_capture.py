@@ -2,6 +2,7 @@
 
 import datetime as dt
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,16 @@ def test_of_many_none_is_saved_where_one_cannot_be(database: Database) -> None:
     with pytest.raises(InvalidExample, match="Row 2, field quality_score"):
         save_many(database, records, actor="agent")
     assert store.count(database, EVERYTHING) == 0
+
+
+def test_batches_at_once_wait_for_each_other_and_lose_nothing(database: Database) -> None:
+    def saved(way: int) -> int:
+        for turn in range(4):
+            ids = range(20) if way else range(19, -1, -1)
+            records = [{"execution_id": f"run-{number}", "user_request": f"Plan {way} {turn}"} for number in ids]
+            save_many(database, records, actor="agent")
+        return way
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(saved, (0, 1))) == [0, 1]
+    assert store.count(database, EVERYTHING) == 20

@@ -31,7 +31,7 @@ def unread(given: Paths) -> dict[str, int]:
     for folder in (path for path in paths if _is_folder(path)):
         taken = set(_of_folder(folder))
         for path in folder.rglob("*"):
-            is_about = path.name in _ABOUT_THE_DATA or path.stem in ("README", "LICENSE")
+            is_about = path.name in ABOUT_THE_DATA or path.stem in ("README", "LICENSE")
             hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
             if path not in taken and not is_about and not hidden and path.is_file():
                 found[f"files that end in {path.suffix.lower()}" if path.suffix else "files without an ending"] += 1
