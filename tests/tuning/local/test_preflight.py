@@ -14,7 +14,7 @@ import pytest
 from core.tuning.providers.local import bases, shapes
 from core.tuning.providers.local.adapter import PROVIDER
 from core.tuning.providers.local.choices import SETTINGS, Chosen
-from core.tuning.providers.local.training import environment
+from core.tuning.providers.local.training import environment, programs
 from core.tuning.providers.protocol import Checked, DataFacts, Obstacle, Spec
 from tests.tuning.local.conftest import settings_with
 from tests.tuning.local.shown import FACTS, Showing
@@ -297,7 +297,7 @@ def test_the_rule_of_memory_is_near_to_what_was_measured() -> None:
 
 
 def test_what_can_be_converted_is_what_the_trainer_converts() -> None:
-    source = (Path(shapes.__file__).parent.parent / "trainer" / "to_gguf.py").read_text()
+    source = (programs.FOLDER / "to_gguf.py").read_text()
     known = re.findall(r'"(\w+)": Architecture\("(\w+)"', source)
     assert {kind: name.lower() for kind, name in known} == shapes.ARCHITECTURES
 
