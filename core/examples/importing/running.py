@@ -11,7 +11,7 @@ from core import audit, shortages
 from core.db import Database
 from core.db.tables import imports
 from core.errors import ImportRefused
-from core.examples.importing import archives, staging
+from core.examples.importing import staging
 from core.examples.importing.converting import converter as converting
 from core.examples.importing.converting import scale as scales
 from core.examples.importing.converting.values import PARSERS
@@ -26,6 +26,7 @@ from core.examples.importing.models import (
     RowError,
     Scale,
 )
+from core.examples.importing.reading import archives
 from core.examples.importing.reading.files import Paths, files, name_of, unread
 from core.examples.importing.reading.readers import Rows
 from core.examples.importing.reading.sources import opened

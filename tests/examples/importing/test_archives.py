@@ -12,7 +12,7 @@ import pytest
 from core.db import Database
 from core.errors import ImportRefused
 from core.examples import importing
-from core.examples.importing import archives
+from core.examples.importing.reading import archives
 from tests.examples.importing.files import as_csv, as_jsonl, as_parquet, imported, stored
 
 ONE, TWO, THREE = ([{"question": f"What is {number}?", "answer": f"It is {number}."}] for number in (1, 2, 3))

@@ -12,7 +12,7 @@ import pytest
 from core.db import Database
 from core.errors import ImportRefused
 from core.examples import importing
-from core.examples.importing import arrow_batches
+from core.examples.importing.reading import arrow_batches
 from tests.examples.importing.files import imported, stored
 
 MIB = 1 << 20

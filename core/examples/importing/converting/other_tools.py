@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from core.examples.importing.converting.shapes import UNUSED, Raw, Shape
+from core.examples.importing.converting.traces import as_written, conversation, loaded
 from core.examples.importing.models import Unfit
-from core.examples.importing.traces import as_written, conversation, loaded
 
 
 class Aside(Exception):

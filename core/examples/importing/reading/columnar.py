@@ -11,9 +11,8 @@ import pyarrow.parquet as pq
 
 from core import shortages
 from core.errors import ImportRefused
-from core.examples.importing import arrow_batches
 from core.examples.importing.models import RowError
-from core.examples.importing.reading import parquet_pages
+from core.examples.importing.reading import arrow_batches, parquet_pages
 from core.examples.importing.reading.sources import Source
 
 #: Bytes that the current pages of all columns may take, unpacked. Writers make pages of 1 MB, or of some 1,000 rows.

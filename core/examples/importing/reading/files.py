@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ImportRefused
-from core.examples.importing.archives import ABOUT_THE_DATA
 from core.examples.importing.models import ImportOptions, RowError
+from core.examples.importing.reading.archives import ABOUT_THE_DATA
 from core.examples.importing.reading.readers import Row, Rows
 from core.examples.importing.reading.sources import ENDINGS, ending_of, opened
 

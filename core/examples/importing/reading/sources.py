@@ -19,8 +19,8 @@ import pyarrow as pa
 
 from core import shortages
 from core.errors import ImportRefused
-from core.examples.importing.arrow_batches import FILE_MAGIC
 from core.examples.importing.models import Format, Undecided
+from core.examples.importing.reading.arrow_batches import FILE_MAGIC
 
 #: One row of a text file may be this many bytes; beyond it no line break is to be expected any more.
 ROW_LIMIT = 16 << 20
