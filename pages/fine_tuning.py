@@ -12,7 +12,7 @@ db = session.database()
 part = parts.chosen(db)
 seen = watch.seen(db, part)
 
-drawer.follow_url()
+drawer.DRAWER.follow_url()
 state.draw(db)
 parts.choose(db, part)
 parts.draw(db, part)

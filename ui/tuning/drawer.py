@@ -9,20 +9,19 @@ from collections.abc import Callable
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from core import shortages
 from core.bounds import id_in
 from core.database import Database
 from core.errors import UnknownJob, WhetstoneError
 from core.tuning import jobs, models
 from core.tuning.jobs import Job
 from ui.models import conversations as model_conversations
-from ui.parts import addresses, modals, session
+from ui.parts import addresses, session
+from ui.parts.drawer import Drawer, unavailable
 from ui.parts.formatting import plain
-from ui.tuning import acts, labels, table, views
+from ui.tuning import acts, labels, views
 from ui.tuning import jobs as tuning_jobs
 
 EVERY_S = 5
-_OPEN = "tuning_open"
 _VIEW = "tuning_view"
 
 _VIEWS: dict[str, Callable[[Database, Job], None]] = {
@@ -34,36 +33,9 @@ _VIEWS: dict[str, Callable[[Database, Job], None]] = {
 }
 
 
-def follow_url() -> None:
-    """Open what the address names, also after a question that took the drawer's place; close what it left."""
-    asked, is_open = st.query_params.get(addresses.JOB), st.session_state.get(_OPEN)
-    if asked and not modals.is_open():
-        st.session_state[_OPEN] = asked
-        modals.show(_window, parameter=addresses.JOB)
-    elif asked and is_open:
-        st.session_state[_OPEN] = asked
-    elif not asked and is_open:
-        modals.close()
-        st.session_state.pop(_OPEN, None)
-
-
-def _window() -> None:
-    st.dialog("Fine-tuning job", width=760, position="right", on_dismiss=_close)(_draw)()
-
-
-def _close() -> None:
-    modals.close()
-    st.session_state.pop(_OPEN, None)
-    if addresses.JOB in st.query_params:
-        del st.query_params[addresses.JOB]
-
-
-def _draw() -> None:
-    if _OPEN not in st.session_state:  # closed while an answer was on its way
-        return
-    db, asked = session.database(), st.session_state[_OPEN]
-    modals.keep_up(addresses.JOB, asked)
-    _way(asked)
+def _draw(asked: str) -> None:
+    db = session.database()
+    DRAWER.neighbours(asked)
     try:
         job = _read(db, asked)
         seen = signature(job)
@@ -72,26 +44,19 @@ def _draw() -> None:
         view = st.pills("View", list(_VIEWS), default=first, required=True, key=_VIEW, label_visibility="collapsed")
         _VIEWS[view or "Curve"](db, job)
         if job.is_open:
-            _watch(asked, seen)
+            _watch(db, asked, seen)
     except WhetstoneError as error:
         st.error(plain(str(error)), icon=":material/error:")
     except OperationalError as error:
-        told = shortages.sentence(error)
-        st.error(plain(told or "The database does not answer at the moment; this looks again by itself."))
-        _watch(asked, None)
+        unavailable(error)
+        _watch(db, asked, None)
 
 
-@st.fragment(run_every=EVERY_S)
-def _watch(asked: str, seen: object) -> None:
-    """Draw the drawer anew when something happened to the job, and only then. `seen` None: it could not be read."""
-    if st.session_state.get(_OPEN) != asked:
-        return
-    try:
-        changed = signature(_read(session.database(), asked)) != seen
-    except (OperationalError, WhetstoneError):
-        changed = seen is not None
-    if changed:
-        st.rerun()
+def _watch(db: Database, asked: str, seen: object) -> None:
+    DRAWER.watch(EVERY_S, asked, seen, lambda: signature(_read(db, asked)))
+
+
+DRAWER = Drawer("tuning", "Fine-tuning job", _draw, addresses.JOB)
 
 
 def signature(job: Job) -> object:
@@ -105,35 +70,6 @@ def _read(db: Database, asked: str) -> Job:
     if number is None:
         raise UnknownJob("The link names no job; look for it in the list of the workspace.")
     return jobs.get(db, number)
-
-
-def _way(asked: str) -> None:
-    ids = [str(each) for each in table.on_page()]
-    if asked not in ids:
-        return
-    here = ids.index(asked)
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.text(f"{here + 1} of {len(ids)} on this page", width="content")
-        with st.container(horizontal=True, width="content"):
-            _step("Previous", "P", ids[here - 1] if here else None)
-            _step("Next", "N", ids[here + 1] if here + 1 < len(ids) else None)
-
-
-def _step(label: str, shortcut: str, to: str | None) -> None:
-    st.button(
-        label,
-        key=f"tuning_drawer_{label.lower()}",
-        shortcut=shortcut,
-        disabled=to is None,
-        help="There is none on this page of the table." if to is None else None,
-        on_click=lambda: _go(to),
-    )
-
-
-def _go(to: str | None) -> None:
-    if to is not None:
-        st.session_state[_OPEN] = to
-        st.query_params[addresses.JOB] = to
 
 
 def _head(db: Database, job: Job) -> None:
