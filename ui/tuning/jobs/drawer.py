@@ -18,8 +18,9 @@ from ui.models import conversations as model_conversations
 from ui.parts import addresses, session
 from ui.parts.drawer import Drawer, unavailable
 from ui.parts.formatting import plain
-from ui.tuning import acts, labels, views
-from ui.tuning import jobs as tuning_jobs
+from ui.tuning import labels
+from ui.tuning.jobs import acts, views
+from ui.tuning.jobs import overview as tuning_jobs
 
 EVERY_S = 5
 _VIEW = "tuning_view"

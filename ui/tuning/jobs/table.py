@@ -13,7 +13,8 @@ from core.tuning.jobs import Job
 from core.tuning.protocol import STATES, State
 from ui.parts.formatting import age, shortened
 from ui.parts.grid import Grid
-from ui.tuning import acts, compare, labels
+from ui.tuning import labels
+from ui.tuning.jobs import acts, compare
 
 _SIZE = 20
 GRID: Grid[int] = Grid("tuning", "tuning_table")
