@@ -2,15 +2,18 @@
 
 import streamlit as st
 
-from ui.data import bulk, cards, charts, filter_bar, reads, refresh, table
+from ui.data import bulk, cards, charts, filter_bar, reads, table
 from ui.parts import addresses, session
+from ui.parts.watch import watch
+
+EVERY_S = 10
 
 st.title("Data")
 st.caption("What do we have?")
 
 db = session.database()
 seen = reads.version(db)
-chosen = filter_bar.chosen(arrived=session.arrived())
+chosen = filter_bar.FILTER.chosen(arrived=session.arrived())
 numbers = reads.overview(db, chosen)
 
 if not numbers.total:
@@ -26,4 +29,4 @@ else:
         bulk.draw(db, chosen, numbers.filtered)
     else:
         st.info("No example matches this filter. Widen it above, or press Reset.")
-refresh.watch(db, seen)
+watch(10, lambda: reads.version(db) != seen)

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from ui.parts import session
-from ui.tuning import drawer, parts, state, watch
+from ui.tuning import parts, state, watch
+from ui.tuning.jobs import drawer
 
 st.title("Fine-tuning")
 st.caption("What is training, and was it worth it?")
@@ -12,7 +13,7 @@ db = session.database()
 part = parts.chosen(db)
 seen = watch.seen(db, part)
 
-drawer.follow_url()
+drawer.DRAWER.follow_url()
 state.draw(db)
 parts.choose(db, part)
 parts.draw(db, part)

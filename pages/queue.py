@@ -13,7 +13,7 @@ st.caption("Is work flowing?")
 
 db = session.database()
 seen, drawn_at = choices.version(db), time.monotonic()
-chosen = filter_bar.chosen(arrived=session.arrived())
+chosen = filter_bar.FILTER.chosen(arrived=session.arrived())
 
 live.draw(db, seen, drawn_at)
 total = store.count(db, chosen)

@@ -51,8 +51,8 @@ def press(app: AppTest, key: str) -> AppTest:
 def opened(visit: Visit, command_id: int, **state: object) -> AppTest:
     """The page with the drawer of one command open."""
     app = visit("queue")
-    app.session_state["queue_open_command"] = command_id
-    app.session_state["modal"] = queue_drawer._open
+    app.session_state["queue_open"] = command_id
+    app.session_state["modal"] = queue_drawer.DRAWER.window
     for key, value in state.items():
         app.session_state[key] = value
     app.run()

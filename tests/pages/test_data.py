@@ -32,8 +32,8 @@ def rows(app: AppTest) -> list[str]:
 def opened(visit: Visit, example_id: int, **state: object) -> AppTest:
     """The page with the drawer of one example open."""
     app = visit("data")
-    app.session_state["open_example"] = example_id
-    app.session_state["modal"] = drawer._open
+    app.session_state["data_open"] = example_id
+    app.session_state["modal"] = drawer.DRAWER.window
     for key, value in state.items():
         app.session_state[key] = value
     app.run()
@@ -168,10 +168,10 @@ def test_pages_of_the_table_go_forth_and_back(visit: Visit, database: Database) 
     app = visit("data")
 
     app.selectbox(key="table_size").select(25).run()
-    app.button(key="table_next").click().run()
+    app.button(key="data_next").click().run()
     assert rows(app) == [f"Draft post {number}" for number in (4, 3, 2, 1, 0)]
-    assert app.button(key="table_next").disabled
-    app.button(key="table_previous").click().run()
+    assert app.button(key="data_next").disabled
+    app.button(key="data_previous").click().run()
     assert rows(app)[0] == "Draft post 29"
     app.selectbox(key="table_sort").select("oldest").run()
     assert rows(app)[0] == "Draft post 0"
@@ -180,7 +180,7 @@ def test_pages_of_the_table_go_forth_and_back(visit: Visit, database: Database) 
 def test_selected_examples_are_tagged_at_once_and_undone(visit: Visit, database: Database) -> None:
     ids = add(database, {}, {}, {})
     app = visit("data")
-    app.session_state["selected_ids"] = {ids[0], ids[2]}
+    app.session_state["data_selected"] = {ids[0], ids[2]}
     app.run()
 
     app.button(key="bulk_approve").click().run()
@@ -221,7 +221,7 @@ def test_a_refused_question_changes_nothing(visit: Visit, database: Database) ->
 def test_a_tag_of_the_wrong_form_is_refused_in_words(visit: Visit, database: Database) -> None:
     (example,) = add(database, {})
     app = visit("data")
-    app.session_state["selected_ids"] = {example}
+    app.session_state["data_selected"] = {example}
     app.run()
 
     app.session_state["bulk_add_names"] = ["not a tag"]
@@ -267,7 +267,7 @@ def test_the_export_links_hold_the_filter_or_the_selection(visit: Visit, databas
         "/api/examples/export?format=csv&q_min=0.5",
     }
 
-    app.session_state["selected_ids"] = {ids[1]}
+    app.session_state["data_selected"] = {ids[1]}
     app.run()
 
     assert f"/api/examples/export?format=csv&without=&id={ids[1]}" in {
@@ -451,11 +451,11 @@ def test_next_and_previous_walk_the_rows_of_the_page(visit: Visit, database: Dat
     oldest, _, newest = add(database, {}, {}, {})
     app = opened(visit, newest)
 
-    app.button(key="drawer_next").click().run()
-    app.button(key="drawer_next").click().run()
+    app.button(key="data_drawer_next").click().run()
+    app.button(key="data_drawer_next").click().run()
     assert f"Number {oldest} · 3 of 3" in text(app)
-    assert app.button(key="drawer_next").disabled
-    app.button(key="drawer_previous").click().run()
+    assert app.button(key="data_drawer_next").disabled
+    app.button(key="data_drawer_previous").click().run()
     assert "2 of 3" in text(app)
 
 
@@ -464,7 +464,7 @@ def test_acts_in_one_workspace_leave_the_other_alone(visit: Visit, database: Dat
     (company,) = add(database, {})
     (invented,) = add(demo, {})
     app = visit("data", workspace="demo")
-    app.session_state["selected_ids"] = {invented}
+    app.session_state["data_selected"] = {invented}
     app.run()
 
     app.button(key="bulk_exclude").click().run()

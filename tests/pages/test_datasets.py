@@ -382,7 +382,7 @@ class TestWhatIsLeftOut:
     def test_rows_chosen_by_hand_are_held_to_the_defaults_too(self, visit: Visit, database: Database) -> None:
         ids = add(database, {}, {"success": False}, {"tags": ["EXCLUDE"]})
         app = visit("data")
-        app.session_state["selected_ids"] = set(ids)
+        app.session_state["data_selected"] = set(ids)
         app.run()
         assert "1 of 3 examples. Left out: 1 failed, 1 tagged EXCLUDE." in text(app)
         click(app, "bulk_dataset")

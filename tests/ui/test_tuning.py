@@ -8,10 +8,10 @@ import pytest
 from core.tuning.providers import catalogue
 from core.tuning.providers.protocol import PROVIDER_IDS, STATES, Setting
 from ui.parts import charts
-from ui.tuning import charts as tuning_charts
 from ui.tuning import labels as tuning_words
 from ui.tuning import settings as tuning_settings
-from ui.tuning.charts import Line
+from ui.tuning.jobs import charts as tuning_charts
+from ui.tuning.jobs.charts import Line
 
 FALLING = [(1, 2.0), (2, 1.0), (3, 0.5)]
 

@@ -18,7 +18,8 @@ from core.examples import tagging
 from core.examples.filters import Filter
 from core.examples.tags import BUILT_IN
 from core.runtime.process import RUNNING
-from ui.data import reads, table
+from ui.data import reads
+from ui.data.table import GRID
 from ui.parts import addresses, messages, modals, session
 from ui.parts.formatting import count, plain
 
@@ -26,7 +27,7 @@ REASON = "on the data page"
 
 
 def draw(db: Database, chosen: Filter, total: int) -> None:
-    ids = table.selected()
+    ids = GRID.selected()
     with st.container(border=True, key="bulk_bar"):
         whole = _scope(ids, total)
         target: Filter | tuple[int, ...] = chosen if whole else ids
@@ -58,7 +59,7 @@ def _scope(ids: Sequence[int], total: int) -> bool:
             label_visibility="collapsed",
             format_func=lambda name: f"{len(ids):,} selected" if name == "selected" else f"all {total:,} in filter",
         )
-        st.button("Clear selection", key="bulk_clear", type="tertiary", on_click=table.clear_selection)
+        st.button("Clear selection", key="bulk_clear", type="tertiary", on_click=GRID.deselect)
     return scope == "filter"
 
 

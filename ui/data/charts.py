@@ -41,7 +41,9 @@ def _quality_between(low: float, high: float) -> None:
     if high <= low:  # a drag within one bar means that bar
         high = low + 0.05
     whole = low <= 0 and high >= 1
-    filter_bar.change(quality_min=None if whole else round(low, 2), quality_max=None if whole else round(high, 2))
+    filter_bar.FILTER.change(
+        quality_min=None if whole else round(low, 2), quality_max=None if whole else round(high, 2)
+    )
 
 
 def _intents(numbers: Statistics, chosen: Filter) -> None:
@@ -50,7 +52,7 @@ def _intents(numbers: Statistics, chosen: Filter) -> None:
         charts.by_intent(groups),
         key="chart_intents",
         alt="Examples by intent. Click a bar to filter by that intent, again to take it off.",
-        on_click=lambda bar: filter_bar.change(intents=sorted({*chosen.intents} ^ {groups[bar].name})),
+        on_click=lambda bar: filter_bar.FILTER.change(intents=sorted({*chosen.intents} ^ {groups[bar].name})),
     )
     more = len(numbers.by_intent) - len(groups)
     st.caption("Click a bar to filter." + (f" {more:,} smaller intents are not shown." if more else ""))
@@ -80,7 +82,7 @@ def _brushed(months: tuple[Month, ...], first: str, last: str) -> None:
 
 def _between(first: dt.date, last: dt.date) -> None:
     end = (last.replace(day=28) + dt.timedelta(days=4)).replace(day=1)
-    filter_bar.change(created_from=_midnight(first.replace(day=1)), created_to=_midnight(end))
+    filter_bar.FILTER.change(created_from=_midnight(first.replace(day=1)), created_to=_midnight(end))
 
 
 def _midnight(day: dt.date) -> dt.datetime:

@@ -12,11 +12,10 @@ from core.errors import WhetstoneError
 from core.examples import store, tagging
 from core.examples.tags import BUILT_IN
 from ui.data import drawer_edit, drawer_views, reads
-from ui.parts import modals, session
+from ui.parts import session
+from ui.parts.drawer import Drawer
 from ui.parts.formatting import ago, exactly, plain, score
 
-_OPEN = "open_example"
-_PAGE = "page_ids"
 _SAID = "drawer_said"
 
 _VIEWS: dict[str, Callable[[Database, store.Example], None]] = {
@@ -28,37 +27,15 @@ _VIEWS: dict[str, Callable[[Database, store.Example], None]] = {
 }
 
 
-def remember_page(ids: tuple[int, ...]) -> None:
-    """The rows of the table, in its order: what next and previous mean."""
-    st.session_state[_PAGE] = ids
-
-
-def open_row(ids: Sequence[int]) -> None:
-    """A click on the button of a row. The position is turned into an id here, while both belong together."""
-    show(ids[st.session_state["row_open"].row])
-
-
 def show(example_id: int) -> None:
-    st.session_state[_OPEN] = example_id
-    st.session_state.pop(_SAID, None)
-    modals.show(_open)
+    DRAWER.show(example_id)
 
 
-def _open() -> None:
-    st.dialog("Example", width=760, position="right", on_dismiss=_close)(_draw)()
-
-
-def _close() -> None:
-    modals.close()
-    st.session_state.pop(_OPEN, None)
-    drawer_edit.forget()
-
-
-def _draw() -> None:
+def _draw(example_id: int) -> None:
     db = session.database()
     try:
-        example = store.get(db, st.session_state[_OPEN])
-        _way(example.id)
+        example = store.get(db, example_id)
+        DRAWER.neighbours(example.id, f"Number {example.id}")
         _head(db, example)
         _said()
         view = st.pills("View", list(_VIEWS), default="Read", required=True, key="drawer_view",
@@ -68,33 +45,12 @@ def _draw() -> None:
         st.error(plain(str(error)))
 
 
-def _way(example_id: int) -> None:
-    ids: tuple[int, ...] = st.session_state.get(_PAGE, ())
-    here = ids.index(example_id) if example_id in ids else None
-    place = "" if here is None else f" · {here + 1} of {len(ids)} on this page"
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.text(f"Number {example_id}{place}", width="content")
-        with st.container(horizontal=True, width="content"):
-            _step("Previous", "drawer_previous", "P", None if not here else ids[here - 1])
-            _step("Next", "drawer_next", "N", ids[here + 1] if here is not None and here + 1 < len(ids) else None)
+def _leave() -> None:
+    st.session_state.pop(_SAID, None)
+    drawer_edit.forget()
 
 
-def _step(label: str, key: str, shortcut: str, to: int | None) -> None:
-    st.button(
-        label,
-        key=key,
-        shortcut=shortcut,
-        disabled=to is None,
-        help="There is none on this page of the table." if to is None else None,
-        on_click=lambda: _go(to),
-    )
-
-
-def _go(to: int | None) -> None:
-    if to is not None:
-        st.session_state[_OPEN] = to
-        st.session_state.pop(_SAID, None)
-        drawer_edit.forget()
+DRAWER = Drawer("data", "Example", _draw, leave=_leave)
 
 
 def _head(db: Database, example: store.Example) -> None:

@@ -1,9 +1,4 @@
-"""The filter of a page: widgets above, the URL beside, one `Filter` in the session between them.
-
-The session's filter is what counts. A widget changes its own fields of it and nothing else, so that a link may hold
-more than the widgets can show (hours, single ids) without losing it. The URL always says the same, under the names
-of `filters.PARAMETERS`, which are those of the API as well.
-"""
+"""The filter of the page: widgets above, the address beside, one `Filter` in the session between them."""
 
 import datetime as dt
 from typing import Any
@@ -12,50 +7,21 @@ import streamlit as st
 
 from core.datasets.defaults import TAKEN
 from core.db import Database
-from core.errors import InvalidFilter, WhetstoneError
+from core.errors import WhetstoneError
 from core.examples import saved
 from core.examples.filters import PARAMETERS, VERDICTS, Filter, describe, from_query, parse, to_query
 from core.examples.tags import BUILT_IN
 from ui.data import reads
 from ui.parts import addresses, messages, session
 from ui.parts.formatting import plain
+from ui.parts.url_filter import UrlFilter
 
-_FILTER = "filter"
-_IN_URL = "filter_in_url"
+FILTER: UrlFilter[Filter] = UrlFilter(
+    "filter", "examples", tuple(PARAMETERS.values()), Filter, from_query, to_query, parse
+)
 _OUTCOMES = {None: "All", True: "Succeeded", False: "Failed"}
 _GOOD = "Succeeded or judged good"
 _DAY = dt.timedelta(days=1)
-
-
-def chosen(*, arrived: bool) -> Filter:
-    """The page's filter. `arrived`: this run is the first on this page, whose URL may hold a filter or nothing."""
-    asked = _asked()
-    known = st.session_state.get(_FILTER)
-    # An empty URL on arrival is Streamlit's own doing on a change of pages; later it is the visitor's (Back).
-    if known is None or (asked != st.session_state.get(_IN_URL) and (asked or not arrived)):
-        known = _from_link(asked)
-    choose(known)
-    return known
-
-
-def choose(wanted: Filter) -> None:
-    """Make `wanted` the filter, here and in the URL; there in one step, so that Back never meets half a filter."""
-    query = to_query(wanted)
-    st.session_state[_FILTER] = wanted
-    st.session_state[_IN_URL] = query
-    if _asked() != query:
-        others = {name: st.query_params.get_all(name) for name in st.query_params if name not in PARAMETERS.values()}
-        st.query_params.from_dict({**others, **query})
-
-
-def _asked() -> dict[str, list[str]]:
-    return {name: st.query_params.get_all(name) for name in PARAMETERS.values() if name in st.query_params}
-
-
-def change(**fields: Any) -> None:
-    """Replace single fields; what cannot be (a first date after the last) is said and left as it was."""
-    current: Filter = st.session_state.get(_FILTER, Filter())
-    messages.attempt(lambda: choose(parse({**current.model_dump(), **fields})))
 
 
 def draw(db: Database, current: Filter) -> None:
@@ -75,16 +41,10 @@ def draw(db: Database, current: Filter) -> None:
             _saved(db, current)
             with st.popover("Copy link", icon=":material/link:", key="filter_link"):
                 st.code(addresses.link(current), language=None, wrap_lines=True)
-            st.button("Reset", key="filter_reset", icon=":material/restart_alt:", on_click=lambda: choose(Filter()))
+            st.button(
+                "Reset", key="filter_reset", icon=":material/restart_alt:", on_click=lambda: FILTER.choose(Filter())
+            )
         st.caption(plain(describe(current)))
-
-
-def _from_link(asked: dict[str, list[str]]) -> Filter:
-    try:
-        return from_query(asked)
-    except InvalidFilter as error:
-        messages.failed(f"The link holds a filter that cannot be used, so all examples are shown. {error}")
-        return Filter()
 
 
 def _seed(current: Filter) -> None:
@@ -121,7 +81,7 @@ def _words_and_quality() -> None:
         key="f_words",
         placeholder="for example: launch thread",
         max_chars=1_000,
-        on_change=lambda: change(words=st.session_state["f_words"]),
+        on_change=lambda: FILTER.change(words=st.session_state["f_words"]),
     )
     st.slider("Quality, 0 to 1", 0.0, 1.0, step=0.01, key="f_quality", on_change=_quality_changed)
 
@@ -129,7 +89,7 @@ def _words_and_quality() -> None:
 def _quality_changed() -> None:
     low, high = st.session_state["f_quality"]
     # The whole range means "whatever the quality", unscored examples included.
-    change(quality_min=None if low == 0 else low, quality_max=None if high == 1 else high)
+    FILTER.change(quality_min=None if low == 0 else low, quality_max=None if high == 1 else high)
 
 
 def _choice(field: str, label: str, known: list[str], current: tuple[str, ...]) -> None:
@@ -140,7 +100,7 @@ def _choice(field: str, label: str, known: list[str], current: tuple[str, ...]) 
         key=key,
         placeholder="any",
         format_func=lambda name: name or "(none)",
-        on_change=lambda: change(**{field: st.session_state[key]}),
+        on_change=lambda: FILTER.change(**{field: st.session_state[key]}),
     )
 
 
@@ -151,7 +111,7 @@ def _tags(field: str, label: str, known: list[str], current: tuple[str, ...]) ->
         list(dict.fromkeys([*BUILT_IN, *known, *current])),
         key=key,
         placeholder="any",
-        on_change=lambda: change(**{field: st.session_state[key]}),
+        on_change=lambda: FILTER.change(**{field: st.session_state[key]}),
     )
 
 
@@ -162,7 +122,7 @@ def _outcome(current: Filter) -> None:
     # A link may ask for more than the list offers.
     meant.setdefault(_outcome_of(current), {"success": current.success, "verdicts": current.verdicts})
     st.selectbox(
-        "Outcome", list(meant), key="f_success", on_change=lambda: change(**meant[st.session_state["f_success"]])
+        "Outcome", list(meant), key="f_success", on_change=lambda: FILTER.change(**meant[st.session_state["f_success"]])
     )
 
 
@@ -182,14 +142,14 @@ def _dates() -> None:
         value=None,
         key="f_from",
         format="YYYY-MM-DD",
-        on_change=lambda: change(created_from=_start_of(st.session_state["f_from"])),
+        on_change=lambda: FILTER.change(created_from=_start_of(st.session_state["f_from"])),
     )
     st.date_input(
         "To, that day included",
         value=None,
         key="f_to",
         format="YYYY-MM-DD",
-        on_change=lambda: change(created_to=_start_of(st.session_state["f_to"], days_later=1)),
+        on_change=lambda: FILTER.change(created_to=_start_of(st.session_state["f_to"], days_later=1)),
     )
 
 
@@ -206,11 +166,11 @@ def _more(agents: list[str], models: list[str], current: Filter) -> None:
             "Only what a model could learn from",
             key="f_trainable",
             help="Leaves out rows whose plan and result say nothing, for example only “success”.",
-            on_change=lambda: change(trainable=st.session_state["f_trainable"]),
+            on_change=lambda: FILTER.change(trainable=st.session_state["f_trainable"]),
         )
         if current.ids is not None:
             st.text(f"{len(current.ids):,} examples chosen by hand")
-            st.button("Forget the choice by hand", key="filter_ids_clear", on_click=lambda: change(ids=None))
+            st.button("Forget the choice by hand", key="filter_ids_clear", on_click=lambda: FILTER.change(ids=None))
 
 
 def _saved(db: Database, current: Filter) -> None:
@@ -219,7 +179,7 @@ def _saved(db: Database, current: Filter) -> None:
         if kept:
             name = st.selectbox("Saved filter", list(kept), key="saved_name")
             with st.container(horizontal=True):
-                st.button("Use it", key="saved_use", type="primary", on_click=lambda: choose(kept[name].filter))
+                st.button("Use it", key="saved_use", type="primary", on_click=lambda: FILTER.choose(kept[name].filter))
                 st.button("Delete it", key="saved_delete", on_click=lambda: _forget(db, name))
         else:
             st.text("Nothing saved yet. Set a filter, give it a name, and find it here next time.")

@@ -6,16 +6,15 @@ The parts that poll read one row or a short list; they stop with the browser, an
 from collections.abc import Sequence
 
 import streamlit as st
-from sqlalchemy.exc import OperationalError
 
 from core.datasets import snapshots
 from core.datasets import versions as datasets_versions
 from core.datasets.versions import DatasetVersion
 from core.db import Database
-from core.errors import WhetstoneError
 from core.runtime.process import RUNNING
 from ui.data import reads as cached
-from ui.parts import messages, modals, session
+from ui.parts import messages, session
+from ui.parts import watch as watcher
 from ui.parts.formatting import count, plain
 from ui.parts.messages import attempt
 
@@ -57,17 +56,13 @@ def signature(versions: list[DatasetVersion], interrupted: frozenset[int]) -> tu
 def watch(db: Database, seen: list[DatasetVersion]) -> None:
     """Draw the page anew when a version came, was finished, or went."""
     every = EVERY_S if any(version.is_open for version in seen) else LOOK_AGAIN_S
-    st.fragment(run_every=every)(_look_again)(db, signature(seen, gone(db, seen)))
+    before = signature(seen, gone(db, seen))
+    watcher.watch(every, lambda: _now(db) != before, label=False)
 
 
-def _look_again(db: Database, seen: tuple[tuple[object, ...], ...]) -> None:
-    try:
-        now = datasets_versions.versions(db, archived=True)
-        changed = signature(now, gone(db, now)) != seen
-    except (OperationalError, WhetstoneError):
-        changed = True  # the router knows what to show
-    if changed and not modals.is_open():
-        st.rerun()
+def _now(db: Database) -> tuple[tuple[object, ...], ...]:
+    found = datasets_versions.versions(db, archived=True)
+    return signature(found, gone(db, found))
 
 
 def draw(db: Database, version: DatasetVersion) -> None:

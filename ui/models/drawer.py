@@ -9,19 +9,18 @@ from collections.abc import Callable
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from core import models, shortages
+from core import models
 from core.bounds import id_in
 from core.db import Database
 from core.errors import UnknownModel, WhetstoneError
 from core.models import Model, availability
 from core.tuning import serving
 from ui.models import acts, conversations, evaluations, labels, views
-from ui.parts import messages, modals, session
+from ui.parts import addresses, messages, session
+from ui.parts.drawer import Drawer, unavailable
 from ui.parts.formatting import ago, exactly, plain
 
-PARAMETER = "model"
 EVERY_S = 3
-_OPEN = "model_open"
 _VIEW = "model_view"
 
 _VIEWS: dict[str, Callable[[Database, Model], None]] = {
@@ -34,41 +33,11 @@ _VIEWS: dict[str, Callable[[Database, Model], None]] = {
 
 
 def show(model_id: int) -> None:
-    """Open a model's drawer, from a callback."""
-    st.session_state[_OPEN] = str(model_id)
-    st.query_params[PARAMETER] = str(model_id)
-    modals.show(_window, parameter=PARAMETER)
+    DRAWER.show(model_id)
 
 
-def follow_url() -> None:
-    """Open what the address names, also after a question that took the drawer's place; close what it left."""
-    asked, is_open = st.query_params.get(PARAMETER), st.session_state.get(_OPEN)
-    if asked and not modals.is_open():
-        st.session_state[_OPEN] = asked
-        modals.show(_window, parameter=PARAMETER)
-    elif asked and is_open:
-        st.session_state[_OPEN] = asked
-    elif not asked and is_open:
-        modals.close()
-        st.session_state.pop(_OPEN, None)
-
-
-def _window() -> None:
-    st.dialog("Model", width=760, position="right", on_dismiss=_close)(_draw)()
-
-
-def _close() -> None:
-    modals.close()
-    st.session_state.pop(_OPEN, None)
-    if PARAMETER in st.query_params:
-        del st.query_params[PARAMETER]
-
-
-def _draw() -> None:
-    if _OPEN not in st.session_state:  # a button led away, or it was closed while an answer was on its way
-        st.rerun()
-    db, asked = session.database(), st.session_state[_OPEN]
-    modals.keep_up(PARAMETER, asked)
+def _draw(asked: str) -> None:
+    db = session.database()
     try:
         model = _read(db, asked)
         seen = models.version(db)
@@ -76,26 +45,20 @@ def _draw() -> None:
         view = st.pills("View", list(_VIEWS), default="Lineage", required=True, key=_VIEW,
                         label_visibility="collapsed")  # fmt: skip
         _VIEWS[view or "Lineage"](db, model)
-        _watch(asked, seen)
+        _watch(db, asked, seen)
     except WhetstoneError as error:
         st.error(plain(str(error)), icon=":material/error:")
     except OperationalError as error:
-        told = shortages.sentence(error)
-        st.error(plain(told or "The database does not answer at the moment; this looks again by itself."))
-        _watch(asked, None)
+        unavailable(error)
+        _watch(db, asked, None)
 
 
-@st.fragment(run_every=EVERY_S)
-def _watch(asked: str, seen: str | None) -> None:
-    """Draw the drawer anew when something happened to a model, and only then. `seen` None: it could not be read."""
-    if st.session_state.get(_OPEN) != asked:
-        return
-    try:
-        changed = models.version(session.database()) != seen
-    except (OperationalError, WhetstoneError):
-        changed = seen is not None
-    if changed:
-        st.rerun()
+def _watch(db: Database, asked: str, seen: str | None) -> None:
+    """Something that happened to any model may show here."""
+    DRAWER.watch(EVERY_S, asked, seen, lambda: models.version(db))
+
+
+DRAWER = Drawer("model", "Model", _draw, addresses.MODEL)
 
 
 def _read(db: Database, asked: str) -> Model:

@@ -1,18 +1,14 @@
 """The tab Models: which one is in use, all there are, two of them compared, and the way to each one's drawer."""
 
-import datetime as dt
-
 import streamlit as st
-from sqlalchemy.exc import OperationalError
 
 from core import evaluation, models
 from core.datasets import versions
 from core.db import Database
-from core.errors import WhetstoneError
 from ui.models import acts, compare, drawer, in_use, table
 from ui.orchestrator import reads as orchestrator_reads
-from ui.parts import modals
 from ui.parts.formatting import plain
+from ui.parts.watch import watch
 
 EVERY_S = 10
 
@@ -26,7 +22,7 @@ def draw(db: Database) -> None:
     shown = [each for each in found if archived or each.archived_at is None]
     if shown:
         table.draw(shown, evaluation.latest(db, [each.id for each in shown]), _labels(db))
-        compare.draw(db, [each for each in shown if each.id in table.selected()])
+        compare.draw(db, [each for each in shown if each.id in table.GRID.selected()])
     else:
         st.info(
             "No model yet. What is trained, and each profile, stands here with where it comes from and what it is "
@@ -36,8 +32,8 @@ def draw(db: Database) -> None:
     if any(each.archived_at for each in found):
         st.toggle("Show archived models", key="model_archived", persist_state="session")
     in_use.history(db)
-    drawer.follow_url()
-    _watch(db, seen)
+    drawer.DRAWER.follow_url()
+    watch(EVERY_S, lambda: models.version(db) != seen)
 
 
 def _labels(db: Database) -> dict[int, str]:
@@ -65,15 +61,3 @@ def _add(db: Database) -> None:
         st.button("Add it", key="model_add_yes", type="primary", icon=":material/add:", disabled=not chosen,
                   help=None if chosen else "Choose or type a model first.",
                   on_click=lambda: acts.add_base(db, str(chosen)))  # fmt: skip
-
-
-@st.fragment(run_every=EVERY_S)
-def _watch(db: Database, seen: str) -> None:
-    """Draw the page anew when something is new to see; not while a window is open over it."""
-    try:
-        changed = models.version(db) != seen
-    except (OperationalError, WhetstoneError):
-        changed = True  # the router knows what to show
-    if changed and not modals.is_open():
-        st.rerun()
-    st.caption(f":material/sync: Models as of {dt.datetime.now(dt.UTC):%H:%M:%S} UTC", width="content")

@@ -5,26 +5,24 @@ Everything in it comes from people, models and agents: it goes through st.text, 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from core import shortages
 from core.db import Database
 from core.errors import UnknownExecution, WhetstoneError
 from core.orchestrator import executions, queries
 from core.orchestrator.records import Execution
 from ui.orchestrator import acts, edit, labels, views
 from ui.orchestrator import score as orchestrator_score
-from ui.parts import addresses, modals, session
+from ui.parts import addresses, session
+from ui.parts.drawer import Drawer, unavailable
 from ui.parts.formatting import ago, exactly, plain, score
 
 PARAMETER = "run"
 EVERY_S = 2
-_OPEN = "orch_open"
 _VIEW = "orch_view"
-_PAGE = "orch_page_ids"
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
 View = Callable[[Database, Execution], None]
@@ -41,56 +39,22 @@ _VIEWS: dict[str, View] = {
 _DECIDING = ("Edit", "Reject")
 
 
-def remember_page(ids: tuple[str, ...]) -> None:
-    """The rows of the table, in its order: what next and previous mean."""
-    st.session_state[_PAGE] = ids
-
-
-def open_row(ids: Sequence[str]) -> None:
-    """A click on the button of a row. The position is turned into an id here, while both belong together."""
-    row: int = st.session_state["orch_open_row"].row
-    show(ids[row])
-
-
 def show(execution_id: str, view: str = "Plan") -> None:
-    _go(execution_id)
+    """Open it, from a callback."""
+    DRAWER.show(execution_id)
     st.session_state[_VIEW] = view
-    st.query_params[PARAMETER] = execution_id
-    modals.show(_open)
 
 
 def follow_url() -> None:
-    """Open what the address names, also after a question that took the drawer's place; close what it left."""
-    asked, is_open = st.query_params.get(PARAMETER), st.session_state.get(_OPEN)
-    if asked and not modals.is_open():
-        show(asked, st.session_state.get(_VIEW, "Plan") if asked == is_open else "Plan")
-    elif not asked and is_open:
-        modals.close()
-        _forget()
+    """Open what the address names; another execution than the one before begins with its plan."""
+    if st.query_params.get(PARAMETER) not in (None, DRAWER.shown()):
+        st.session_state[_VIEW] = "Plan"
+    DRAWER.follow_url()
 
 
-def _open() -> None:
-    st.dialog("Execution", width=760, position="right", on_dismiss=_close)(_draw)()
-
-
-def _close() -> None:
-    modals.close()
-    _forget()
-    if PARAMETER in st.query_params:
-        del st.query_params[PARAMETER]
-
-
-def _forget() -> None:
-    st.session_state.pop(_OPEN, None)
-    acts.forget_said()
-    edit.forget()
-
-
-def _draw() -> None:
-    if _OPEN not in st.session_state:  # closed while an answer was on its way
-        return
-    db, execution_id = session.database(), st.session_state[_OPEN]
-    _way(execution_id)
+def _draw(execution_id: str) -> None:
+    db = session.database()
+    DRAWER.neighbours(execution_id)
     try:
         execution = _read(db, execution_id)
         seen = _signature(db, execution)
@@ -98,28 +62,24 @@ def _draw() -> None:
         acts.show_said()
         _acts(db, execution)
         _VIEWS[_view()](db, execution)
-        _watch(execution_id, seen)
+        _watch(db, execution_id, seen)
     except WhetstoneError as error:
         st.error(plain(str(error)), icon=":material/error:")
     except OperationalError as error:
-        told = shortages.sentence(error)
-        st.error(plain(told or "The database does not answer at the moment; this looks again by itself."))
-        _watch(execution_id, None)
+        unavailable(error)
+        _watch(db, execution_id, None)
 
 
-@st.fragment(run_every=EVERY_S)
-def _watch(execution_id: str, seen: object) -> None:
-    """Draw the drawer anew when something happened to what it shows, and only then: whoever writes in it is not
-    disturbed. `seen` None: it could not be read."""
-    if st.session_state.get(_OPEN) != execution_id:
-        return
-    db = session.database()
-    try:
-        changed = _signature(db, queries.get(db, execution_id)) != seen
-    except (OperationalError, WhetstoneError):
-        changed = seen is not None
-    if changed:
-        st.rerun()
+def _watch(db: Database, execution_id: str, seen: object) -> None:
+    DRAWER.watch(EVERY_S, execution_id, seen, lambda: _signature(db, queries.get(db, execution_id)))
+
+
+def _leave() -> None:
+    acts.forget_said()
+    edit.forget()
+
+
+DRAWER = Drawer("orch", "Execution", _draw, PARAMETER, _leave)
 
 
 def _signature(db: Database, execution: Execution) -> object:
@@ -133,37 +93,6 @@ def _read(db: Database, execution_id: str) -> Execution:
     if not _ID.fullmatch(execution_id):
         raise UnknownExecution("The link names no execution; look for it in the list of the workspace.")
     return queries.get(db, execution_id)
-
-
-def _way(execution_id: str) -> None:
-    ids: tuple[str, ...] = st.session_state.get(_PAGE, ())
-    here = ids.index(execution_id) if execution_id in ids else None
-    if here is None:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.text(f"{here + 1} of {len(ids)} on this page", width="content")
-        with st.container(horizontal=True, width="content"):
-            _step("Previous", "P", ids[here - 1] if here else None)
-            _step("Next", "N", ids[here + 1] if here + 1 < len(ids) else None)
-
-
-def _step(label: str, shortcut: str, to: str | None) -> None:
-    st.button(
-        label,
-        key=f"orch_drawer_{label.lower()}",
-        shortcut=shortcut,
-        disabled=to is None,
-        help="There is none on this page of the table." if to is None else None,
-        on_click=lambda: _go(to),
-    )
-
-
-def _go(to: str | None) -> None:
-    if to is not None:
-        _forget()
-        st.session_state[_OPEN] = to
-        if PARAMETER in st.query_params:
-            st.query_params[PARAMETER] = to
 
 
 def _head(execution: Execution) -> None:

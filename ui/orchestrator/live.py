@@ -3,23 +3,20 @@
 The rest is drawn anew when something happened to an execution; never while a window is open over it.
 """
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import streamlit as st
-from sqlalchemy.exc import OperationalError
 
 from core.commands import statistics
 from core.db import Database
-from core.errors import WhetstoneError
 from core.orchestrator import queries, trends
 from core.orchestrator.agents import SHAPE
 from core.orchestrator.executions import ORCHESTRATOR
 from core.orchestrator.records import OPEN, Counts, Execution, ExecutionRow, Status
 from ui.orchestrator import acts, drawer, labels, reads
-from ui.parts import modals
 from ui.parts.formatting import count, percent, score, shortened, span
+from ui.parts.watch import look
 
 EVERY_S = 5
 _MOVING: tuple[Status, ...] = ("planning", "approved", "executing")
@@ -32,23 +29,18 @@ _WEEK = 7
 @st.fragment(run_every=EVERY_S)
 def draw(db: Database, seen: int) -> None:
     """`seen` is the version that the rest of the page shows."""
-    try:
+
+    def changed() -> bool:
         numbers = queries.counts(db)
-        _cards(numbers, reads.by_day(db, numbers))
+        _cards(numbers, reads.by_day(db, numbers.total, numbers.judged))
         _workers(statistics.workers(db))
         moving = queries.page(db, statuses=_MOVING, limit=_SHOWN + 1).rows
         _note_ended(db)
         _ended(db)
         _running(db, moving, sum(numbers.by_status[status] for status in _MOVING))
-        changed = trends.version(db) != seen
-    except (OperationalError, WhetstoneError):
-        changed = True  # the router knows what to show
-    if changed and not modals.is_open():
-        st.rerun()
-    st.caption(
-        f":material/sync: Up to date at {dt.datetime.now(dt.UTC):%H:%M:%S} UTC, looks again every {EVERY_S} s",
-        width="content",
-    )
+        return trends.version(db) != seen
+
+    look(EVERY_S, changed)
 
 
 def _cards(numbers: Counts, days: Sequence[trends.Day]) -> None:

@@ -6,15 +6,16 @@ from core.db import PUBLIC, Database, workspaces
 from core.runtime.process import RUNNING
 from core.settings import settings
 from ui.parts import messages
+from ui.parts.cached_read import cached_read
 
 DEMO = "demo"
 _PARAMETER = "workspace"
 #: What the session holds about things of one workspace.
 _OF_A_WORKSPACE = (
-    *("selected_ids", "place", "open_example", "modal", "filter"),
-    *("queue_selected", "queue_whole", "queue_place", "queue_open_command", "queue_filter", "queue_refused"),
+    *("data_selected", "data_place", "data_open", "modal", "filter"),
+    *("queue_selected", "queue_whole", "queue_place", "queue_open", "queue_filter", "queue_refused"),
     *("orch_selected", "orch_place", "orch_open", "orch_draft", "orch_said", "orch_moving", "orch_ended"),
-    *("tuning_selected", "tuning_table_place", "tuning_open", "tuning_known_open", "tuning_kept_dataset"),
+    *("tuning_selected", "tuning_place", "tuning_open", "tuning_known_open", "tuning_kept_dataset"),
     *("tuning_checked", "tuning_asked", "tuning_part", "tuning_name", "tuning_page_ids"),
     *("model_selected", "model_open", "play_answers", "play_left", "play_right", "play_place"),
 )
@@ -39,16 +40,16 @@ def label(name: str) -> str:
     return {PUBLIC: "Company", DEMO: "Demo company"}.get(name, name)
 
 
-@st.cache_data(ttl=10, max_entries=16, show_spinner=False)
-def _listed(place: int, switches: int) -> list[str]:
+@cached_read(ttl=10, max_entries=16)
+def _listed(db: Database, switches: int) -> list[str]:
     """Asked several times a run, and a connection of its own each time, so remembered for a moment."""
-    del place, switches
-    return workspaces.list_workspaces(RUNNING.database())
+    del switches
+    return workspaces.list_workspaces(db)
 
 
 def workspace_names() -> list[str]:
     """The company first, then the others."""
-    names = _listed(hash(RUNNING.database().url), st.session_state.get("workspace_switches", 0))
+    names = _listed(RUNNING.database(), st.session_state.get("workspace_switches", 0))
     return [PUBLIC, *(name for name in names if name != PUBLIC)]
 
 

@@ -10,8 +10,9 @@ from core.commands.verbs import Verb
 from core.db import Database
 from ui.parts import messages, modals, session
 from ui.parts.formatting import count
-from ui.queue import report, table
+from ui.queue import report
 from ui.queue.labels import DONE, by_status
+from ui.queue.selection import GRID
 
 REASON = "on the queue page"
 _ACTS: dict[Verb, Callable[..., Change]] = {
@@ -74,7 +75,7 @@ def _do(db: Database, verb: Verb, target: CommandFilter) -> Change:
 def _said(db: Database, verb: Verb, change: Change) -> None:
     number = len(change.changed)
     if verb == "delete":
-        table.forget(change.changed)
+        GRID.forget(change.changed)
     said = f"{count(number, 'command')} {DONE[verb]}." if number else f"Nothing was {DONE[verb]}."
     running = _still_running(db, verb, change)
     if running:

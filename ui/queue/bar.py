@@ -11,8 +11,9 @@ from core.commands.verbs import Verb
 from core.db import Database
 from ui.parts import addresses
 from ui.parts.formatting import count
-from ui.queue import acts, reads, table
+from ui.queue import acts, reads, selection
 from ui.queue.labels import by_status
+from ui.queue.selection import GRID
 
 #: More ids than this do not fit into an address.
 _IDS_IN_URL = 2_000
@@ -28,8 +29,8 @@ _GRAVE: tuple[tuple[Verb, str, str], ...] = (
 
 
 def draw(db: Database, chosen: CommandFilter, total: int, version: int) -> None:
-    ids = table.selected()
-    whole = table.is_whole(chosen)
+    ids = GRID.selected()
+    whole = selection.is_whole(chosen)
     with st.container(border=True, key="queue_bar"):
         if not ids and not whole:
             _nothing(chosen, total)
@@ -62,7 +63,7 @@ def _head(
         st.text(f"{said}: {by_status(numbers)}" + (f", {gone:,} gone" if gone else ""), width="content")
         if not whole:
             _select_whole(chosen, total)
-        st.button("Deselect", key="queue_deselect", type="tertiary", on_click=table.deselect)
+        st.button("Deselect", key="queue_deselect", type="tertiary", on_click=selection.deselect)
 
 
 def _select_whole(chosen: CommandFilter, total: int) -> None:
@@ -72,7 +73,7 @@ def _select_whole(chosen: CommandFilter, total: int) -> None:
         type="tertiary",
         icon=":material/select_all:",
         help="Also those on other pages of the table.",
-        on_click=lambda: table.select_whole(chosen),
+        on_click=lambda: selection.select_whole(chosen),
     )
 
 

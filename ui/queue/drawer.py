@@ -4,12 +4,11 @@ Everything in it comes from agents: it goes through st.text, st.code and st.json
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from core import shortages
 from core.commands import store
 from core.commands.choices import ABLE
 from core.commands.filters import CommandFilter
@@ -17,12 +16,11 @@ from core.commands.models import Command
 from core.commands.verbs import Verb
 from core.db import Database
 from core.errors import WhetstoneError
-from ui.parts import modals, session
+from ui.parts import session
+from ui.parts.drawer import Drawer, unavailable
 from ui.parts.formatting import ago, exactly, plain, span
 from ui.queue import acts, drawer_views, labels
 
-_OPEN = "queue_open_command"
-_PAGE = "queue_page_ids"
 _SAID = "queue_drawer_said"
 EVERY_S = 5
 
@@ -40,45 +38,24 @@ _VERBS: tuple[tuple[Verb, str], ...] = (
 )
 
 
-def remember_page(ids: tuple[int, ...]) -> None:
-    """The rows of the table, in its order: what next and previous mean."""
-    st.session_state[_PAGE] = ids
-
-
-def open_row(ids: Sequence[int]) -> None:
-    """A click on the button of a row. The position is turned into an id here, while both belong together."""
-    show(ids[st.session_state["queue_open"].row])
-
-
 def show(command_id: int) -> None:
-    _go(command_id)
-    modals.show(_open)
+    DRAWER.show(command_id)
 
 
-def _open() -> None:
-    st.dialog("Command", width=760, position="right", on_dismiss=_close)(_draw)()
-
-
-def _close() -> None:
-    modals.close()
-    st.session_state.pop(_OPEN, None)
-
-
-def _draw() -> None:
-    if _OPEN not in st.session_state:  # closed while a timer was on its way
-        return
-    _way(st.session_state[_OPEN])
+def _draw(command_id: int) -> None:
+    DRAWER.neighbours(command_id, f"#{command_id}")
     _live()
 
 
 @st.fragment(run_every=EVERY_S)
 def _live() -> None:
     """The command as it is now; what the reader opened or chose in here stays as it is."""
-    if _OPEN not in st.session_state:
+    command_id = DRAWER.shown()
+    if command_id is None:  # closed while a timer was on its way
         return
     db = session.database()
     try:
-        command = store.get(db, st.session_state[_OPEN])
+        command = store.get(db, command_id)
         _head(command)
         _acts(db, command)
         view = st.pills(
@@ -87,38 +64,12 @@ def _live() -> None:
         _VIEWS[view](db, command)
     except WhetstoneError as error:
         st.error(plain(str(error)))
-        drawer_views.events_of(db, st.session_state[_OPEN])
+        drawer_views.events_of(db, command_id)
     except OperationalError as error:
-        told = shortages.sentence(error)
-        st.error(plain(told or "The database does not answer at the moment; this looks again by itself."))
+        unavailable(error)
 
 
-def _way(command_id: int) -> None:
-    ids: tuple[int, ...] = st.session_state.get(_PAGE, ())
-    here = ids.index(command_id) if command_id in ids else None
-    place = "" if here is None else f" · {here + 1} of {len(ids)} on this page"
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.text(f"#{command_id}{place}", width="content")
-        with st.container(horizontal=True, width="content"):
-            _step("Previous", "queue_drawer_previous", "P", None if not here else ids[here - 1])
-            _step("Next", "queue_drawer_next", "N", ids[here + 1] if here is not None and here + 1 < len(ids) else None)
-
-
-def _step(label: str, key: str, shortcut: str, to: int | None) -> None:
-    st.button(
-        label,
-        key=key,
-        shortcut=shortcut,
-        disabled=to is None,
-        help="There is none on this page of the table." if to is None else None,
-        on_click=lambda: _go(to),
-    )
-
-
-def _go(to: int | None) -> None:
-    if to is not None:
-        st.session_state[_OPEN] = to
-        st.session_state.pop(_SAID, None)
+DRAWER = Drawer("queue", "Command", _draw, leave=lambda: st.session_state.pop(_SAID, None))
 
 
 def _head(command: Command) -> None:

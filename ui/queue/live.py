@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 import streamlit as st
-from sqlalchemy.exc import OperationalError
 
 from core.commands import choices, statistics
 from core.db import Database
-from core.errors import WhetstoneError
-from ui.parts import modals
 from ui.parts.formatting import age, count, shortened
+from ui.parts.watch import look, up_to_date
 from ui.queue import reads
 
 EVERY_S = 5
@@ -27,18 +25,16 @@ _NAMED = 4
 @st.fragment(run_every=EVERY_S)
 def draw(db: Database, seen: int, drawn_at: float) -> None:
     """The numbers. `seen` is the version of the queue that the rest of the page shows, drawn at `drawn_at`."""
-    try:
+
+    def changed() -> bool:
         version = choices.version(db)
         numbers = reads.counts(db, version)
         _cards(numbers, reads.last_day(db), reads.waiting(db))
         _workers(statistics.workers(db))
         _unserved(reads.unserved(db) if numbers.by_status["pending"] else {})
-        old = time.monotonic() - drawn_at > STALE_AFTER_S - EVERY_S / 2
-        changed = old or version != seen
-    except (OperationalError, WhetstoneError):
-        changed = True  # the router knows what to show
-    if changed and not modals.is_open():
-        st.rerun()
+        return time.monotonic() - drawn_at > STALE_AFTER_S - EVERY_S / 2 or version != seen
+
+    look(EVERY_S, changed, label=False)  # it stands beside the workers
 
 
 def _cards(
@@ -106,10 +102,7 @@ def _workers(found: Sequence[statistics.WorkerState]) -> None:
     with st.container(border=True, key="queue_workers"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{count(len(alive), 'worker')} alive**", width="content")
-            st.caption(
-                f":material/sync: Up to date at {dt.datetime.now(dt.UTC):%H:%M:%S} UTC, looks again every {EVERY_S} s",
-                width="content",
-            )
+            up_to_date(EVERY_S)
         lines = [_line(worker) for worker in alive[:_NAMED]]
         if len(alive) > _NAMED:
             lines.append(f"and {len(alive) - _NAMED:,} more")

@@ -7,7 +7,8 @@ import streamlit as st
 from core.db import Database
 from ui.models import overview as model_list
 from ui.models import playground as model_playground
-from ui.tuning import budget, jobs, new, place, reads
+from ui.tuning import budget, new, place, reads
+from ui.tuning.jobs import overview as jobs
 from ui.tuning.place import PARTS, TITLES, Part
 
 _KEY = "tuning_parts"

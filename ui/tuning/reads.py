@@ -3,9 +3,6 @@ over all visitors; states of jobs are read each time, from indexes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import streamlit as st
 
 from core import deployments
 from core.datasets.versions import DatasetVersion
@@ -17,6 +14,7 @@ from core.tuning import jobs, preflight
 from core.tuning.providers import catalogue, registry
 from core.tuning.providers.catalogue import ProviderFacts
 from core.tuning.providers.protocol import OPEN, Capabilities, Checked, Obstacle, Provider, ProviderId, Spec
+from ui.parts.cached_read import cached_read
 
 REMEMBERED_S = 15
 #: So many bases are looked at to find one that can be trained now.
@@ -51,17 +49,26 @@ class Way:
         return not self.bases and bool(self.missing) and all(each.code == "base_missing" for each in self.missing)
 
 
+@cached_read(ttl=4, max_entries=16)
 def open_jobs(db: Database) -> int:
     """For the navigation, which every run of every page draws."""
-    return _open_jobs(_place(db), _db=db)
+    return open_now(db)
 
 
 def open_now(db: Database) -> int:
     return sum(number for state, number in jobs.counts(db).items() if state in OPEN)
 
 
+@cached_read(ttl=REMEMBERED_S)
 def way(db: Database, dataset: DatasetVersion, provider_id: ProviderId) -> Way:
-    return _way(_place(db), dataset.id, provider_id, _db=db, _dataset=dataset)
+    provider = registry.provider(provider_id)
+    known, can = catalogue.facts(provider_id), provider.capabilities
+    try:
+        bases = tuple(provider.bases(settings()))
+        base, checked = _first(db, dataset, provider, bases)
+    except WhetstoneError as error:
+        return Way(known, can, (), "", None, str(error))
+    return Way(known, can, bases, base, checked)
 
 
 def in_use(db: Database) -> tuple[str, str]:
@@ -75,35 +82,12 @@ def in_use(db: Database) -> tuple[str, str]:
 
 def recount() -> None:
     """After a job began or ended: the number beside the page's name is counted anew."""
-    _open_jobs.clear()
+    open_jobs.clear()
 
 
 def forget() -> None:
     """After something was set up: look again at what providers can do."""
-    _way.clear()
-
-
-def _place(db: Database) -> str:
-    return f"{hash(db.url)}/{db.schema}"
-
-
-@st.cache_data(ttl=4, max_entries=16, show_spinner=False)
-def _open_jobs(place: str, *, _db: Database) -> int:
-    del place
-    return open_now(_db)
-
-
-@st.cache_data(ttl=REMEMBERED_S, max_entries=64, show_spinner=False)
-def _way(place: str, dataset_id: int, provider_id: ProviderId, *, _db: Database, _dataset: DatasetVersion) -> Any:
-    del place, dataset_id
-    provider = registry.provider(provider_id)
-    known, can = catalogue.facts(provider_id), provider.capabilities
-    try:
-        bases = tuple(provider.bases(settings()))
-        base, checked = _first(_db, _dataset, provider, bases)
-    except WhetstoneError as error:
-        return Way(known, can, (), "", None, str(error))
-    return Way(known, can, bases, base, checked)
+    way.clear()
 
 
 def _first(

@@ -1,16 +1,12 @@
 """The page keeps up with its jobs: it looks again every few seconds, is drawn anew only when something changed, and
 says when a job has ended."""
 
-import datetime as dt
-
 import streamlit as st
-from sqlalchemy.exc import OperationalError
 
 from core.db import Database
-from core.errors import WhetstoneError
 from core.tuning import jobs
 from core.tuning.jobs import Job
-from ui.parts import modals
+from ui.parts import watch as watcher
 from ui.parts.formatting import plain, shortened
 from ui.tuning import labels, reads
 from ui.tuning.place import Part
@@ -27,25 +23,9 @@ def seen(db: Database, part: Part) -> object:
 
 
 def watch(db: Database, part: Part, before: object) -> None:
-    """Draw the page anew when it shows something else than `before`. The timer lives, and ends, in the browser."""
+    """Draw the page anew when it shows something else than `before`; the models say themselves that they do."""
     every = EVERY_S if reads.open_now(db) else IDLE_EVERY_S
-    st.fragment(run_every=every)(_look)(db, part, before, every)
-
-
-def _look(db: Database, part: Part, before: object, every: int) -> None:
-    try:
-        changed = seen(db, part) != before
-    except (OperationalError, WhetstoneError):
-        changed = True  # the router knows what to show
-    if changed and not modals.is_open():
-        reads.recount()
-        st.rerun()
-    if part == "models":  # says so itself
-        return
-    st.caption(
-        f":material/sync: Up to date at {dt.datetime.now(dt.UTC):%H:%M:%S} UTC, looks again every {every} s",
-        width="content",
-    )
+    watcher.watch(every, lambda: seen(db, part) != before, label=part != "models", then=reads.recount)
 
 
 def follow(job_id: int) -> None:

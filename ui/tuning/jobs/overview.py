@@ -8,8 +8,9 @@ from core.db import Database
 from core.tuning import jobs, series
 from core.tuning.jobs import Event, Job
 from ui.parts.formatting import ago, count, exactly, shortened
-from ui.tuning import acts, charts, labels, place, table
-from ui.tuning.charts import Line
+from ui.tuning import labels, place
+from ui.tuning.jobs import acts, charts, table
+from ui.tuning.jobs.charts import Line
 
 #: So many open jobs are drawn with curve and events; more stand in the table.
 _SHOWN = 4

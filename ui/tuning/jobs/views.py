@@ -13,9 +13,10 @@ from core.tuning.jobs import Job
 from core.tuning.providers import registry
 from ui.parts import addresses, modals
 from ui.parts.formatting import ago, exactly, span
-from ui.tuning import acts, charts, labels, new
-from ui.tuning import jobs as tuning_jobs
-from ui.tuning.charts import Line
+from ui.tuning import labels, new
+from ui.tuning.jobs import acts, charts
+from ui.tuning.jobs import overview as tuning_jobs
+from ui.tuning.jobs.charts import Line
 
 _MOST_EVENTS = 200
 _LONGEST = 4_000

@@ -7,8 +7,9 @@ import streamlit as st
 from core.db import Database
 from core.tuning import jobs, series
 from ui.parts.formatting import count
-from ui.tuning import charts, labels
-from ui.tuning.charts import Line
+from ui.tuning import labels
+from ui.tuning.jobs import charts
+from ui.tuning.jobs.charts import Line
 
 MOST = len(charts.COLOURS)
 
