@@ -11,8 +11,9 @@ from core.settings import settings
 from core.tuning import budget, jobs, pricing
 from core.tuning.protocol import Obstacle
 from tests.pages import tuned
+from tests.pages.acting import click, keys, metrics, where
 from tests.pages.conftest import Visit, text
-from tests.pages.test_tuning import Providers, chosen, click, keys, metrics, where
+from tests.pages.test_tuning import Providers, chosen
 from tests.pages.test_tuning import providers as providers
 
 pytestmark = pytest.mark.usefixtures("providers")
