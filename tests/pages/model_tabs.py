@@ -72,16 +72,6 @@ def dataset(database: Database) -> DatasetVersion:
     return a_dataset(database)
 
 
-def click(app: AppTest, key: str) -> AppTest:
-    app.button(key=key).click().run()
-    assert not app.exception
-    return app
-
-
-def keys(app: AppTest) -> set[str | None]:
-    return {button.key for button in app.button}
-
-
 def code(app: AppTest) -> str:
     return "\n".join(each.value for each in app.code)
 

@@ -15,10 +15,6 @@ from ui.queue import drawer as queue_drawer
 BAD = "![x](http://evil.example/x.png) <b>bold</b> :red[no] $x$"
 
 
-def cards(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
-
-
 def below(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.delta for metric in app.metric}
 
@@ -40,12 +36,6 @@ def parameter(app: AppTest, name: str) -> list[str]:
 def select(app: AppTest, *ids: int) -> AppTest:
     app.session_state["queue_selected"] = set(ids)
     return app.run()
-
-
-def press(app: AppTest, key: str) -> AppTest:
-    app.button(key=key).click().run()
-    assert not app.exception
-    return app
 
 
 def opened(visit: Visit, command_id: int, **state: object) -> AppTest:

@@ -10,13 +10,10 @@ from core import audit
 from core.db import Database, workspaces
 from core.examples import saved, store
 from core.examples.filters import Filter
+from tests.pages.acting import metrics
 from tests.pages.conftest import Visit, text
 from tests.served import START, add
 from ui.data import drawer
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
 
 
 def parameter(app: AppTest, name: str) -> str:

@@ -14,6 +14,7 @@ from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.examples.filters import Filter
 from core.examples.tagging import add_tags
+from tests.pages.acting import click, keys, metrics, where
 from tests.pages.conftest import Visit, text
 from tests.served import add
 from ui.datasets import create as dataset_create
@@ -46,16 +47,6 @@ def queued(database: Database, name: str = "plans", **asked: Any) -> DatasetVers
     return snapshots.request(database, name, **values)
 
 
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
-
-
-def click(app: AppTest, key: str) -> AppTest:
-    app.button(key=key).click().run()
-    assert not app.exception
-    return app
-
-
 def there(app: AppTest) -> AppTest:
     """On the datasets page for good: AppTest goes back to the first page with the run after `st.switch_page`."""
     parameters = where(app)
@@ -63,14 +54,6 @@ def there(app: AppTest) -> AppTest:
     for name, value in parameters.items():
         app.query_params[name] = value
     return app.run()
-
-
-def where(app: AppTest) -> dict[str, list[str]]:
-    return {name: [value] if isinstance(value, str) else list(value) for name, value in app.query_params.items()}
-
-
-def keys(app: AppTest) -> set[str | None]:
-    return {button.key for button in app.button}
 
 
 class TestTheList:

@@ -3,8 +3,9 @@
 from core.datasets import snapshots, versions
 from core.db import Database
 from tests.attack.test_interrupted import killed
+from tests.pages.acting import click
 from tests.pages.conftest import Visit, text
-from tests.pages.test_datasets import click, freeze
+from tests.pages.test_datasets import freeze
 
 
 def test_one_whose_process_was_killed_says_so_and_is_finished(visit: Visit, database: Database) -> None:

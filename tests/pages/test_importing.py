@@ -11,6 +11,7 @@ from core.db import Database
 from core.examples import importing, store
 from core.examples.filters import EVERYTHING
 from core.settings import settings
+from tests.pages.acting import metrics
 from tests.pages.conftest import Visit, text
 
 CSV = (
@@ -97,10 +98,6 @@ def test_several_files_of_the_inbox_come_in_as_one(visit: Visit, database: Datab
     app.multiselect(key="import_inbox_files").set_value([inbox / "blue.csv", inbox / "red.csv"]).run()
     app.button(key="import_go").click().run()
     assert store.count(database, EVERYTHING) == 2
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
 
 
 def test_a_file_is_counted_imported_and_undone(visit: Visit, database: Database) -> None:

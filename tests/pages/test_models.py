@@ -10,8 +10,9 @@ from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.settings import settings
 from tests.orchestrator.driving import drive
+from tests.pages.acting import click, keys
 from tests.pages.conftest import text
-from tests.pages.model_tabs import Visit, click, code, dataset, keys, looked_at, opened, visit
+from tests.pages.model_tabs import Visit, code, dataset, looked_at, opened, visit
 from tests.tuning.made import a_model, an_evaluation, answering
 
 __all__ = ["dataset", "visit"]

@@ -11,8 +11,9 @@ from core.commands.filters import CommandFilter
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.tuning.providers.protocol import Capabilities
+from tests.pages.acting import click
 from tests.pages.conftest import text
-from tests.pages.model_tabs import Visit, click, dataset, planner, visit
+from tests.pages.model_tabs import Visit, dataset, planner, visit
 from tests.tuning.made import a_model, an_evaluation
 
 __all__ = ["dataset", "visit"]

@@ -19,29 +19,12 @@ from core.orchestrator.records import Execution
 from core.runtime.agents import registry
 from core.settings import settings
 from tests.orchestrator.driving import Failing, drive, submitted
+from tests.pages.acting import click, keys, metrics, where
 from tests.pages.conftest import Visit, text
 from tests.served import add
 from tests.tuning.made import a_model
 
 HOSTILE = "![x](http://evil.example/a.png) **bold** <b>tag</b> :material/home: [l](http://evil.example)"
-
-
-def click(app: AppTest, key: str) -> AppTest:
-    app.button(key=key).click().run()
-    assert not app.exception
-    return app
-
-
-def keys(app: AppTest) -> set[str | None]:
-    return {button.key for button in app.button}
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
-
-
-def where(app: AppTest) -> dict[str, list[str]]:
-    return {name: [value] if isinstance(value, str) else list(value) for name, value in app.query_params.items()}
 
 
 def done(db: Database, words: str = "Write a blog post about job scheduling.", **more: Any) -> Execution:

@@ -8,8 +8,9 @@ from core import models
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from tests.llm.servers import FakeProvider
+from tests.pages.acting import click, keys
 from tests.pages.conftest import text
-from tests.pages.model_tabs import Visit, click, code, dataset, keys, visit
+from tests.pages.model_tabs import Visit, code, dataset, visit
 from tests.tuning.made import a_model, answering, with_tools
 
 __all__ = ["dataset", "visit"]

@@ -9,8 +9,9 @@ from core.commands.handlers import Work
 from core.commands.presence import seen, stopped
 from core.db import Database
 from tests.commands.conftest import claim, completed, enqueue, failed, run
+from tests.pages.acting import click, metrics
 from tests.pages.conftest import Visit, text
-from tests.pages.queued import BAD, below, cards, listed, one_of_each, opened, parameter, press, rows
+from tests.pages.queued import BAD, below, listed, one_of_each, opened, parameter, rows
 
 
 def test_the_cards_show_what_there_is(visit: Visit, database: Database) -> None:
@@ -21,7 +22,7 @@ def test_the_cards_show_what_there_is(visit: Visit, database: Database) -> None:
 
     app = visit("queue")
 
-    assert cards(app) == {"Total": "8", "Pending": "3", "Running": "1", "Completed": "1", "Failed": "1"}
+    assert metrics(app) == {"Total": "8", "Pending": "3", "Running": "1", "Completed": "1", "Failed": "1"}
     assert below(app) == {
         "Total": "8 new in 24 h",
         "Pending": "oldest 3 min",
@@ -112,7 +113,7 @@ def test_widgets_change_the_filter_and_the_url(visit: Visit, database: Database)
     assert rows(app) == listed(wanted)
     assert [parameter(app, name) for name in ("status", "agent", "run")] == [["failed"], ["writer"], ["run-7"]]
     assert "failed, agent writer, of the execution run-7" in text(app)
-    press(app, "queue_reset")
+    click(app, "queue_reset")
     assert len(rows(app)) == 3
     assert not any(name in app.query_params for name in ("status", "agent", "run"))
 
@@ -136,10 +137,10 @@ def test_pages_of_the_table_go_forth_and_back_in_every_order(visit: Visit, datab
     app = visit("queue")
 
     app.selectbox(key="queue_size").select(25).run()
-    press(app, "queue_next")
+    click(app, "queue_next")
     assert rows(app) == listed(*reversed(ids[:6]))
     assert app.button(key="queue_next").disabled
-    press(app, "queue_previous")
+    click(app, "queue_previous")
     assert rows(app)[0] == f"#{done}"
     app.selectbox(key="queue_sort").select("oldest").run()
     assert rows(app)[0] == f"#{ids[0]}"

@@ -5,8 +5,9 @@ from core.commands import claims, store
 from core.commands.filters import CommandFilter
 from core.db import Database, workspaces
 from tests.commands.conftest import claim, completed, enqueue, failed, status
+from tests.pages.acting import click
 from tests.pages.conftest import Visit, text
-from tests.pages.queued import cancelled, one_of_each, press, rows, select
+from tests.pages.queued import cancelled, one_of_each, rows, select
 
 
 def test_without_a_selection_the_bar_says_how_to_make_one(visit: Visit, database: Database) -> None:
@@ -23,12 +24,12 @@ def test_selected_commands_are_paused_at_once_and_undone(visit: Visit, database:
     app = select(visit("queue"), ids[0], ids[2])
     assert "2 selected: 2 pending" in text(app)
 
-    press(app, "queue_pause")
+    click(app, "queue_pause")
 
     assert "2 commands paused." in text(app)
     assert [status(database, each) for each in ids] == ["paused", "pending", "paused"]
     assert "2 selected: 2 paused" in text(app)
-    press(app, "notice_undo")
+    click(app, "notice_undo")
     assert "Undone: 2 commands resumed." in text(app)
     assert [status(database, each) for each in ids] == ["pending"] * 3
     assert {line.actor for line in audit.entries(database)} == {"local"}
@@ -38,7 +39,7 @@ def test_what_could_not_be_changed_is_listed_with_the_reason(visit: Visit, datab
     found = one_of_each(database)
     app = select(visit("queue"), *found.values(), 99)
 
-    press(app, "queue_retry")
+    click(app, "queue_retry")
 
     assert "2 commands put into the queue again." in text(app)
     why = dict(app.dataframe[1].value.itertuples(index=False))
@@ -50,7 +51,7 @@ def test_what_could_not_be_changed_is_listed_with_the_reason(visit: Visit, datab
         99: "Not retried: it does not exist any more.",
     }
     assert "1 gone" in text(app)
-    press(app, "queue_report_close")
+    click(app, "queue_report_close")
     assert len(app.dataframe) == 1
 
 
@@ -70,7 +71,7 @@ def test_a_running_command_is_asked_to_stop(visit: Visit, database: Database) ->
     claim(database)
     app = select(visit("queue"), command_id)
 
-    press(press(app, "queue_cancel"), "modal_yes")
+    click(click(app, "queue_cancel"), "modal_yes")
 
     assert "1 command cancelled. Of them 1 is running and asked to stop." in text(app)
     assert store.get(database, command_id).stop_requested == "cancel"
@@ -81,7 +82,7 @@ def test_cancelling_is_asked_with_the_exact_counts_and_done_to_exactly_those(vis
     ids = [enqueue(database) for _ in range(3)]
     done = completed(database, priority=1)
     app = visit("queue")
-    press(press(app, "queue_select_all"), "queue_cancel")
+    click(click(app, "queue_select_all"), "queue_cancel")
     assert "3 commands: 3 pending." in text(app)
     assert "Left as they are: 1 (1: it has completed)." in text(app)
     assert [status(database, each) for each in ids] == ["pending"] * 3
@@ -89,7 +90,7 @@ def test_cancelling_is_asked_with_the_exact_counts_and_done_to_exactly_those(vis
     later = enqueue(database)
     first = claim(database)
     claims.complete(database, ids[0], first.token, {})
-    press(app, "modal_yes")
+    click(app, "modal_yes")
 
     assert [status(database, each) for each in (*ids, later)] == ["completed", "cancelled", "cancelled", "pending"]
     assert "2 commands cancelled. Left as they were: 2 (2: it has completed)." in text(app)
@@ -100,7 +101,7 @@ def test_a_refused_question_changes_nothing(visit: Visit, database: Database) ->
     command_id = enqueue(database)
     app = select(visit("queue"), command_id)
 
-    press(press(app, "queue_delete"), "modal_no")
+    click(click(app, "queue_delete"), "modal_no")
 
     assert status(database, command_id) == "pending"
     assert not [button for button in app.button if button.key == "modal_yes"]
@@ -113,9 +114,9 @@ def test_a_whole_filter_is_deleted_also_what_is_on_other_pages(visit: Visit, dat
     app = visit("queue", status="pending")
     app.selectbox(key="queue_size").select(25).run()
 
-    press(app, "queue_select_all")
+    click(app, "queue_select_all")
     assert "All 30 of the filter selected: 30 pending" in text(app)
-    press(press(app, "queue_delete"), "modal_yes")
+    click(click(app, "queue_delete"), "modal_yes")
 
     assert "30 commands deleted." in text(app)
     assert "No command matches this filter" in text(app)
@@ -126,7 +127,7 @@ def test_the_last_commands_can_be_deleted(visit: Visit, database: Database) -> N
     enqueue(database)
     app = visit("queue")
 
-    press(press(press(app, "queue_select_all"), "queue_delete"), "modal_yes")
+    click(click(click(app, "queue_select_all"), "queue_delete"), "modal_yes")
 
     assert "1 command deleted." in text(app)
     assert "No commands yet" in text(app)
@@ -136,13 +137,13 @@ def test_all_of_a_filter_is_no_choice_in_another_filter(visit: Visit, database: 
     enqueue(database)
     failed(database, priority=1)
     app = visit("queue", status="failed")
-    press(app, "queue_select_all")
+    click(app, "queue_select_all")
     assert "All 1 of the filter selected" in text(app)
 
-    press(app, "queue_reset")
+    click(app, "queue_reset")
     assert "Nothing selected" in text(app)
-    press(app, "queue_select_all")
-    press(app, "queue_deselect")
+    click(app, "queue_select_all")
+    click(app, "queue_deselect")
     assert "Nothing selected" in text(app)
 
 
@@ -150,9 +151,9 @@ def test_retrying_a_whole_filter_is_asked(visit: Visit, database: Database) -> N
     ids = [failed(database), cancelled(database)]
     app = visit("queue")
 
-    press(press(app, "queue_select_all"), "queue_retry")
+    click(click(app, "queue_select_all"), "queue_retry")
     assert "2 commands: 1 failed, 1 cancelled." in text(app)
-    press(app, "modal_yes")
+    click(app, "modal_yes")
 
     assert [status(database, each) for each in ids] == ["pending", "pending"]
 
@@ -163,7 +164,7 @@ def test_the_export_link_holds_the_filter_or_the_selection(visit: Visit, databas
     (link,) = app.get("link_button")
     assert link.proto.url == f"/api/commands/export?id={ids[0]}&id={ids[1]}"
 
-    press(app, "queue_select_all")
+    click(app, "queue_select_all")
 
     (link,) = app.get("link_button")
     assert link.proto.url == "/api/commands/export?status=failed"
@@ -184,7 +185,7 @@ def test_acts_in_one_workspace_leave_the_other_alone(visit: Visit, database: Dat
     ours, invented = enqueue(database), enqueue(demo)
     app = visit("queue", workspace="demo")
 
-    press(press(app, "queue_select_all"), "queue_pause")
+    click(click(app, "queue_select_all"), "queue_pause")
 
     assert (status(database, ours), status(demo, invented)) == ("pending", "paused")
     (link,) = app.get("link_button")

@@ -7,8 +7,9 @@ from core.commands.filters import CommandFilter
 from core.commands.handlers import Work
 from core.db import Database
 from tests.commands.conftest import claim, enqueue, failed, status
+from tests.pages.acting import click
 from tests.pages.conftest import Visit, text
-from tests.pages.queued import opened, press
+from tests.pages.queued import opened
 
 
 def test_the_drawer_shows_payload_result_and_error(visit: Visit, database: Database) -> None:
@@ -25,7 +26,7 @@ def test_the_drawer_shows_payload_result_and_error(visit: Visit, database: Datab
     assert "Dedupe key: only" in text(app)
     assert [orjson.loads(each.value) for each in app.json] == [{"topic": "lamps"}]
     assert [each.value for each in app.code] == ["out of ink"]
-    press(app, "queue_drawer_next")
+    click(app, "queue_drawer_next")
     assert f"#{before} · 2 of 2" in text(app)
     assert "No result yet" in text(app)
 
@@ -55,11 +56,11 @@ def test_the_drawer_acts_on_its_command(visit: Visit, database: Database) -> Non
     app = opened(visit, command_id)
     assert not [button for button in app.button if button.key == "queue_drawer_pause"]
 
-    press(app, "queue_drawer_retry")
+    click(app, "queue_drawer_retry")
     assert status(database, command_id) == "pending"
-    press(app, "queue_drawer_pause")
+    click(app, "queue_drawer_pause")
     assert status(database, command_id) == "paused"
-    press(press(app, "queue_drawer_cancel"), "modal_yes")
+    click(click(app, "queue_drawer_cancel"), "modal_yes")
     assert status(database, command_id) == "cancelled"
 
 
@@ -67,7 +68,7 @@ def test_the_drawer_says_why_its_command_was_left_as_it_was(visit: Visit, databa
     command_id = failed(database, dedupe_key="only")
     enqueue(database, dedupe_key="only")
 
-    app = press(opened(visit, command_id), "queue_drawer_retry")
+    app = click(opened(visit, command_id), "queue_drawer_retry")
 
     assert "Not retried: another command with the same dedupe key is open or newer." in text(app)
     assert status(database, command_id) == "failed"

@@ -18,6 +18,7 @@ from core.tuning.providers.local.training.environment import Environment, Progre
 from core.tuning.providers.local.training.installation import INSTALLATION
 from core.tuning.providers.protocol import Obstacle, ProviderId
 from tests.pages import tuned
+from tests.pages.acting import click, keys, metrics, where
 from tests.pages.conftest import Visit, text
 from tests.scripted import Scripted, everyone, install
 from ui.tuning import place as tuning_place
@@ -35,24 +36,6 @@ def providers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Providers]:
         for name, module in modules.items():
             patch.setitem(sys.modules, name, module)
         yield found
-
-
-def click(app: AppTest, key: str) -> AppTest:
-    app.button(key=key).click().run()
-    assert not app.exception
-    return app
-
-
-def keys(app: AppTest) -> set[str | None]:
-    return {button.key for button in app.button}
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
-
-
-def where(app: AppTest) -> dict[str, list[str]]:
-    return {name: [value] if isinstance(value, str) else list(value) for name, value in app.query_params.items()}
 
 
 def links(app: AppTest) -> dict[str, str]:

@@ -14,8 +14,9 @@ from core.tuning import jobs
 from core.tuning.jobs import Job
 from core.tuning.providers.protocol import Note, Polled
 from tests.pages import tuned
+from tests.pages.acting import click, keys, metrics, where
 from tests.pages.conftest import Visit, text
-from tests.pages.test_tuning import Providers, click, keys, links, metrics, where
+from tests.pages.test_tuning import Providers, links
 from tests.pages.test_tuning import providers as providers
 from tests.scripted import running
 

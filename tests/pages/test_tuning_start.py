@@ -12,8 +12,9 @@ from core.tuning import budget, jobs
 from core.tuning.providers import pricing
 from core.tuning.providers.protocol import Obstacle
 from tests.pages import tuned
+from tests.pages.acting import click, keys, metrics, where
 from tests.pages.conftest import Visit, text
-from tests.pages.test_tuning import Providers, chosen, click, keys, metrics, where
+from tests.pages.test_tuning import Providers, chosen
 from tests.pages.test_tuning import providers as providers
 
 pytestmark = pytest.mark.usefixtures("providers")

@@ -10,8 +10,7 @@ from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.examples.filters import describe
-from ui.datasets import charts, draft, export, overview, progress, verify
-from ui.datasets import place as dataset_place
+from ui.datasets import charts, draft, export, overview, place, progress, verify
 from ui.datasets import records as dataset_records
 from ui.datasets.create import short_number, tokens_in_words
 from ui.datasets.draft import GROUPS
@@ -31,7 +30,7 @@ _LEFT_OUT = {
 
 def draw(db: Database, version: DatasetVersion, known: list[DatasetVersion]) -> None:
     st.button("All datasets", key="version_back", icon=":material/arrow_back:", type="tertiary",
-              on_click=dataset_place.go_to_list)  # fmt: skip
+              on_click=place.go_to_list)  # fmt: skip
     _head(version, known, is_gone=version.id in progress.gone(db, [version]))
     if version.is_open:
         progress.draw(db, version)
@@ -68,7 +67,7 @@ def _head(version: DatasetVersion, known: list[DatasetVersion], *, is_gone: bool
                 width=140,
                 label_visibility="collapsed",
                 format_func=lambda number: f"Version {number}",
-                on_change=lambda: dataset_place.go_to_version(version.name, st.session_state[key]),
+                on_change=lambda: place.go_to_version(version.name, st.session_state[key]),
             )
         else:
             st.text(f"Version {version.version}", width="content")
@@ -129,7 +128,7 @@ def _acts(db: Database, version: DatasetVersion, known: list[DatasetVersion]) ->
 
 def _again(version: DatasetVersion) -> None:
     assert version.choice is not None, "the button is not drawn for a file of the original system"
-    dataset_place.go_to_new(draft.take_over(version))
+    place.go_to_new(draft.take_over(version))
 
 
 def _compare(version: DatasetVersion, known: list[DatasetVersion]) -> None:
@@ -152,7 +151,7 @@ def _compare(version: DatasetVersion, known: list[DatasetVersion]) -> None:
 def _go_compare(version: DatasetVersion, other: DatasetVersion) -> None:
     """The older one on the left."""
     older, newer = sorted((version, other), key=lambda each: each.id)
-    dataset_place.go_to_comparison(older.name, older.version, newer.label)
+    place.go_to_comparison(older.name, older.version, newer.label)
 
 
 def _archive(db: Database, version: DatasetVersion) -> None:
@@ -181,7 +180,7 @@ def _try(act: Callable[[], None]) -> None:
 
 def _archived(db: Database, version: DatasetVersion) -> None:
     snapshots.archive(db, version.id, actor=session.actor(), reason="archived on the page")
-    dataset_place.go_to_list()
+    place.go_to_list()
     messages.done(f"Archived {version.label}.", undo=lambda: _unarchived(db, version))
 
 

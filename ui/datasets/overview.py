@@ -11,8 +11,7 @@ from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.examples.filters import Filter, describe
 from ui.data import reads as cached
-from ui.datasets import place as dataset_place
-from ui.datasets import progress
+from ui.datasets import place, progress
 from ui.parts import addresses
 from ui.parts.formatting import ago, count, plain, size
 
@@ -75,7 +74,7 @@ def _new(db: Database) -> None:
             type="primary",
             icon=":material/add:",
             disabled=not number,
-            on_click=lambda: dataset_place.go_to_new(chosen),
+            on_click=lambda: place.go_to_new(chosen),
         )
         if not number:
             st.caption("No example matches the filter: change it first.", width="content")
@@ -97,7 +96,7 @@ def _table(versions: list[DatasetVersion], gone: frozenset[int]) -> None:
     places = tuple((version.name, version.version) for version in versions)
 
     def open_row() -> None:
-        dataset_place.go_to_version(*places[st.session_state["list_open"].row])
+        place.go_to_version(*places[st.session_state["list_open"].row])
 
     key = f"list_rows_{hash(places) & 0xFFFFFF:x}"  # a grid of its own for each list: a selection is of positions
     with st.container(key="versions_grid"):
@@ -140,7 +139,7 @@ def _compare(picked: Sequence[DatasetVersion]) -> None:
 def _go_compare(picked: Sequence[DatasetVersion]) -> None:
     """The older one on the left."""
     older, newer = sorted(picked, key=lambda version: version.id)
-    dataset_place.go_to_comparison(older.name, older.version, newer.label)
+    place.go_to_comparison(older.name, older.version, newer.label)
 
 
 def _frame(versions: Sequence[DatasetVersion], gone: frozenset[int]) -> pd.DataFrame:

@@ -11,8 +11,7 @@ from core.tuning.providers import registry
 from core.tuning.providers.protocol import DataFacts, Spec
 from ui.parts import addresses, messages
 from ui.parts.formatting import count, plain, score, size
-from ui.tuning import check, settings, where
-from ui.tuning import place as tuning_place
+from ui.tuning import check, place, settings, where
 
 _DATASET = "tuning_dataset"
 _MOST_NAME = 100
@@ -55,8 +54,8 @@ def again(db: Database, spec: Spec, dataset_id: int) -> bool:
         where.choose(spec.provider)
         st.session_state[f"tuning_base_{spec.provider}"] = spec.base_model
         settings.put(spec.provider, provider.settings_for(spec.base_model, spec.method), spec.settings)
-        tuning_place.train_on(dataset.label)
-        tuning_place.go("train")
+        place.train_on(dataset.label)
+        place.go("train")
 
     return messages.attempt(act)
 
@@ -105,7 +104,7 @@ def _dataset(db: Database, known: list[DatasetVersion], asked: DatasetVersion | 
             key=_DATASET,
             width=420,
             label_visibility="collapsed",
-            on_change=lambda: tuning_place.train_on(st.session_state[_DATASET]),
+            on_change=lambda: place.train_on(st.session_state[_DATASET]),
         )
         dataset = by_label[chosen]
         st.page_link(

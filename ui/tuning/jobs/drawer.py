@@ -20,8 +20,7 @@ from ui.parts import addresses, session
 from ui.parts.drawer import Drawer, unavailable
 from ui.parts.formatting import plain
 from ui.tuning import labels
-from ui.tuning.jobs import acts, views
-from ui.tuning.jobs import overview as tuning_jobs
+from ui.tuning.jobs import acts, overview, views
 
 EVERY_S = 5
 _VIEW = "tuning_view"
@@ -76,9 +75,9 @@ def _read(db: Database, asked: str) -> Job:
 
 def _head(db: Database, job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        tuning_jobs.badge(job)
+        overview.badge(job)
         st.text(f"Job {job.id} · {labels.name(job)}", width="content")
-    st.text(tuning_jobs.subtitle(job) + f" · by {job.created_by}")
+    st.text(overview.subtitle(job) + f" · by {job.created_by}")
     if job.is_open and not job.needs_person:
         share, said = labels.progress(job)
         st.progress(share, said)

@@ -14,8 +14,7 @@ from core.tuning.providers import registry
 from ui.parts import addresses, modals
 from ui.parts.formatting import ago, exactly, span
 from ui.tuning import labels, new
-from ui.tuning.jobs import acts, charts
-from ui.tuning.jobs import overview as tuning_jobs
+from ui.tuning.jobs import acts, charts, overview
 from ui.tuning.jobs.charts import Line
 
 _MOST_EVENTS = 200
@@ -78,7 +77,7 @@ def curve(db: Database, job: Job) -> None:
 def events(db: Database, job: Job) -> None:
     """All that happened, the newest first, with exact times."""
     found = jobs.newest_events(db, job.id, limit=_MOST_EVENTS)
-    st.code("\n".join(tuning_jobs.event_line(each, whole=True) for each in found) or "Nothing happened yet.",
+    st.code("\n".join(overview.event_line(each, whole=True) for each in found) or "Nothing happened yet.",
             language=None, wrap_lines=True)  # fmt: skip
     if len(found) == _MOST_EVENTS:
         st.caption(f"The newest {_MOST_EVENTS}.")
