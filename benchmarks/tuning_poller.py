@@ -21,7 +21,7 @@ from core.db.tables import examples, tuning_jobs
 from core.examples.filters import Filter
 from core.settings import Settings
 from core.tuning import facts
-from core.tuning.engine import Engine, Pace, Poller
+from core.tuning.engine import Engine, Poller, Schedule
 from core.tuning.providers.protocol import Capabilities, Point, Polled, ProviderId
 
 _JOBS = 1_000
@@ -76,7 +76,7 @@ class Bench:
 
     def one_round(self, provider: Answers) -> None:
         """Poll every job once, in one thread."""
-        engine = Engine(self.db, settings=self.settings, providers=provider, pace=Pace())
+        engine = Engine(self.db, settings=self.settings, providers=provider, pace=Schedule())
         while holds := engine.claim(_BATCH, leads=True, slow=True):
             for hold in holds:
                 engine.work(hold)

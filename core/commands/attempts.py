@@ -8,7 +8,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from core.commands import claims
 from core.commands.handlers import Handler, LeaseLost, Outcome, Stopped, Work
-from core.db.transient import Patience, is_gone
+from core.db.transient import RetryWhileDown, is_missing_schema
 from core.errors import CommandRefused
 from core.text import in_words
 
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 Ended = Literal["completed", "failed", "handed_back", "lost"]
 
 
-def perform(work: Work, handler: Handler, *, patience: Patience, backoff_s: float) -> Ended:
+def perform(work: Work, handler: Handler, *, patience: RetryWhileDown, backoff_s: float) -> Ended:
     """Run the command to its end, whichever that is. Raises only what has nothing to do with the handler."""
     try:
         outcome = _outcome(handler(work))
@@ -29,7 +29,7 @@ def perform(work: Work, handler: Handler, *, patience: Patience, backoff_s: floa
     except CommandRefused as error:
         return _fail(work, error, patience, retry=False, backoff_s=backoff_s)
     except (Exception, SystemExit) as error:  # noqa: BLE001 whatever a handler raises is the end of this attempt only
-        if is_gone(error):
+        if is_missing_schema(error):
             return "lost"
         return _fail(work, error, patience, retry=True, backoff_s=backoff_s)
     return "lost" if status is None else "completed"
@@ -49,7 +49,7 @@ def _complete(work: Work, outcome: Outcome) -> str | None:
     )
 
 
-def _fail(work: Work, error: BaseException, patience: Patience, *, retry: bool, backoff_s: float) -> Ended:
+def _fail(work: Work, error: BaseException, patience: RetryWhileDown, *, retry: bool, backoff_s: float) -> Ended:
     sentence = in_words(error)
 
     def write() -> str | None:
@@ -58,7 +58,7 @@ def _fail(work: Work, error: BaseException, patience: Patience, *, retry: bool, 
     try:
         status = patience(write)
     except ProgrammingError as gone:
-        if is_gone(gone):
+        if is_missing_schema(gone):
             return "lost"
         raise
     log.info(

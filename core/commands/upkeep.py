@@ -14,7 +14,7 @@ from core.commands import claims, presence, rules
 from core.commands.handlers import Asked
 from core.commands.models import Claim
 from core.db import Database, workspaces
-from core.db.transient import PASSING, is_gone
+from core.db.transient import TRANSIENT_ERRORS, is_missing_schema
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ class Places:
         try:
             yield
         except DBAPIError as error:
-            if not is_gone(error):
+            if not is_missing_schema(error):
                 raise
             self._read_at = -_LIST_S
 
@@ -114,7 +114,7 @@ class Upkeep:
             try:
                 self.beat()
                 pause = self._lease_s / 4
-            except (SQLAlchemyError, *PASSING) as error:
+            except (SQLAlchemyError, *TRANSIENT_ERRORS) as error:
                 log.info("heartbeat_failed", worker=self._name, kind=type(error).__name__)
                 pause = min(_AGAIN_S, self._lease_s / 4)
 

@@ -22,7 +22,7 @@ from core.commands.handlers import Registry, Work
 from core.commands.listening import Listener
 from core.commands.upkeep import Hands, InHand, Places, Upkeep
 from core.db import Database
-from core.db.transient import PASSING, Patience
+from core.db.transient import TRANSIENT_ERRORS, RetryWhileDown
 from core.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)
@@ -136,7 +136,7 @@ class Worker:
         held.asked = "lost"
         try:
             claims.hand_back(held.db, held.claim.command.id, held.claim.token)
-        except (SQLAlchemyError, *PASSING):
+        except (SQLAlchemyError, *TRANSIENT_ERRORS):
             # Its lease will end, and another worker takes it up.
             log.warning("not_handed_back", workspace=held.db.schema, command=held.claim.command.id)
 
@@ -152,7 +152,7 @@ class Worker:
         for db in self._places.known():
             try:
                 presence.stopped(db, self.name)
-            except (SQLAlchemyError, *PASSING) as error:
+            except (SQLAlchemyError, *TRANSIENT_ERRORS) as error:
                 log.info("goodbye_not_heard", workspace=db.schema, kind=type(error).__name__)
         self._note(running=False)
 
@@ -186,7 +186,7 @@ class Worker:
                 self._take()
                 faults = 0
                 self._fault("")
-            except (SQLAlchemyError, *PASSING) as error:
+            except (SQLAlchemyError, *TRANSIENT_ERRORS) as error:
                 faults += 1
                 self._fault(type(error).__name__)
             wake.wait(min(self._poll_s * 2**faults, max(_LONGEST_PAUSE_S, self._poll_s)))
@@ -211,7 +211,7 @@ class Worker:
         while (held := ready.get()) is not None:
             try:
                 self._count(self._perform(held))
-            except (SQLAlchemyError, *PASSING) as error:
+            except (SQLAlchemyError, *TRANSIENT_ERRORS) as error:
                 # It could not be written down. The lease ends, and another worker takes the command up.
                 log.warning("end_not_written", command=held.claim.command.id, error=type(error).__name__)
             finally:
@@ -220,7 +220,7 @@ class Worker:
 
     def _perform(self, held: InHand) -> Ended:
         stopping, ended = self._stopping, self._ended
-        patience = Patience(max(2 * self._lease_s, 60.0), ended)
+        patience = RetryWhileDown(max(2 * self._lease_s, 60.0), ended)
         work = Work(
             held.db,
             held.claim,

@@ -14,16 +14,16 @@ from core.errors import DatabaseUnavailable
 Result = TypeVar("Result")
 
 #: The database is away, restarting or out of connections, or two transactions met: worth another try.
-PASSING = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError, DatabaseUnavailable)
+TRANSIENT_ERRORS = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError, DatabaseUnavailable)
 
 
-def is_gone(error: BaseException) -> bool:
+def is_missing_schema(error: BaseException) -> bool:
     """Whether the error says that the workspace was dropped, or is not there yet."""
     original = getattr(error, "orig", error)
     return isinstance(original, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName)
 
 
-class Patience:
+class RetryWhileDown:
     """Asks the database again while it is away, up to `limit_s` seconds, and not after `ended`."""
 
     def __init__(self, limit_s: float, ended: threading.Event, pause_s: float = 0.5) -> None:
@@ -34,6 +34,6 @@ class Patience:
         while True:
             try:
                 return write()
-            except PASSING:
+            except TRANSIENT_ERRORS:
                 if time.monotonic() > deadline or self._ended.wait(self._pause_s):
                     raise

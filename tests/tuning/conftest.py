@@ -14,14 +14,14 @@ from core.db.tables import examples
 from core.examples.filters import Filter
 from core.settings import Settings
 from core.tuning import jobs
-from core.tuning.engine import Pace
+from core.tuning.engine import Schedule
 from core.tuning.jobs import SEARCHES, Job
 from core.tuning.providers.protocol import Spec
 from tests.datasets.conftest import example
 from tests.tuning.scripted import Scripted, Server, World
 
 #: Nothing waits: a test says when what comes next comes.
-AT_ONCE = Pace(
+AT_ONCE = Schedule(
     lease_s=30.0, hosted_s=(0.0, 0.0), machine_s=(0.0, 0.0), searches_s=(0.0,) * SEARCHES, late_search_s=0.0,
     settle_s=0.0, backoff_s=0.0, longest_s=0.0, chance=lambda: 0.0,
 )  # fmt: skip

@@ -37,7 +37,7 @@ def core(
     monkeypatch.setenv("DATABASE_URL", database.url)
     monkeypatch.setenv("WHETSTONE_HOME", str(tmp_path))
     monkeypatch.setenv("WHETSTONE_ACTOR", "ada")
-    monkeypatch.setattr(poller, "Pace", lambda: BRISK)
+    monkeypatch.setattr(poller, "Schedule", lambda: BRISK)
     settings_of_process.cache_clear()
 
     def core(*words: str) -> tuple[int, str]:

@@ -12,7 +12,7 @@ from core.db import Database
 from core.errors import AlreadyTrained, DatabaseUnavailable, TuningRefused
 from core.settings import Settings
 from core.tuning import budget, jobs, series
-from core.tuning.engine import Engine, Pace
+from core.tuning.engine import Engine, Schedule
 from core.tuning.jobs import SEARCHES, Job
 from core.tuning.providers import pricing
 from core.tuning.providers.protocol import (
@@ -385,7 +385,7 @@ def test_pauses_grow_with_faults_and_heed_the_provider(
     create: Create, step: Step, database: Database, settings: Settings, scripted: Scripted, world: World
 ) -> None:
     job = step(create(), "running")
-    slow = Engine(database, settings=settings, providers=scripted, pace=Pace(chance=lambda: 0.0))
+    slow = Engine(database, settings=settings, providers=scripted, pace=Schedule(chance=lambda: 0.0))
 
     def pause() -> float:
         assert slow.advance(job.id, anytime=True)
@@ -404,10 +404,10 @@ def test_pauses_grow_with_faults_and_heed_the_provider(
 
 
 def test_polls_are_seldom_for_long_jobs_and_frequent_on_this_machine() -> None:
-    pace = Pace(chance=lambda: 0.0)
+    pace = Schedule(chance=lambda: 0.0)
     assert [pace.until_poll(age, on_machine=False) for age in (0, 400, 86_400)] == [15, 20, 60]
     assert [pace.until_poll(age, on_machine=True) for age in (0, 86_400)] == [1, 2]
-    late = Pace(chance=lambda: 1.0)
+    late = Schedule(chance=lambda: 1.0)
     assert 15 < late.until_poll(0, on_machine=False) <= late.until_poll(86_400, on_machine=False) == 60
     assert late.after_fault(30) == 750
 

@@ -11,14 +11,14 @@ import pytest
 from core.db import Database, workspaces
 from core.settings import Settings
 from core.tuning import jobs
-from core.tuning.engine import Pace, Poller
+from core.tuning.engine import Poller, Schedule
 from core.tuning.jobs import SEARCHES, Job
 from tests.commands.conftest import until
 from tests.tuning.conftest import SPEC, Create, freeze, run
 from tests.tuning.scripted import CAPABILITIES, Scripted, World
 
 #: Quick enough for a test, and still with pauses.
-BRISK = Pace(
+BRISK = Schedule(
     lease_s=2.0, hosted_s=(0.02, 0.05), machine_s=(0.02, 0.05), searches_s=(0.05,) * SEARCHES, late_search_s=5.0,
     settle_s=0.0, backoff_s=0.05, longest_s=0.2, tell_s=0.0,
 )  # fmt: skip

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, func
 
-from core.db.transient import PASSING
+from core.db.transient import TRANSIENT_ERRORS
 from core.errors import WhetstoneError
 from core.text import in_words, storable
-from core.tuning.engine.leases import Lost
+from core.tuning.engine.leases import LeaseLost
 from core.tuning.engine.step import Stopping, Work
 from core.tuning.jobs import FINISHING, Job
 from core.tuning.providers import pricing
@@ -121,7 +121,7 @@ def ask(work: Work) -> bool:
         if work.job.wants == "cancel":
             return _ask_to_cancel(work)
         return _ask_to_stop(work) if work.job.wants == "stop" else _ask_to_resume(work)
-    except (Lost, Stopping):
+    except (LeaseLost, Stopping):
         raise
     except NotSubmitted as error:
         work.end("failed", error=str(error), code=error.code, advice=error.advice)
@@ -167,7 +167,7 @@ def finish(work: Work) -> bool:
         return False
     try:
         made = work.provider.finish(work.view(), work.tell)
-    except (Lost, Stopping, *PASSING):
+    except (LeaseLost, Stopping, *TRANSIENT_ERRORS):
         raise
     except NotSubmitted as error:
         work.end("failed", error=str(error), code=error.code, advice=error.advice)

@@ -13,14 +13,14 @@ import structlog
 
 from core.datasets.versions import frozen
 from core.db import Database
-from core.db.transient import PASSING, is_gone
+from core.db.transient import TRANSIENT_ERRORS, is_missing_schema
 from core.settings import Settings
 from core.settings import settings as settings_of_process
 from core.text import in_words
 from core.tuning import facts, files, places
 from core.tuning.engine import completion, leases, submission
-from core.tuning.engine.leases import Heartbeats, Hold, Lost
-from core.tuning.engine.schedule import Pace
+from core.tuning.engine.leases import Heartbeats, LeasedJob, LeaseLost
+from core.tuning.engine.schedule import Schedule
 from core.tuning.engine.step import Stopping, Work
 from core.tuning.jobs import Job
 from core.tuning.preflight import Providers
@@ -44,7 +44,7 @@ class Engine:
         owner: str | None = None,
         settings: Settings | None = None,
         providers: Providers = registry.provider,
-        pace: Pace | None = None,
+        pace: Schedule | None = None,
         beats: Heartbeats | None = None,
         stopping: threading.Event | None = None,
         hook: Callable[[str], None] = no_hook,
@@ -52,7 +52,7 @@ class Engine:
         """`beats` and `stopping` are shared by the engines of a process; `hook` is told of every commit point."""
         self.db = db
         self.owner = owner or new_owner()
-        self.pace = pace or Pace()
+        self.pace = pace or Schedule()
         self._settings = settings or settings_of_process()
         self._providers = providers
         self._host = places.machine(self._settings.home)
@@ -72,7 +72,7 @@ class Engine:
         self.work(hold)
         return True
 
-    def claim(self, limit: int, *, leads: bool, slow: bool) -> list[Hold]:
+    def claim(self, limit: int, *, leads: bool, slow: bool) -> list[LeasedJob]:
         """Up to `limit` jobs that are due; each is to be given to `work`, or to `let_go`."""
         holds = leases.claim(
             self.db, owner=self.owner, host=self._host, leads=leads, slow=slow, limit=limit, lease_s=self.pace.lease_s
@@ -84,14 +84,14 @@ class Engine:
         """Seconds until the next job is due, negative for one that is; None: there is none."""
         return leases.until_next(self.db, host=self._host, leads=leads, slow=slow)
 
-    def let_go(self, holds: list[Hold]) -> None:
+    def let_go(self, holds: list[LeasedJob]) -> None:
         """Give back jobs nothing was done with."""
         for hold in holds:
             self._beats.drop(hold)
         if holds:
             leases.let_go(self.db, holds)
 
-    def work(self, hold: Hold) -> None:
+    def work(self, hold: LeasedJob) -> None:
         """Do what comes next with the job, and let go of it. Never raises: what went wrong stands in its history."""
         work: Work | None = None
         try:
@@ -99,11 +99,11 @@ class Engine:
                 work = self._work(hold)
                 while _step(work):
                     pass
-        except Lost:
+        except LeaseLost:
             log.info("tuning_job_lost", workspace=self.db.schema, job=hold.job.id)
         except Stopping:
             self._quietly(hold, lambda: leases.let_go(self.db, [hold]))
-        except PASSING as error:
+        except TRANSIENT_ERRORS as error:
             # The lease ends, and the job is taken up again.
             log.warning("tuning_step_not_written", job=hold.job.id, error=type(error).__name__)
         except Exception as error:  # noqa: BLE001 the edge of the thread: a fault in one job is no fault in the others
@@ -111,7 +111,7 @@ class Engine:
         finally:
             self._beats.drop(hold)
 
-    def _work(self, hold: Hold) -> Work:
+    def _work(self, hold: LeasedJob) -> Work:
         provider = self._providers(hold.job.provider)
         return Work(hold, provider, self.pace, self._stopping, self._hook, self._view)
 
@@ -130,9 +130,9 @@ class Engine:
             self._facts[dataset_id] = facts.of(self.db, frozen(self.db, dataset_id), home=self._settings.home)
         return self._facts[dataset_id]
 
-    def _fault(self, hold: Hold, work: Work | None, error: Exception) -> None:
+    def _fault(self, hold: LeasedJob, work: Work | None, error: Exception) -> None:
         """Our own fault, or a provider's that it did not put into words: said in the history, and tried again later."""
-        if is_gone(error):
+        if is_missing_schema(error):
             return
         log.exception("tuning_step_failed", workspace=self.db.schema, job=hold.job.id, state=hold.job.state)
         words = Note(f"A step could not be done, and is tried again: {in_words(error)}", "error")
@@ -142,10 +142,10 @@ class Engine:
         else:
             self._quietly(hold, lambda: hold.write(faults=hold.job.faults + 1, notes=[words], release_s=pause) and None)
 
-    def _quietly(self, hold: Hold, write: Callable[[], object]) -> None:
+    def _quietly(self, hold: LeasedJob, write: Callable[[], object]) -> None:
         try:
             write()
-        except (Lost, *PASSING):
+        except (LeaseLost, *TRANSIENT_ERRORS):
             log.info("tuning_job_not_let_go", job=hold.job.id)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.types import BigInteger, Uuid
 
 from core.db import Database
 from core.db.tables import tuning_events, tuning_jobs
-from core.db.transient import PASSING
+from core.db.transient import TRANSIENT_ERRORS
 from core.text import storable
 from core.tuning.jobs import Job
 from core.tuning.jobs.records import of_row
@@ -83,7 +83,7 @@ _POINTS = text("""
 """)
 
 
-class Lost(Exception):
+class LeaseLost(Exception):
     """The job is no longer this owner's: its lease ended, or a person took it away."""
 
 
@@ -92,7 +92,7 @@ class Cancelled(Exception):
 
 
 @dataclass
-class Hold:
+class LeasedJob:
     """A job that is this owner's until the lease ends, which heartbeats move on."""
 
     db: Database
@@ -122,8 +122,8 @@ class Hold:
         """Change the job, and what belongs to the change, in one transaction.
 
         `release_s`: let go of the job; it is due again after so many seconds, or at once where a person asked for
-        something meanwhile. `resubmit`: the provider is certain that nothing was begun. Raises `Lost`, and `Cancelled`
-        for `unless_cancelled`; then nothing was changed.
+        something meanwhile. `resubmit`: the provider is certain that nothing was begun. Raises `LeaseLost`, and
+        `Cancelled` for `unless_cancelled`; then nothing was changed.
         """
         with self.db.begin() as connection:
             if resubmit:
@@ -165,10 +165,12 @@ class Hold:
         if connection.execute(query).scalar_one() == self.token:
             return Cancelled()
         self.lost.set()
-        return Lost()
+        return LeaseLost()
 
 
-def claim(db: Database, *, owner: str, host: str, leads: bool, slow: bool, limit: int, lease_s: float) -> list[Hold]:
+def claim(
+    db: Database, *, owner: str, host: str, leads: bool, slow: bool, limit: int, lease_s: float
+) -> list[LeasedJob]:
     """Up to `limit` jobs that are due, the longest due first: those of this `host`, and others where this one `leads`.
 
     Without `slow` none of those whose next step may take long.
@@ -181,7 +183,7 @@ def claim(db: Database, *, owner: str, host: str, leads: bool, slow: bool, limit
 
 def claim_one(
     db: Database, job_id: int, *, owner: str, host: str, leads: bool, anytime: bool, lease_s: float
-) -> Hold | None:
+) -> LeasedJob | None:
     """This job, if it is due (or at any time) and nobody has it."""
     values = {"id": job_id, "owner": owner, "host": host, "leads": leads, "anytime": anytime, "lease": lease_s}
     with db.begin() as connection:
@@ -196,7 +198,7 @@ def until_next(db: Database, *, host: str, leads: bool, slow: bool) -> float | N
     return None if found is None else float(found)
 
 
-def let_go(db: Database, holds: Sequence[Hold]) -> None:
+def let_go(db: Database, holds: Sequence[LeasedJob]) -> None:
     """Give back jobs nothing was done with. What is being submitted is never given back: it is looked for first."""
     values = {"ids": [hold.job.id for hold in holds], "tokens": [hold.token for hold in holds]}
     with db.begin() as connection:
@@ -240,8 +242,8 @@ def _add_points(connection: Connection, job_id: int, points: Sequence[Point]) ->
     )
 
 
-def _hold(db: Database, row: Row[Any]) -> Hold:
-    return Hold(db, of_row(row), row.token)
+def _hold(db: Database, row: Row[Any]) -> LeasedJob:
+    return LeasedJob(db, of_row(row), row.token)
 
 
 class Heartbeats:
@@ -250,11 +252,11 @@ class Heartbeats:
     def __init__(self, lease_s: float) -> None:
         self._lease_s = lease_s
         self._lock = threading.Lock()
-        self._held: dict[UUID, Hold] = {}
+        self._held: dict[UUID, LeasedJob] = {}
         self._look = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def add(self, holds: Sequence[Hold]) -> None:
+    def add(self, holds: Sequence[LeasedJob]) -> None:
         """Keep these from now on."""
         if not holds:
             return
@@ -265,7 +267,7 @@ class Heartbeats:
                 self._thread = threading.Thread(target=self._run, name="whetstone-tuning-leases", daemon=True)
                 self._thread.start()
 
-    def drop(self, hold: Hold) -> None:
+    def drop(self, hold: LeasedJob) -> None:
         with self._lock:
             self._held.pop(hold.token, None)
             if not self._held:
@@ -293,11 +295,11 @@ class Heartbeats:
             try:
                 self._beat(held)
                 pause = self._lease_s / 4
-            except (SQLAlchemyError, *PASSING) as error:
+            except (SQLAlchemyError, *TRANSIENT_ERRORS) as error:
                 log.info("tuning_heartbeat_failed", kind=type(error).__name__)
                 pause = min(1.0, self._lease_s / 4)
 
-    def _beat(self, held: list[Hold]) -> None:
+    def _beat(self, held: list[LeasedJob]) -> None:
         for db in {id(hold.db): hold.db for hold in held}.values():
             mine = [hold for hold in held if hold.db is db]
             values = {

@@ -20,13 +20,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.commands.upkeep import Places
 from core.db import Database
-from core.db.transient import PASSING
+from core.db.transient import TRANSIENT_ERRORS
 from core.errors import DatabaseUnavailable
 from core.settings import Settings
 from core.settings import settings as settings_of_process
 from core.tuning.engine.engine import Engine, new_owner, no_hook
-from core.tuning.engine.leases import Heartbeats, Hold
-from core.tuning.engine.schedule import Pace
+from core.tuning.engine.leases import Heartbeats, LeasedJob
+from core.tuning.engine.schedule import Schedule
 from core.tuning.jobs.records import CHANNEL
 from core.tuning.preflight import Providers
 from core.tuning.providers import registry
@@ -67,7 +67,7 @@ class State:
 @dataclass(frozen=True)
 class _Task:
     engine: Engine
-    hold: Hold
+    hold: LeasedJob
 
 
 class _Lane:
@@ -128,7 +128,7 @@ class Poller:
         threads: int = 4,
         settings: Settings | None = None,
         providers: Providers = registry.provider,
-        pace: Pace | None = None,
+        pace: Schedule | None = None,
         idle_s: float = IDLE_S,
         hook: Callable[[str], None] = no_hook,
     ) -> None:
@@ -137,7 +137,7 @@ class Poller:
         self._workspaces = workspaces
         self._threads = max(threads, 2)
         self._settings = settings or settings_of_process()
-        self._providers, self._pace, self._hook = providers, pace or Pace(), hook
+        self._providers, self._pace, self._hook = providers, pace or Schedule(), hook
         self._idle_s = idle_s
         self._owner = new_owner()
         self._lock = threading.Lock()
@@ -214,7 +214,7 @@ class Poller:
                 with self._db.dedicated() as connection:
                     connection.execute(f"LISTEN {CHANNEL}".encode())
                     self._watch(connection)
-            except (psycopg.Error, SQLAlchemyError, *PASSING, DatabaseUnavailable, OSError) as error:
+            except (psycopg.Error, SQLAlchemyError, *TRANSIENT_ERRORS, DatabaseUnavailable, OSError) as error:
                 self._fault(type(error).__name__)
             finally:
                 # The lock went with the connection.
@@ -298,7 +298,7 @@ class Poller:
             for task in lane.drain():
                 try:
                     task.engine.let_go([task.hold])
-                except (SQLAlchemyError, *PASSING):
+                except (SQLAlchemyError, *TRANSIENT_ERRORS):
                     log.info("tuning_job_not_let_go", job=task.hold.job.id)
 
     def _fault(self, sentence: str) -> None:

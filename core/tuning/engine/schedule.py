@@ -8,7 +8,7 @@ from core.tuning.jobs import SEARCHES
 
 
 @dataclass(frozen=True)
-class Pace:
+class Schedule:
     """Seconds, unless said otherwise."""
 
     #: After which a job whose owner was not heard of is taken up by another.

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import func
 
-from core.db.transient import Patience
+from core.db.transient import RetryWhileDown
 from core.text import in_words, storable
-from core.tuning.engine.leases import Hold, Lost
-from core.tuning.engine.schedule import Pace
+from core.tuning.engine.leases import LeasedJob, LeaseLost
+from core.tuning.engine.schedule import Schedule
 from core.tuning.jobs import Job
 from core.tuning.providers.protocol import JobView, Note, Provider, ProviderTrouble, State
 
@@ -30,9 +30,9 @@ class Stopping(Exception):
 class Work:
     """What the steps of a job need. `hook` is told before and after each commit: tests end the process there."""
 
-    hold: Hold
+    hold: LeasedJob
     provider: Provider
-    pace: Pace
+    pace: Schedule
     stopping: threading.Event
     hook: Callable[[str], None]
     make_view: Callable[[Job], JobView]
@@ -47,9 +47,9 @@ class Work:
         return self.make_view(self.hold.job)
 
     def write(self, point: str, **values: Any) -> None:
-        """Commit one change, as `Hold.write` does; `point` names it. Tried again while the database is away."""
+        """Commit one change, as `LeasedJob.write` does; `point` names it. Tried again while the database is away."""
         self.hook(f"before {point}")
-        patience = Patience(_INSIST_S, self.hold.lost)
+        patience = RetryWhileDown(_INSIST_S, self.hold.lost)
         patience(lambda: self.hold.write(**dict(values)))
         self.hook(f"after {point}")
 
@@ -94,12 +94,12 @@ class Work:
     def tell(self, what: str, share: float | None) -> None:
         """What a provider calls while it uploads or finishes: its progress becomes the phase.
 
-        Raises `Stopping` when the process ends, `Lost` when the job was taken away; so the provider stops.
+        Raises `Stopping` when the process ends, `LeaseLost` when the job was taken away; so the provider stops.
         """
         if self.stopping.is_set():
             raise Stopping
         if self.hold.lost.is_set():
-            raise Lost
+            raise LeaseLost
         if time.monotonic() - self._told_at < self.pace.tell_s and share != 1.0:
             return
         self._told_at = time.monotonic()

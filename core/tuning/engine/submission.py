@@ -14,10 +14,10 @@ import structlog
 from sqlalchemy import func, insert, update
 
 from core.db.tables import tuning_events, tuning_jobs
-from core.db.transient import PASSING
+from core.db.transient import TRANSIENT_ERRORS
 from core.errors import WhetstoneError
 from core.text import in_words, storable
-from core.tuning.engine.leases import Cancelled, Hold, Lost
+from core.tuning.engine.leases import Cancelled, LeasedJob, LeaseLost
 from core.tuning.engine.step import Stopping, Work
 from core.tuning.jobs import SEARCHES
 from core.tuning.providers.protocol import Note, NotSubmitted, NotThere, Obstacle, ProviderTrouble, Submitted
@@ -31,7 +31,7 @@ def validate(work: Work) -> bool:
         view = work.view()
         data = replace(view.data, files=view.files)  # who measures needs the records, too
         checked = work.provider.check(view.spec, data, view.settings, live=True)
-    except PASSING:
+    except TRANSIENT_ERRORS:
         raise  # the database is away, which is no fault of the job
     except ProviderTrouble as error:
         return _again_or_end(work, error)
@@ -64,7 +64,7 @@ def upload(work: Work) -> bool:
         if work.job.submitted_at is not None and (found := _found(work)) is not None:
             return _accept(work, "found", found, _is_there(work, found))
         remote = work.provider.upload(work.view(), work.tell)
-    except (Lost, Stopping, *PASSING):
+    except (LeaseLost, Stopping, *TRANSIENT_ERRORS):
         raise
     except NotSubmitted as error:
         return _refused(work, error)
@@ -90,7 +90,7 @@ def submit(work: Work, remote: dict[str, object], *, resubmit: bool = False) -> 
     view = work.view()
     if time.monotonic() - began_at > work.pace.lease_s / 2:
         # The process was frozen, and somebody else may have the job: they do not know that nothing was sent.
-        raise Lost
+        raise LeaseLost
     try:
         submitted = work.provider.submit(view)
     except NotSubmitted as error:
@@ -212,13 +212,13 @@ def _accept(work: Work, point: str, submitted: Submitted, *notes: Note) -> bool:
             remote=work.merged(submitted.remote), faults=0, searches=0, error_message=None, advice="", notes=notes,
             release_s=0.0,
         )  # fmt: skip
-    except Lost:
+    except LeaseLost:
         _late(work.hold, submitted)
         raise
     return False
 
 
-def _late(hold: Hold, submitted: Submitted) -> None:
+def _late(hold: LeasedJob, submitted: Submitted) -> None:
     """Somebody else has the job by now, and may be searching for what this owner knows."""
     job, columns = hold.job, tuning_jobs.c
     statement = (
