@@ -11,23 +11,22 @@ from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse
 
-from api import (
+from api import docs, openapi
+from api.envelope import of_error, phrase, refused
+from api.guard import Guard
+from api.routes import (
     commands,
     datasets,
-    docs,
     executions,
     exports,
     health,
-    openapi,
     orchestrator,
     patterns,
     similar,
     training,
     tuning,
 )
-from api.envelope import of_error, phrase, refused
-from api.guard import Guard
-from api.metrics import Metrics
+from api.routes.metrics import Metrics
 from core import shortages
 from core.errors import DatabaseUnavailable, WhetstoneError
 

@@ -2,8 +2,8 @@
 vectors are made, which happens in the background (`Encoding`); else by full text, which is said."""
 
 from core.similarity.encoding import Encoding
-from core.similarity.search import Ask, Found, Hit, find
-from core.similarity.sources import KINDS, Kind
+from core.similarity.search import Found, Hit, find
+from core.similarity.sources import KINDS, Ask, Kind
 from core.similarity.vectors import Status, encode_all, register, status
 from core.similarity.weights import Model, install, is_installed, missing, model, remove
 

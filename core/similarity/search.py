@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from core.errors import SimilarityRefused
 from core.similarity import matrix, vectors, weights, words
 from core.similarity.matrix import Chosen
-from core.similarity.sources import KINDS, SOURCES, Kind
+from core.similarity.sources import KINDS, SOURCES, Ask, Kind
 from core.similarity.weights import Model
 
 #: Texts with a smaller cosine are not listed, or are not clearly similar. Of 60 pairs of paraphrases 95 % have more
@@ -56,23 +56,6 @@ class Found:
     #: How it was compared, and with how much; or why only words were compared.
     note: str
     hits: tuple[Hit, ...] = ()
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What is looked for: work like `text` of these kinds, on a topic and a platform (exactly so named), known from
-    `since` on and before `as_of`. An execution that is left out takes its own example, task and post with it."""
-
-    text: str
-    kinds: tuple[Kind, ...] = KINDS
-    topic: str = ""
-    platform: str = ""
-    since: dt.datetime | None = None
-    as_of: dt.datetime | None = None
-    leave_out: str = ""
-    limit: int = 10
-    #: For averages rather than for a list that is read: nothing doubtful.
-    clearly: bool = False
 
 
 def find(connection: Connection, ask: Ask, *, models: Models = weights.model) -> Found:

@@ -4,11 +4,29 @@
 later, and none of that is given for a moment before.
 """
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 Kind = Literal["example", "task", "post"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is looked for: work like `text` of these kinds, on a topic and a platform (exactly so named), known from
+    `since` on and before `as_of`. An execution that is left out takes its own example, task and post with it."""
+
+    text: str
+    kinds: tuple[Kind, ...] = KINDS
+    topic: str = ""
+    platform: str = ""
+    since: dt.datetime | None = None
+    as_of: dt.datetime | None = None
+    leave_out: str = ""
+    limit: int = 10
+    #: For averages rather than for a list that is read: nothing doubtful.
+    clearly: bool = False
 
 
 @dataclass(frozen=True)

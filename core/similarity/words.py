@@ -4,14 +4,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, text
 
-from core.similarity.sources import SOURCES, Kind
-
-if TYPE_CHECKING:
-    from core.similarity.search import Ask
+from core.similarity.sources import SOURCES, Ask, Kind
 
 #: Words looked for, and rows looked at: both bound the work, whatever the size of the table.
 _MOST_WORDS = 24
@@ -41,7 +38,7 @@ class Rows:
     note: str = ""
 
 
-def find(connection: Connection, ask: "Ask") -> Rows:
+def find(connection: Connection, ask: Ask) -> Rows:
     """The most similar rows of each kind."""
     said = key_words(ask.text)[:_MOST_WORDS]
     if not said:
@@ -49,7 +46,7 @@ def find(connection: Connection, ask: "Ask") -> Rows:
     return Rows([row for kind in ask.kinds for row in _of_kind(connection, ask, kind, said)])
 
 
-def _of_kind(connection: Connection, ask: "Ask", kind: Kind, said: list[str]) -> Sequence[Any]:
+def _of_kind(connection: Connection, ask: Ask, kind: Kind, said: list[str]) -> Sequence[Any]:
     weights_ = _weights(connection, kind, said)
     if not weights_:
         return ()
@@ -64,7 +61,7 @@ def _of_kind(connection: Connection, ask: "Ask", kind: Kind, said: list[str]) ->
     return connection.execute(_FIND[kind], {**parameters(ask), **given}).all()
 
 
-def parameters(ask: "Ask") -> Mapping[str, Any]:
+def parameters(ask: Ask) -> Mapping[str, Any]:
     """What `rows_of` takes."""
     return {
         "as_of": "infinity" if ask.as_of is None else ask.as_of.isoformat(),

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from api.exports import file_name
+from api.routes.exports import file_name
 from core.datasets import exporting, snapshots
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from starlette.responses import StreamingResponse
 
 from api.envelope import Answer, enveloped
-from api.exports import download, stream
+from api.routes.exports import download, stream
 from api.routing import Actor, Page, Workspace, new_router
 from api.shapes import JsonObject, Strict, page_of, shown
 from core.bounds import LARGEST_ID, Id

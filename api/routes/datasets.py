@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from api.envelope import Answer, enveloped
-from api.exports import download, stream
+from api.routes.exports import download, stream
 from api.routing import READS, Actor, Page, Workspace, from_first, new_router
 from api.shapes import Strict, page_of, shown
 from core.bounds import Id, id_in

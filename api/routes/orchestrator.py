@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from api.envelope import Answer, enveloped
-from api.exports import download, stream
+from api.routes.exports import download, stream
 from api.routing import Actor, Page, Workspace, new_router
 from api.shapes import AnyJson, JsonObject, Strict, page_of, shown
 from core.orchestrator import executions, plans, queries, records, trends

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
-from api.exports import download, stream
+from api.routes.exports import download, stream
 from api.workspaces import chosen_workspace
 from core.orchestrator import queries
 from core.orchestrator.records import Status
