@@ -39,7 +39,7 @@ def app_version() -> str:
     try:
         return version("whetstone")
     except PackageNotFoundError:
-        with (Path(__file__).parent.parent / "pyproject.toml").open("rb") as file:
+        with (Path(__file__).parents[2] / "pyproject.toml").open("rb") as file:
             return tomllib.load(file)["project"]["version"]
 
 

@@ -18,7 +18,7 @@ from core.runtime.process import RUNNING
 from core.tuning import jobs, preflight, series
 from core.tuning.jobs import Event, Job
 from core.tuning.providers import catalogue, registry
-from core.tuning.providers.protocol import Checked, Method, ProviderId, Spec, State
+from core.tuning.providers.protocol import Checked, DataFacts, Method, ProviderId, Spec, State
 
 router = new_router("/orchestrator/training", "fine-tuning")
 
@@ -30,7 +30,10 @@ JobModel = shown(
     Job, without=("remote", "faults", "searches", "repeat"), also={"is_open": bool, "needs_person": bool, "title": str}
 )
 EventModel = shown(Event, name="JobEvent")
-CheckedModel = shown(Checked, also={"can_start": bool})
+CheckedModel = shown(
+    Checked, without=("data",),
+    also={"can_start": bool, "data": shown(DataFacts, without=("files", "sent")) | None},
+)  # fmt: skip
 ModelModel = shown(
     records.Model,
     name="ModelRow",
