@@ -198,7 +198,7 @@ def test_a_column_can_be_left_aside(visit: Visit, database: Database) -> None:
     app = uploaded(visit, b"user_request,execution_result,business_state\nDraft,Well done.,busy\n")
     assert app.button(key="import_go").disabled
     {box.label: box for box in app.selectbox}["Business state"].select("").run()
-    assert "Not used: 1 column" in text(app)
+    assert "Not used." in text(app)
     app.button(key="import_go").click().run()
     assert store.count(database, EVERYTHING) == 1
 
@@ -218,8 +218,8 @@ def test_a_persons_score_stays_unless_the_file_shall_stand_above_it(visit: Visit
 
 def test_columns_that_are_not_used_are_listed(visit: Visit) -> None:
     app = uploaded(visit, b"question,answer,topic\n1+2?,It is 3.,sums\n")
-    assert "Not used: 1 column" in text(app)
-    assert [{"Column": "topic", "Rows with a value": 1}] in [frame.value.to_dict("records") for frame in app.dataframe]
+    assert "Not used." in text(app)
+    assert [{"In the file": "topic", "How many": 1}] in [frame.value.to_dict("records") for frame in app.dataframe]
     app.button(key="import_go").click().run()
     assert "1 column not used" in text(app)
 

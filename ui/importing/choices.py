@@ -230,8 +230,8 @@ def unused(names: Mapping[str, int]) -> None:
     """What the file holds that becomes no field; nothing of it is lost without a word."""
     if not names:
         return
-    st.markdown(f":material/info: **Not used: {count(len(names), 'column')}.** To keep one, choose its field above.")
-    frame = pd.DataFrame(list(names.items()), columns=["Column", "Rows with a value"])
+    st.markdown(":material/info: **Not used.** To keep a column, choose its field above.")
+    frame = pd.DataFrame(list(names.items()), columns=["In the file", "How many"])
     st.dataframe(frame, key="import_unused", hide_index=True, height=tables.height(len(frame), 250))
 
 

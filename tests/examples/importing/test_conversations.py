@@ -396,3 +396,9 @@ def test_a_mapping_of_the_request_leaves_the_answer_where_it_is(
     imported(database, written(tmp_path, "rows.csv", rows), mapping={"user_request": "better"})
     row = only(database)
     assert (row["user_request"], row["execution_result"]) == ("How many drills?", "42.")
+
+
+def test_the_kind_of_a_tool_that_its_provider_runs_is_named_as_unused(database: Database, tmp_path: Path) -> None:
+    row = {"messages": [USER, ANSWER], "tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 2}]}
+    done = imported(database, written(tmp_path, "chats.jsonl", [row]))
+    assert (done.new, done.unused) == (1, {"tools[].type web_search_20250305": 1})

@@ -224,6 +224,7 @@ def _made(
         raise UnfitColumn(str(error).replace("of messages", "of tools"), "tools") from None
     if listed:
         context["tools"] = listed
+        unused |= _run_by_the_provider(loaded(asked.get("tools")))
     if isinstance(parallel := _parallel(asked, unused), bool):
         context["parallel_tool_calls"] = parallel
     if given:
@@ -232,6 +233,12 @@ def _made(
         context["rejected"] = {name: rejected[name] for name in ("content", "tool_calls") if name in rejected}
     label = True if rejected is not None else _label(row, unused)
     return {**fields, "context": context or None, UNUSED: unused} | ({} if label is None else {"success": label})
+
+
+def _run_by_the_provider(tools: Any) -> set[str]:
+    """Tools that are no functions, such as Anthropic's web search: they are kept by name, and their type is not."""
+    kinds = {str(tool.get("type")) for tool in tools if isinstance(tool, dict)} if isinstance(tools, list) else set()
+    return {f"tools[].type {kind}" for kind in kinds - {"None", "function", "custom"}}
 
 
 def _system(row: Raw) -> str:
