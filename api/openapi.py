@@ -46,9 +46,12 @@ def described(api: FastAPI) -> dict[str, Any]:
     """The document at /api/openapi.json."""
     if api.openapi_schema is None:
         document = get_openapi(
-            title=api.title, version=api.version, description=api.description, routes=api.routes,
+            title=api.title,
+            version=api.version,
+            description=api.description,
+            routes=api.routes,
             servers=[{"url": "/api"}],
-        )  # fmt: skip
+        )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas["Refusal"] = Refusal.model_json_schema(ref_template="#/components/schemas/{model}")
         for method, path, operation in operations(document):

@@ -36,9 +36,13 @@ log = structlog.get_logger()
 def application() -> FastAPI:
     # FastAPI's own pages of documentation fetch their scripts from a public host; ours is in `docs`.
     api = FastAPI(
-        title="Whetstone", version=health.VERSION, docs_url=None, redoc_url=None, redirect_slashes=False,
+        title="Whetstone",
+        version=health.VERSION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
         description="Examples, datasets, fine-tuning, the queue and the orchestrator; the calls that the pages make.",
-    )  # fmt: skip
+    )
     for each in (health, exports, commands, executions, training, datasets, tuning, orchestrator, patterns, similar):
         api.include_router(each.router)
     metrics = Metrics()

@@ -124,14 +124,23 @@ class Whetstone:
         if self._stopping.is_set():
             raise RuntimeError("This client is closed.")
         record = {
-            "execution_id": execution_id, "user_request": user_request, "intent": intent,
-            "business_state": dict(business_state or {}), "context": None if context is None else dict(context),
-            "system_prompt": system_prompt, "execution_plan": execution_plan, "execution_result": execution_result,
-            "quality_score": quality_score, "success": success, "tags": list(tags),
+            "execution_id": execution_id,
+            "user_request": user_request,
+            "intent": intent,
+            "business_state": dict(business_state or {}),
+            "context": None if context is None else dict(context),
+            "system_prompt": system_prompt,
+            "execution_plan": execution_plan,
+            "execution_result": execution_result,
+            "quality_score": quality_score,
+            "success": success,
+            "tags": list(tags),
             # Now, and not when it is sent, which may be tomorrow.
             "created_at": (created_at or dt.datetime.now(dt.UTC)).isoformat(),
-            "source_agent": source_agent, "source_model": source_model, "execution_time_ms": execution_time_ms,
-        }  # fmt: skip
+            "source_agent": source_agent,
+            "source_model": source_model,
+            "execution_time_ms": execution_time_ms,
+        }
         self._spool.add(json.dumps({name: value for name, value in record.items() if value is not None}))
         self._work()
 

@@ -45,18 +45,38 @@ def _arguments(job: Job, base: Base, out: Path, measures: bool) -> dict[str, Any
     """Every default that would turn something on by itself is said: TRL's are others than Transformers'."""
     on_gpu = base.device == "cuda"
     return {
-        "output_dir": str(out), "seed": job.seed, "data_seed": job.seed, "num_train_epochs": job.epochs,
-        "learning_rate": job.learning_rate, "lr_scheduler_type": "cosine", "warmup_steps": job.warmup_steps,
-        "per_device_train_batch_size": job.batch_size, "per_device_eval_batch_size": job.batch_size,
-        "gradient_accumulation_steps": job.grad_accum, "optim": "adamw_torch",
-        "logging_steps": job.log_steps, "logging_first_step": True, "logging_nan_inf_filter": False,
-        "save_strategy": "steps", "save_steps": job.save_steps, "save_total_limit": 2,
-        "eval_strategy": "steps" if measures else "no", "eval_steps": job.eval_steps,
-        "include_num_input_tokens_seen": "non_padding", "report_to": "none", "disable_tqdm": True, "log_level": "error",
-        "bf16": on_gpu and base.dtype == torch.bfloat16, "fp16": False, "use_cpu": not on_gpu,
-        "activation_checkpointing": False, "dataloader_num_workers": 0, "dataloader_pin_memory": on_gpu,
-        "ddp_find_unused_parameters": False, **_distributed(on_gpu),
-    }  # fmt: skip
+        "output_dir": str(out),
+        "seed": job.seed,
+        "data_seed": job.seed,
+        "num_train_epochs": job.epochs,
+        "learning_rate": job.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": job.warmup_steps,
+        "per_device_train_batch_size": job.batch_size,
+        "per_device_eval_batch_size": job.batch_size,
+        "gradient_accumulation_steps": job.grad_accum,
+        "optim": "adamw_torch",
+        "logging_steps": job.log_steps,
+        "logging_first_step": True,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "steps",
+        "save_steps": job.save_steps,
+        "save_total_limit": 2,
+        "eval_strategy": "steps" if measures else "no",
+        "eval_steps": job.eval_steps,
+        "include_num_input_tokens_seen": "non_padding",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "log_level": "error",
+        "bf16": on_gpu and base.dtype == torch.bfloat16,
+        "fp16": False,
+        "use_cpu": not on_gpu,
+        "activation_checkpointing": False,
+        "dataloader_num_workers": 0,
+        "dataloader_pin_memory": on_gpu,
+        "ddp_find_unused_parameters": False,
+        **_distributed(on_gpu),
+    }
 
 
 def _distributed(on_gpu: bool) -> dict[str, Any]:
@@ -65,9 +85,13 @@ def _distributed(on_gpu: bool) -> dict[str, Any]:
 
 def _adapter(job: Job) -> LoraConfig:
     return LoraConfig(
-        r=job.lora.r, lora_alpha=job.lora.alpha, lora_dropout=job.lora.dropout,
-        target_modules=job.lora.target_modules, task_type="CAUSAL_LM", bias="none",
-    )  # fmt: skip
+        r=job.lora.r,
+        lora_alpha=job.lora.alpha,
+        lora_dropout=job.lora.dropout,
+        target_modules=job.lora.target_modules,
+        task_type="CAUSAL_LM",
+        bias="none",
+    )
 
 
 def _trl(job: Job, base: Base, arguments: dict[str, Any], train: list[Row], val: list[Row] | None, watch: Watch) -> Any:

@@ -95,10 +95,14 @@ class Counted:
 
     def facts(self) -> dict[str, int]:
         return {
-            "rows": len(self.kept), "rows_dropped": len(self.lengths) - len(self.kept),
-            "rows_cut": sum(length > self.most for length in self.lengths), "longest_tokens": max(self.lengths),
-            "tokens": sum(self.lengths), "assistant_tokens": self.learned, "tokens_an_epoch": self.tokens,
-        }  # fmt: skip
+            "rows": len(self.kept),
+            "rows_dropped": len(self.lengths) - len(self.kept),
+            "rows_cut": sum(length > self.most for length in self.lengths),
+            "longest_tokens": max(self.lengths),
+            "tokens": sum(self.lengths),
+            "assistant_tokens": self.learned,
+            "tokens_an_epoch": self.tokens,
+        }
 
 
 def _learned(row: rows.Row) -> int:
@@ -118,9 +122,13 @@ def _memory(job: Job, counted: Counted) -> dict[str, Any]:
     needed = memory.needed_bytes(job, size, config.get_text_config(), max(counted.lengths), dtype.itemsize)
     there_is = memory.available_bytes(device)
     facts = {
-        "device": device, "dtype": str(dtype).removeprefix("torch."), "parameters": size.parameters,
-        "trainable": size.trainable, "estimated_peak_bytes": needed, "available_bytes": there_is,
-    }  # fmt: skip
+        "device": device,
+        "dtype": str(dtype).removeprefix("torch."),
+        "parameters": size.parameters,
+        "trainable": size.trainable,
+        "estimated_peak_bytes": needed,
+        "available_bytes": there_is,
+    }
     if needed <= there_is:
         return facts
     where = "the GPU" if device == "cuda" else "this machine"
@@ -128,7 +136,7 @@ def _memory(job: Job, counted: Counted) -> dict[str, Any]:
         **facts,
         "refusal": f"This training needs about {needed / 1e9:.1f} GB of memory, and {where} has "
         f"{there_is / 1e9:.1f} GB free; choose a smaller base, a smaller batch or shorter rows, or free some memory.",
-    }  # fmt: skip
+    }
 
 
 def _timed(job: Job, train: list[rows.Row], counted: Counted) -> dict[str, Any]:
@@ -142,9 +150,17 @@ def _timed(job: Job, train: list[rows.Row], counted: Counted) -> dict[str, Any]:
     try:
         base = bases.load(job)
         trainer = engines.trainer_of(
-            replace(job, slow_ms=0), base, sample, longest[: job.batch_size], folder, Progress(folder, is_silent=True),
-            Stopping(folder), max_steps=_WARM + _TIMED, save_strategy="no", eval_strategy="no",
-        )  # fmt: skip
+            replace(job, slow_ms=0),
+            base,
+            sample,
+            longest[: job.batch_size],
+            folder,
+            Progress(folder, is_silent=True),
+            Stopping(folder),
+            max_steps=_WARM + _TIMED,
+            save_strategy="no",
+            eval_strategy="no",
+        )
         clock = _clock()
         trainer.add_callback(clock)
         trainer.train()
@@ -154,11 +170,13 @@ def _timed(job: Job, train: list[rows.Row], counted: Counted) -> dict[str, Any]:
         shutil.rmtree(folder, ignore_errors=True)
     measured_tokens = sum(length for length, _ in sorted(counted.kept, reverse=True)[: job.batch_size])
     return {
-        "seconds_a_step": round(seconds / _TIMED, 4), "tokens_per_s": round(tokens / max(seconds, 1e-9), 1),
+        "seconds_a_step": round(seconds / _TIMED, 4),
+        "tokens_per_s": round(tokens / max(seconds, 1e-9), 1),
         "measure_tokens_per_s": round(measured_tokens / max(measured["eval_seconds"], 1e-9), 1),
-        "measured_bytes": memory.now_bytes(), "measured_peak_bytes": memory.peak_bytes(),
+        "measured_bytes": memory.now_bytes(),
+        "measured_peak_bytes": memory.peak_bytes(),
         "measured_gpu_bytes": memory.peak_gpu_bytes(),
-    }  # fmt: skip
+    }
 
 
 def _longest(job: Job, train: list[rows.Row]) -> list[rows.Row]:
@@ -201,9 +219,12 @@ def _whole(
     looks = 1 + math.ceil(steps / job.eval_steps) if held_out else 0
     looking = looks * held_out.tokens / timed["measure_tokens_per_s"] if held_out else 0.0
     return {
-        "steps": steps, "training_s": round(training, 1), "measuring_s": round(looking, 1),
-        "start_s": round(start_s, 1), "seconds": round(start_s + training + looking, 1),
-    }  # fmt: skip
+        "steps": steps,
+        "training_s": round(training, 1),
+        "measuring_s": round(looking, 1),
+        "start_s": round(start_s, 1),
+        "seconds": round(start_s + training + looking, 1),
+    }
 
 
 if __name__ == "__main__":

@@ -60,9 +60,13 @@ def convert(base: Path, adapter: Path, out: Path) -> dict[str, Any]:
         unfinished.unlink(missing_ok=True)
     digest = hashlib.sha256(out.read_bytes()).hexdigest()
     return {
-        "file": str(out), "architecture": architecture.name.lower(), "modules": modules, "alpha": alpha,
-        "bytes": out.stat().st_size, "sha256": digest,
-    }  # fmt: skip
+        "file": str(out),
+        "architecture": architecture.name.lower(),
+        "modules": modules,
+        "alpha": alpha,
+        "bytes": out.stat().st_size,
+        "sha256": digest,
+    }
 
 
 def architecture_of(config: Mapping[str, Any]) -> Architecture:

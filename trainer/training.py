@@ -41,9 +41,13 @@ def run(
     checkpoint = newest_checkpoint(folder / "out")
     facts = _facts(job, base, base_hash, trainer)
     progress.tell(
-        "start", pid=os.getpid(), resume_from=checkpoint.name if checkpoint else None, import_s=round(imported_s, 2),
-        ready_s=round(time.time() - began, 2), **facts,
-    )  # fmt: skip
+        "start",
+        pid=os.getpid(),
+        resume_from=checkpoint.name if checkpoint else None,
+        import_s=round(imported_s, 2),
+        ready_s=round(time.time() - began, 2),
+        **facts,
+    )
     try:
         before = _before(trainer, progress, checkpoint)
         set_seed(job.seed)  # whether the validation rows were measured before must not matter
@@ -76,16 +80,23 @@ def _facts(job: Job, base: bases.Base, base_hash: str, trainer: Any) -> dict[str
     parameters = list(trainer.model.parameters())
     trainable = sum(each.numel() for each in parameters if each.requires_grad)
     return {
-        "base_hash": base_hash, "base_commit": getattr(base.model.config, "_commit_hash", None),
-        "template_hash": origin.hash_of_template(base.tokenizer), "engine": job.engine, "seed": job.seed,
-        "way": base.reader.way, "device": base.device,
-        "dtype": str(base.dtype).removeprefix("torch."), "threads": torch.get_num_threads(),
-        "processes": trainer.args.world_size, "trainable": trainable,
+        "base_hash": base_hash,
+        "base_commit": getattr(base.model.config, "_commit_hash", None),
+        "template_hash": origin.hash_of_template(base.tokenizer),
+        "engine": job.engine,
+        "seed": job.seed,
+        "way": base.reader.way,
+        "device": base.device,
+        "dtype": str(base.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "processes": trainer.args.world_size,
+        "trainable": trainable,
         "parameters": sum(each.numel() for each in parameters) - trainable,
-        "train_rows": len(trainer.train_dataset), "val_rows": len(trainer.eval_dataset or ()),
+        "train_rows": len(trainer.train_dataset),
+        "val_rows": len(trainer.eval_dataset or ()),
         "left_out": trainer.left_out,  # chats with tools of which the base's template knows nothing
         "versions": origin.versions(),
-    }  # fmt: skip
+    }
 
 
 def _before(trainer: Any, progress: Progress, checkpoint: Path | None) -> dict[str, float]:
@@ -105,9 +116,11 @@ def _after(trainer: Any) -> dict[str, float]:
 
 def _stopped(trainer: Any, progress: Progress, stopping: Stopping) -> int:
     progress.tell(
-        "stopped", step=trainer.state.global_step, max_steps=trainer.state.max_steps,
+        "stopped",
+        step=trainer.state.global_step,
+        max_steps=trainer.state.max_steps,
         by=stopping.reason or "another process",
-    )  # fmt: skip
+    )
     stopping.obeyed()
     return STOPPED
 
@@ -115,15 +128,21 @@ def _stopped(trainer: Any, progress: Progress, stopping: Stopping) -> int:
 def _result(trainer: Any, before: dict[str, float], after: dict[str, float], began: float) -> dict[str, Any]:
     losses = [each["loss"] for each in trainer.state.log_history if "loss" in each]
     return {
-        "steps": trainer.state.global_step, "tokens": trainer.state.num_input_tokens_seen,
+        "steps": trainer.state.global_step,
+        "tokens": trainer.state.num_input_tokens_seen,
         "epochs": trainer.state.epoch,
-        "train_loss_first": losses[0] if losses else None, "train_loss_last": losses[-1] if losses else None,
-        "eval_loss_before": before.get("eval_loss"), "eval_loss_after": after.get("eval_loss"),
-        "eval_accuracy_before": before.get("eval_accuracy"), "eval_accuracy_after": after.get("eval_accuracy"),
+        "train_loss_first": losses[0] if losses else None,
+        "train_loss_last": losses[-1] if losses else None,
+        "eval_loss_before": before.get("eval_loss"),
+        "eval_loss_after": after.get("eval_loss"),
+        "eval_accuracy_before": before.get("eval_accuracy"),
+        "eval_accuracy_after": after.get("eval_accuracy"),
         # Of the last start alone.
-        "seconds": round(time.time() - began, 2), "cpu_s": round(time.process_time(), 2),
-        "peak_memory_bytes": memory.peak_bytes(), "peak_gpu_bytes": memory.peak_gpu_bytes(),
-    }  # fmt: skip
+        "seconds": round(time.time() - began, 2),
+        "cpu_s": round(time.process_time(), 2),
+        "peak_memory_bytes": memory.peak_bytes(),
+        "peak_gpu_bytes": memory.peak_gpu_bytes(),
+    }
 
 
 def _write(folder: Path, job: Job, trainer: Any, base: bases.Base, result: dict[str, Any]) -> None:

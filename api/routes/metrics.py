@@ -37,16 +37,22 @@ class Metrics:
             "whetstone_http_requests", "Answers of the API.", ("method", "route", "status"), registry=registry
         )
         self._seconds = Histogram(
-            "whetstone_http_request_seconds", "Seconds until an answer of the API was sent.", ("method", "route"),
-            buckets=_BUCKETS, registry=registry,
-        )  # fmt: skip
+            "whetstone_http_request_seconds",
+            "Seconds until an answer of the API was sent.",
+            ("method", "route"),
+            buckets=_BUCKETS,
+            registry=registry,
+        )
         ProcessCollector(registry=registry)
         registry.register(_State())
         self.router = APIRouter(tags=["health"])
         self.router.add_api_route(
-            "/metrics", self.answer, response_class=Response, summary="Metrics",
+            "/metrics",
+            self.answer,
+            response_class=Response,
+            summary="Metrics",
             responses={200: {"content": {"text/plain": {"schema": {"type": "string", "title": "Metrics"}}}}},
-        )  # fmt: skip
+        )
 
     def seen(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answer. Labels are ours, never what was asked for: there would be as many as addresses."""
@@ -84,9 +90,10 @@ def _families(database: Database) -> Iterator[Metric]:
         "whetstone_commands", "Commands of the queue, by status.", labels=("workspace", "status")
     )
     oldest = GaugeMetricFamily(
-        "whetstone_oldest_pending_seconds", "How long the oldest command that could be claimed waits.",
+        "whetstone_oldest_pending_seconds",
+        "How long the oldest command that could be claimed waits.",
         labels=("workspace",),
-    )  # fmt: skip
+    )
     jobs = GaugeMetricFamily("whetstone_tuning_jobs", "Fine-tuning jobs, by state.", labels=("workspace", "state"))
     workers = GaugeMetricFamily("whetstone_workers", "Workers that were heard of lately.", labels=("workspace",))
     for name in workspaces.with_table(database, "fine_tuning_metrics"):

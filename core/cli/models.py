@@ -165,11 +165,20 @@ def compare(
     verdict = "better" if found.is_better else "worse" if found.is_worse else "no clear difference"
     by = "exact" if found.is_clear_in_exact else "likeness"
     facts = {
-        "a": _evaluated(found.a), "b": _evaluated(found.b), "n": found.n, "both": found.both, "only_a": found.only_a,
-        "only_b": found.only_b, "neither": found.neither, "p": found.p, "exact": asdict(found.exact),
-        "similarity": asdict(found.similarity), "verdict": verdict, "indicative": found.is_indicative,
+        "a": _evaluated(found.a),
+        "b": _evaluated(found.b),
+        "n": found.n,
+        "both": found.both,
+        "only_a": found.only_a,
+        "only_b": found.only_b,
+        "neither": found.neither,
+        "p": found.p,
+        "exact": asdict(found.exact),
+        "similarity": asdict(found.similarity),
+        "verdict": verdict,
+        "indicative": found.is_indicative,
         "by": by if found.is_better or found.is_worse else None,
-    }  # fmt: skip
+    }
     sentence, told = found.sentence(), f" (by {by})" if facts["by"] else ""
     show(facts, as_json=as_json, text=f"{sentence[0].upper()}{sentence[1:]}\n{found.a.model_name}: {verdict}{told}.")
 

@@ -74,9 +74,12 @@ def _line(hit: Hit) -> str:
 
 def _figures(hit: Hit) -> dict[str, float | bool | None]:
     return {
-        "quality": hit.quality, "success": hit.success, "completion": hit.completion, "engagement": hit.engagement,
+        "quality": hit.quality,
+        "success": hit.success,
+        "completion": hit.completion,
+        "engagement": hit.engagement,
         "views": hit.views,
-    }  # fmt: skip
+    }
 
 
 def _figure(value: float | bool) -> str:

@@ -215,10 +215,23 @@ def _columns() -> Select[*tuple[Any, ...]]:
     until = func.coalesce(c.finished_at, case((c.status == "running", func.now())))
     text_of_result = func.left(case((c.status == "completed", cast(c.result, Text)), else_=c.error), 200)
     return select(
-        c.id, c.agent, c.action, c.status, c.attempt, c.max_attempts, c.created_at, c.started_at, c.finished_at,
-        (until - c.started_at).label("duration"), func.coalesce(text_of_result, "").label("preview"), c.run, c.step,
-        c.waits, c.stop_requested, c.not_before,
-    )  # fmt: skip
+        c.id,
+        c.agent,
+        c.action,
+        c.status,
+        c.attempt,
+        c.max_attempts,
+        c.created_at,
+        c.started_at,
+        c.finished_at,
+        (until - c.started_at).label("duration"),
+        func.coalesce(text_of_result, "").label("preview"),
+        c.run,
+        c.step,
+        c.waits,
+        c.stop_requested,
+        c.not_before,
+    )
 
 
 def _rows(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[CommandRow]:

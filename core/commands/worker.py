@@ -102,9 +102,15 @@ class Worker:
         self._wake, self._stopping, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._ready = queue.SimpleQueue()
         upkeep = Upkeep(
-            self._places, self._hands, name=self.name, threads=self.threads, agents=self.agents,
-            lease_s=self._lease_s, backoff_s=self._backoff_s, keep_days=self._keep_days,
-        )  # fmt: skip
+            self._places,
+            self._hands,
+            name=self.name,
+            threads=self.threads,
+            agents=self.agents,
+            lease_s=self._lease_s,
+            backoff_s=self._backoff_s,
+            keep_days=self._keep_days,
+        )
         jobs = [lambda: upkeep.run(self._ended)]
         if self.agents:
             jobs += [self._look_out, *[self._work] * self.threads]

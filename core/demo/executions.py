@@ -189,11 +189,15 @@ def _plan(intent: str, steps: Sequence[words.Step]) -> str:
     """The template of a plan as the orchestrator writes them. Filled in it stays JSON: no value needs escaping."""
     made = [
         {
-            "id": f"s{number}", "agent": agent.removesuffix("_agent"), "action": action, "payload": payload,
-            "reason": why, "depends_on": [f"s{number - 1}"] if number > 1 else [],
+            "id": f"s{number}",
+            "agent": agent.removesuffix("_agent"),
+            "action": action,
+            "payload": payload,
+            "reason": why,
+            "depends_on": [f"s{number - 1}"] if number > 1 else [],
         }
         for number, (agent, action, payload, why) in enumerate(steps, start=1)
-    ]  # fmt: skip
+    ]
     return orjson.dumps({"intent": intent, "steps": made}).decode()
 
 

@@ -45,9 +45,19 @@ def settings_in(connection: Connection) -> tuple[dict[str, Any], Deployed | None
     """Every setting that was changed, by its key, and the open deployment, of one moment."""
     table = workspace_settings.c
     described = func.jsonb_build_object(
-        "id", deployments.c.id, "model_id", models.c.id, "name", models.c.name, "call_name", models.c.call_name,
-        "profile", models.c.profile, "teaches", datasets.c.recipe["target"].astext,
-    )  # fmt: skip
+        "id",
+        deployments.c.id,
+        "model_id",
+        models.c.id,
+        "name",
+        models.c.name,
+        "call_name",
+        models.c.call_name,
+        "profile",
+        models.c.profile,
+        "teaches",
+        datasets.c.recipe["target"].astext,
+    )
     deployed = (
         select(literal(_DEPLOYED), described)
         .select_from(
@@ -64,9 +74,7 @@ def settings_in(connection: Connection) -> tuple[dict[str, Any], Deployed | None
 
 def _deployed(row: Mapping[str, Any]) -> Deployed:
     profile = None if row["profile"] is None else Profile.of_json(row["profile"])
-    return Deployed(
-        row["id"], row["model_id"], row["name"], row["call_name"], profile, str(row["teaches"] or "")
-    )  # fmt: skip
+    return Deployed(row["id"], row["model_id"], row["name"], row["call_name"], profile, str(row["teaches"] or ""))
 
 
 def end_in(connection: Connection, *, actor: str, reason: str) -> int | None:

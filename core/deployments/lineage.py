@@ -101,8 +101,16 @@ def _examples(connection: Connection, model: Model) -> dict[SplitName, int]:
 def _job(connection: Connection, model: Model) -> JobLine | None:
     columns = tuning_jobs.c
     query = select(
-        columns.id, columns.state, columns.provider, columns.target_model, columns.created_by, columns.created_at,
-        columns.completed_at, columns.estimated_cost, columns.actual_cost, columns.tokens_trained,
-    ).where(columns.id == model.job_id)  # fmt: skip
+        columns.id,
+        columns.state,
+        columns.provider,
+        columns.target_model,
+        columns.created_by,
+        columns.created_at,
+        columns.completed_at,
+        columns.estimated_cost,
+        columns.actual_cost,
+        columns.tokens_trained,
+    ).where(columns.id == model.job_id)
     row = connection.execute(query).one_or_none() if model.job_id is not None else None
     return None if row is None else JobLine(*row)

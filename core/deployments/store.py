@@ -118,9 +118,14 @@ def deploy(
         concern = " ".join(filter(None, (silence, concern_in(connection, model))))
         _need_reason(concern, reason)
         return _open(
-            connection, model, now, actor=actor, reason=reason.strip(), ending=f"{model.name} was deployed",
+            connection,
+            model,
+            now,
+            actor=actor,
+            reason=reason.strip(),
+            ending=f"{model.name} was deployed",
             concern=concern,
-        )  # fmt: skip
+        )
 
 
 def _silence(db: Database, which: int | str, today: dt.date | None) -> str:
@@ -183,9 +188,15 @@ def rollback(
                 raise Conflict("Somebody deployed or rolled back meanwhile; look at what is in use, and try again.")
             _need_reason(silence, reason)
         return _open(
-            connection, model, now, actor=actor, reason=reason, ending=f"rolled back to {former}",
-            restores=former.deployment.id, concern="" if is_known else silence,
-        )  # fmt: skip
+            connection,
+            model,
+            now,
+            actor=actor,
+            reason=reason,
+            ending=f"rolled back to {former}",
+            restores=former.deployment.id,
+            concern="" if is_known else silence,
+        )
 
 
 def _former(db: Database, today: dt.date | None) -> tuple[int | None, str]:

@@ -139,16 +139,23 @@ def pairs(db: Database, a: int, b: int, where: Where, *, offset: int = 0, limit:
     }[where]
     query = (
         select(
-            left.c.position, left.c.expected, left.c.output.label("a"), right.c.output.label("b"),
-            left.c.exact.label("a_exact"), right.c.exact.label("b_exact"), left.c.similarity.label("a_similarity"),
-            right.c.similarity.label("b_similarity"), left.c.error.label("a_error"), right.c.error.label("b_error"),
+            left.c.position,
+            left.c.expected,
+            left.c.output.label("a"),
+            right.c.output.label("b"),
+            left.c.exact.label("a_exact"),
+            right.c.exact.label("b_exact"),
+            left.c.similarity.label("a_similarity"),
+            right.c.similarity.label("b_similarity"),
+            left.c.error.label("a_error"),
+            right.c.error.label("b_error"),
         )
         .join(right, right.c.position == left.c.position)
         .where(left.c.evaluation_id == a, right.c.evaluation_id == b, wanted)
         .order_by(left.c.position)
         .offset(offset)
         .limit(limit)
-    )  # fmt: skip
+    )
     with db.reading() as connection:
         return [Pair(**row._asdict()) for row in connection.execute(query)]
 

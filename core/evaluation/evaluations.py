@@ -134,17 +134,37 @@ def start(
         made = connection.execute(
             evaluations.insert()
             .values(
-                model_id=model.id, dataset_id=version.id, split=split, state="running", row_total=expected.rows,
-                row_done=0, metrics={}, tokens_in=0, tokens_out=0, cost_usd=0, error="", created_by=actor,
+                model_id=model.id,
+                dataset_id=version.id,
+                split=split,
+                state="running",
+                row_total=expected.rows,
+                row_done=0,
+                metrics={},
+                tokens_in=0,
+                tokens_out=0,
+                cost_usd=0,
+                error="",
+                created_by=actor,
                 row_skipped=expected.skipped,
             )
             .returning(columns.id)
-        ).scalar_one()  # fmt: skip
+        ).scalar_one()
         _enqueue(connection, made, actor)
-        _record(connection, made, "evaluate", actor=actor, reason=reason, after={
-            "model": model.id, "dataset": version.label, "split": split, "rows": expected.rows,
-            "skipped": expected.skipped,
-        })  # fmt: skip
+        _record(
+            connection,
+            made,
+            "evaluate",
+            actor=actor,
+            reason=reason,
+            after={
+                "model": model.id,
+                "dataset": version.label,
+                "split": split,
+                "rows": expected.rows,
+                "skipped": expected.skipped,
+            },
+        )
     return made
 
 

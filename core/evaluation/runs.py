@@ -228,13 +228,17 @@ def _keep(db: Database, evaluation_id: int, answered: _Answered) -> bool:
             .on_conflict_do_nothing()
             .returning(evaluation_outputs.c.position)
         ).one_or_none()
-        changes = {} if kept is None else {
-            "row_done": evaluations.c.row_done + 1,
-            "tokens_in": evaluations.c.tokens_in + answered.tokens_in,
-            "tokens_out": evaluations.c.tokens_out + answered.tokens_out,
-            # One price that is not known makes the sum not known: NULL and anything is NULL.
-            "cost_usd": evaluations.c.cost_usd + bindparam("cost", answered.cost_usd, type_=Numeric(14, 6)),
-        }  # fmt: skip
+        changes = (
+            {}
+            if kept is None
+            else {
+                "row_done": evaluations.c.row_done + 1,
+                "tokens_in": evaluations.c.tokens_in + answered.tokens_in,
+                "tokens_out": evaluations.c.tokens_out + answered.tokens_out,
+                # One price that is not known makes the sum not known: NULL and anything is NULL.
+                "cost_usd": evaluations.c.cost_usd + bindparam("cost", answered.cost_usd, type_=Numeric(14, 6)),
+            }
+        )
         state = connection.execute(
             update(evaluations)
             .where(evaluations.c.id == evaluation_id)

@@ -171,9 +171,17 @@ def _columns() -> Select[*tuple[Any, ...]]:
     c = examples.c
     request = func.left(c.user_request, 200)
     return select(
-        c.id, c.created_at, c.intent, request, c.quality_score, c.success, c.tags, c.source_agent, c.source_model,
+        c.id,
+        c.created_at,
+        c.intent,
+        request,
+        c.quality_score,
+        c.success,
+        c.tags,
+        c.source_agent,
+        c.source_model,
         c.is_trainable,
-    )  # fmt: skip
+    )
 
 
 def _cursor(row: ExampleRow, sort: Sort) -> str:

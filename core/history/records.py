@@ -294,9 +294,11 @@ def _note(connection: Connection, source: Source, wanted: Wanted) -> str:
             return f"No {noun} has the {_WORDS[name]} {value!r}.{meant}"
     if wanted.since or wanted.until:
         span = connection.execute(
-            text(f"SELECT min(at)::date, max(at)::date FROM (SELECT {listing.at} AS at FROM {table}) AS t"
-                 " WHERE isfinite(at)")
-        ).one()  # fmt: skip
+            text(
+                f"SELECT min(at)::date, max(at)::date FROM (SELECT {listing.at} AS at FROM {table}) AS t"
+                " WHERE isfinite(at)"
+            )
+        ).one()
         if span[0] is None:
             return f"No {noun} has a date, so none lies between two."
         if (wanted.since and wanted.since > span[1]) or (wanted.until and wanted.until < span[0]):

@@ -232,9 +232,16 @@ def go_on_as(db: Database, execution_id: str, kind: str, *, actor: str) -> Execu
             _already(execution, "taken as another kind of work")
         connection.execute(update(executions).where(executions.c.execution_id == execution_id).values(intent=kind))
         audit.record(
-            connection, actor=actor, action="say kind", subject="execution", subject_id=execution_id,
-            before={"intent": execution.intent}, after={"intent": kind}, reason=reason, row_count=1,
-        )  # fmt: skip
+            connection,
+            actor=actor,
+            action="say kind",
+            subject="execution",
+            subject_id=execution_id,
+            before={"intent": execution.intent},
+            after={"intent": kind},
+            reason=reason,
+            row_count=1,
+        )
     return resume(db, execution_id, actor=actor, reason=reason)
 
 
@@ -265,9 +272,16 @@ def override_score(
             )
         )
         audit.record(
-            connection, actor=actor, action="score", subject="execution", subject_id=execution_id, before=was,
-            after=new, reason=reason, row_count=1,
-        )  # fmt: skip
+            connection,
+            actor=actor,
+            action="score",
+            subject="execution",
+            subject_id=execution_id,
+            before=was,
+            after=new,
+            reason=reason,
+            row_count=1,
+        )
         example_id = example_of(connection, execution_id)
         if example_id is not None:
             examples.set_score_in(connection, example_id, score=score, success=success, actor=actor, reason=reason)

@@ -70,10 +70,21 @@ def _rows() -> Select[*tuple[Any, ...]]:
     )
     steps = func.coalesce(func.jsonb_array_length(c.plan["steps"]), 0)
     return select(
-        c.execution_id, c.created_at, c.created_by, c.status, c.intent, func.left(c.request, 200), c.plan_source,
-        steps, case((c.status == "completed", steps), else_=done), c.score, c.success, c.duration_ms, c.error,
+        c.execution_id,
+        c.created_at,
+        c.created_by,
+        c.status,
+        c.intent,
+        func.left(c.request, 200),
+        c.plan_source,
+        steps,
+        case((c.status == "completed", steps), else_=done),
+        c.score,
+        c.success,
+        c.duration_ms,
+        c.error,
         c.form,
-    ).select_from(executions)  # fmt: skip
+    ).select_from(executions)
 
 
 def _known(statuses: Sequence[str]) -> list[str]:

@@ -123,17 +123,31 @@ def keep(db: Database, found: "Found", chosen: Filter, threshold: float, *, acto
         row = connection.execute(
             insert(pattern_runs)
             .values(
-                filter=canonical, threshold=threshold, examples=dict(found.examples), tried=dict(found.tried),
-                refused=dict(found.refused), discovered=len(new), validated=len(again), decayed=len(gone),
-                executions=_ended(connection), actor=actor,
+                filter=canonical,
+                threshold=threshold,
+                examples=dict(found.examples),
+                tried=dict(found.tried),
+                refused=dict(found.refused),
+                discovered=len(new),
+                validated=len(again),
+                decayed=len(gone),
+                executions=_ended(connection),
+                actor=actor,
             )
             .returning(*pattern_runs.c)
-        ).one()  # fmt: skip
+        ).one()
         counts = {"discovered": len(new), "validated": len(again), "decayed": len(gone)}
         audit.record(
-            connection, actor=actor, action="mine", subject="patterns", subject_id=str(row.id), before=None,
-            after={**counts, "filter": canonical}, reason=reason or "patterns were mined", row_count=len(events),
-        )  # fmt: skip
+            connection,
+            actor=actor,
+            action="mine",
+            subject="patterns",
+            subject_id=str(row.id),
+            before=None,
+            after={**counts, "filter": canonical},
+            reason=reason or "patterns were mined",
+            row_count=len(events),
+        )
         return _run(row)
 
 
@@ -178,10 +192,16 @@ def _write(connection: Connection, found: Mapping[str, "Pattern"], chosen: Filte
         return
     now = connection.execute(select(func.now())).scalar_one()
     rows = [
-        {"pattern_id": pattern_id, "discovered_at": now, "last_validated_at": now, "validation_count": 1,
-         "is_active": True, **_values(pattern, chosen)}
+        {
+            "pattern_id": pattern_id,
+            "discovered_at": now,
+            "last_validated_at": now,
+            "validation_count": 1,
+            "is_active": True,
+            **_values(pattern, chosen),
+        }
         for pattern_id, pattern in found.items()
-    ]  # fmt: skip
+    ]
     statement = upsert(learning_patterns)
     renewed = {name: statement.excluded[name] for name in rows[0] if name not in ("pattern_id", "discovered_at")}
     statement = statement.on_conflict_do_update(
@@ -330,9 +350,16 @@ def _decide(db: Database, pattern_id: str, event: Event, values: dict[str, Any],
         _note(connection, [(pattern_id, event, None)], actor, reason)
         after = _get(connection, pattern_id)
         audit.record(
-            connection, actor=actor, action=event, subject="pattern", subject_id=pattern_id,
-            before={"state": before.state}, after={"state": after.state}, reason=reason, row_count=1,
-        )  # fmt: skip
+            connection,
+            actor=actor,
+            action=event,
+            subject="pattern",
+            subject_id=pattern_id,
+            before={"state": before.state},
+            after={"state": after.state},
+            reason=reason,
+            row_count=1,
+        )
         return after
 
 

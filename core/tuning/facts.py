@@ -69,9 +69,12 @@ def of(db: Database, dataset: str | int | DatasetVersion, *, home: Path | None =
     file = places.of_facts(home) / f"{root_hash}-{RENDERER}.json"
     counted = _remembered(file) or _remember(file, _count(db, version))
     return DataFacts(
-        dataset_id=version.id, label=version.label, root_hash=root_hash, **asdict(counted),
+        dataset_id=version.id,
+        label=version.label,
+        root_hash=root_hash,
+        **asdict(counted),
         sent=partial(of_file, db, version, home),
-    )  # fmt: skip
+    )
 
 
 def _remembered(file: Path) -> _Counted | None:
@@ -175,7 +178,9 @@ def of_file(
     parts = _parts_of_file(db, version, places.of_facts(home) / f"{name}.json", form)
     chosen = [parts[name] for name in NAMES if name in splits]
     return DataFacts(
-        version.id, version.label, root_hash,
+        version.id,
+        version.label,
+        root_hash,
         *(parts[name].rows for name in NAMES),
         *(parts[name].tokens for name in NAMES),
         longest_tokens=max((part.longest for part in chosen), default=0),
@@ -184,10 +189,12 @@ def of_file(
         file_bytes=max((part.size for part in chosen), default=0),
         left_out=tuple(
             LeftOut(name, why, count, first)
-            for name in NAMES if name in splits for why, (count, first) in sorted(parts[name].left_out.items())
+            for name in NAMES
+            if name in splits
+            for why, (count, first) in sorted(parts[name].left_out.items())
         ),
         sent=partial(of_file, db, version, home),
-    )  # fmt: skip
+    )
 
 
 def _parts_of_file(db: Database, version: DatasetVersion, file: Path, form: Form) -> dict[SplitName, _Part]:

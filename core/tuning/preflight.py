@@ -40,9 +40,13 @@ class Examined:
         # The hash of the records says nothing of how they are paired.
         pairs = {"pairs_of": self.version.id} if self.spec.method == "dpo" else {}
         chosen = {
-            **pairs, "records": self.data.root_hash, "provider": self.spec.provider, "base": self.spec.base_model,
-            "method": self.spec.method, "settings": dict(self.spec.settings),
-        }  # fmt: skip
+            **pairs,
+            "records": self.data.root_hash,
+            "provider": self.spec.provider,
+            "base": self.spec.base_model,
+            "method": self.spec.method,
+            "settings": dict(self.spec.settings),
+        }
         return hashlib.sha256(orjson.dumps(chosen, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -165,8 +169,11 @@ def _fault(setting: Setting, value: Any) -> str:
     if setting.kind == "choice":
         return f"It can be {', '.join(map(str, setting.choices))}."
     kinds: dict[str, tuple[type, ...]] = {
-        "integer": (int,), "number": (int, float, Decimal), "boolean": (bool,), "text": (str,),
-    }  # fmt: skip
+        "integer": (int,),
+        "number": (int, float, Decimal),
+        "boolean": (bool,),
+        "text": (str,),
+    }
     is_right = isinstance(value, kinds[setting.kind]) and (setting.kind == "boolean" or not isinstance(value, bool))
     if not is_right:
         extra = f", or one of {', '.join(map(str, setting.choices))}" if setting.choices else ""

@@ -89,8 +89,12 @@ def _undo(db: Database, change: tagging.TagChange) -> str:
 def _begin(target: Filter | Sequence[int], number: int, doing: str, act: Callable[[], None]) -> None:
     """At once for a selection; asked first for a filter, which may hold far more than one sees."""
     if isinstance(target, Filter):
-        modals.ask(f"{doing}?", f"This is about all {count(number, 'example')} in the filter. It can be undone.",
-                   yes=f"{doing}: {count(number, 'example')}", act=act)  # fmt: skip
+        modals.ask(
+            f"{doing}?",
+            f"This is about all {count(number, 'example')} in the filter. It can be undone.",
+            yes=f"{doing}: {count(number, 'example')}",
+            act=act,
+        )
     else:
         modals.close_popovers()
         messages.attempt(act)
@@ -212,9 +216,13 @@ def _old_data(db: Database) -> None:
 
         def act() -> None:
             change = tagging.tag_created_between(
-                db, None, _midnight(day) if day else None, ["DEVELOPMENT"],
-                actor=session.actor(), reason=f"old data: created before {day}",
-            )  # fmt: skip
+                db,
+                None,
+                _midnight(day) if day else None,
+                ["DEVELOPMENT"],
+                actor=session.actor(),
+                reason=f"old data: created before {day}",
+            )
             _said(db, change)
 
         st.button(
@@ -245,9 +253,18 @@ def _by_quality(db: Database, chosen: Filter) -> None:
         st.text(f"{count(number, 'example')} of the filter scored {low:.2f} to {high:.2f}.")
 
         def act() -> None:
-            _said(db, tagging.tag_by_quality(
-                db, low, high, [tag], within=chosen, actor=session.actor(), reason=f"quality {low:.2f} to {high:.2f}"
-            ))  # fmt: skip
+            _said(
+                db,
+                tagging.tag_by_quality(
+                    db,
+                    low,
+                    high,
+                    [tag],
+                    within=chosen,
+                    actor=session.actor(),
+                    reason=f"quality {low:.2f} to {high:.2f}",
+                ),
+            )
 
         st.button(
             f"Tag {count(number, 'example')}",

@@ -38,8 +38,9 @@ def _draw(example_id: int) -> None:
         DRAWER.neighbours(example.id, f"Number {example.id}")
         _head(db, example)
         _said()
-        view = st.pills("View", list(_VIEWS), default="Read", required=True, key="drawer_view",
-                        label_visibility="collapsed")  # fmt: skip
+        view = st.pills(
+            "View", list(_VIEWS), default="Read", required=True, key="drawer_view", label_visibility="collapsed"
+        )
         _VIEWS[view](db, example)
     except WhetstoneError as error:
         st.error(plain(str(error)))

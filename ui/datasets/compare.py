@@ -48,8 +48,12 @@ def _side(version: DatasetVersion, tokens: int) -> None:
     if version.choice is not None:
         st.caption("Filter")
         st.text(describe(version.choice.filter))
-    st.button("Open", key=f"compare_open_{version.id}", icon=":material/open_in_new:",
-              on_click=lambda: place.go_to_version(version.name, version.version))  # fmt: skip
+    st.button(
+        "Open",
+        key=f"compare_open_{version.id}",
+        icon=":material/open_in_new:",
+        on_click=lambda: place.go_to_version(version.name, version.version),
+    )
 
 
 def _difference(found: Comparison) -> None:
@@ -103,8 +107,7 @@ def _shares(title: str, shares: list[Share] | tuple[Share, ...], left: str, righ
         st.markdown(f"**{title}**")
         st.text("Nothing to compare: neither version has any.")
         return
-    figure = charts.drift(title, shares[:20] if key == "compare_quality" else shares[:_DRIFTED], left, right,
-                                  axis=axis)  # fmt: skip
+    figure = charts.drift(title, shares[:20] if key == "compare_quality" else shares[:_DRIFTED], left, right, axis=axis)
     charts.show(figure, key, f"{title}: share of the records of both versions.")
 
 

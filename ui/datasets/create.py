@@ -26,8 +26,7 @@ AT_ONCE = 50_000
 
 
 def draw(db: Database, known: list[DatasetVersion]) -> None:
-    st.button("All datasets", key="new_back", icon=":material/arrow_back:", type="tertiary",
-              on_click=place.go_to_list)  # fmt: skip
+    st.button("All datasets", key="new_back", icon=":material/arrow_back:", type="tertiary", on_click=place.go_to_list)
     try:
         chosen = place.asked_filter()
     except InvalidFilter as error:
@@ -90,8 +89,13 @@ def _number(found: Outlook, reason: Reason) -> int:
 def _names(draft: Draft) -> None:
     with st.grid(2, min_column_width=240):
         st.text_input("Name", key="new_name", max_chars=100, persist_state="session")
-        st.text_input("Description", key="new_description", max_chars=500, placeholder="what it is for, optional",
-                      persist_state="session")  # fmt: skip
+        st.text_input(
+            "Description",
+            key="new_description",
+            max_chars=500,
+            placeholder="what it is for, optional",
+            persist_state="session",
+        )
     del draft
 
 

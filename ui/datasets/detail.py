@@ -29,8 +29,9 @@ _LEFT_OUT = {
 
 
 def draw(db: Database, version: DatasetVersion, known: list[DatasetVersion]) -> None:
-    st.button("All datasets", key="version_back", icon=":material/arrow_back:", type="tertiary",
-              on_click=place.go_to_list)  # fmt: skip
+    st.button(
+        "All datasets", key="version_back", icon=":material/arrow_back:", type="tertiary", on_click=place.go_to_list
+    )
     _head(version, known, is_gone=version.id in progress.gone(db, [version]))
     if version.is_open:
         progress.draw(db, version)
@@ -300,8 +301,12 @@ def _lineage(db: Database, version: DatasetVersion) -> None:
             name = use.job_id if use.state == "legacy" else f"Job {use.id}"
             st.text(f"{name}: {use.status}, {use.target_model}{made}")
             if use.state != "legacy":
-                st.page_link(addresses.FINE_TUNING, label=f"Open job {use.id}", icon=":material/model_training:",
-                             query_params=addresses.job(use.id))  # fmt: skip
+                st.page_link(
+                    addresses.FINE_TUNING,
+                    label=f"Open job {use.id}",
+                    icon=":material/model_training:",
+                    query_params=addresses.job(use.id),
+                )
         if version.file_path:
             st.text(f"Exported to {version.file_path}")
         if not found.uses:

@@ -87,8 +87,12 @@ def _numbers(versions: list[DatasetVersion]) -> None:
         st.metric("Frozen versions", f"{len(frozen):,}", border=True)
         st.metric("Records in them", f"{sum(version.example_count for version in frozen):,}", border=True)
         verified = sum(1 for version in frozen if version.verified_at)
-        st.metric("Verified", f"{verified:,} of {len(frozen):,}", border=True,
-                  help="Rendered again, record by record, and found to be what was frozen.")  # fmt: skip
+        st.metric(
+            "Verified",
+            f"{verified:,} of {len(frozen):,}",
+            border=True,
+            help="Rendered again, record by record, and found to be what was frozen.",
+        )
 
 
 def _table(versions: list[DatasetVersion], gone: frozenset[int]) -> None:

@@ -9,8 +9,12 @@ from ui.parts import conversation
 
 #: More than this of one message is cut on the page; the export holds all of it.
 _LONGEST = 1_500
-_ROLES = {"system": "System", "user": "User", "assistant": "Assistant: what the model learns to answer",
-          "tool": "Tool: what it answered"}  # fmt: skip
+_ROLES = {
+    "system": "System",
+    "user": "User",
+    "assistant": "Assistant: what the model learns to answer",
+    "tool": "Tool: what it answered",
+}
 
 
 def draw(lines: Sequence[str], *, key: str) -> None:

@@ -79,12 +79,17 @@ def _side_by_side(db: Database, found: Comparison) -> None:
         "neither": f"None right {found.neither:,}",
     }
     numbers: dict[Where, int] = {
-        "only_a": found.only_a, "only_b": found.only_b, "both": found.both, "neither": found.neither,
-    }  # fmt: skip
+        "only_a": found.only_a,
+        "only_b": found.only_b,
+        "both": found.both,
+        "neither": found.neither,
+    }
     key = f"model_compare_where_{found.a.id}_{found.b.id}"
     first: Where = "only_b" if found.only_b else "only_a"
-    where: Where = st.segmented_control("Answers", WHERE, default=first, key=key, required=True,
-                                        format_func=labels.__getitem__) or first  # fmt: skip
+    where: Where = (
+        st.segmented_control("Answers", WHERE, default=first, key=key, required=True, format_func=labels.__getitem__)
+        or first
+    )
     place = f"{key}_{where}"
     offset = min(st.session_state.get(place, 0), max(0, numbers[where] - 1))
     shown = comparison.pairs(db, found.a.id, found.b.id, where, offset=offset, limit=_PAGE)
@@ -103,8 +108,13 @@ def _step(label: str, place: str, to: int, possible: bool) -> None:
     def go() -> None:
         st.session_state[place] = max(0, to)
 
-    st.button(label, key=f"{place}_{label.lower()}", disabled=not possible, on_click=go,
-              help=None if possible else "There is none.")  # fmt: skip
+    st.button(
+        label,
+        key=f"{place}_{label.lower()}",
+        disabled=not possible,
+        on_click=go,
+        help=None if possible else "There is none.",
+    )
 
 
 def _pair(pair: Pair, found: Comparison) -> None:

@@ -42,8 +42,7 @@ def _draw(asked: str) -> None:
         model = _read(db, asked)
         seen = models.version(db)
         _head(db, model)
-        view = st.pills("View", list(_VIEWS), default="Lineage", required=True, key=_VIEW,
-                        label_visibility="collapsed")  # fmt: skip
+        view = st.pills("View", list(_VIEWS), default="Lineage", required=True, key=_VIEW, label_visibility="collapsed")
         _VIEWS[view or "Lineage"](db, model)
         _watch(db, asked, seen)
     except WhetstoneError as error:
@@ -111,31 +110,53 @@ def _acts(db: Database, model: Model) -> None:
     why_not = availability.why_not(model)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="model_acts"):
         if model.in_use:
-            st.button("Undeploy", key="model_drawer_undeploy", icon=":material/power_settings_new:",
-                      on_click=lambda: acts.ask_undeploy(db, model.name))  # fmt: skip
+            st.button(
+                "Undeploy",
+                key="model_drawer_undeploy",
+                icon=":material/power_settings_new:",
+                on_click=lambda: acts.ask_undeploy(db, model.name),
+            )
         elif model.archived_at is None:
-            st.button("Deploy", key="model_deploy", type="primary", icon=":material/rocket_launch:",
-                      disabled=bool(why_not), on_click=lambda: acts.ask_deploy(db, model))  # fmt: skip
+            st.button(
+                "Deploy",
+                key="model_deploy",
+                type="primary",
+                icon=":material/rocket_launch:",
+                disabled=bool(why_not),
+                on_click=lambda: acts.ask_deploy(db, model),
+            )
         if model.kind == "tuned":
             _serving(db, model)
         if model.archived_at is not None:
-            st.button("Take out of the archive", key="model_unarchive", icon=":material/unarchive:",
-                      on_click=lambda: acts.unarchive(db, model))  # fmt: skip
+            st.button(
+                "Take out of the archive",
+                key="model_unarchive",
+                icon=":material/unarchive:",
+                on_click=lambda: acts.unarchive(db, model),
+            )
         elif not model.in_use:
-            st.button("Archive", key="model_archive", icon=":material/archive:",
-                      on_click=lambda: acts.archive(db, model))  # fmt: skip
+            st.button(
+                "Archive", key="model_archive", icon=":material/archive:", on_click=lambda: acts.archive(db, model)
+            )
     if why_not and not model.in_use:
         st.caption(plain(f"It cannot be deployed: {why_not}"))
 
 
 def _serving(db: Database, model: Model) -> None:
     if model.archived_at is None and model.serving in ("none", "failed", "deleted"):
-        st.button("Serve", key="model_serve", icon=":material/cloud_upload:",
-                  on_click=lambda: acts.serve(db, model))  # fmt: skip
+        st.button("Serve", key="model_serve", icon=":material/cloud_upload:", on_click=lambda: acts.serve(db, model))
     if model.serving in ("ready", "failed", "deploying") and not model.in_use:
-        st.button("End its service", key="model_unserve", icon=":material/cloud_off:",
-                  on_click=lambda: acts.ask_unserve(db, model))  # fmt: skip
+        st.button(
+            "End its service",
+            key="model_unserve",
+            icon=":material/cloud_off:",
+            on_click=lambda: acts.ask_unserve(db, model),
+        )
     if model.serving in ("ready", "failed") or serving.standing_still(db, model):
-        st.button("Look again", key="model_look", icon=":material/search:",
-                  help="Asks its provider what is so now. Costs nothing.",
-                  on_click=lambda: acts.look(db, model))  # fmt: skip
+        st.button(
+            "Look again",
+            key="model_look",
+            icon=":material/search:",
+            help="Asks its provider what is so now. Costs nothing.",
+            on_click=lambda: acts.look(db, model),
+        )

@@ -44,9 +44,13 @@ def _new(db: Database, model: Model) -> None:
             st.caption(plain(expected))
             return
         st.caption(plain(f"{model.name} answers {expected.sentence} {rows.why_skipped(expected.skipped)}".strip()))
-        st.button("Evaluate" if expected.is_free else "Evaluate, and pay for it…", key="model_evaluate",
-                  type="primary", icon=":material/fact_check:",
-                  on_click=lambda: _ask(db, model, version, split, limit, expected))  # fmt: skip
+        st.button(
+            "Evaluate" if expected.is_free else "Evaluate, and pay for it…",
+            key="model_evaluate",
+            type="primary",
+            icon=":material/fact_check:",
+            on_click=lambda: _ask(db, model, version, split, limit, expected),
+        )
 
 
 def _chosen(model: Model, versions: list[DatasetVersion]) -> tuple[DatasetVersion, SplitName, int | None]:
@@ -55,14 +59,30 @@ def _chosen(model: Model, versions: list[DatasetVersion]) -> tuple[DatasetVersio
     first = list(by_id).index(model.dataset_id) if model.dataset_id in by_id else 0
     left, middle, right = st.columns([3, 2, 2])
     with left:
-        picked = st.selectbox("Dataset version", list(by_id), index=first, key=f"model_evaluate_version_{model.id}",
-                              format_func=lambda each: by_id[each].label)  # fmt: skip
+        picked = st.selectbox(
+            "Dataset version",
+            list(by_id),
+            index=first,
+            key=f"model_evaluate_version_{model.id}",
+            format_func=lambda each: by_id[each].label,
+        )
     with middle:
-        split = st.selectbox("Split", list(NAMES), index=NAMES.index("test"), key="model_evaluate_split",
-                             help="What it was trained on says nothing; take test.")  # fmt: skip
+        split = st.selectbox(
+            "Split",
+            list(NAMES),
+            index=NAMES.index("test"),
+            key="model_evaluate_split",
+            help="What it was trained on says nothing; take test.",
+        )
     with right:
-        limit = st.number_input("At most so many", min_value=0, value=200, step=50, key="model_evaluate_limit",
-                                help="0: all of the split. A smaller draw is part of a larger one.")  # fmt: skip
+        limit = st.number_input(
+            "At most so many",
+            min_value=0,
+            value=200,
+            step=50,
+            key="model_evaluate_limit",
+            help="0: all of the split. A smaller draw is part of a larger one.",
+        )
     return by_id[picked], split, int(limit) or None
 
 
@@ -91,8 +111,10 @@ def _ask(
 
 def _one(db: Database, each: Evaluation, stands_still: bool) -> None:
     with st.container(border=True, key=f"model_evaluation_{each.id}"):
-        st.text(f"{labels.STATE[each.state]} · {each.dataset_label} {each.split} · evaluation {each.id} · "
-                f"by {each.created_by} {ago(each.created_at)}")  # fmt: skip
+        st.text(
+            f"{labels.STATE[each.state]} · {each.dataset_label} {each.split} · evaluation {each.id} · "
+            f"by {each.created_by} {ago(each.created_at)}"
+        )
         if each.state == "running":
             st.progress(each.row_done / each.row_total, f"{each.row_done:,} of {each.row_total:,} answered")
         if each.metrics:
@@ -133,13 +155,21 @@ def _time(each: Evaluation) -> str | None:
 
 def _acts(db: Database, each: Evaluation, stands_still: bool) -> None:
     if each.state == "running" and not stands_still:
-        st.button("Cancel", key=f"model_evaluation_cancel_{each.id}", icon=":material/cancel:",
-                  help="Asks no more. What is answered is kept, and it can be resumed.",
-                  on_click=lambda: _cancel(db, each))  # fmt: skip
+        st.button(
+            "Cancel",
+            key=f"model_evaluation_cancel_{each.id}",
+            icon=":material/cancel:",
+            help="Asks no more. What is answered is kept, and it can be resumed.",
+            on_click=lambda: _cancel(db, each),
+        )
     elif each.state != "done":
-        st.button("Resume", key=f"model_evaluation_resume_{each.id}", icon=":material/play_arrow:",
-                  help="Asks what is not answered yet; what is answered is not asked, and not paid, again.",
-                  on_click=lambda: _resume(db, each))  # fmt: skip
+        st.button(
+            "Resume",
+            key=f"model_evaluation_resume_{each.id}",
+            icon=":material/play_arrow:",
+            help="Asks what is not answered yet; what is answered is not asked, and not paid, again.",
+            on_click=lambda: _resume(db, each),
+        )
 
 
 def _cancel(db: Database, each: Evaluation) -> None:
@@ -173,12 +203,22 @@ def _answers(db: Database, each: Evaluation) -> None:
         more = len(shown) == _SHOWN
         first = len(places) == 1
         with st.container(horizontal=True):
-            st.button("Previous", key=f"model_answers_previous_{each.id}", disabled=first,
-                      help="These are the first." if first else None,
-                      on_click=_turn, args=(each.id, places[:-1]))  # fmt: skip
-            st.button("Next", key=f"model_answers_next_{each.id}", disabled=not more,
-                      help=None if more else "These are the last.",
-                      on_click=_turn, args=(each.id, [*places, shown[-1].position if shown else None]))  # fmt: skip
+            st.button(
+                "Previous",
+                key=f"model_answers_previous_{each.id}",
+                disabled=first,
+                help="These are the first." if first else None,
+                on_click=_turn,
+                args=(each.id, places[:-1]),
+            )
+            st.button(
+                "Next",
+                key=f"model_answers_next_{each.id}",
+                disabled=not more,
+                help=None if more else "These are the last.",
+                on_click=_turn,
+                args=(each.id, [*places, shown[-1].position if shown else None]),
+            )
 
 
 def _turn(evaluation_id: int, places: list[int | None]) -> None:

@@ -38,10 +38,18 @@ def _deployed(db: Database, now: Deployment) -> None:
         why = f": {now.reason}" if now.reason else ""
         st.caption(plain(f"Deployed by {now.actor} {ago(now.at)} ({exactly(now.at)}){why}"))
     with st.container(horizontal=True, width="content", gap="small"):
-        st.button(f"Roll back to {plain(str(before))}", key="model_rollback", icon=":material/undo:",
-                  on_click=lambda: before and acts.ask_rollback(db, now.model_name, before))  # fmt: skip
-        st.button("Undeploy", key="model_undeploy", icon=":material/power_settings_new:",
-                  on_click=lambda: acts.ask_undeploy(db, now.model_name))  # fmt: skip
+        st.button(
+            f"Roll back to {plain(str(before))}",
+            key="model_rollback",
+            icon=":material/undo:",
+            on_click=lambda: before and acts.ask_rollback(db, now.model_name, before),
+        )
+        st.button(
+            "Undeploy",
+            key="model_undeploy",
+            icon=":material/power_settings_new:",
+            on_click=lambda: acts.ask_undeploy(db, now.model_name),
+        )
 
 
 def history(db: Database) -> None:

@@ -85,9 +85,11 @@ def verdict(found: Comparison) -> str:
     few = f" With {found.n:,} records this is indicative only." if found.is_indicative else ""
     if not (found.is_better or found.is_worse):
         return f"No clear difference between {a} and {b}: it may be luck.{few}"
-    by = "in exactly right answers" if found.is_clear_in_exact else (
-        "by the likeness of answers; how many are exactly right may be luck"
-    )  # fmt: skip
+    by = (
+        "in exactly right answers"
+        if found.is_clear_in_exact
+        else ("by the likeness of answers; how many are exactly right may be luck")
+    )
     return f"{a} is {'better' if found.is_better else 'worse'} than {b}, beyond what may be luck, {by}.{few}"
 
 

@@ -58,6 +58,12 @@ def _add(db: Database) -> None:
         )
         if not options:
             st.caption(plain(f"No provider is ready. {' '.join(each.missing for each in found)}"))
-        st.button("Add it", key="model_add_yes", type="primary", icon=":material/add:", disabled=not chosen,
-                  help=None if chosen else "Choose or type a model first.",
-                  on_click=lambda: acts.add_base(db, str(chosen)))  # fmt: skip
+        st.button(
+            "Add it",
+            key="model_add_yes",
+            type="primary",
+            icon=":material/add:",
+            disabled=not chosen,
+            help=None if chosen else "Choose or type a model first.",
+            on_click=lambda: acts.add_base(db, str(chosen)),
+        )

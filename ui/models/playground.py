@@ -49,8 +49,9 @@ def draw(db: Database) -> None:
         )
         return
     pair = _choose(found)
-    mode = st.segmented_control("Ask", list(_MODES), default=_MODES[0], required=True, key="play_mode",
-                                persist_state="session")  # fmt: skip
+    mode = st.segmented_control(
+        "Ask", list(_MODES), default=_MODES[0], required=True, key="play_mode", persist_state="session"
+    )
     question = _typed() if mode == _MODES[0] else _record(db)
     if question is not None:
         _ask(pair, question)
@@ -85,8 +86,9 @@ def _select(label: str, key: str, by_id: dict[int, Model], first: int | None) ->
 
 def _typed() -> Question | None:
     system = st.text_area("System prompt (may stay empty)", key="play_system", height=80, persist_state="session")
-    prompt = st.text_area("Prompt", key="play_prompt", height=120, persist_state="session",
-                          placeholder="What both are asked")  # fmt: skip
+    prompt = st.text_area(
+        "Prompt", key="play_prompt", height=120, persist_state="session", placeholder="What both are asked"
+    )
     if not prompt.strip():
         st.caption("Write a prompt; then both can be asked.")
         return None
@@ -102,8 +104,9 @@ def _record(db: Database) -> Question | None:
     by_id = {each.id: each for each in versions}
     left, right = st.columns(2)
     with left:
-        version = by_id[st.selectbox("Dataset version", list(by_id), key="play_version",
-                                     format_func=lambda each: by_id[each].label)]  # fmt: skip
+        version = by_id[
+            st.selectbox("Dataset version", list(by_id), key="play_version", format_func=lambda each: by_id[each].label)
+        ]
     with right:
         split = st.selectbox("Split", list(NAMES), index=NAMES.index("test"), key="play_split")
     row = _row(db, version, split)
@@ -128,11 +131,23 @@ def _row(db: Database, version: DatasetVersion, split: SplitName) -> Row | None:
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"Record {here + 1:,} of {len(places):,}", width="content")
-        st.button("Previous", key="play_previous", disabled=not here, on_click=go, args=(here - 1,),
-                  help=None if here else "This is the first record.")  # fmt: skip
+        st.button(
+            "Previous",
+            key="play_previous",
+            disabled=not here,
+            on_click=go,
+            args=(here - 1,),
+            help=None if here else "This is the first record.",
+        )
         last = here + 1 == len(places)
-        st.button("Next", key="play_next", disabled=last, on_click=go, args=(here + 1,),
-                  help="This is the last record." if last else None)  # fmt: skip
+        st.button(
+            "Next",
+            key="play_next",
+            disabled=last,
+            on_click=go,
+            args=(here + 1,),
+            help="This is the last record." if last else None,
+        )
     try:
         (row,) = rows.at(db, version, places[here : here + 1])
     except WhetstoneError as refusal:
@@ -225,7 +240,9 @@ def _answer(answer: Completion, expected: str | None) -> None:
         mark = "✓ exactly right" if scored.exact else "✗ not exactly right"
         st.text(f"{mark} · likeness {scored.similarity:.2f}")
     evaluations.text(answer.text)
-    st.caption(plain(
-        f"{answer.duration_s:.1f} s · {answer.tokens_in:,} tokens in, {answer.tokens_out:,} out · "
-        f"{labels.money(answer.cost_usd)}"
-    ))  # fmt: skip
+    st.caption(
+        plain(
+            f"{answer.duration_s:.1f} s · {answer.tokens_in:,} tokens in, {answer.tokens_out:,} out · "
+            f"{labels.money(answer.cost_usd)}"
+        )
+    )

@@ -57,10 +57,15 @@ def _columns() -> dict[str, Any]:
         "in_use": config.TextColumn("", width=82),
         "name": config.TextColumn("Model", width=170),
         "kind": config.TextColumn("Kind", width=130),
-        "score": config.TextColumn("Exactly right", width=215, alignment="right",
-                                   help="Share of answers that say the same as expected, with its 95 % interval."),
-        "likeness": config.ProgressColumn("Likeness", min_value=0, max_value=1, format="%.2f", width=96,
-                                          help="By characters (chrF), 0 to 1."),
+        "score": config.TextColumn(
+            "Exactly right",
+            width=215,
+            alignment="right",
+            help="Share of answers that say the same as expected, with its 95 % interval.",
+        ),
+        "likeness": config.ProgressColumn(
+            "Likeness", min_value=0, max_value=1, format="%.2f", width=96, help="By characters (chrF), 0 to 1."
+        ),
         "measured": config.TextColumn("Measured on", width=150),
         "serving": config.TextColumn("Answers", width=140),
         "base": config.TextColumn("Base", width=150),
@@ -68,4 +73,4 @@ def _columns() -> dict[str, Any]:
         "cost": config.TextColumn("Cost", width=84, alignment="right", help="What making it did cost."),
         "created": config.DatetimeColumn("Since (UTC)", format="YYYY-MM-DD HH:mm", width=130),
         "by": config.TextColumn("By", width=80),
-    }  # fmt: skip
+    }

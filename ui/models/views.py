@@ -39,8 +39,10 @@ def lineage_of(db: Database, model: Model) -> None:
     with st.container(border=True):
         st.markdown(":material/fact_check: **Evaluations**")
         done = [each for each in found.evaluations if each.state == "done"]
-        st.text("\n".join(f"{each.dataset_label} {each.split}: {labels.score(each)}" for each in done[:5])
-                or "None yet: under Evaluations it can answer a test split.")  # fmt: skip
+        st.text(
+            "\n".join(f"{each.dataset_label} {each.split}: {labels.score(each)}" for each in done[:5])
+            or "None yet: under Evaluations it can answer a test split."
+        )
     with st.container(border=True):
         st.markdown(":material/rocket_launch: **Deployments**")
         number = count(len(found.deployments), "deployment")

@@ -130,8 +130,9 @@ def _facts(execution: Execution) -> list[str]:
     if execution.decided_at and execution.decided_by:
         word = "Rejected" if execution.status == "rejected" else "Approved"
         why = f": {execution.decision_reason}" if execution.decision_reason else ""
-        facts.append(f"{word} by {execution.decided_by} {ago(execution.decided_at)} "
-                     f"({exactly(execution.decided_at)}){why}")  # fmt: skip
+        facts.append(
+            f"{word} by {execution.decided_by} {ago(execution.decided_at)} ({exactly(execution.decided_at)}){why}"
+        )
     if execution.plan_source:
         facts.append(f"Planned by {labels.planner(execution.plan_source)} · {labels.spent(execution)}")
     given = {
@@ -150,16 +151,32 @@ def _acts(db: Database, execution: Execution) -> None:
     editing = st.session_state.get(_VIEW) == "Edit"
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="orch_acts"):
         if execution.status == "pending_approval" and editing:
-            st.button("Back to the plan as it is", key="orch_to_plan", icon=":material/arrow_back:",
-                      on_click=_look, args=("Plan",))  # fmt: skip
+            st.button(
+                "Back to the plan as it is",
+                key="orch_to_plan",
+                icon=":material/arrow_back:",
+                on_click=_look,
+                args=("Plan",),
+            )
         elif execution.status == "pending_approval":  # not while it is edited: that has a button of its own
-            st.button("Approve", key="orch_approve", type="primary", icon=":material/thumb_up:",
-                      on_click=lambda: _approve(db, execution))  # fmt: skip
+            st.button(
+                "Approve",
+                key="orch_approve",
+                type="primary",
+                icon=":material/thumb_up:",
+                on_click=lambda: _approve(db, execution),
+            )
             for view, icon in (("Edit", ":material/edit:"), ("Reject", ":material/thumb_down:")):
                 st.button(view, key=f"orch_to_{view.lower()}", icon=icon, on_click=_look, args=(view,))
         if execution.status == "failed" and not execution.is_not_understood:
-            st.button("Resume from the failed step", key="orch_resume", type="primary", icon=":material/replay:",
-                      help="What is done is not done again.", on_click=lambda: _resume(db, execution))  # fmt: skip
+            st.button(
+                "Resume from the failed step",
+                key="orch_resume",
+                type="primary",
+                icon=":material/replay:",
+                help="What is done is not done again.",
+                on_click=lambda: _resume(db, execution),
+            )
         if execution.is_open:
             _cancel(db, execution)
         _leads(db, execution)
@@ -188,8 +205,12 @@ def _cancel(db: Database, execution: Execution) -> None:
     with st.popover("Cancel", icon=":material/cancel:", key="orch_cancel_open"):
         st.text("It ends for good. What is done so far is kept; a step that runs is asked to stop.")
         reason = st.text_input("Why (kept with it, may stay empty)", key="orch_cancel_reason")
-        st.button("Cancel this execution", key="orch_cancel", type="primary",
-                  on_click=lambda: _cancelled(db, execution, reason))  # fmt: skip
+        st.button(
+            "Cancel this execution",
+            key="orch_cancel",
+            type="primary",
+            on_click=lambda: _cancelled(db, execution, reason),
+        )
 
 
 def _cancelled(db: Database, execution: Execution, reason: str) -> None:
@@ -206,8 +227,12 @@ def _leads(db: Database, execution: Execution) -> None:
             icon=":material/table_chart:",
             query_params=addresses.example(example),
         )
-    st.link_button("Export JSON", addresses.export_executions(ids=[execution.execution_id]),
-                   key="orch_export_one", icon=":material/download:")  # fmt: skip
+    st.link_button(
+        "Export JSON",
+        addresses.export_executions(ids=[execution.execution_id]),
+        key="orch_export_one",
+        icon=":material/download:",
+    )
 
 
 def _view() -> str:

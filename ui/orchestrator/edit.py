@@ -71,8 +71,14 @@ def draw(db: Database, execution: Execution) -> None:
     _say(problems)
     _what_there_is()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Approve the edited plan", key="orch_edit_approve", type="primary", icon=":material/thumb_up:",
-                  disabled=bool(problems), on_click=lambda: _approve(db, execution, draft))  # fmt: skip
+        st.button(
+            "Approve the edited plan",
+            key="orch_edit_approve",
+            type="primary",
+            icon=":material/thumb_up:",
+            disabled=bool(problems),
+            on_click=lambda: _approve(db, execution, draft),
+        )
         st.button("Start over", key="orch_edit_reset", icon=":material/undo:", on_click=forget)
         if problems:
             st.caption("What is wrong above has to be put right first.", width="content")

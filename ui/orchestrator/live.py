@@ -51,21 +51,47 @@ def _cards(numbers: Counts, days: Sequence[trends.Day]) -> None:
     courses = [[day.success_rate for day in days], [day.median_s for day in days]]
     rates, medians = ([value for value in course if value is not None] for course in courses)
     with st.grid(4, min_column_width=150):
-        st.metric("Executions", f"{numbers.total:,}", f"{sum(day.asked for day in week):,} in 7 days",
-                  delta_color="off", delta_arrow="off", border=True, height="stretch",
-                  chart_data=asked if sum(number > 0 for number in asked) > 1 else None, chart_type="bar",
-                  help="Every request there ever was. Bars: requests a day, the last 14 days (UTC).")  # fmt: skip
-        st.metric("Success rate", percent(numbers.success_rate), change, border=True, height="stretch",
-                  chart_data=rates if len(rates) > 1 else None,
-                  help=f"Of the {numbers.judged:,} whose outcome is known; a rejected plan is no success. "
-                       "Line: by day, the last 14 days, where any has an outcome.")  # fmt: skip
-        st.metric("Median duration", span(numbers.median_duration_s), border=True, height="stretch",
-                  chart_data=medians if len(medians) > 1 else None,
-                  help="Planning and executing of the latest 1,000 that ended, without the time for which a plan "
-                       "waited for a person. Line: by day, the last 14 days.")  # fmt: skip
-        st.metric("Patterns learned", f"{numbers.patterns:,}", "in use", delta_color="off", delta_arrow="off",
-                  border=True, height="stretch",
-                  help="Learned patterns that plans take into account now.")  # fmt: skip
+        st.metric(
+            "Executions",
+            f"{numbers.total:,}",
+            f"{sum(day.asked for day in week):,} in 7 days",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+            chart_data=asked if sum(number > 0 for number in asked) > 1 else None,
+            chart_type="bar",
+            help="Every request there ever was. Bars: requests a day, the last 14 days (UTC).",
+        )
+        st.metric(
+            "Success rate",
+            percent(numbers.success_rate),
+            change,
+            border=True,
+            height="stretch",
+            chart_data=rates if len(rates) > 1 else None,
+            help=f"Of the {numbers.judged:,} whose outcome is known; a rejected plan is no success. "
+            "Line: by day, the last 14 days, where any has an outcome.",
+        )
+        st.metric(
+            "Median duration",
+            span(numbers.median_duration_s),
+            border=True,
+            height="stretch",
+            chart_data=medians if len(medians) > 1 else None,
+            help="Planning and executing of the latest 1,000 that ended, without the time for which a plan "
+            "waited for a person. Line: by day, the last 14 days.",
+        )
+        st.metric(
+            "Patterns learned",
+            f"{numbers.patterns:,}",
+            "in use",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+            help="Learned patterns that plans take into account now.",
+        )
 
 
 def _rate(days: Sequence[trends.Day]) -> float | None:
@@ -136,8 +162,14 @@ def _ended(db: Database) -> None:
                 _forget(execution_id)
                 drawer.show(execution_id)
                 st.rerun()
-            st.button("Dismiss", key=f"orch_ended_no_{execution_id}", type="tertiary", icon=":material/close:",
-                      on_click=_forget, args=(execution_id,))  # fmt: skip
+            st.button(
+                "Dismiss",
+                key=f"orch_ended_no_{execution_id}",
+                type="tertiary",
+                icon=":material/close:",
+                on_click=_forget,
+                args=(execution_id,),
+            )
         if needs_kind:
             _kinds(db, execution_id)
 

@@ -106,9 +106,11 @@ def sent(model: Model | None) -> str:
     place = without_login(address) if address else _AT[model.provider]
     price = next((each for each in prices.table() if (each.provider, each.model) == (model.provider, model.name)), None)
     price = None if address else price
-    costs = "at a price not known here" if price is None else (
-        f"for ${price.input:f} a million tokens in and ${price.output:f} out (list price of {price.read})"
-    )  # fmt: skip
+    costs = (
+        "at a price not known here"
+        if price is None
+        else (f"for ${price.input:f} a million tokens in and ${price.output:f} out (list price of {price.read})")
+    )
     return f"Each request, its context (past work, figures) and results to judge are sent to {place}, {costs}."
 
 
@@ -133,9 +135,7 @@ def _choose_planner(db: Database, chosen: Preferences) -> None:
             "each with a note that says why.",
             icon=":material/warning:",
         )
-    st.text("\n".join(
-        f"✓ {_AT[each.name]} is ready." if each.is_ready else f"✗ {each.missing}" for each in found
-    ))  # fmt: skip
+    st.text("\n".join(f"✓ {_AT[each.name]} is ready." if each.is_ready else f"✗ {each.missing}" for each in found))
 
 
 def _pick(db: Database, name: str) -> None:
@@ -183,9 +183,12 @@ def _judging(db: Database, chosen: Preferences) -> None:
     with st.form("orch_judging", border=False):
         threshold = st.slider(
             "A score from here on counts as success",
-            0.0, 1.0, chosen.success_threshold, 0.05,
+            0.0,
+            1.0,
+            chosen.success_threshold,
+            0.05,
             key=f"orch_threshold_{chosen.success_threshold}",
-        )  # fmt: skip
+        )
         judging = st.toggle(
             "A model scores what was carried out",
             chosen.judges,

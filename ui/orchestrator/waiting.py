@@ -31,15 +31,19 @@ def _one(db: Database, execution: Execution) -> None:
     st.text(f"{chain(execution)}\nWhy: {_why(execution)}")
     with st.container(horizontal=True, gap="small"):
         id_ = execution.execution_id
-        st.button("Approve", key=f"orch_wait_approve_{id_}", type="primary", icon=":material/thumb_up:",
-                  on_click=lambda: _approve(db, execution))  # fmt: skip
+        st.button(
+            "Approve",
+            key=f"orch_wait_approve_{id_}",
+            type="primary",
+            icon=":material/thumb_up:",
+            on_click=lambda: _approve(db, execution),
+        )
         for label, view, symbol in (
             ("Look at it", "Plan", ":material/open_in_full:"),
             ("Edit", "Edit", ":material/edit:"),
             ("Reject", "Reject", ":material/thumb_down:"),
         ):
-            st.button(label, key=f"orch_wait_{view.lower()}_{id_}", icon=symbol,
-                      on_click=drawer.show, args=(id_, view))  # fmt: skip
+            st.button(label, key=f"orch_wait_{view.lower()}_{id_}", icon=symbol, on_click=drawer.show, args=(id_, view))
 
 
 def _approve(db: Database, execution: Execution) -> None:

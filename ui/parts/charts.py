@@ -60,8 +60,14 @@ def quality_histogram(counts: Sequence[int]) -> go.Figure:
         customdata=spans,
         hovertemplate="quality %{customdata}<br>%{y:,} examples<extra></extra>",
     )
-    return framed([bars], "Quality", "quality score (0 to 1)", "examples",
-                   xaxis={"range": [0, 1], "dtick": 0.2}, yaxis=whole(max(counts, default=0)))  # fmt: skip
+    return framed(
+        [bars],
+        "Quality",
+        "quality score (0 to 1)",
+        "examples",
+        xaxis={"range": [0, 1], "dtick": 0.2},
+        yaxis=whole(max(counts, default=0)),
+    )
 
 
 def by_intent(groups: Sequence[Group]) -> go.Figure:

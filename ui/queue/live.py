@@ -43,21 +43,43 @@ def _cards(
     by, oldest = numbers.by_status, numbers.oldest_pending_s
     failed = sum(hour.failed for hour in hours)
     with st.grid(5, min_column_width=150):
-        _card("Total", numbers.total, f"{sum(hour.enqueued for hour in hours):,} new in 24 h",
-              [hour.enqueued for hour in hours],
-              "Every command that has not been removed. Bars: new ones by the hour, the last 24 hours.")  # fmt: skip
-        _card("Pending", by["pending"], "none is ready" if oldest is None else f"oldest {age(oldest)}",
-              [hour.open for hour in hours],
-              "Ready, or waiting for others or for their time; the age is that of the oldest that is ready. "
-              "Bars: open ones (pending, running or paused) at the end of each of the last 24 hours.")  # fmt: skip
-        _card("Running", by["running"], f"{sum(hour.attempts for hour in times):,} starts in 24 h",
-              [hour.attempts for hour in times],
-              "In the hands of a worker now. Bars: attempts begun by the hour, the last 24 hours.")  # fmt: skip
-        _card("Completed", by["completed"], f"{sum(hour.completed for hour in hours):,} in 24 h",
-              [hour.completed for hour in hours], "Bars: completed by the hour, the last 24 hours.")  # fmt: skip
-        _card("Failed", by["failed"], f"{failed:,} in 24 h", [hour.failed for hour in hours],
-              "Failed after all retries; kept, and can be retried. Bars: by the hour, the last 24 hours.",
-              colour="red" if failed else "primary")  # fmt: skip
+        _card(
+            "Total",
+            numbers.total,
+            f"{sum(hour.enqueued for hour in hours):,} new in 24 h",
+            [hour.enqueued for hour in hours],
+            "Every command that has not been removed. Bars: new ones by the hour, the last 24 hours.",
+        )
+        _card(
+            "Pending",
+            by["pending"],
+            "none is ready" if oldest is None else f"oldest {age(oldest)}",
+            [hour.open for hour in hours],
+            "Ready, or waiting for others or for their time; the age is that of the oldest that is ready. "
+            "Bars: open ones (pending, running or paused) at the end of each of the last 24 hours.",
+        )
+        _card(
+            "Running",
+            by["running"],
+            f"{sum(hour.attempts for hour in times):,} starts in 24 h",
+            [hour.attempts for hour in times],
+            "In the hands of a worker now. Bars: attempts begun by the hour, the last 24 hours.",
+        )
+        _card(
+            "Completed",
+            by["completed"],
+            f"{sum(hour.completed for hour in hours):,} in 24 h",
+            [hour.completed for hour in hours],
+            "Bars: completed by the hour, the last 24 hours.",
+        )
+        _card(
+            "Failed",
+            by["failed"],
+            f"{failed:,} in 24 h",
+            [hour.failed for hour in hours],
+            "Failed after all retries; kept, and can be retried. Bars: by the hour, the last 24 hours.",
+            colour="red" if failed else "primary",
+        )
     also = _also(numbers)
     if also:
         st.caption(also)

@@ -16,8 +16,13 @@ from ui.tuning import labels, reads
 
 
 def draw(db: Database) -> None:
-    box = st.popover("Budget and prices", icon=":material/account_balance_wallet:", key="tuning_budget_open",
-                     on_change="rerun", width="content")  # fmt: skip
+    box = st.popover(
+        "Budget and prices",
+        icon=":material/account_balance_wallet:",
+        key="tuning_budget_open",
+        on_change="rerun",
+        width="content",
+    )
     with box:
         if box.open:
             _budget(db, budget.budget(db))
@@ -30,8 +35,16 @@ def _budget(db: Database, found: Budget) -> None:
     st.caption("A job that does not fit into what is left is asked about a second time. Running jobs go on.")
     with st.form("tuning_budget_form", border=False):
         value = None if found.monthly_usd is None else float(found.monthly_usd)
-        usd = st.number_input("US dollars a month", 0.0, 10_000_000.0, value, step=10.0, format="%.2f",
-                              key=f"tuning_budget_{value}", placeholder="empty: no limit")  # fmt: skip
+        usd = st.number_input(
+            "US dollars a month",
+            0.0,
+            10_000_000.0,
+            value,
+            step=10.0,
+            format="%.2f",
+            key=f"tuning_budget_{value}",
+            placeholder="empty: no limit",
+        )
         reason = st.text_input("Why (kept on record)", key="tuning_budget_reason", max_chars=500)
         if st.form_submit_button("Save the budget", key="tuning_budget_save", icon=":material/save:"):
             messages.attempt(lambda: _save_budget(db, usd, reason.strip()))
@@ -59,15 +72,26 @@ def _prices(db: Database) -> None:
     st.caption(plain(f"Now: {shown} ({price.source})."))
     with st.form(f"tuning_price_form_{provider}_{base}", border=False):
         value = None if price.usd_per_million is None else float(price.usd_per_million)
-        usd = st.number_input("US dollars for a million training tokens", 0.0, 1_000_000.0, value, step=1.0,
-                              format="%.4f", key=f"tuning_price_{provider}_{base}_{value}",
-                              placeholder="not known")  # fmt: skip
-        reason = st.text_input("Why (kept on record)", key="tuning_price_reason", max_chars=500,
-                               placeholder="where you read it")  # fmt: skip
+        usd = st.number_input(
+            "US dollars for a million training tokens",
+            0.0,
+            1_000_000.0,
+            value,
+            step=1.0,
+            format="%.4f",
+            key=f"tuning_price_{provider}_{base}_{value}",
+            placeholder="not known",
+        )
+        reason = st.text_input(
+            "Why (kept on record)", key="tuning_price_reason", max_chars=500, placeholder="where you read it"
+        )
         with st.container(horizontal=True):
             save = st.form_submit_button("Use this price", key="tuning_price_save", icon=":material/save:")
-            back = st.form_submit_button("Back to the list price", key="tuning_price_back",
-                                         icon=":material/restart_alt:") if price.is_override else False  # fmt: skip
+            back = (
+                st.form_submit_button("Back to the list price", key="tuning_price_back", icon=":material/restart_alt:")
+                if price.is_override
+                else False
+            )
     if save or back:
         messages.attempt(lambda: _save_price(db, provider, base, None if back else usd, reason.strip(), back=back))
         st.rerun()

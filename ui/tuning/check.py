@@ -118,11 +118,21 @@ def _estimate(estimate: Estimate, left: Budget, can: Capabilities) -> None:
     with st.grid(4, min_column_width=190):
         cost = labels.money_range(estimate.cost_low, estimate.cost_high) if can.costs_money else "$0"
         st.metric("Cost, estimated", cost, border=True, height="stretch")
-        st.metric("Tokens", "not known" if estimate.tokens is None else f"{estimate.tokens:,}", border=True,
-                  height="stretch", help="What the estimate reckons with; the line below says how.")  # fmt: skip
+        st.metric(
+            "Tokens",
+            "not known" if estimate.tokens is None else f"{estimate.tokens:,}",
+            border=True,
+            height="stretch",
+            help="What the estimate reckons with; the line below says how.",
+        )
         st.metric("Time, estimated", _time(estimate.seconds), border=True, height="stretch")
-        st.metric("Budget left", left_in_words(left), border=True, height="stretch",
-                  help="This month's budget less what was spent and what open jobs may cost.")  # fmt: skip
+        st.metric(
+            "Budget left",
+            left_in_words(left),
+            border=True,
+            height="stretch",
+            help="This month's budget less what was spent and what open jobs may cost.",
+        )
     if estimate.basis:
         st.caption(plain(estimate.basis))
 

@@ -67,8 +67,12 @@ def _begin() -> None:
         "freeze them, and come back here. These are the ways to train, and what each needs.",
         icon=":material/model_training:",
     )
-    st.page_link(addresses.DATASETS, label="Create a dataset", icon=":material/dataset:",
-                 query_params={"new": "1", **addresses.workspace()})  # fmt: skip
+    st.page_link(
+        addresses.DATASETS,
+        label="Create a dataset",
+        icon=":material/dataset:",
+        query_params={"new": "1", **addresses.workspace()},
+    )
     where.offer()
 
 
@@ -83,8 +87,10 @@ def _asked(db: Database) -> DatasetVersion | None:
         st.error(plain(str(error)), icon=":material/error:")
         return None
     if version.status != "frozen":
-        st.error(plain(f"{version.label} is not frozen, so nothing can be trained on it. Choose another version."),
-                 icon=":material/error:")  # fmt: skip
+        st.error(
+            plain(f"{version.label} is not frozen, so nothing can be trained on it. Choose another version."),
+            icon=":material/error:",
+        )
         return None
     return version
 
@@ -125,12 +131,14 @@ def in_words(dataset: DatasetVersion, data: DataFacts) -> str:
     """`3,912 train, 410 validation, 410 test · about 1,700,000 tokens, the longest 2,011 · quality 0.88 · 9.1 MB`."""
     about = "" if data.is_exact else "about "
     tokens = data.tokens_train + data.tokens_validation + data.tokens_test
-    return " · ".join([
-        f"{data.train:,} train, {data.validation:,} validation, {data.test:,} test",
-        f"{about}{count(tokens, 'token')}, the longest record {about}{data.longest_tokens:,}",
-        f"quality {score(dataset.avg_quality)}",
-        size(data.size_bytes),
-    ])  # fmt: skip
+    return " · ".join(
+        [
+            f"{data.train:,} train, {data.validation:,} validation, {data.test:,} test",
+            f"{about}{count(tokens, 'token')}, the longest record {about}{data.longest_tokens:,}",
+            f"quality {score(dataset.avg_quality)}",
+            size(data.size_bytes),
+        ]
+    )
 
 
 def _name(dataset: DatasetVersion, trains: bool) -> str:

@@ -25,8 +25,14 @@ def draw(provider: ProviderId, settings: Sequence[Setting]) -> Mapping[str, Any]
     if changed:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f"Changed: {', '.join(changed)}.", width="content")
-            st.button("Back to the defaults", key="tuning_defaults", type="tertiary", icon=":material/restart_alt:",
-                      on_click=_reset, args=(provider, settings))  # fmt: skip
+            st.button(
+                "Back to the defaults",
+                key="tuning_defaults",
+                type="tertiary",
+                icon=":material/restart_alt:",
+                on_click=_reset,
+                args=(provider, settings),
+            )
     elif settings:
         st.caption("All as recommended.")
     return {each.name: values[each.name] for each in settings}

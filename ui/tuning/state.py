@@ -28,8 +28,16 @@ def draw(db: Database) -> None:
 def _open(by_state: dict) -> None:
     number = sum(by_state.get(state, 0) for state in OPEN)
     parts = [f"{by_state[state]:,} {labels.STATE[state][0]}" for state in OPEN if by_state.get(state)]
-    st.metric("Running jobs", f"{number:,}", ", ".join(parts) or "none is open", delta_color="off", delta_arrow="off",
-              border=True, height="stretch", help="Jobs that are not at their end yet, wherever they run.")  # fmt: skip
+    st.metric(
+        "Running jobs",
+        f"{number:,}",
+        ", ".join(parts) or "none is open",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        height="stretch",
+        help="Jobs that are not at their end yet, wherever they run.",
+    )
 
 
 def _finished(found: Month) -> None:
@@ -37,23 +45,46 @@ def _finished(found: Month) -> None:
         below = "all were cancelled" if found.total else "none yet"
     else:
         below = f"{percent(found.success_rate)} succeeded"
-    st.metric("Finished this month", f"{found.total:,}", below, delta_color="off", delta_arrow="off", border=True,
-              height="stretch", help="Jobs that ended this month (UTC). Share: of those not cancelled.")  # fmt: skip
+    st.metric(
+        "Finished this month",
+        f"{found.total:,}",
+        below,
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        height="stretch",
+        help="Jobs that ended this month (UTC). Share: of those not cancelled.",
+    )
 
 
 def _spent(found: Budget) -> None:
     limit = "no budget set" if found.monthly_usd is None else f"of {labels.money(found.monthly_usd)} budget"
     over = found.monthly_usd is not None and found.spent_usd > found.monthly_usd
-    st.metric("Spent this month", labels.money(found.spent_usd), limit, delta_color="red" if over else "off",
-              delta_arrow="off", border=True, height="stretch",
-              help="What jobs and judgements of this month did cost, in US dollars; judging: "
-                   f"{labels.money(found.judged_usd)}.")  # fmt: skip
+    st.metric(
+        "Spent this month",
+        labels.money(found.spent_usd),
+        limit,
+        delta_color="red" if over else "off",
+        delta_arrow="off",
+        border=True,
+        height="stretch",
+        help="What jobs and judgements of this month did cost, in US dollars; judging: "
+        f"{labels.money(found.judged_usd)}.",
+    )
 
 
 def _model(db: Database) -> None:
     name, below = in_use(db)
-    st.metric("Model in use", plain(shortened(name, 40)), plain(below), delta_color="off", delta_arrow="off",
-              border=True, height="stretch", help=f"What plans and writes now: {plain(name)}.")  # fmt: skip
+    st.metric(
+        "Model in use",
+        plain(shortened(name, 40)),
+        plain(below),
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        height="stretch",
+        help=f"What plans and writes now: {plain(name)}.",
+    )
 
 
 def _also(found: Budget) -> str:

@@ -36,10 +36,13 @@ def _choose(width: Literal["content", "stretch"]) -> None:
     if INSTALLATION.error:
         st.error(plain(f"Installing did not succeed. {INSTALLATION.error}"), icon=":material/error:")
     with modals.popover("Install the trainer", key="tuning_trainer", icon=":material/download:", width=width):
-        device = st.radio("Train on", list(_DEVICES), key="tuning_device", format_func=_DEVICES.__getitem__,
-                          persist_state="session")  # fmt: skip
-        st.caption(f"Downloads the trainer's own Python packages into the data folder: {_SIZES[device]}. "
-                   "It takes some minutes, and goes on when the browser is closed.")  # fmt: skip
+        device = st.radio(
+            "Train on", list(_DEVICES), key="tuning_device", format_func=_DEVICES.__getitem__, persist_state="session"
+        )
+        st.caption(
+            f"Downloads the trainer's own Python packages into the data folder: {_SIZES[device]}. "
+            "It takes some minutes, and goes on when the browser is closed."
+        )
         st.button(
             "Try again" if INSTALLATION.error else "Install it now",
             key="tuning_install",

@@ -46,5 +46,4 @@ def say_ended(db: Database) -> None:
 
 def _toast(job: Job) -> None:
     word, _, icon, _ = labels.STATE[job.state]
-    st.toast(plain(f"Job {job.id} has ended: {word}. {shortened(labels.name(job), 80)}"), icon=icon,
-             duration="long")  # fmt: skip
+    st.toast(plain(f"Job {job.id} has ended: {word}. {shortened(labels.name(job), 80)}"), icon=icon, duration="long")

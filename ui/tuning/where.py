@@ -138,8 +138,13 @@ def _card(db: Database, dataset: DatasetVersion, way: Way) -> None:
 def _ask(db: Database, dataset: DatasetVersion, way: Way) -> None:
     """Ask the provider itself: what stood in the way may be gone, or only it knows what it offers."""
     label = f"Check {labels.short(way.facts.id)} now"
-    if st.button(label, key=f"tuning_ask_{way.facts.id}", icon=":material/fact_check:", width="stretch",
-                 help="Asks the provider itself, which takes some seconds."):  # fmt: skip
+    if st.button(
+        label,
+        key=f"tuning_ask_{way.facts.id}",
+        icon=":material/fact_check:",
+        width="stretch",
+        help="Asks the provider itself, which takes some seconds.",
+    ):
         with st.spinner(f"Asking {plain(way.facts.title)}…", show_time=True):
             try:
                 found = reads.look(db, dataset, registry.provider(way.facts.id), way.base, live=True).obstacles

@@ -192,22 +192,41 @@ def line_sql(recipe: Recipe, format: str) -> str:  # noqa: A002  (the word of th
     system = system_sql(recipe)
     match format:
         case "anthropic" | "bedrock":
-            pieces = ["'{'", with_system('"system":', system, ","), """'"messages":['""", _all(recipe, _ANTHROPIC),
-                      "']'", *_ANTHROPIC_TOOLS, "'}'"]  # fmt: skip
+            pieces = [
+                "'{'",
+                with_system('"system":', system, ","),
+                """'"messages":['""",
+                _all(recipe, _ANTHROPIC),
+                "']'",
+                *_ANTHROPIC_TOOLS,
+                "'}'",
+            ]
         case "gemini":
             first = with_system('"systemInstruction":{"role":"system","parts":[{"text":', system, "}]},")
             declared = "',' || " + _each_tool('"tools":[{"functionDeclarations":[', "parameters", "]}]")
             pieces = ["'{'", first, """'"contents":['""", _all(recipe, _GEMINI), "']'", declared, "'}'"]
         case "sharegpt":
             first = with_system('{"from":"system","value":', system, "},")
-            pieces = ["""'{"conversations":['""", first, _all(recipe, _SHAREGPT), "']'",
-                      f"""',"tools":' || to_json({_FLAT})::text""", "'}'"]  # fmt: skip
+            pieces = [
+                """'{"conversations":['""",
+                first,
+                _all(recipe, _SHAREGPT),
+                "']'",
+                f"""',"tools":' || to_json({_FLAT})::text""",
+                "'}'",
+            ]
         case "alpaca":
             pieces = alpaca(recipe)
         case _:
             first = with_system('{"role":"system","content":', system, "},")
-            pieces = ["""'{"messages":['""", first, _all(recipe, _openai_message(weights=True)), "']'", *_OPENAI_TOOLS,
-                      "'}'"]  # fmt: skip
+            pieces = [
+                """'{"messages":['""",
+                first,
+                _all(recipe, _openai_message(weights=True)),
+                "']'",
+                *_OPENAI_TOOLS,
+                "'}'",
+            ]
     line = f"concat({', '.join(pieces)})"
     mask = NOT_CARRIED.get(format, 0)
     return f"CASE WHEN ({_features(recipe)}) & {mask} = 0 THEN {line} END" if mask else line

@@ -26,7 +26,7 @@ from core.db.adoption.moving import (
     complaint,
     is_unique,
     naming,
-    refusal,  # fmt: skip
+    refusal,
 )
 
 __all__ = ["complaint", "finish", "found", "prepare"]
@@ -231,8 +231,10 @@ def _convert(moving: Moving, table: str, column: Column, wanted: Column) -> None
             default = None
         moving.run(
             f"ALTER TABLE {{}} ALTER COLUMN {{}} TYPE {wanted.type} USING {using.replace('%', '{}')}",
-            table, column.name, *([column.name] * using.count("%")),
-        )  # fmt: skip
+            table,
+            column.name,
+            *([column.name] * using.count("%")),
+        )
         if family(column.base, column.kind) != "text" or wanted.base != "text":
             moving.changes.append(f"{table}.{column.name}: {column.type} became {wanted.type}")
     if default is None and wanted.default and not column.identity:

@@ -84,6 +84,7 @@ def link_jobs(moving: Moving, renumbered: bool) -> None:
         if renumbered:
             moving.run(
                 "UPDATE {} AS j SET dataset_id = d.id FROM {} AS d WHERE d.source_id::text = j.source_dataset_id::text",
-                JOBS, DATASETS,
-            )  # fmt: skip
+                JOBS,
+                DATASETS,
+            )
     moving.changes.append(f"{JOBS}.dataset_id: kept in source_dataset_id; it follows the new numbers of datasets")

@@ -47,9 +47,15 @@ def save_in(connection: Connection, record: Mapping[str, Any], *, actor: str) ->
         raise InvalidExample(str(refusal)) from None
     if saved.outcome != "same":
         audit.record(
-            connection, actor=actor, action="capture", subject="example", subject_id=saved.id,
-            after={"outcome": saved.outcome}, reason=_REASON, row_count=1,
-        )  # fmt: skip
+            connection,
+            actor=actor,
+            action="capture",
+            subject="example",
+            subject_id=saved.id,
+            after={"outcome": saved.outcome},
+            reason=_REASON,
+            row_count=1,
+        )
     return saved
 
 
@@ -68,9 +74,14 @@ def save_many(db: Database, records: Sequence[Mapping[str, Any]], *, actor: str)
         written = Counter(each.outcome for each in saved if each.outcome != "same")
         if written:
             audit.record(
-                connection, actor=actor, action="capture", subject="examples", after=dict(written),
-                reason=_REASON, row_count=written.total(),
-            )  # fmt: skip
+                connection,
+                actor=actor,
+                action="capture",
+                subject="examples",
+                after=dict(written),
+                reason=_REASON,
+                row_count=written.total(),
+            )
     became = dict(zip(last, saved, strict=True))
     return [became[record["execution_id"]] for record in records]
 

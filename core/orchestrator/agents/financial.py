@@ -140,10 +140,14 @@ def _customer_value(every: Mapping[str, list[Point]], months: list[Any]) -> Find
     if margin is None:
         findings.missing.append("No gross margin is recorded: lifetime value is on revenue, an upper bound.")
     findings.data |= {
-        "cac": cac, "ltv": ltv, "ltv_to_cac": ltv / cac if cac and ltv is not None else None,
+        "cac": cac,
+        "ltv": ltv,
+        "ltv_to_cac": ltv / cac if cac and ltv is not None else None,
         "payback_months": cac / (revenue_each * (margin or 1)) if cac is not None and revenue_each else None,
-        "revenue_per_customer": revenue_each, "monthly_churn": churn, "gross_margin": margin,
-    }  # fmt: skip
+        "revenue_per_customer": revenue_each,
+        "monthly_churn": churn,
+        "gross_margin": margin,
+    }
     findings.text = _customer_sentence(findings.data, currency, months)
     return findings
 
@@ -184,8 +188,9 @@ def forecast(task: Task) -> Findings:
         )
     findings.data |= {
         "forecast": [{"months_ahead": step, **vars(each)} for step, each in enumerate(predicted, start=1)],
-        "spend": spend, "last": used[-1].value,
-    }  # fmt: skip
+        "spend": spend,
+        "last": used[-1].value,
+    }
     findings.n = len(used)
     return findings
 

@@ -183,9 +183,16 @@ def topic(connection: Connection, request: str, *, as_of: dt.datetime) -> Topic:
     if tasks.n:
         said.append(f"{plural(tasks.n, 'finished task')} with quality {tasks.quality or 0:.2f}")
     return Topic(
-        row.n, f"{', '.join(said)}.", name, _rounded(row.views, 1), _rounded(ratio, 3),
-        _rounded(row.engagement_rate, 4), tasks.n, _rounded(tasks.quality, 3), row.all_posts,
-    )  # fmt: skip
+        row.n,
+        f"{', '.join(said)}.",
+        name,
+        _rounded(row.views, 1),
+        _rounded(ratio, 3),
+        _rounded(row.engagement_rate, 4),
+        tasks.n,
+        _rounded(tasks.quality, 3),
+        row.all_posts,
+    )
 
 
 def _named(request: str, topics: Sequence[str]) -> str:
@@ -223,11 +230,16 @@ def figures(connection: Connection, *, as_of: dt.datetime) -> tuple[Figure, ...]
     """The latest value of every business figure that was recorded by `as_of`."""
     return tuple(
         Figure(
-            row.name, row.value, row.currency, f"{row.period_start:%B %Y}", row.before,
-            round(row.value / row.before - 1, 4) if row.before else None, row.n,
+            row.name,
+            row.value,
+            row.currency,
+            f"{row.period_start:%B %Y}",
+            row.before,
+            round(row.value / row.before - 1, 4) if row.before else None,
+            row.n,
         )
         for row in connection.execute(_LATEST, {"as_of": as_of})
-    )  # fmt: skip
+    )
 
 
 def patterns(connection: Connection, intent: str, *, as_of: dt.datetime, leave_out: str = "") -> Patterns:

@@ -242,11 +242,14 @@ def _budget(told: Told) -> list[Step]:
     steps = [
         Step("cash", "financial", "trend", {"metric": "cash", "months": 6}, _because_figure(told, "cash")),
         Step(
-            "outlook", "financial", "forecast", {"metric": "cash", "months": 6, **spend},
+            "outlook",
+            "financial",
+            "forecast",
+            {"metric": "cash", "months": 6, **spend},
             f"What would be left after half a year.{asked}",
         ),
         Step("value", "financial", "acquisition_cost", {"months": 3}, "Whether customers are worth what they cost."),
-    ]  # fmt: skip
+    ]
     return [*steps, *_summed_up(told, "memo", steps)]
 
 

@@ -30,10 +30,14 @@ def done_in(connection: Connection, execution_id: str, plan: Plan) -> tuple[list
         done.append(Done(step, status, result))
         kept.append(
             {
-                "step": step.id, "agent": step.agent, "action": step.action, "status": status,
-                "result": result or None, "error": error,
+                "step": step.id,
+                "agent": step.agent,
+                "action": step.action,
+                "status": status,
+                "result": result or None,
+                "error": error,
             }
-        )  # fmt: skip
+        )
     return done, kept
 
 

@@ -51,10 +51,12 @@ def _goes_on(work: Work, polled: Polled) -> None:
     on_machine = work.provider.capabilities.is_on_a_machine
     pause = work.pace.until_poll(_age_s(job), on_machine=on_machine and state != "paused")
     work.write(
-        "polled", state=state, **_news(work, polled),
+        "polled",
+        state=state,
+        **_news(work, polled),
         started_at=job.started_at or (func.now() if state == "running" else None),
         release_s=pause if polled.poll_again_s is None else polled.poll_again_s,
-    )  # fmt: skip
+    )
 
 
 def _news(work: Work, polled: Polled) -> dict[str, Any]:
@@ -109,9 +111,15 @@ def _next_stage(work: Work, polled: Polled) -> bool:
         work.end("cancelled", notes=notes, **news, actual_cost=_kept_cost(news["remote"]))
         return False
     work.write(
-        "again", state="uploading", stage=work.job.stage + 1, remote_id=None, submitted_at=None, searches=0, **news,
+        "again",
+        state="uploading",
+        stage=work.job.stage + 1,
+        remote_id=None,
+        submitted_at=None,
+        searches=0,
+        **news,
         release_s=0.0,
-    )  # fmt: skip
+    )
     return False
 
 
@@ -152,9 +160,15 @@ def _ask_to_stop(work: Work) -> bool:
 def _ask_to_resume(work: Work) -> bool:
     submitted = work.provider.resume(work.view())  # pyright: ignore[reportAttributeAccessIssue] its capabilities say so
     work.write(
-        "resumed", state="queued", wants=None, faults=0, remote_id=submitted.remote_id,
-        provider_status=submitted.provider_status, remote=work.merged(submitted.remote), release_s=0.0,
-    )  # fmt: skip
+        "resumed",
+        state="queued",
+        wants=None,
+        faults=0,
+        remote_id=submitted.remote_id,
+        provider_status=submitted.provider_status,
+        remote=work.merged(submitted.remote),
+        release_s=0.0,
+    )
     return False
 
 
@@ -217,9 +231,15 @@ def _register(connection: Connection, job: Job, made: Made) -> None:
     from core.models import register_in
 
     register_in(
-        connection, job_id=job.id, dataset_id=job.dataset_id, provider=job.provider, base_model=job.base_model,
-        name=job.name or f"{job.dataset_label} on {job.base_model}"[:_LONGEST_NAME], made=made, actor=job.created_by,
-    )  # fmt: skip
+        connection,
+        job_id=job.id,
+        dataset_id=job.dataset_id,
+        provider=job.provider,
+        base_model=job.base_model,
+        name=job.name or f"{job.dataset_label} on {job.base_model}"[:_LONGEST_NAME],
+        made=made,
+        actor=job.created_by,
+    )
 
 
 def _age_s(job: Job) -> float:

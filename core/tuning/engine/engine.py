@@ -118,11 +118,19 @@ class Engine:
     def _view(self, job: Job) -> JobView:
         home = self._settings.home
         return JobView(
-            id=job.id, key=job.key, stage=job.stage, state=job.state, spec=job.spec, remote=job.remote,
-            remote_id=job.remote_id, submitted_at=job.submitted_at, folder=places.of_job(home, job.key),
-            files=lambda format_: files.of(self.db, job.dataset_id, format_, home), data=self._data(job.dataset_id),
+            id=job.id,
+            key=job.key,
+            stage=job.stage,
+            state=job.state,
+            spec=job.spec,
+            remote=job.remote,
+            remote_id=job.remote_id,
+            submitted_at=job.submitted_at,
+            folder=places.of_job(home, job.key),
+            files=lambda format_: files.of(self.db, job.dataset_id, format_, home),
+            data=self._data(job.dataset_id),
             settings=self._settings,
-        )  # fmt: skip
+        )
 
     def _data(self, dataset_id: int) -> DataFacts:
         """A frozen version never changes, so it is looked up once."""

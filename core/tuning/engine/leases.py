@@ -212,11 +212,16 @@ def add_notes(connection: Connection, job_id: int, notes: Sequence[Note]) -> Non
     now = dt.datetime.now(dt.UTC)
     rows = [
         {
-            "job_id": job_id, "at": note.at or now, "kind": note.kind, "message": storable(note.message),
-            "data": None if note.data is None else dict(note.data), "source": note.source, "actor": "tuning",
+            "job_id": job_id,
+            "at": note.at or now,
+            "kind": note.kind,
+            "message": storable(note.message),
+            "data": None if note.data is None else dict(note.data),
+            "source": note.source,
+            "actor": "tuning",
         }
         for note in notes
-    ]  # fmt: skip
+    ]
     columns = tuning_events.c
     connection.execute(
         insert(tuning_events).on_conflict_do_nothing(

@@ -275,9 +275,15 @@ class Poller:
     def _engine(self, db: Database) -> Engine:
         if db.schema not in self._engines:
             self._engines[db.schema] = Engine(
-                db, owner=self._owner, settings=self._settings, providers=self._providers, pace=self._pace,
-                beats=self._beats, stopping=self._stopping, hook=self._hook,
-            )  # fmt: skip
+                db,
+                owner=self._owner,
+                settings=self._settings,
+                providers=self._providers,
+                pace=self._pace,
+                beats=self._beats,
+                stopping=self._stopping,
+                hook=self._hook,
+            )
         return self._engines[db.schema]
 
     # Doing it

@@ -81,9 +81,15 @@ def submit(work: Work, remote: dict[str, object], *, resubmit: bool = False) -> 
     began_at = time.monotonic()
     try:
         work.write(
-            "submitting", state="submitting", submitted_at=func.now(), remote=remote, phase="", resubmit=resubmit,
-            unless_cancelled=True, **({"faults": work.job.faults + 1} if resubmit else {}),
-        )  # fmt: skip
+            "submitting",
+            state="submitting",
+            submitted_at=func.now(),
+            remote=remote,
+            phase="",
+            resubmit=resubmit,
+            unless_cancelled=True,
+            **({"faults": work.job.faults + 1} if resubmit else {}),
+        )
     except Cancelled:
         work.end("cancelled", notes=[Note(f"Cancelled; nothing was sent to {work.job.where}.")])
         return False
@@ -107,10 +113,14 @@ def interrupted(work: Work) -> bool:
 
 def _unknown(work: Work, words: str) -> bool:
     work.write(
-        "unknown", state="submit_unknown", searches=0, error_message=storable(words), error_code=None,
+        "unknown",
+        state="submit_unknown",
+        searches=0,
+        error_message=storable(words),
+        error_code=None,
         advice="It is looked for at the provider by its marker. Nothing is sent again by itself.",
         release_s=work.pace.until_search(0),
-    )  # fmt: skip
+    )
     return False
 
 
@@ -176,9 +186,13 @@ def _ask_person(work: Work, words: str) -> bool:
         "up, or submit it again: should it have been begun after all, that is paid for twice."
     )
     work.write(
-        "asking", searches=max(job.searches + 1, SEARCHES), faults=0, advice=advice, notes=told,
+        "asking",
+        searches=max(job.searches + 1, SEARCHES),
+        faults=0,
+        advice=advice,
+        notes=told,
         release_s=work.pace.late_search_s,
-    )  # fmt: skip
+    )
     return False
 
 
@@ -208,10 +222,18 @@ def _accept(work: Work, point: str, submitted: Submitted, *notes: Note) -> bool:
     """The provider has the job. This is known for certain, so it is kept even where the lease has ended meanwhile."""
     try:
         work.write(
-            point, state="queued", remote_id=submitted.remote_id, provider_status=submitted.provider_status,
-            remote=work.merged(submitted.remote), faults=0, searches=0, error_message=None, advice="", notes=notes,
+            point,
+            state="queued",
+            remote_id=submitted.remote_id,
+            provider_status=submitted.provider_status,
+            remote=work.merged(submitted.remote),
+            faults=0,
+            searches=0,
+            error_message=None,
+            advice="",
+            notes=notes,
             release_s=0.0,
-        )  # fmt: skip
+        )
     except LeaseLost:
         _late(work.hold, submitted)
         raise
@@ -226,11 +248,20 @@ def _late(hold: LeasedJob, submitted: Submitted) -> None:
         .where(columns.id == job.id, columns.stage == job.stage, columns.state == "submit_unknown")
         .where(columns.submitted_at == job.submitted_at)
         .values(
-            state="queued", remote_id=submitted.remote_id, provider_status=submitted.provider_status,
-            remote={**job.remote, **submitted.remote}, faults=0, searches=0, error_message=None, advice="",
-            owner=None, token=None, lease_until=None, poll_at=func.now(),
+            state="queued",
+            remote_id=submitted.remote_id,
+            provider_status=submitted.provider_status,
+            remote={**job.remote, **submitted.remote},
+            faults=0,
+            searches=0,
+            error_message=None,
+            advice="",
+            owner=None,
+            token=None,
+            lease_until=None,
+            poll_at=func.now(),
         )
-    )  # fmt: skip
+    )
     with hold.db.begin() as connection:
         if connection.execute(statement).rowcount:
             return
@@ -243,8 +274,9 @@ def _late(hold: LeasedJob, submitted: Submitted) -> None:
             f"it is {now.state.replace('_', ' ')}. Look at it there, and cancel it if it is not wanted."
         )
         connection.execute(
-            insert(tuning_events).values(job_id=job.id, kind="warning", message=message, actor="tuning",
-                                         data={"remote_id": submitted.remote_id})
-        )  # fmt: skip
+            insert(tuning_events).values(
+                job_id=job.id, kind="warning", message=message, actor="tuning", data={"remote_id": submitted.remote_id}
+            )
+        )
         connection.execute(update(tuning_jobs).where(columns.id == job.id).values(updated_at=func.clock_timestamp()))
     log.warning("tuning_submission_late", job=job.id, state=now.state)

@@ -122,9 +122,15 @@ def can_retry(job: Job, *, providers: Providers = registry.provider) -> bool:
 def _anew(job: Job, providers: Providers) -> dict[str, Any]:
     """Where a failed job goes on."""
     clean = {
-        "faults": 0, "searches": 0, "error_message": None, "error_code": None, "advice": "", "completed_at": None,
-        "duration_seconds": None, "wants": None,
-    }  # fmt: skip
+        "faults": 0,
+        "searches": 0,
+        "error_message": None,
+        "error_code": None,
+        "advice": "",
+        "completed_at": None,
+        "duration_seconds": None,
+        "wants": None,
+    }
     if job.is_finishing:
         return {**clean, "state": "running"}
     if job.submitted_at is None:
@@ -215,9 +221,15 @@ def _asked(db: Database, job_id: int, what: str, actor: str, reason: str) -> Ite
         job = read(connection, job_id, lock=True)
         yield connection, job
         audit.record(
-            connection, actor=actor, action="tuning", subject="job", subject_id=job.id,
-            after={"asked": what}, reason=reason, row_count=1,
-        )  # fmt: skip
+            connection,
+            actor=actor,
+            action="tuning",
+            subject="job",
+            subject_id=job.id,
+            after={"asked": what},
+            reason=reason,
+            row_count=1,
+        )
         message = f"Asked to {what}." + (f" {reason}" if reason else "")
         connection.execute(insert(tuning_events).values(job_id=job.id, kind="asked", message=message, actor=actor))
         notify(connection)

@@ -86,8 +86,9 @@ def range_usd(
     """Least and most that training costs: tokens times epochs times price. None where the price is not known."""
     if usd_per_million is None:
         return None, None
-    low, high = (Decimal(tokens) * Decimal(str(epochs)) * usd_per_million / _MILLION for epochs in
-                 (epochs_low, epochs_high))  # fmt: skip
+    low, high = (
+        Decimal(tokens) * Decimal(str(epochs)) * usd_per_million / _MILLION for epochs in (epochs_low, epochs_high)
+    )
     return low, high
 
 

@@ -151,10 +151,27 @@ class Obstacle:
     """Why a job cannot start, or what to know before. `remedy` says what to do, in one sentence."""
 
     code: Literal[
-        "key_missing", "key_refused", "not_eligible", "past_its_date", "closing", "not_reachable", "too_small",
-        "too_long", "no_trainer", "no_memory", "ollama_not_running", "over_budget", "price_unknown", "setting_wrong",
-        "method_not_offered", "package_missing", "base_missing", "already_done", "left_out", "other",
-    ]  # fmt: skip
+        "key_missing",
+        "key_refused",
+        "not_eligible",
+        "past_its_date",
+        "closing",
+        "not_reachable",
+        "too_small",
+        "too_long",
+        "no_trainer",
+        "no_memory",
+        "ollama_not_running",
+        "over_budget",
+        "price_unknown",
+        "setting_wrong",
+        "method_not_offered",
+        "package_missing",
+        "base_missing",
+        "already_done",
+        "left_out",
+        "other",
+    ]
     sentence: str
     remedy: str
     blocks: bool = True
@@ -242,8 +259,12 @@ class Polled:
     `again`: something paid comes next; the engine goes to the next stage, and calls `upload` and `submit` for it.
     """
 
-    state: Literal["queued", "running", "paused", "unknown", "cancelling", "cancelled", "failed", "expired",
-                   "trained", "again"] | None  # fmt: skip
+    state: (
+        Literal[
+            "queued", "running", "paused", "unknown", "cancelling", "cancelled", "failed", "expired", "trained", "again"
+        ]
+        | None
+    )
     provider_status: str = ""
     phase: str = ""
     done_steps: int | None = None

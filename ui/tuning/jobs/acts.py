@@ -31,16 +31,30 @@ def draw(db: Database, job: Job, where: str) -> None:
         return
     with st.container(horizontal=True, gap="small", key=f"tuning_acts_{key}"):
         if can.stops_and_resumes and job.state in ("queued", "running") and not job.is_finishing:
-            _button("Stop, keep the checkpoint", "stop", key, ":material/pause:", lambda: stop(db, job),
-                    waits=job.wants == "stop")  # fmt: skip
+            _button(
+                "Stop, keep the checkpoint",
+                "stop",
+                key,
+                ":material/pause:",
+                lambda: stop(db, job),
+                waits=job.wants == "stop",
+            )
         if can.stops_and_resumes and job.state == "paused":
-            _button("Resume", "resume", key, ":material/play_arrow:", lambda: resume(db, job),
-                    waits=job.wants == "resume", first=True)  # fmt: skip
+            _button(
+                "Resume",
+                "resume",
+                key,
+                ":material/play_arrow:",
+                lambda: resume(db, job),
+                waits=job.wants == "resume",
+                first=True,
+            )
         if job.is_at_provider and not job.is_finishing and not can.cancels:
             st.caption(f"{labels.provider(job.provider)} offers no way to end it; wait for its end.")
         elif job.is_open and job.state != "cancelling":
-            _button("Cancel", "cancel", key, ":material/cancel:", lambda: ask_cancel(db, job),
-                    waits=job.wants == "cancel")  # fmt: skip
+            _button(
+                "Cancel", "cancel", key, ":material/cancel:", lambda: ask_cancel(db, job), waits=job.wants == "cancel"
+            )
         if jobs.can_retry(job):
             _button("Retry, free", "retry", key, ":material/replay:", lambda: retry(db, job), first=True)
 
@@ -100,15 +114,28 @@ def _person(db: Database, job: Job, key: str) -> None:
     )
     with st.grid(3, min_column_width=220):
         for label, name, icon, explained, act in (
-            ("Look again", "look", ":material/search:",
-             "Asks for the job by its marker some more times. Costs nothing.", lambda: _look(db, job)),
-            ("Submit again…", "submit", ":material/send:",
-             "Sends it once more. If the first one did arrive, both run and both are paid.",
-             lambda: _ask_submit(db, job)),
-            ("Give up…", "give_up", ":material/cancel:",
-             "Ends it here as failed. If it did arrive, it runs on there and is charged.",
-             lambda: _ask_give_up(db, job)),
-        ):  # fmt: skip
+            (
+                "Look again",
+                "look",
+                ":material/search:",
+                "Asks for the job by its marker some more times. Costs nothing.",
+                lambda: _look(db, job),
+            ),
+            (
+                "Submit again…",
+                "submit",
+                ":material/send:",
+                "Sends it once more. If the first one did arrive, both run and both are paid.",
+                lambda: _ask_submit(db, job),
+            ),
+            (
+                "Give up…",
+                "give_up",
+                ":material/cancel:",
+                "Ends it here as failed. If it did arrive, it runs on there and is charged.",
+                lambda: _ask_give_up(db, job),
+            ),
+        ):
             with st.container(gap="xxsmall"):
                 _button(label, name, key, icon, act, wide=True)
                 st.caption(explained)
@@ -126,10 +153,12 @@ def _ask_submit(db: Database, job: Job) -> None:
 
 def _submitting(db: Database, job: Job) -> None:
     cost = labels.money_range(job.estimated_low, job.estimated_high)
-    st.markdown(plain(
-        f"If the first submission did arrive, {labels.provider(job.provider)} trains twice and charges twice. "
-        f"Estimated for each: {cost}."
-    ))  # fmt: skip
+    st.markdown(
+        plain(
+            f"If the first submission did arrive, {labels.provider(job.provider)} trains twice and charges twice. "
+            f"Estimated for each: {cost}."
+        )
+    )
     reason = st.text_input("Why it is sent again (kept on record)", key="tuning_resubmit_reason", max_chars=500)
     with st.container(horizontal=True, horizontal_alignment="right"):
         refused = st.button("Do not submit again", key="tuning_resubmit_no")

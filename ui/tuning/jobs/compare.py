@@ -37,9 +37,15 @@ def _curves(db: Database, ids: Sequence[int]) -> None:
         return
     name = names[0]
     if len(names) > 1:
-        name = st.segmented_control("Series", names, default=names[0], required=True, key="tuning_compare_series",
-                                    format_func=lambda each: labels.series(each)[0],
-                                    label_visibility="collapsed")  # fmt: skip
+        name = st.segmented_control(
+            "Series",
+            names,
+            default=names[0],
+            required=True,
+            key="tuning_compare_series",
+            format_func=lambda each: labels.series(each)[0],
+            label_visibility="collapsed",
+        )
     charts.draw(
         charts.several(lines, name or names[0]),
         key="tuning_compare_chart",

@@ -32,8 +32,7 @@ def _begin() -> None:
         "afterwards what it did cost and which model came of it.",
         icon=":material/model_training:",
     )
-    st.button("New job", key="tuning_first", type="primary", icon=":material/add:",
-              on_click=place.go, args=("train",))  # fmt: skip
+    st.button("New job", key="tuning_first", type="primary", icon=":material/add:", on_click=place.go, args=("train",))
 
 
 def _running(db: Database, found: Sequence[Job]) -> None:
@@ -52,8 +51,13 @@ def _one(db: Database, job: Job, line: Line) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         badge(job)
         st.text(f"{shortened(labels.name(job), 60)} · {subtitle(job)}", width="stretch")
-        st.button(f"Open job {job.id}", key=f"tuning_open_{job.id}", icon=":material/open_in_full:",
-                  on_click=acts.open_job, args=(job.id,))  # fmt: skip
+        st.button(
+            f"Open job {job.id}",
+            key=f"tuning_open_{job.id}",
+            icon=":material/open_in_full:",
+            on_click=acts.open_job,
+            args=(job.id,),
+        )
     if not job.needs_person:
         progress(job, line)
     acts.draw(db, job, "page")
@@ -63,8 +67,9 @@ def _one(db: Database, job: Job, line: Line) -> None:
         return
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        charts.draw(charts.one(line, "loss"), key=f"tuning_curve_{job.id}",
-                           alt=f"Loss by training step: {_ends(line)}.")  # fmt: skip
+        charts.draw(
+            charts.one(line, "loss"), key=f"tuning_curve_{job.id}", alt=f"Loss by training step: {_ends(line)}."
+        )
     with right:
         _happened(happened)
 

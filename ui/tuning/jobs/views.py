@@ -38,15 +38,27 @@ def trouble(job: Job) -> None:
 def onward(db: Database, job: Job) -> None:
     """What can be done with a job that has ended."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.button("Use these settings for a new job", key="tuning_reuse", icon=":material/content_copy:",
-                  on_click=lambda: _reuse(db, job))  # fmt: skip
+        st.button(
+            "Use these settings for a new job",
+            key="tuning_reuse",
+            icon=":material/content_copy:",
+            on_click=lambda: _reuse(db, job),
+        )
         if job.archived_at is None:
-            st.button("Archive", key="tuning_archive", icon=":material/archive:",
-                      help="Takes it out of the list. It stays on record, and can be taken back.",
-                      on_click=lambda: acts.archive(db, job))  # fmt: skip
+            st.button(
+                "Archive",
+                key="tuning_archive",
+                icon=":material/archive:",
+                help="Takes it out of the list. It stays on record, and can be taken back.",
+                on_click=lambda: acts.archive(db, job),
+            )
         else:
-            st.button("Take out of the archive", key="tuning_unarchive", icon=":material/unarchive:",
-                      on_click=lambda: acts.unarchive(db, job))  # fmt: skip
+            st.button(
+                "Take out of the archive",
+                key="tuning_unarchive",
+                icon=":material/unarchive:",
+                on_click=lambda: acts.unarchive(db, job),
+            )
 
 
 def _reuse(db: Database, job: Job) -> None:
@@ -60,14 +72,28 @@ def curve(db: Database, job: Job) -> None:
     names = charts.names([line])
     if not names:
         trains = acts.able(job).trains
-        st.text("No value was logged yet." if job.is_open and trains else
-                "Nothing was logged." if trains else "A profile is not trained, so there is no curve.")  # fmt: skip
+        st.text(
+            "No value was logged yet."
+            if job.is_open and trains
+            else "Nothing was logged."
+            if trains
+            else "A profile is not trained, so there is no curve."
+        )
         return
     name = names[0]
     if len(names) > 1:
-        name = st.pills("Series", names, default=names[0], required=True, key="tuning_series",
-                        format_func=lambda each: labels.series(each)[0],
-                        label_visibility="collapsed") or names[0]  # fmt: skip
+        name = (
+            st.pills(
+                "Series",
+                names,
+                default=names[0],
+                required=True,
+                key="tuning_series",
+                format_func=lambda each: labels.series(each)[0],
+                label_visibility="collapsed",
+            )
+            or names[0]
+        )
     if name not in names:
         name = names[0]
     title, axis = labels.series(name)
@@ -77,16 +103,20 @@ def curve(db: Database, job: Job) -> None:
 def events(db: Database, job: Job) -> None:
     """All that happened, the newest first, with exact times."""
     found = jobs.newest_events(db, job.id, limit=_MOST_EVENTS)
-    st.code("\n".join(overview.event_line(each, whole=True) for each in found) or "Nothing happened yet.",
-            language=None, wrap_lines=True)  # fmt: skip
+    st.code(
+        "\n".join(overview.event_line(each, whole=True) for each in found) or "Nothing happened yet.",
+        language=None,
+        wrap_lines=True,
+    )
     if len(found) == _MOST_EVENTS:
         st.caption(f"The newest {_MOST_EVENTS}.")
 
 
 def choices(_db: Database, job: Job) -> None:
     """What was chosen, in the words of the form, and what the provider knows the job by."""
-    titles = {each.name: each.label
-              for each in registry.provider(job.provider).settings_for(job.base_model, job.method)}  # fmt: skip
+    titles = {
+        each.name: each.label for each in registry.provider(job.provider).settings_for(job.base_model, job.method)
+    }
     facts = {
         "Dataset version": job.dataset_label,
         "Provider": labels.provider(job.provider),
@@ -125,8 +155,11 @@ def cost(_db: Database, job: Job) -> None:
     with st.grid(2, min_column_width=200):
         st.metric("Estimated before", labels.money_range(job.estimated_low, job.estimated_high), border=True)
         st.metric("Actual", _actual(job), border=True, help=_why_not(job))
-        st.metric("Tokens estimated", "not known" if job.tokens_estimated is None else f"{job.tokens_estimated:,}",
-                  border=True)  # fmt: skip
+        st.metric(
+            "Tokens estimated",
+            "not known" if job.tokens_estimated is None else f"{job.tokens_estimated:,}",
+            border=True,
+        )
         st.metric(
             "Tokens trained", "not known" if job.tokens_trained is None else f"{job.tokens_trained:,}", border=True
         )
@@ -158,9 +191,12 @@ def lineage(db: Database, job: Job) -> None:
         try:
             version = versions.get(db, job.dataset_id)
             st.text(f"{version.label}, {version.example_count:,} records")
-            st.page_link(addresses.DATASETS, label="Open it", icon=":material/dataset:",
-                         query_params={"dataset": version.name, "version": str(version.version),
-                                       **addresses.workspace()})  # fmt: skip
+            st.page_link(
+                addresses.DATASETS,
+                label="Open it",
+                icon=":material/dataset:",
+                query_params={"dataset": version.name, "version": str(version.version), **addresses.workspace()},
+            )
         except UnknownDataset:
             st.text(job.dataset_label)
     with st.container(border=True):
@@ -172,8 +208,13 @@ def lineage(db: Database, job: Job) -> None:
             st.text("None yet." if job.is_open else "None came of it.")
             return
         st.text(job.model_name)
-        st.button("Open it under Models", key="tuning_open_model", icon=":material/deployed_code:",
-                  on_click=_open_model, args=(job.model_id,))  # fmt: skip
+        st.button(
+            "Open it under Models",
+            key="tuning_open_model",
+            icon=":material/deployed_code:",
+            on_click=_open_model,
+            args=(job.model_id,),
+        )
 
 
 def _open_model(model_id: int) -> None:

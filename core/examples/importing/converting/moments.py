@@ -131,9 +131,15 @@ def _written(said: str, order: Order) -> dt.datetime:
         hour = hour % 12 + (12 if half[0] in "pP" else 0)
     microsecond = int(((parts["part"] or "") + "000000")[:6])
     return dt.datetime(
-        int(parts["year"]), month, day, hour, int(parts["minute"] or 0), int(parts["second"] or 0), microsecond,
+        int(parts["year"]),
+        month,
+        day,
+        hour,
+        int(parts["minute"] or 0),
+        int(parts["second"] or 0),
+        microsecond,
         tzinfo=_zone(parts["zone"]),
-    )  # fmt: skip
+    )
 
 
 def _month_and_day(parts: dict[str, str], order: Order) -> tuple[int, int]:

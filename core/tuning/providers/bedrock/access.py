@@ -90,13 +90,17 @@ class Amazon:
         from botocore import exceptions  # pyright: ignore[reportMissingImports]
 
         never_sent = (
-            exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError, exceptions.ProxyConnectionError,
+            exceptions.EndpointConnectionError,
+            exceptions.ConnectTimeoutError,
+            exceptions.ProxyConnectionError,
             exceptions.InvalidProxiesConfigError,
-        )  # fmt: skip
+        )
         without_access = (
-            exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError,
+            exceptions.NoCredentialsError,
+            exceptions.PartialCredentialsError,
+            exceptions.CredentialRetrievalError,
             exceptions.ProfileNotFound,
-        )  # fmt: skip
+        )
         try:
             yield self.client(service)
         except exceptions.ClientError as error:

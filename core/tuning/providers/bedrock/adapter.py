@@ -37,8 +37,13 @@ from core.tuning.providers.protocol import (
     Tell,
 )
 
-_STATES = {"InProgress": "running", "Stopping": "cancelling", "Stopped": "cancelled", "Failed": "failed",
-           "Completed": "trained"}  # fmt: skip
+_STATES = {
+    "InProgress": "running",
+    "Stopping": "cancelling",
+    "Stopped": "cancelled",
+    "Failed": "failed",
+    "Completed": "trained",
+}
 _LONGEST_NAME = 63
 
 
@@ -83,9 +88,10 @@ class Bedrock:
         train = store.upload(amazon, bucket, family, files.train)
         if not train:
             raise NotSubmitted(
-                f"{family.title} takes none of the training records.", code="too_small",
+                f"{family.title} takes none of the training records.",
+                code="too_small",
                 advice="Create a version with other records, or choose another provider.",
-            )  # fmt: skip
+            )
         remote: dict[str, Any] = {
             "train": train,
             "output": f"s3://{bucket}/whetstone/output/{job.key}",
@@ -172,8 +178,12 @@ class Bedrock:
             kind="tuned",
             call_name="",
             artefacts=[
-                {"kind": "bedrock_model", "name": found["outputModelName"], "arn": found["outputModelArn"],
-                 "output": job.remote["output"]}
+                {
+                    "kind": "bedrock_model",
+                    "name": found["outputModelName"],
+                    "arn": found["outputModelArn"],
+                    "output": job.remote["output"],
+                }
             ],
             parameters={
                 "hyperparameters": dict(found.get("hyperParameters", {})),
@@ -183,7 +193,7 @@ class Bedrock:
             # AWS does not say what it charged.
             cost_usd=None,
             note=hosting.words_for(job.spec.base_model),
-        )  # fmt: skip
+        )
 
     def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> Served:
         """Host the model, after somebody said yes to what that costs."""
@@ -269,10 +279,11 @@ def _not_begun(refused: Refused) -> NotSubmitted | SubmitUnknown:
     return NotSubmitted(
         str(refused),
         code=refused.code,
-        advice="Look at AWS's words; check role, bucket and quotas." if not refused.is_forbidden
+        advice="Look at AWS's words; check role, bucket and quotas."
+        if not refused.is_forbidden
         else "Set credentials that may call bedrock:CreateModelCustomizationJob.",
         passing=refused.is_busy,
-    )  # fmt: skip
+    )
 
 
 def _is_listed(amazon: Amazon, name: str) -> bool:
@@ -290,9 +301,12 @@ def _polled(job: JobView, found: Mapping[str, Any]) -> Polled:
     if state == "failed":
         # The field may be filled in any state; only here it means something.
         return Polled(
-            "failed", word, error=found.get("failureMessage", "") or "AWS gave no reason.",
-            error_code="customization_failed", advice="Look at the job in AWS's console; its words are those of AWS.",
-        )  # fmt: skip
+            "failed",
+            word,
+            error=found.get("failureMessage", "") or "AWS gave no reason.",
+            error_code="customization_failed",
+            advice="Look at the job in AWS's console; its words are those of AWS.",
+        )
     if state != "trained":
         return Polled(state, word, _phase(details))  # type: ignore[arg-type]
     return Polled("trained", word, notes=list(_losses(found)), points=store.series(_amazon(job), job.remote["output"]))
@@ -300,8 +314,11 @@ def _polled(job: JobView, found: Mapping[str, Any]) -> Polled:
 
 def _phase(details: Mapping[str, Any]) -> str:
     """The part that is at work, as AWS tells it."""
-    parts = (("trainingDetails", "training"), ("dataProcessingDetails", "processing the data"),
-             ("validationDetails", "validating the data"))  # fmt: skip
+    parts = (
+        ("trainingDetails", "training"),
+        ("dataProcessingDetails", "processing the data"),
+        ("validationDetails", "validating the data"),
+    )
     for name, words in parts:
         if details.get(name, {}).get("status") in ("InProgress", "Stopping"):
             return words

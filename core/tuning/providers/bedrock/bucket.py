@@ -30,9 +30,10 @@ def upload(amazon: Amazon, bucket: str, family: Family, path: Path) -> str:
             return ""
         if size > _MOST_BYTES:
             raise NotSubmitted(
-                f"The data has {size / 2**30:,.1f} GB; at most 5 GB are stored at once.", code="too_long",
+                f"The data has {size / 2**30:,.1f} GB; at most 5 GB are stored at once.",
+                code="too_long",
                 advice="Create a version with fewer examples.",
-            )  # fmt: skip
+            )
         file.seek(0)
         key = f"{_FOLDER}/{digest}.jsonl"
         _put(amazon, bucket, key, file)
@@ -59,9 +60,10 @@ def _put(amazon: Amazon, bucket: str, key: str, file: IO[bytes]) -> None:
     except Refused as refused:
         if refused.code != "PreconditionFailed":  # it is there already, with the same hash
             raise NotSubmitted(
-                f"The data could not be stored in the bucket {bucket}. {refused}", code="not_reachable",
+                f"The data could not be stored in the bucket {bucket}. {refused}",
+                code="not_reachable",
                 advice="Check WHETSTONE_S3_BUCKET, and that the credentials may write to it.",
-            ) from None  # fmt: skip
+            ) from None
     except (NoAnswer, Unreachable) as error:
         raise NotSubmitted(str(error), code="not_reachable", passing=True) from None
 

@@ -137,7 +137,10 @@ def _estimate(base: str, data: DataFacts, chosen: Mapping[str, Any]) -> Estimate
     price = pricing.price(None, "bedrock", base)
     low, high = pricing.range_usd(data.tokens_train, epochs, epochs, price.usd_per_million)
     return Estimate(
-        data.tokens_train * epochs, low, high, None,
+        data.tokens_train * epochs,
+        low,
+        high,
+        None,
         f"{data.tokens_train:,} tokens, counted with another tokenizer, times {epochs} epochs; price: {price.source}. "
         "AWS does not say afterwards how many tokens it charged.",
-    )  # fmt: skip
+    )

@@ -110,10 +110,13 @@ def hyperparameters(family: Family, settings: Mapping[str, Any]) -> dict[str, st
     """The settings by AWS's names, as text. Raises `TuningRefused` naming the setting that is wrong."""
     unknown = sorted(set(settings) - set(family.names))
     if unknown:
-        raise TuningRefused(f"There is no setting {unknown[0]!r} for {family.title}; there are: "
-                            f"{', '.join(family.names)}.")  # fmt: skip
-    return {family.names[each.name]: _text(_checked(each, settings.get(each.name, each.default)))
-            for each in family.settings}  # fmt: skip
+        raise TuningRefused(
+            f"There is no setting {unknown[0]!r} for {family.title}; there are: {', '.join(family.names)}."
+        )
+    return {
+        family.names[each.name]: _text(_checked(each, settings.get(each.name, each.default)))
+        for each in family.settings
+    }
 
 
 def _checked(setting: Setting, value: Any) -> int | float:

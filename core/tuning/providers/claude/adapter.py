@@ -336,12 +336,15 @@ def _profile(job: JobView) -> dict[str, Any]:
         dataset={"id": job.data.dataset_id, "label": job.data.label, "root_hash": job.data.root_hash},
         chosen=chosen["name"],
         validation={"n": result["n"], "base": base, "profile": chosen},
-        test=test and {
-            "n": test["n"], "base": stages.line_of(test, BASE), "profile": stages.line_of(test, chosen["index"]),
+        test=test
+        and {
+            "n": test["n"],
+            "base": stages.line_of(test, BASE),
+            "profile": stages.line_of(test, chosen["index"]),
         },
         candidates=result["candidates"],
         settings={each.name: job.spec.settings.get(each.name, each.default) for each in SETTINGS},
-    )  # fmt: skip
+    )
 
 
 def _note(job: JobView) -> str:

@@ -148,9 +148,12 @@ class Batches:
     def _of_status(self, error: Any) -> ModelUnavailable:
         question = Question(self._model, "", "", None, 0)
         return failures.of_status(
-            question, self._access, error.status_code, message(error),
+            question,
+            self._access,
+            error.status_code,
+            message(error),
             retry_after=error.response.headers.get("retry-after"),
-        )  # fmt: skip
+        )
 
     def _not_created(self, error: Any) -> NotSubmitted | SubmitUnknown:
         if error.status_code not in _REFUSALS:
@@ -220,9 +223,13 @@ def _batch(given: Any) -> Batch:
     if created_at.tzinfo is None:
         created_at = created_at.replace(tzinfo=dt.UTC)
     return Batch(
-        given.id, str(given.processing_status), created_at, *numbers,
-        is_cancelled=given.cancel_initiated_at is not None, is_archived=given.archived_at is not None,
-    )  # fmt: skip
+        given.id,
+        str(given.processing_status),
+        created_at,
+        *numbers,
+        is_cancelled=given.cancel_initiated_at is not None,
+        is_archived=given.archived_at is not None,
+    )
 
 
 def _answer(line: Any) -> Answer:

@@ -69,10 +69,13 @@ def asked(plan: Mapping[str, Any], files: Files, stage: int, key: str, model: st
             yield {
                 "custom_id": requests.custom_id(key, stage, candidate["index"], position),
                 "params": requests.params(
-                    model=model, system=plan["system"], examples=shown, record=rows[position],
+                    model=model,
+                    system=plan["system"],
+                    examples=shown,
+                    record=rows[position],
                     max_tokens=wished.max_answer_tokens,
                 ),
-            }  # fmt: skip
+            }
 
 
 def judge(
@@ -87,9 +90,12 @@ def judge(
     here = {(places[index], row): each for (index, row), each in placed.items() if index in places and row in rows}
     costs = [sum(examples[position].tokens for position in each["positions"]) for each in plan["candidates"]]
     choice = choose(
-        here, {position: each.expected for position, each in rows.items()}, costs, seed=seed,
+        here,
+        {position: each.expected for position, each in rows.items()},
+        costs,
+        seed=seed,
         **({} if stage == 0 else {"least_rows": 1}),
-    )  # fmt: skip
+    )
     if stage and not all(entry.is_compared for entry in choice.entries):
         raise TuningRefused("Too few test records were answered both with the profile and without.")
     table = [_line(plan["candidates"][entry.candidate], entry, costs[entry.candidate]) for entry in choice.entries]
@@ -107,9 +113,14 @@ def _rows(plan: Mapping[str, Any], files: Files, stage: int) -> dict[int, Record
 def _line(candidate: Mapping[str, Any], entry: Entry, tokens: int) -> dict[str, Any]:
     figures = {name: _rounded(getattr(entry, name)) for name in ("value", "exact", "similarity", "json_valid", "gain")}
     return {
-        **candidate, "example_tokens": tokens, **figures, "cut": entry.cut, "declined": entry.declined,
-        "missing": entry.missing, "is_compared": entry.is_compared,
-    }  # fmt: skip
+        **candidate,
+        "example_tokens": tokens,
+        **figures,
+        "cut": entry.cut,
+        "declined": entry.declined,
+        "missing": entry.missing,
+        "is_compared": entry.is_compared,
+    }
 
 
 def _rounded(mean: metrics.Mean) -> dict[str, Any]:

@@ -188,9 +188,13 @@ class Gemini:
         """Whether the model answers, and what to know about it. Raises `ProviderTrouble` to come again."""
         try:
             complete(
-                Model("vertex", endpoint), system="Answer with one word.", prompt="Say ready.", max_tokens=16,
-                timeout_s=60, settings=settings,
-            )  # fmt: skip
+                Model("vertex", endpoint),
+                system="Answer with one word.",
+                prompt="Say ready.",
+                max_tokens=16,
+                timeout_s=60,
+                settings=settings,
+            )
         except ModelUnavailable as failure:
             if failure.reason in hosted.ANSWERED:
                 return "ready", ""

@@ -30,9 +30,13 @@ def bring(settings: Settings, path: Path, tell: Tell, timeout_s: float) -> str:
         try:
             with hosted.Watched(path, tell, words) as file:
                 blob.upload_from_file(
-                    file, size=path.stat().st_size, content_type="application/jsonl", if_generation_match=0,
-                    timeout=timeout_s, retry=DEFAULT_RETRY.with_timeout(timeout_s),
-                )  # fmt: skip
+                    file,
+                    size=path.stat().st_size,
+                    content_type="application/jsonl",
+                    if_generation_match=0,
+                    timeout=timeout_s,
+                    retry=DEFAULT_RETRY.with_timeout(timeout_s),
+                )
         except PreconditionFailed:
             blob.reload(timeout=timeout_s)
             if blob.size != path.stat().st_size:

@@ -35,29 +35,50 @@ def offered() -> tuple[Setting, ...]:
     """What can be chosen."""
     return (
         Setting(
-            "epoch_count", "Epochs",
+            "epoch_count",
+            "Epochs",
             "How often the model sees every example; more is not always better, and costs more.",
-            EPOCHS, "integer", least=1, most=100,
+            EPOCHS,
+            "integer",
+            least=1,
+            most=100,
         ),
         Setting(
-            "use_validation", "Use the validation split", "Measures the loss on records it does not train on.",
-            True, "boolean",
+            "use_validation",
+            "Use the validation split",
+            "Measures the loss on records it does not train on.",
+            True,
+            "boolean",
         ),
         Setting(
-            "learning_rate_multiplier", "Learning rate multiplier",
+            "learning_rate_multiplier",
+            "Learning rate multiplier",
             "How much each batch changes the model, beside Google's own rate.",
-            "auto", "number", least=0.001, most=100, choices=("auto",), is_advanced=True,
+            "auto",
+            "number",
+            least=0.001,
+            most=100,
+            choices=("auto",),
+            is_advanced=True,
         ),
         Setting(
-            "adapter_size", "Adapter size", "More room for what is learned; large ones want many examples.",
-            "auto", "choice", choices=("auto", *ADAPTERS), is_advanced=True,
+            "adapter_size",
+            "Adapter size",
+            "More room for what is learned; large ones want many examples.",
+            "auto",
+            "choice",
+            choices=("auto", *ADAPTERS),
+            is_advanced=True,
         ),
         Setting(
-            "export_last_checkpoint_only", "Only the last checkpoint",
+            "export_last_checkpoint_only",
+            "Only the last checkpoint",
             "Otherwise every epoch leaves a checkpoint that can be asked too.",
-            False, "boolean", is_advanced=True,
+            False,
+            "boolean",
+            is_advanced=True,
         ),
-    )  # fmt: skip
+    )
 
 
 def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today: dt.date, timeout_s: float) -> Checked:

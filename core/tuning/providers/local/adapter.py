@@ -40,9 +40,16 @@ class LocalProvider:
 
     id: ProviderId = "local"
     capabilities = Capabilities(
-        trains=True, methods=("sft",), finds="exact", cancels=True, stops_and_resumes=True, retries_free=True,
-        costs_money=False, hosting_costs=False, is_on_a_machine=True,
-    )  # fmt: skip
+        trains=True,
+        methods=("sft",),
+        finds="exact",
+        cancels=True,
+        stops_and_resumes=True,
+        retries_free=True,
+        costs_money=False,
+        hosting_costs=False,
+        is_on_a_machine=True,
+    )
 
     def settings_for(self, base_model: str, method: Method) -> Sequence[Setting]:
         return choices.SETTINGS
@@ -119,11 +126,17 @@ class LocalProvider:
         engine = str(made.result.get("engine", ""))
         served = serving.publish(job, chosen, adapter, made.adapter, made.base_config, engine, tell)
         return Made(
-            "tuned", served.call_name, artefacts=[adapter, _weights(made.adapter, made.result)],
+            "tuned",
+            served.call_name,
+            artefacts=[adapter, _weights(made.adapter, made.result)],
             checkpoints=[{"name": each.name, "path": str(each)} for each in made.checkpoints],
-            parameters=parameters, cost_usd=Decimal(0), tokens_trained=_whole(made.result.get("tokens")),
-            serving=served.state, serving_remote=served.remote, note=served.note,
-        )  # fmt: skip
+            parameters=parameters,
+            cost_usd=Decimal(0),
+            tokens_trained=_whole(made.result.get("tokens")),
+            serving=served.state,
+            serving_remote=served.remote,
+            note=served.note,
+        )
 
     def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> Served:
         """Push an adapter that was trained before. Nothing is paid for it."""
@@ -179,10 +192,14 @@ def _work(job: JobView) -> Work:
             advice="Install the trainer's packages there, and set it to that Python.",
         )
     return Work(
-        there, job.key, python, there / "trainer" / "train.py", chosen.gpus,
+        there,
+        job.key,
+        python,
+        there / "trainer" / "train.py",
+        chosen.gpus,
         cpus=1 if on_cluster and chosen.device == "cpu" else 0,
         gpus=chosen.gpus if on_cluster and chosen.device == "cuda" else 0,
-    )  # fmt: skip
+    )
 
 
 def _offset(job: JobView) -> int:
@@ -195,18 +212,23 @@ def _parameters(job: JobView, chosen: Chosen, result: Mapping[str, Any]) -> dict
     base = job.remote.get("base", {})
     told = {name: value for name, value in result.items() if name not in ("tokens", "adapter_sha256")}
     return {
-        "settings": vars(chosen), "base": dict(base), "result": told,
+        "settings": vars(chosen),
+        "base": dict(base),
+        "result": told,
         "dataset": {"label": job.data.label, "root_hash": job.data.root_hash},
-    }  # fmt: skip
+    }
 
 
 def _weights(adapter: Path, result: Mapping[str, Any]) -> dict[str, Any]:
     """The adapter as PEFT wrote it, to go on with elsewhere."""
     file = adapter / "adapter_model.safetensors"
     return {
-        "kind": "adapter", "format": "peft", "path": str(adapter), "sha256": result.get("adapter_sha256"),
+        "kind": "adapter",
+        "format": "peft",
+        "path": str(adapter),
+        "sha256": result.get("adapter_sha256"),
         "bytes": file.stat().st_size if file.exists() else None,
-    }  # fmt: skip
+    }
 
 
 def _whole(value: Any) -> int | None:

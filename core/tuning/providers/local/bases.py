@@ -140,8 +140,12 @@ def of_ollama(base: Base, shown: Shown, *, store: Path, python: str, dtype: str,
         assert file is not None
         tell("making the base's weights plain", None)
         _check_digest(file, shown.digest, tell)
-        _make(folder, lambda new: programs.run(python, "from_gguf.py", file, new, dtype, told=lambda _: tell(
-            "making the base's weights plain", None)))  # fmt: skip
+        _make(
+            folder,
+            lambda new: programs.run(
+                python, "from_gguf.py", file, new, dtype, told=lambda _: tell("making the base's weights plain", None)
+            ),
+        )
     folders.write_json(_note(store, base), {"digest": shown.digest})
     return Resolved(folder, shown.digest, base.name)
 

@@ -253,13 +253,14 @@ def of_memory(shape: Shape, chosen: Chosen, data: DataFacts) -> Iterator[Obstacl
             "no_memory",
             f"Training takes about {in_words(needed)} of memory; this machine has {in_words(memory.total)}.",
             smaller,
-        )  # fmt: skip
+        )
     elif needed > memory.available:
         yield Obstacle(
             "no_memory",
             f"Training takes about {in_words(needed)} of memory; {in_words(memory.available)} are free now.",
-            f"Close what needs memory. {smaller}", blocks=False,
-        )  # fmt: skip
+            f"Close what needs memory. {smaller}",
+            blocks=False,
+        )
     if shape.parameters > _LARGE_FOR_CPU and chosen.device != "cuda":
         yield Obstacle(
             "other",

@@ -12,8 +12,18 @@ from pathlib import Path
 from typing import Any
 
 #: Weights, and what describes them. No code, and no weights in other forms.
-WANTED = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tokenizer*",
-          "special_tokens_map.json", "vocab*", "merges.txt", "added_tokens.json", "chat_template*")  # fmt: skip
+WANTED = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "generation_config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "vocab*",
+    "merges.txt",
+    "added_tokens.json",
+    "chat_template*",
+)
 _TELL_S = 1.0
 
 

@@ -90,9 +90,11 @@ def _of_serving(chosen: Chosen, settings: Settings) -> Iterator[Obstacle]:
         return
     if missing:
         yield Obstacle(
-            "base_missing", f"Ollama has no model {chosen.serve_on} to serve on.",
-            f"Get it with `ollama pull {chosen.serve_on}`, or correct Serve on.", blocks=False,
-        )  # fmt: skip
+            "base_missing",
+            f"Ollama has no model {chosen.serve_on} to serve on.",
+            f"Get it with `ollama pull {chosen.serve_on}`, or correct Serve on.",
+            blocks=False,
+        )
 
 
 def _measured(

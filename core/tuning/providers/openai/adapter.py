@@ -28,7 +28,7 @@ from core.tuning.providers.protocol import (
     Setting,
     Spec,
     Submitted,
-    Tell,  # fmt: skip
+    Tell,
 )
 
 #: A file is looked at by OpenAI before it can be trained on.
@@ -221,9 +221,11 @@ class OpenAI:
             self._pause(_WAIT_S)
             found = client.files.retrieve(found.id)
         raise NotSubmitted(
-            f"{title(settings)} has not finished looking at the file {found.id}.", code="file_waits", passing=True,
+            f"{title(settings)} has not finished looking at the file {found.id}.",
+            code="file_waits",
+            passing=True,
             advice="It is tried again by itself.",
-        )  # fmt: skip
+        )
 
     def _ends(self, client: Any, name: str, job: JobView) -> dt.date | None:
         """The last day of the model: what the provider says of it, or what the catalogue knows of its base."""
@@ -241,9 +243,13 @@ class OpenAI:
         """Whether the model answers, and what to know about it. Raises `ProviderTrouble` to come again."""
         try:
             complete(
-                Model("openai", name), system="Answer with one word.", prompt="Say ready.", max_tokens=16,
-                timeout_s=60, settings=settings,
-            )  # fmt: skip
+                Model("openai", name),
+                system="Answer with one word.",
+                prompt="Say ready.",
+                max_tokens=16,
+                timeout_s=60,
+                settings=settings,
+            )
         except ModelUnavailable as failure:
             if failure.reason in hosted.ANSWERED:
                 return "ready", ""

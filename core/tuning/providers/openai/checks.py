@@ -25,33 +25,67 @@ _MOST_EPOCHS = 25
 def offered(method: Method) -> tuple[Setting, ...]:
     """What can be chosen."""
     beta = Setting(
-        "beta", "Beta", "How strongly the model is held to what it was before; OpenAI chooses unless you do.",
-        "auto", "number", least=0.01, most=2, choices=_AUTO,
-    )  # fmt: skip
+        "beta",
+        "Beta",
+        "How strongly the model is held to what it was before; OpenAI chooses unless you do.",
+        "auto",
+        "number",
+        least=0.01,
+        most=2,
+        choices=_AUTO,
+    )
     return (
         Setting(
-            "n_epochs", "Epochs", "How often the model sees every example; more is not always better, and costs more.",
-            "auto", "integer", least=1, most=50, choices=_AUTO,
+            "n_epochs",
+            "Epochs",
+            "How often the model sees every example; more is not always better, and costs more.",
+            "auto",
+            "integer",
+            least=1,
+            most=50,
+            choices=_AUTO,
         ),
         *((beta,) if method == "dpo" else ()),
         Setting(
-            "use_validation", "Use the validation split", "Measures the loss on records it does not train on.",
-            True, "boolean",
+            "use_validation",
+            "Use the validation split",
+            "Measures the loss on records it does not train on.",
+            True,
+            "boolean",
         ),
         Setting(
-            "seed", "Seed", "The same seed, data and settings give about the same model.",
-            42, "integer", least=0, most=2**31 - 1, is_advanced=True,
+            "seed",
+            "Seed",
+            "The same seed, data and settings give about the same model.",
+            42,
+            "integer",
+            least=0,
+            most=2**31 - 1,
+            is_advanced=True,
         ),
         Setting(
-            "batch_size", "Batch size", "Examples between two changes of the model.",
-            "auto", "integer", least=1, most=256, choices=_AUTO, is_advanced=True,
+            "batch_size",
+            "Batch size",
+            "Examples between two changes of the model.",
+            "auto",
+            "integer",
+            least=1,
+            most=256,
+            choices=_AUTO,
+            is_advanced=True,
         ),
         Setting(
-            "learning_rate_multiplier", "Learning rate multiplier",
+            "learning_rate_multiplier",
+            "Learning rate multiplier",
             "How much each batch changes the model, beside OpenAI's own rate.",
-            "auto", "number", least=0.001, most=100, choices=_AUTO, is_advanced=True,
+            "auto",
+            "number",
+            least=0.001,
+            most=100,
+            choices=_AUTO,
+            is_advanced=True,
         ),
-    )  # fmt: skip
+    )
 
 
 def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today: dt.date) -> Checked:

@@ -126,9 +126,13 @@ class Ollama:
         origin: dict[str, Any] = {"files": {"base.gguf": weights}} if weights else {"from_": base}
         with self._client(_TAKE_S) as client:
             said = client.create(
-                model=name, **origin, adapters={"adapter.gguf": adapter}, parameters=dict(parameters),
-                quantize=quantise, stream=False,
-            )  # fmt: skip
+                model=name,
+                **origin,
+                adapters={"adapter.gguf": adapter},
+                parameters=dict(parameters),
+                quantize=quantise,
+                stream=False,
+            )
         if said.status != "success":
             raise NotSubmitted(f"Ollama did not make {name}; it said: {said.status}.")
 
@@ -158,8 +162,13 @@ class Ollama:
         import httpx
         import ollama
 
-        body = {"model": name, "messages": [dict(each) for each in messages], "stream": False,
-                "options": {"num_predict": 1}, **more}  # fmt: skip
+        body = {
+            "model": name,
+            "messages": [dict(each) for each in messages],
+            "stream": False,
+            "options": {"num_predict": 1},
+            **more,
+        }
         with self._errors(), httpx.Client(base_url=self.address, timeout=_LOAD_S, trust_env=not self.is_here) as client:
             answer = client.post("/api/chat", json=body)
             if answer.is_error:

@@ -84,10 +84,13 @@ class Compared:
     def kept(self) -> dict[str, Any]:
         """As it is kept with the model."""
         return {
-            "verdict": self.verdict, "sentence": self.sentence,
-            "conversations": [{**vars(each), "trained": _short(each.trained), "ollama": _short(each.ollama)}
-                              for each in self.conversations],
-        }  # fmt: skip
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "conversations": [
+                {**vars(each), "trained": _short(each.trained), "ollama": _short(each.ollama)}
+                for each in self.conversations
+            ],
+        }
 
 
 def of_model(serving_remote: Mapping[str, Any]) -> Compared | None:

@@ -56,10 +56,14 @@ def to_gguf(base_config: Path, adapter: Path, out: Path, *, python: str, tell: T
             raise NotSubmitted(f"{out} is not what was written; look at the disk, and try again.")
         folders.write_json(note, {"made_of": weights, **said})
     return {
-        "kind": "adapter", "format": "gguf", "path": str(out), "sha256": said["sha256"], "bytes": out.stat().st_size,
+        "kind": "adapter",
+        "format": "gguf",
+        "path": str(out),
+        "sha256": said["sha256"],
+        "bytes": out.stat().st_size,
         "base_config": str(base_config),
         **{name: said.get(name) for name in ("architecture", "modules", "alpha")},
-    }  # fmt: skip
+    }
 
 
 def _made_before(out: Path, note: Path, weights: str) -> dict[str, Any] | None:

@@ -79,9 +79,16 @@ def serve(model: ModelView) -> Served:
     trained = partial(_of_training, _weights(model), parameters.get("result", {}).get("engine", ""), model.settings)
     try:
         name, compared = _put(
-            Ollama(model.settings), model.name, tag, adapter, base.get("digest", ""), config, chosen, trained,
+            Ollama(model.settings),
+            model.name,
+            tag,
+            adapter,
+            base.get("digest", ""),
+            config,
+            chosen,
+            trained,
             lambda _w, _s: None,
-        )  # fmt: skip
+        )
     except Differs as differs:
         return Served("failed", remote=_kept(differs), error=f"{differs} {differs.advice}".strip())
     except OllamaAway as away:

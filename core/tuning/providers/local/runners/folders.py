@@ -53,9 +53,15 @@ class Begun:
     @classmethod
     def of(cls, work: Work, *, since: float) -> "Begun":
         return cls(
-            key=work.key, python=work.python, program=str(work.program), processes=work.processes, cpus=work.cpus,
-            gpus=work.gpus, environment=dict(work.environment), since=since,
-        )  # fmt: skip
+            key=work.key,
+            python=work.python,
+            program=str(work.program),
+            processes=work.processes,
+            cpus=work.cpus,
+            gpus=work.gpus,
+            environment=dict(work.environment),
+            since=since,
+        )
 
     def work(self, folder: Path) -> Work:
         return Work(
@@ -92,10 +98,19 @@ def begin_again(folder: Path, before: Begun, now: float, *, died: bool, python: 
     """Put a folder in line for another attempt with the same work."""
     (folder / STOP).unlink(missing_ok=True)
     return note(
-        folder, before, python=python or before.python, state="waiting", attempt=before.attempt + 1,
-        deaths=before.deaths + 1 if died else 0, since=now, offset=_size_of_events(folder), pid=None, pid_started=None,
-        asked="", asked_at=None,
-    )  # fmt: skip
+        folder,
+        before,
+        python=python or before.python,
+        state="waiting",
+        attempt=before.attempt + 1,
+        deaths=before.deaths + 1 if died else 0,
+        since=now,
+        offset=_size_of_events(folder),
+        pid=None,
+        pid_started=None,
+        asked="",
+        asked_at=None,
+    )
 
 
 def ask_to_end(folder: Path, how: Asked, now: float) -> Begun | None:

@@ -171,9 +171,14 @@ class LocalRunner:
         try:
             with (folder / folders.LOG).open("ab") as log:
                 child = subprocess.Popen(
-                    work.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder,
-                    env=environment(work), **_apart(),
-                )  # fmt: skip
+                    work.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=folder,
+                    env=environment(work),
+                    **_apart(),
+                )
         except OSError as error:
             folders.note(folder, current, state="waiting")
             self._device.leave(current.key)

@@ -87,9 +87,11 @@ def _judged(folder: Path, current: Mapping[str, Any]) -> Environment:
     if not python.exists() or current.get("device") not in DEVICES:
         return Environment("broken", None, None, sentence=f"The trainer's environment is damaged; run {_INSTALL}.")
     facts = {
-        "python": python, "device": current["device"], "versions": current["versions"],
+        "python": python,
+        "device": current["device"],
+        "versions": current["versions"],
         "size_bytes": current["size_bytes"],
-    }  # fmt: skip
+    }
     if current.get("wanted") != wanted():
         said = f"The trainer was installed for another version of Whetstone; run {_INSTALL}."
         return Environment("outdated", **facts, sentence=said)
@@ -143,9 +145,12 @@ def _make(folder: Path, device: Device, index: str | None, tell: Tell, tools: To
         shutil.rmtree(path, ignore_errors=True)
         raise
     return {
-        "folder": path.name, "device": device, "versions": dict(facts.versions), "wanted": wanted(),
+        "folder": path.name,
+        "device": device,
+        "versions": dict(facts.versions),
+        "wanted": wanted(),
         "size_bytes": _size(path),
-    }  # fmt: skip
+    }
 
 
 def _counting(tell: Tell, packages_: int) -> packages.Line:

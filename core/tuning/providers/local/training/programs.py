@@ -33,9 +33,13 @@ def run(
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as output:
         try:
             child = subprocess.Popen(
-                [python, str(path), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
-                env=environment(work), start_new_session=sys.platform != "win32",
-            )  # fmt: skip
+                [python, str(path), *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                env=environment(work),
+                start_new_session=sys.platform != "win32",
+            )
         except OSError as error:
             raise NotSubmitted(
                 f"The trainer's Python {python} cannot be started: {error.strerror or error}.",

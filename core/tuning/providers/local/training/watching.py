@@ -36,9 +36,11 @@ def polled(folder: Path, remote: Mapping[str, Any], runner: Runner) -> Polled:
     current = folders.begun(folder)
     if current is None:
         return Polled(
-            "failed", error=f"The folder of the job is gone: {folder}.", error_code="folder_gone",
+            "failed",
+            error=f"The folder of the job is gone: {folder}.",
+            error_code="folder_gone",
             advice="Start the job again; what it learned was in that folder.",
-        )  # fmt: skip
+        )
     try:
         runner.advance(folder)
         # First whether it runs, then what it said: of one that has ended, everything is there to be read.
@@ -53,9 +55,12 @@ def polled(folder: Path, remote: Mapping[str, Any], runner: Runner) -> Polled:
     current = folders.begun(folder) or current
     news = _news(folder, remote, events, following)
     return Polled(
-        "queued" if status.state == "waiting" else "running", status.said, _phase(status, current, folder), **news,
+        "queued" if status.state == "waiting" else "running",
+        status.said,
+        _phase(status, current, folder),
+        **news,
         poll_again_s=_SOON_S,
-    )  # fmt: skip
+    )
 
 
 def _news(folder: Path, remote: Mapping[str, Any], events: Sequence[Event], following: int) -> dict[str, Any]:
@@ -153,9 +158,13 @@ def _tokens(runner: Runner, folder: Path) -> int | None:
 def _failed(last: Event, status: Status, news: dict[str, Any]) -> Polled:
     code = str(last.values.get("code") or "other")
     return Polled(
-        "failed", status.said, **news, error=str(last.values.get("error") or "The training failed."), error_code=code,
+        "failed",
+        status.said,
+        **news,
+        error=str(last.values.get("error") or "The training failed."),
+        error_code=code,
         advice=_ADVICE.get(code, "Look at the events before it, and at trainer.log in the job's folder."),
-    )  # fmt: skip
+    )
 
 
 def _died(
@@ -166,19 +175,25 @@ def _died(
     if current.deaths >= MOST_DEATHS:
         tail = runner.log_tail(folder)[-_TAIL_SHOWN:]
         return Polled(
-            "failed", status.said, **news, error_code="died",
+            "failed",
+            status.said,
+            **news,
+            error_code="died",
             error=f"The trainer {how}, for the {MOST_DEATHS + 1}th time. The last it printed: {tail or 'nothing'}",
             advice="If the system ended it for want of memory, choose a smaller batch or base. Trying again goes on "
             "from the last checkpoint.",
-        )  # fmt: skip
+        )
     left = folders.checkpoints(folder)
     since = f"goes on from {left[-1].name}" if left else "begins anew"
     try:
         runner.resume(folder, died=True)
     except SubmitUnknown as unknown:
         raise ProviderTrouble(str(unknown)) from None
-    warning = Note(f"The trainer {how}; it {since} ({current.deaths + 1} of {MOST_DEATHS}).", "warning",
-                   source=f"death {current.attempt}")  # fmt: skip
+    warning = Note(
+        f"The trainer {how}; it {since} ({current.deaths + 1} of {MOST_DEATHS}).",
+        "warning",
+        source=f"death {current.attempt}",
+    )
     return Polled(
         "queued", status.said, "starting again", **{**news, "notes": [*news["notes"], warning]}, poll_again_s=_SOON_S
     )
