@@ -115,3 +115,14 @@ CREATE TRIGGER similarity_of_gone AFTER DELETE ON orchestrator_historical_tasks 
     FOR EACH STATEMENT EXECUTE FUNCTION similarity_of_gone('task');
 CREATE TRIGGER similarity_of_gone AFTER DELETE ON orchestrator_published_posts REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION similarity_of_gone('post');
+
+-- Who may only write its own table goes on writing: what the triggers keep is not its business.
+DO $$
+DECLARE
+    trigger text;
+BEGIN
+    FOREACH trigger IN ARRAY ARRAY['similarity_of_new', 'similarity_of_changed', 'similarity_of_gone']
+    LOOP
+        EXECUTE format('ALTER FUNCTION %I() SECURITY DEFINER SET search_path TO %I, pg_temp', trigger, current_schema());
+    END LOOP;
+END $$;
