@@ -19,7 +19,7 @@ from core.tuning.providers.local.training import environment
 from tests.trainer import tickets
 
 ROOT = Path(__file__).parents[1]
-PROGRAMS = ROOT / "core" / "tuning" / "trainer"
+PROGRAMS = ROOT / "trainer"
 #: Seconds within which a test may have the environment made (two minutes on a busy machine).
 PATIENCE_S = 900
 #: Threads of torch that wait give their core away. On two busy cores, two trainings of two threads took 69 to 144 s
