@@ -2,7 +2,7 @@
 told of a pattern once a person accepts it. An association, and not a cause."""
 
 from core.patterns.fields import GOOD_FROM, Item
-from core.patterns.running import DEFAULT, EVERY, Tell, mine, request
+from core.patterns.running import AGENT, DEFAULT, EVERY, Tell, mine, request
 from core.patterns.store import (
     Change,
     Kept,
@@ -18,9 +18,11 @@ from core.patterns.store import (
     retire,
     runs,
     unaccept,
+    version,
 )
 
 __all__ = [
+    "AGENT",
     "DEFAULT",
     "EVERY",
     "GOOD_FROM",
@@ -42,4 +44,5 @@ __all__ = [
     "retire",
     "runs",
     "unaccept",
+    "version",
 ]

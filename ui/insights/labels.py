@@ -1,0 +1,58 @@
+"""Words and figures of the page in the form in which all its tabs show them."""
+
+from typing import Literal
+
+from core.history import FEW
+from core.patterns import Kept, State
+from ui.parts.formatting import count
+
+Colour = Literal["green", "primary", "gray", "orange"]
+#: Word, icon and colour of each state.
+STATES: dict[State, tuple[str, str, Colour]] = {
+    "new": ("new", ":material/fiber_new:", "primary"),
+    "accepted": ("in use", ":material/check_circle:", "green"),
+    "decayed": ("decayed", ":material/trending_down:", "orange"),
+    "retired": ("retired", ":material/archive:", "gray"),
+}
+#: The same where only text can stand.
+SIGNS: dict[State, str] = {"new": "○ new", "accepted": "✓ in use", "decayed": "▽ decayed", "retired": "▣ retired"}
+OUTCOMES = {"quality": "quality", "success": "success"}
+FEW_MARK = f"under {FEW}"
+
+
+def few(n: int | None) -> str | None:
+    """The mark of a figure that rests on too few rows, for a cell beside it."""
+    return FEW_MARK if n is not None and n < FEW else None
+
+
+def few_sentence(n: int, thing: str) -> str:
+    """The same as a sentence; "" where there are enough."""
+    if n >= FEW:
+        return ""
+    return f"This rests on {count(n, thing)}; fewer than {FEW} can say little."
+
+
+def points(pattern: Kept) -> str | None:
+    """The difference of the shares in points, with its 95 % interval."""
+    if pattern.confidence is None or pattern.rest is None or pattern.low is None or pattern.high is None:
+        return None
+    difference = 100 * (pattern.confidence - pattern.rest)
+    return f"{difference:+.0f} ({100 * pattern.low:+.0f} to {100 * pattern.high:+.0f})"
+
+
+def quality(pattern: Kept) -> str | None:
+    """The difference of the mean quality, with its 95 % interval where that is known."""
+    if pattern.quality is None:
+        return None
+    if pattern.quality_low is None or pattern.quality_high is None:
+        return f"{pattern.quality:+.2f}"
+    return f"{pattern.quality:+.2f} ({pattern.quality_low:+.2f} to {pattern.quality_high:+.2f})"
+
+
+def held(pattern: Kept) -> str:
+    """Whether it showed on examples that it was not found on."""
+    return "not tried" if pattern.p_held_out is None else f"✓ yes, p {probability(pattern.p_held_out)}"
+
+
+def probability(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

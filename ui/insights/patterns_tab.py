@@ -1,0 +1,96 @@
+"""The tab Patterns: how the mining stands, all patterns in a table and in a chart, and whether hints help."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core import patterns
+from core.db import Database
+from core.patterns import Kept, State
+from ui.data import reads as examples
+from ui.insights import charts, hints, labels, mining, pattern_drawer, pattern_table, reads
+from ui.parts import addresses
+from ui.parts.formatting import count, plain
+
+_CHOSEN = "pattern_states"
+
+
+def draw(db: Database) -> None:
+    pattern_drawer.DRAWER.follow_url()
+    seen = reads.version(db, reads.mining(db))
+    found = reads.all_patterns(db)
+    runs = patterns.runs(db)
+    if not found and not runs and examples.is_empty(db):
+        _nothing_to_mine()
+        return
+    _cards(found, runs)
+    mining.draw(db, seen)
+    mining.last(runs)
+    if found:
+        shown = _filter(found)
+        _shown(shown)
+    hints.draw(db)
+    mining.history(runs)
+
+
+def _nothing_to_mine() -> None:
+    st.info(
+        "No examples yet. This tab will show what goes with good work: which intents, topics, agents, plans and times "
+        "do better than the rest, how sure that is, and the examples that it rests on. Import executions first.",
+        icon=":material/insights:",
+    )
+    st.page_link(addresses.IMPORTING, label="Import executions", icon=":material/upload_file:")
+
+
+def _cards(found: Sequence[Kept], runs: Sequence[patterns.Run]) -> None:
+    numbers = Counter(each.state for each in found)
+    with st.grid(4, min_column_width=150):
+        st.metric("In use", f"{numbers['accepted']:,}", border=True, help="Accepted: the planner is told of them.")
+        st.metric("To decide on", f"{numbers['new']:,}", border=True, help="Found, and neither accepted nor retired.")
+        st.metric(
+            "Decayed", f"{numbers['decayed']:,}", border=True, help="Not found any more by the latest run that looked."
+        )
+        st.metric(
+            "Examples looked at",
+            f"{max(runs[0].examples.values(), default=0):,}" if runs else "–",
+            border=True,
+            help="By the latest run: those with a score, or of which success is known.",
+        )
+
+
+def _filter(found: Sequence[Kept]) -> list[Kept]:
+    numbers = Counter(each.state for each in found)
+    st.subheader("Patterns", anchor=False)
+    there: list[State] = [state for state in labels.STATES if numbers[state]]
+    chosen = st.pills(
+        "State",
+        there,
+        selection_mode="multi",
+        default=[state for state in there if state in ("new", "accepted")] or there,
+        key=_CHOSEN,
+        format_func=lambda state: f"{labels.STATES[state][0]} ({numbers[state]:,})",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    return [each for each in found if each.state in chosen]
+
+
+def _shown(shown: Sequence[Kept]) -> None:
+    if not shown:
+        pattern_table.GRID.draw_none()
+        st.info("No pattern is in a state that is chosen above.")
+        return
+    pattern_table.draw(shown)
+    st.caption(
+        f"{count(len(shown), 'pattern')}, the surest first; click a heading for another order. "
+        "A pattern is an association, and not a cause."
+    )
+    if len(shown) >= reads.MOST:
+        st.caption(f"The surest {reads.MOST:,} are shown.")
+    drawn = [each for each in shown if each.n is not None and each.lift is not None]
+    if drawn:
+        with st.container(border=True, key="insights_lift"):
+            charts.draw_lift(drawn, pattern_drawer.show)
+    if len(drawn) < len(shown):
+        st.caption(plain(f"{count(len(shown) - len(drawn), 'pattern')} without a lift cannot be drawn."))
