@@ -94,7 +94,7 @@ def test_a_pattern_shows_its_figures_and_its_examples_both_ways(visit: Visit, mi
     app = visit("insights")
     assert table(app, "sentence") == [kept.sentence]
     assert table(app, "n") == [200]
-    assert table(app, "few") == [None]
+    assert table(app, "few") == [""]
 
     app = visit("insights", pattern=kept.id)
 

@@ -1,10 +1,13 @@
 """Charts of the page. Names in them are captured text, and are escaped; a point is known by its position."""
 
+import html
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from core.history.estimates import Estimate
 from core.patterns import Kept
 from ui.insights import labels
 from ui.parts import charts
@@ -59,3 +62,104 @@ def lift(shown: Sequence[Kept]) -> go.Figure:
     )
     figure.add_hline(y=1, line_dash="dot", line_color=charts.UNKNOWN)
     return figure.update_layout(height=320, hoverlabel={"align": "left"})
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One estimate of a chart of dots; `name` is captured text."""
+
+    name: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A map of values around `middle`, which is neither good nor bad; None where nothing is known. `texts` stands in
+    the cells, `hovers` beside the pointer."""
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: Sequence[Sequence[float | None]]
+    texts: Sequence[Sequence[str]]
+    hovers: Sequence[Sequence[str]]
+    middle: float
+    reach: float
+
+
+def dots(shown: Sequence[Dot], title: str, x: str, form: str) -> go.Figure:
+    """Estimates as dots with their 95 % intervals, the first on top; hollow where they rest on few rows."""
+    names = [charts.label(each.name, 22) for each in shown]
+    found = [each.estimate for each in shown]
+    points = go.Scatter(
+        x=[each.value for each in found],
+        y=list(range(len(shown))),
+        mode="markers",
+        marker={
+            "size": 11,
+            "color": charts.ACCENT,
+            "symbol": ["circle-open" if each.is_few else "circle" for each in found],
+            "line": {"width": 2},
+        },
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [(each.high or each.value) - each.value for each in found],
+            "arrayminus": [each.value - (each.value if each.low is None else each.low) for each in found],
+            "color": charts.UNKNOWN,
+            "thickness": 2,
+            "width": 4,
+        },
+        customdata=[[charts.label(each.name, 60), html.escape(each.estimate.shown(form))] for each in shown],
+        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+    )
+    figure = charts.framed(
+        [points],
+        title,
+        x,
+        "",
+        xaxis={"tickformat": ".1%" if form.endswith("%") else "~s", "nticks": 5},
+        yaxis={
+            "tickvals": list(range(len(shown))),
+            "ticktext": names,
+            "range": [len(shown) - 0.5, -0.5],
+            "showgrid": False,
+            "zeroline": False,
+        },
+    )
+    return figure.update_layout(height=110 + 26 * max(len(shown), 3), hoverlabel={"align": "left"})
+
+
+#: Between the two ends as good as nothing, so that light and dark both show through.
+_DIVERGING = [[0, charts.BAD], [0.5, "rgba(138, 150, 146, 0.12)"], [1, charts.ACCENT]]
+
+
+def heat(cells: Cells, title: str, x: str) -> go.Figure:
+    """A map of cells; rows from top to bottom."""
+    drawn = go.Heatmap(
+        z=cells.values,
+        x=list(cells.columns),
+        y=list(range(len(cells.rows))),
+        text=cells.texts,
+        texttemplate="%{text}",
+        customdata=cells.hovers,
+        hovertemplate="%{customdata}<extra></extra>",
+        colorscale=_DIVERGING,
+        zmid=cells.middle,
+        zmin=cells.middle - cells.reach,
+        zmax=cells.middle + cells.reach,
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        hoverongaps=False,
+    )
+    ticks = {
+        "tickvals": list(range(len(cells.rows))),
+        "ticktext": [charts.label(name, 24) for name in cells.rows],
+        "range": [len(cells.rows) - 0.5, -0.5],
+        "showgrid": False,
+        "zeroline": False,
+    }
+    figure = charts.framed(
+        [drawn], title, x, "", xaxis={"type": "category", "tickangle": 0, "showgrid": False}, yaxis=ticks
+    )
+    return figure.update_layout(height=120 + 34 * len(cells.rows), hoverlabel={"align": "left"})

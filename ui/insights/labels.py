@@ -3,6 +3,7 @@
 from typing import Literal
 
 from core.history import FEW
+from core.history.estimates import Estimate
 from core.patterns import Kept, State
 from ui.parts.formatting import count
 
@@ -20,9 +21,9 @@ OUTCOMES = {"quality": "quality", "success": "success"}
 FEW_MARK = f"under {FEW}"
 
 
-def few(n: int | None) -> str | None:
+def few(n: int | None) -> str:
     """The mark of a figure that rests on too few rows, for a cell beside it."""
-    return FEW_MARK if n is not None and n < FEW else None
+    return FEW_MARK if n is not None and n < FEW else ""
 
 
 def few_sentence(n: int, thing: str) -> str:
@@ -56,3 +57,13 @@ def held(pattern: Kept) -> str:
 
 def probability(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def value(estimate: Estimate | None, form: str) -> str | None:
+    """A figure with its 95 % interval."""
+    if estimate is None:
+        return None
+    said = format(estimate.value, form)
+    if estimate.low is None or estimate.high is None:
+        return said
+    return f"{said} ({estimate.low:{form}} to {estimate.high:{form}})"

@@ -1,10 +1,11 @@
 """Reads of the page that take more than a moment, remembered until there is something new to see."""
 
-from core import patterns
+from core import history, patterns
 from core.commands import store
 from core.commands.filters import CommandFilter
 from core.commands.models import CommandRow
 from core.db import Database
+from core.history.effectiveness import Platform, Times, Topics
 from core.patterns import Kept, State, experiment
 from ui.data import reads as examples
 from ui.parts.cached_read import cached_read
@@ -12,6 +13,8 @@ from ui.parts.cached_read import cached_read
 STATES: tuple[State, ...] = ("new", "accepted", "decayed", "retired")
 #: So many patterns are shown; mining finds some dozens.
 MOST = 1_000
+#: Seconds for which figures of history may be old: a million posts take half a second.
+REMEMBERED_S = 60
 #: More ids than this do not fit into an address.
 IDS_IN_URL = 2_000
 
@@ -32,6 +35,27 @@ def example_ids(db: Database, pattern_id: str, did_well: bool) -> tuple[int, ...
 def effect(db: Database) -> experiment.Effect:
     """What the experiment has shown so far; it reads every scored execution."""
     return experiment.effect(db)
+
+
+@cached_read(ttl=REMEMBERED_S, max_entries=16)
+def topics(db: Database) -> Topics:
+    return history.topics(db)
+
+
+@cached_read(ttl=REMEMBERED_S, max_entries=16)
+def platforms(db: Database) -> tuple[Platform, ...]:
+    return history.platforms(db)
+
+
+@cached_read(ttl=REMEMBERED_S)
+def times(db: Database, platform: str, zone: str) -> Times:
+    return history.times(db, platform=platform, zone=zone)
+
+
+def forget_history() -> None:
+    """After an act on history of this page: nobody looks at figures of before it."""
+    for read in (topics, platforms, times):
+        read.clear()
 
 
 def mining(db: Database) -> CommandRow | None:

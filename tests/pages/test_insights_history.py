@@ -1,0 +1,96 @@
+"""The page Insights over the company's history: topics, platforms, the business, and the history itself."""
+
+import datetime as dt
+
+import pytest
+from sqlalchemy import insert
+from streamlit.testing.v1 import AppTest
+
+from core.db import Database
+from core.db.tables import historical_tasks, published_posts
+from tests.pages.conftest import Visit, text
+
+HOSTILE = "<b>oak</b> ![x](http://evil.example/x.png)"
+MONDAY = dt.datetime(2026, 1, 5, 9, tzinfo=dt.UTC)
+
+
+def column(app: AppTest, key: str, name: str) -> list[object]:
+    """A column of the table that has it, `key` being a column that only that table has."""
+    return next(each.value for each in app.dataframe if key in each.value)[name].tolist()
+
+
+def charts(app: AppTest) -> str:
+    return "\n".join(each.proto.spec for each in app.get("plotly_chart"))
+
+
+@pytest.fixture
+def posted(database: Database) -> Database:
+    """40 posts on one topic, answered by a tenth of who saw them; 5 on another, answered by half; one task."""
+    rows = [
+        {
+            "post_id": str(number),
+            "topic": "elm" if number < 40 else HOSTILE,
+            "platform": "blog" if number < 40 else "forum",
+            "views": 100,
+            "engagement": (10 if number < 40 else 50) + number % 3,
+            "status": "published",
+            "published_at": MONDAY + dt.timedelta(days=7 * (number % 20)),
+        }
+        for number in range(45)
+    ]
+    with database.begin() as connection:
+        connection.execute(insert(published_posts), rows)
+        connection.execute(
+            insert(historical_tasks).values(task_id="t", topic="elm", quality_score=0.7, completed_at=MONDAY)
+        )
+    return database
+
+
+@pytest.mark.parametrize(
+    ("tab", "said"),
+    [("topics", "nothing is known of any topic"), ("platforms", "No post with a platform is recorded")],
+)
+def test_without_history_each_tab_says_what_it_will_show(visit: Visit, tab: str, said: str) -> None:
+    app = visit("insights", tab=tab)
+    assert said in text(app)
+    assert "This tab will show" in text(app)
+    assert not app.dataframe
+
+
+def test_topics_are_compared_with_interval_and_n_and_few_rows_say_so(visit: Visit, posted: Database) -> None:
+    app = visit("insights", tab="topics")
+
+    assert column(app, "topic", "topic") == [HOSTILE, "elm"]
+    assert column(app, "topic", "n") == [5, 40]
+    assert column(app, "topic", "few") == ["under 30", ""]
+    first, second = column(app, "topic", "value")
+    assert first == pytest.approx(0.51, abs=0.01)
+    assert second == pytest.approx(0.11, abs=0.01)
+    assert "&lt;b&gt;oak" in charts(app)
+    assert "<b>oak" not in charts(app)
+
+    app.segmented_control(key="topic_measure").set_value("quality").run()
+
+    assert not app.exception
+    assert column(app, "topic", "n")[0] == 1
+    assert column(app, "topic", "few")[0] == "under 30"
+    assert column(app, "topic", "interval")[0] == "0.70"  # of one value nobody knows how sure it is
+
+
+def test_platforms_have_their_baseline_and_times_are_in_a_zone(visit: Visit, posted: Database) -> None:
+    app = visit("insights", tab="platforms")
+
+    assert column(app, "platform", "posts") == [40, 5]
+    assert column(app, "platform", "few") == ["", "under 30"]
+    assert column(app, "platform", "engagement")[1].endswith("under 30 rows)")
+    assert "Monday, 8:00 to 12:00" in charts(app)
+    assert "No time of the week is surely better than another" in text(app)
+
+    app.selectbox(key="times_zone").set_value("Asia/Tokyo").run()
+
+    assert not app.exception
+    assert "Monday, 16:00 to 20:00" in charts(app)
+    assert "Monday, 8:00 to 12:00" not in charts(app)
+    app.selectbox(key="times_platform").set_value("forum").run()
+    assert "*" in charts(app)
+    assert "5 posts with a date" in text(app)
