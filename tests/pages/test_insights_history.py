@@ -7,7 +7,8 @@ from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
 from core.db import Database
-from core.db.tables import historical_tasks, published_posts
+from core.db.tables import financial_metrics, historical_tasks, published_posts
+from core.history.correlation import later
 from tests.pages.conftest import Visit, text
 
 HOSTILE = "<b>oak</b> ![x](http://evil.example/x.png)"
@@ -48,12 +49,16 @@ def posted(database: Database) -> Database:
 
 @pytest.mark.parametrize(
     ("tab", "said"),
-    [("topics", "nothing is known of any topic"), ("platforms", "No post with a platform is recorded")],
+    [
+        ("topics", "nothing is known of any topic"),
+        ("platforms", "No post with a platform is recorded"),
+        ("business", "there is nothing to compare"),
+    ],
 )
 def test_without_history_each_tab_says_what_it_will_show(visit: Visit, tab: str, said: str) -> None:
     app = visit("insights", tab=tab)
     assert said in text(app)
-    assert "This tab will show" in text(app)
+    assert "This tab will " in text(app)
     assert not app.dataframe
 
 
@@ -94,3 +99,31 @@ def test_platforms_have_their_baseline_and_times_are_in_a_zone(visit: Visit, pos
     app.selectbox(key="times_platform").set_value("forum").run()
     assert "*" in charts(app)
     assert "5 posts with a date" in text(app)
+
+
+def test_the_business_is_set_against_content_and_never_called_a_cause(visit: Visit, database: Database) -> None:
+    numbers = (1, 4, 2, 5, 1, 3, 5, 2, 4, 1, 5, 3)
+    with database.begin() as connection:
+        for number, posts in enumerate(numbers):
+            month = later(dt.date(2024, 1, 1), number)
+            rows = [{"post_id": f"{number}-{each}", "published_at": month, "views": 10} for each in range(posts)]
+            connection.execute(insert(published_posts), rows)
+            # Two months later, ten times the posts.
+            figure = {"metric_type": HOSTILE, "metric_value": 10 * posts, "period_start": later(month, 2)}
+            connection.execute(insert(financial_metrics), {**figure, "recorded_at": MONDAY})
+
+    app = visit("insights", tab="business")
+
+    assert "What goes together is not a cause." in text(app)
+    assert f"{HOSTILE} in USD rises with posts 2 months later (r +1.00" in text(app)
+    assert "Only 11 months: under 30, one month may turn it." in text(app)
+    surest = column(app, "pearson", "lag")[0], column(app, "pearson", "clear")[0], column(app, "pearson", "few")[0]
+    assert surest == (2, "★ clear", "under 30")
+    assert "+1.00★*" in charts(app)
+    assert "<b>oak" not in charts(app)
+
+    app.select_slider(key="business_lag").set_value(-3).run()
+
+    assert not app.exception
+    assert "is not shown to move with posts 3 months earlier" in text(app)
+    assert "views of a post" in "\n".join(str(each) for each in column(app, "why", "pair"))

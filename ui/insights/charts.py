@@ -1,11 +1,13 @@
 """Charts of the page. Names in them are captured text, and are escaped; a point is known by its position."""
 
+import datetime as dt
 import html
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
+from plotly import subplots
 
 from core.history.estimates import Estimate
 from core.patterns import Kept
@@ -163,3 +165,44 @@ def heat(cells: Cells, title: str, x: str) -> go.Figure:
         [drawn], title, x, "", xaxis={"type": "category", "tickangle": 0, "showgrid": False}, yaxis=ticks
     )
     return figure.update_layout(height=120 + 34 * len(cells.rows), hoverlabel={"align": "left"})
+
+
+@dataclass(frozen=True)
+class Line:
+    """One series by months; `name` is captured text."""
+
+    name: str
+    months: Sequence[dt.date]
+    values: Sequence[float]
+
+
+def two_series(upper: Line, lower: Line) -> go.Figure:
+    """Two series over the same months, each on a scale of its own, so that nothing seems to agree by its scale."""
+    figure = subplots.make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.16)
+    for row, (line, colour) in enumerate(((upper, charts.ACCENT), (lower, charts.BAD)), 1):
+        figure.add_trace(
+            go.Scatter(
+                x=list(line.months),
+                y=list(line.values),
+                mode="lines+markers",
+                line={"color": colour},
+                marker={"size": 6},
+                hovertemplate="%{x|%B %Y}<br>%{y:,.4~g}<extra></extra>",
+            ),
+            row=row,
+            col=1,
+        )
+        figure.update_yaxes(fixedrange=True, automargin=True, nticks=4, tickformat="~s", row=row, col=1)
+        figure.add_annotation(
+            text=charts.label(line.name, 48),
+            xref="paper",
+            yref=f"y{'' if row == 1 else row} domain",
+            x=0,
+            y=1.04,
+            yanchor="bottom",
+            xanchor="left",
+            showarrow=False,
+            font={"color": colour},
+        )
+    figure.update_xaxes(fixedrange=True)
+    return figure.update_layout(height=360, margin={"l": 8, "r": 8, "t": 36, "b": 8}, showlegend=False)

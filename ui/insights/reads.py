@@ -5,6 +5,7 @@ from core.commands import store
 from core.commands.filters import CommandFilter
 from core.commands.models import CommandRow
 from core.db import Database
+from core.history.correlation import Correlations, Monthly, Of
 from core.history.effectiveness import Platform, Times, Topics
 from core.patterns import Kept, State, experiment
 from ui.data import reads as examples
@@ -52,9 +53,19 @@ def times(db: Database, platform: str, zone: str) -> Times:
     return history.times(db, platform=platform, zone=zone)
 
 
+@cached_read(ttl=REMEMBERED_S, max_entries=16)
+def correlations(db: Database, of: Of) -> Correlations:
+    return history.correlations(db, of=of)
+
+
+@cached_read(ttl=REMEMBERED_S, max_entries=16)
+def monthly(db: Database) -> Monthly:
+    return history.monthly(db)
+
+
 def forget_history() -> None:
     """After an act on history of this page: nobody looks at figures of before it."""
-    for read in (topics, platforms, times):
+    for read in (topics, platforms, times, correlations, monthly):
         read.clear()
 
 

@@ -5,16 +5,17 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.db import Database
-from ui.insights import patterns_tab, platforms, topics
+from ui.insights import business, patterns_tab, platforms, topics
 from ui.parts import addresses
 
 _KEPT = "insights_tab"
 _CONTROL = "insights_tabs"
-_TITLES: dict[str, str] = {"patterns": "Patterns", "topics": "Topics", "platforms": "Platforms"}
+_TITLES: dict[str, str] = {"patterns": "Patterns", "topics": "Topics", "platforms": "Platforms", "business": "Business"}
 _DRAW: dict[str, Callable[[Database], None]] = {
     "patterns": patterns_tab.draw,
     "topics": topics.draw,
     "platforms": platforms.draw,
+    "business": business.draw,
 }
 
 
