@@ -9,7 +9,7 @@ import streamlit as st
 from core.db import Database
 from core.history import FEW
 from core.history.correlation import LAGS, NOT_A_CAUSE, Coefficient, Correlation, Correlations, Of, later
-from ui.insights import charts, labels, reads
+from ui.insights import charts, empty, labels, reads
 from ui.parts import charts as parts
 from ui.parts.formatting import count, shortened
 from ui.parts.tables import height
@@ -30,7 +30,7 @@ def draw(db: Database) -> None:
     )
     found = reads.correlations(db, of or "changes")
     if not found.found:
-        st.info(
+        empty.draw(
             f"{found.note} This tab will set each figure of the business against posts, views, engagement, quality and "
             f"visits, month by month and up to three months apart. It rests on the company's history.",
             icon=":material/finance:",

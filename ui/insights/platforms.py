@@ -10,7 +10,7 @@ import streamlit as st
 from core.db import Database
 from core.history import FEW
 from core.history.effectiveness import HOURS, Platform, Slot, Times
-from ui.insights import charts, labels, reads
+from ui.insights import charts, empty, labels, reads
 from ui.parts import charts as parts
 from ui.parts.formatting import count, shortened
 from ui.parts.tables import height
@@ -23,7 +23,7 @@ _BEST = 3
 def draw(db: Database) -> None:
     found = reads.platforms(db)
     if not found:
-        st.info(
+        empty.draw(
             "No post with a platform is recorded. This tab will show what a post usually gets on each platform, "
             "which is what a single post is measured against, and the times of the week at which posts were "
             "answered most. It rests on the company's history, which is imported.",

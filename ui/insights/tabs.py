@@ -5,17 +5,24 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.db import Database
-from ui.insights import business, patterns_tab, platforms, topics
+from ui.insights import business, history_tab, patterns_tab, platforms, topics
 from ui.parts import addresses
 
 _KEPT = "insights_tab"
 _CONTROL = "insights_tabs"
-_TITLES: dict[str, str] = {"patterns": "Patterns", "topics": "Topics", "platforms": "Platforms", "business": "Business"}
+_TITLES: dict[str, str] = {
+    "patterns": "Patterns",
+    "topics": "Topics",
+    "platforms": "Platforms",
+    "business": "Business",
+    "history": "History",
+}
 _DRAW: dict[str, Callable[[Database], None]] = {
     "patterns": patterns_tab.draw,
     "topics": topics.draw,
     "platforms": platforms.draw,
     "business": business.draw,
+    "history": history_tab.draw,
 }
 
 

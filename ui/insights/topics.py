@@ -9,7 +9,7 @@ import streamlit as st
 from core.db import Database
 from core.history.effectiveness import Topic
 from core.history.estimates import Estimate, Trend
-from ui.insights import charts, labels, reads
+from ui.insights import charts, empty, labels, reads
 from ui.parts import charts as parts
 from ui.parts.formatting import count
 from ui.parts.tables import height
@@ -39,7 +39,7 @@ MEASURES = {
 def draw(db: Database) -> None:
     found = reads.topics(db)
     if not found.topics:
-        st.info(
+        empty.draw(
             f"{found.note} This tab will show how posts and tasks on each topic did, how sure that is, and which way "
             "it goes. It rests on the company's history, which is imported.",
             icon=":material/topic:",
