@@ -1,7 +1,7 @@
 """What goes with good work, found among the examples: mined, tried again on a held-out half, and kept. The planner is
 told of a pattern once a person accepts it. An association, and not a cause."""
 
-from core.patterns.fields import GOOD_FROM, Item
+from core.patterns.fields import GOOD_FROM, Item, said
 from core.patterns.running import AGENT, DEFAULT, EVERY, Tell, mine, request
 from core.patterns.store import (
     Change,
@@ -43,6 +43,7 @@ __all__ = [
     "restore",
     "retire",
     "runs",
+    "said",
     "unaccept",
     "version",
 ]

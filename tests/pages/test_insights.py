@@ -22,7 +22,7 @@ HOSTILE = "![x](http://evil.example/x.png) <b>bold</b> **loud** [link](http://ev
 
 def table(app: AppTest, column: str) -> list[object]:
     """A column of the grid of patterns."""
-    grid = next(each.value for each in app.dataframe if "sentence" in each.value)
+    grid = next(each.value for each in app.dataframe if "rule" in each.value)
     return grid[column].tolist()
 
 
@@ -92,7 +92,8 @@ def test_mining_is_a_command_of_the_queue_that_is_followed_and_cancelled(visit: 
 def test_a_pattern_shows_its_figures_and_its_examples_both_ways(visit: Visit, mined: Database) -> None:
     (kept,) = patterns.patterns(mined)
     app = visit("insights")
-    assert table(app, "sentence") == [kept.sentence]
+    assert table(app, "rule") == ["Whose intent is thread"]
+    assert table(app, "well") == ["quality from 0.8"]
     assert table(app, "n") == [200]
     assert table(app, "few") == [""]
 

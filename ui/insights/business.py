@@ -54,34 +54,41 @@ def _map(found: Correlations) -> str:
     with st.container(border=True, key="insights_correlations"):
         parts.draw(
             charts.heat(_cells(found, figure), f"Correlation (r) with {parts.label(figure, 40)}",
-                        "months by which the figure is later than the content"),
+                        "months later than the content"),
             key="chart_correlations",
             alt="Correlation of the figure with each measure of content at lags of −3 to +3 months, with n on hover.",
         )  # fmt: skip
-    st.caption(
-        f"★ is clear after the correction for all that was tried; * rests on fewer than {FEW} months. Empty: too few "
-        "months in common."
-    )
+    drawn = [each for each in found.found if each.business == figure]
+    few = f"every cell rests on fewer than {FEW} months" if _all_few(drawn) else f"* rests on fewer than {FEW} months"
+    st.caption(f"★ is clear after the correction for all that was tried; {few}. Empty: too few months in common.")
     return figure
 
 
 def _cells(found: Correlations, figure: str) -> charts.Cells:
     of_figure = {(each.content, each.lag): each for each in found.found if each.business == figure}
     content = sorted({name for name, _ in of_figure})
+    marked = not _all_few(list(of_figure.values()))
     grid = [[of_figure.get((name, lag)) for lag in LAGS] for name in content]
     return charts.Cells(
         rows=content,
         columns=[f"{lag:+d}" if lag else "same" for lag in LAGS],
         values=[[each.pearson.value if each else None for each in row] for row in grid],
-        texts=[[_cell(each) if each else "" for each in row] for row in grid],
+        texts=[[_cell(each, marked) if each else "" for each in row] for row in grid],
         hovers=[[_hover(each) if each else "" for each in row] for row in grid],
         middle=0.0,
         reach=1.0,
     )
 
 
-def _cell(each: Correlation) -> str:
-    return f"{each.pearson.value:+.2f}{'★' if each.is_clear else ''}{'*' if each.n < FEW else ''}"
+def _all_few(shown: Sequence[Correlation]) -> bool:
+    """Then one sentence says it better than a mark in every cell."""
+    return all(each.n < FEW for each in shown)
+
+
+def _cell(each: Correlation, marked: bool) -> str:
+    """`.62`: a narrow map has no room for more."""
+    value = f"{each.pearson.value:.2f}".replace("0.", ".")
+    return f"{value}{'★' if each.is_clear else ''}{'*' if marked and each.n < FEW else ''}"
 
 
 def _hover(each: Correlation) -> str:

@@ -17,6 +17,8 @@ from ui.parts.formatting import percent
 
 #: Characters of a line in what shows on hover; a narrow window holds it.
 _LINE = 44
+#: Ticks of the logarithmic axis; three to ten, so that a narrow chart holds them.
+_DECADES = [each for power in range(1, 8) for each in (10**power, 3 * 10**power)]
 
 
 def wrapped(sentence: str, lines: int = 6) -> str:
@@ -54,13 +56,14 @@ def lift(shown: Sequence[Kept]) -> go.Figure:
         hovertemplate="%{customdata[0]}<br>n %{x:,}, lift %{y:.2f}, does well in %{customdata[2]}; %{customdata[1]}"
         "<extra></extra>",
     )
+    highest = max(each.lift or 0 for each in shown)
     figure = charts.framed(
         [points],
         "Lift against support (filled: in use)",
         "examples that have it (n, logarithmic)",
         "lift (1 is as all)",
-        xaxis={"type": "log", "dtick": "D2"},
-        yaxis={"rangemode": "tozero"},
+        xaxis={"type": "log", "tickvals": _DECADES, "ticktext": [f"{each:,}" for each in _DECADES]},
+        yaxis={"range": [-0.15 * highest / 2, 1.1 * highest]},
     )
     figure.add_hline(y=1, line_dash="dot", line_color=charts.UNKNOWN)
     return figure.update_layout(height=320, hoverlabel={"align": "left"})
@@ -90,7 +93,7 @@ class Cells:
 
 def dots(shown: Sequence[Dot], title: str, x: str, form: str) -> go.Figure:
     """Estimates as dots with their 95 % intervals, the first on top; hollow where they rest on few rows."""
-    names = [charts.label(each.name, 22) for each in shown]
+    names = [charts.label(each.name, 26) for each in shown]
     found = [each.estimate for each in shown]
     points = go.Scatter(
         x=[each.value for each in found],
@@ -131,8 +134,9 @@ def dots(shown: Sequence[Dot], title: str, x: str, form: str) -> go.Figure:
     return figure.update_layout(height=110 + 26 * max(len(shown), 3), hoverlabel={"align": "left"})
 
 
-#: Between the two ends as good as nothing, so that light and dark both show through.
-_DIVERGING = [[0, charts.BAD], [0.5, "rgba(138, 150, 146, 0.12)"], [1, charts.ACCENT]]
+#: Opaque in the middle, too, so that one colour of letters has contrast on every cell, in light and in dark.
+_DIVERGING = [[0, charts.BAD], [0.5, "#C9D2CF"], [1, charts.ACCENT]]
+_ON_CELLS = "#101816"
 
 
 def heat(cells: Cells, title: str, x: str) -> go.Figure:
@@ -143,6 +147,7 @@ def heat(cells: Cells, title: str, x: str) -> go.Figure:
         y=list(range(len(cells.rows))),
         text=cells.texts,
         texttemplate="%{text}",
+        textfont={"color": _ON_CELLS},
         customdata=cells.hovers,
         hovertemplate="%{customdata}<extra></extra>",
         colorscale=_DIVERGING,
@@ -176,6 +181,11 @@ class Line:
     values: Sequence[float]
 
 
+def _ticks(line: Line) -> str:
+    """4k rather than 4000, and 0.75 rather than 750m."""
+    return "~s" if max(map(abs, line.values), default=0) >= 1_000 else ",.3~g"
+
+
 def two_series(upper: Line, lower: Line) -> go.Figure:
     """Two series over the same months, each on a scale of its own, so that nothing seems to agree by its scale."""
     figure = subplots.make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.16)
@@ -192,7 +202,7 @@ def two_series(upper: Line, lower: Line) -> go.Figure:
             row=row,
             col=1,
         )
-        figure.update_yaxes(fixedrange=True, automargin=True, nticks=4, tickformat="~s", row=row, col=1)
+        figure.update_yaxes(fixedrange=True, automargin=True, nticks=4, tickformat=_ticks(line), row=row, col=1)
         figure.add_annotation(
             text=charts.label(line.name, 48),
             xref="paper",

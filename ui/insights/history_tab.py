@@ -45,11 +45,11 @@ def _sources(found: Sequence[Freshness]) -> None:
                 "rows": [each.rows for each in found],
                 "few": [labels.few(each.rows) for each in found],
                 "newest": [ago(each.last) if each.last else None for each in found],
+                "note": [each.note for each in found],
                 "first": pd.Series([each.first for each in found], dtype="datetime64[us, UTC]"),
                 "last": pd.Series([each.last for each in found], dtype="datetime64[us, UTC]"),
                 "imports": [each.imports for each in found],
                 "imported": pd.Series([each.imported_at for each in found], dtype="datetime64[us, UTC]"),
-                "note": [each.note for each in found],
             }
         ),
         key="history_sources",
@@ -61,12 +61,12 @@ def _sources(found: Sequence[Freshness]) -> None:
             "rows": config.NumberColumn("Rows", format="localized", width=80),
             "few": config.TextColumn("Few", width=76, help="What rests on fewer than 30 rows can say little."),
             "newest": config.TextColumn("Newest row", width=104, help="How old the newest row is, by its own date."),
+            "note": config.TextColumn("To be known", width=300),
             "first": config.DatetimeColumn("From", format="YYYY-MM-DD", width=96),
             "last": config.DatetimeColumn("To", format="YYYY-MM-DD", width=96),
             "imports": config.NumberColumn("Imports", width=72),
             "imported": config.DatetimeColumn("Last import (UTC)", format="YYYY-MM-DD HH:mm", width=136),
-            "note": config.TextColumn("To be known", width=330),
         },
-        alt="The five sources: rows, mark for few, age of the newest row, first and last date, imports, last import, "
-        "what has to be known.",
+        alt="The five sources: rows, mark for few, age of the newest row, what has to be known, first and last date, "
+        "imports, last import.",
     )

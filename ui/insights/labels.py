@@ -4,7 +4,7 @@ from typing import Literal
 
 from core.history import FEW
 from core.history.estimates import Estimate
-from core.patterns import Kept, State
+from core.patterns import Kept, State, said
 from ui.parts.formatting import count
 
 Colour = Literal["green", "primary", "gray", "orange"]
@@ -17,7 +17,6 @@ STATES: dict[State, tuple[str, str, Colour]] = {
 }
 #: The same where only text can stand.
 SIGNS: dict[State, str] = {"new": "○ new", "accepted": "✓ in use", "decayed": "▽ decayed", "retired": "▣ retired"}
-OUTCOMES = {"quality": "quality", "success": "success"}
 FEW_MARK = f"under {FEW}"
 
 
@@ -31,6 +30,21 @@ def few_sentence(n: int, thing: str) -> str:
     if n >= FEW:
         return ""
     return f"This rests on {count(n, thing)}; fewer than {FEW} can say little."
+
+
+def rule(pattern: Kept) -> str:
+    """What an example has, without the figures; the whole sentence where only that is known."""
+    if not pattern.items:
+        return pattern.sentence
+    words = said(pattern.items)
+    return words[0].upper() + words[1:]
+
+
+def well(pattern: Kept) -> str:
+    """What "did well" is."""
+    if pattern.outcome == "quality" and pattern.threshold is not None:
+        return f"quality from {pattern.threshold:g}"
+    return "success" if pattern.outcome == "success" else ""
 
 
 def points(pattern: Kept) -> str | None:
@@ -59,11 +73,8 @@ def probability(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def value(estimate: Estimate | None, form: str) -> str | None:
-    """A figure with its 95 % interval."""
-    if estimate is None:
+def interval(estimate: Estimate | None, form: str) -> str | None:
+    """The 95 % interval of a figure, where it is known."""
+    if estimate is None or estimate.low is None or estimate.high is None:
         return None
-    said = format(estimate.value, form)
-    if estimate.low is None or estimate.high is None:
-        return said
-    return f"{said} ({estimate.low:{form}} to {estimate.high:{form}})"
+    return f"{estimate.low:{form}} to {estimate.high:{form}}"

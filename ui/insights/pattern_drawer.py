@@ -120,7 +120,7 @@ def _figures(_db: Database, pattern: Kept) -> None:
         ("Mean quality less that of the rest (95 % interval)", labels.quality(pattern)),
         ("p where it was found, corrected", _p(pattern.p_found)),
         ("p on the other half, corrected", _p(pattern.p_held_out)),
-        ("What “did well” is", _well(pattern)),
+        ("What “did well” is", labels.well(pattern) or None),
         ("Found", None if pattern.discovered_at is None else ago(pattern.discovered_at)),
         ("Last found again", None if pattern.validated_at is None else ago(pattern.validated_at)),
         ("Runs that found it", f"{pattern.validations:,}"),
@@ -148,12 +148,6 @@ def _p(p: float | None) -> str | None:
     return None if p is None else labels.probability(p)
 
 
-def _well(pattern: Kept) -> str | None:
-    if pattern.outcome == "quality" and pattern.threshold is not None:
-        return f"a quality of {pattern.threshold:g} or more"
-    return "success" if pattern.outcome == "success" else None
-
-
 def _examples(db: Database, pattern: Kept) -> None:
     if pattern.filter is None:
         st.info("The original system wrote this pattern, and not by which rule, so its examples are not known.")
@@ -173,7 +167,8 @@ def _listed(db: Database, pattern: Kept, did_well: bool, title: str) -> None:
     shown = ids[: reads.IDS_IN_URL]
     kind = "well" if did_well else "not"
     of = f"over {reads.IDS_IN_URL:,} examples" if many else count(len(ids), "example")
-    how = "did well" if did_well else "did not do well, or nobody knows"
+    not_well = "did not succeed, or nobody knows" if pattern.outcome == "success" else "did not do well"
+    how = "did well" if did_well else not_well
     with st.container(border=True, key=f"pattern_examples_{kind}"):
         st.markdown(f"**{title}**")
         st.text(f"{of} that {how}" + (f"; {labels.FEW_MARK} rows." if 0 < len(ids) < FEW else "."))
@@ -208,7 +203,7 @@ def _rows(rows: Sequence[ExampleRow], kind: str) -> None:
         ),
         key=f"pattern_rows_{kind}",
         hide_index=True,
-        height=height(len(rows), 300),
+        height=height(len(rows), 370),
         placeholder="–",
         column_config={
             "request": st.column_config.TextColumn("Request", width=330),

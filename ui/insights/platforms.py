@@ -94,7 +94,8 @@ def _times(db: Database, names: Sequence[str]) -> None:
             key="chart_times",
             alt="By weekday and hours of the day, how many times the usual posts were answered; a star marks under 30.",
         )
-    st.caption(f"1.0 is as usual on the post's own platform. * rests on fewer than {FEW} posts.")
+    few = f"Every cell rests on fewer than {FEW} posts" if _all_few(found) else f"* rests on fewer than {FEW} posts"
+    st.caption(f"1.00 is as usual on the post's own platform; small groups are drawn towards it. {few}.")
     for slot in [each for each in found.slots if each.is_better][:_BEST]:
         st.text(f"✓ {_when(slot)}: {slot.engagement.shown('.2f')} times the usual.")
     if found.note:
@@ -114,12 +115,13 @@ def _when(slot: Slot) -> str:
 def _cells(found: Times) -> charts.Cells:
     by_place = {(slot.weekday, slot.hour): slot for slot in found.slots}
     hours = list(range(0, 24, HOURS))
+    marked = not _all_few(found)
     grid = [[by_place.get((day, hour)) for hour in hours] for day in range(1, 8)]
     return charts.Cells(
         rows=_DAYS,
         columns=[f"{hour}–{hour + HOURS}" for hour in hours],
         values=[[slot.engagement.value if slot else None for slot in row] for row in grid],
-        texts=[[_cell(slot) if slot else "" for slot in row] for row in grid],
+        texts=[[_cell(slot, marked) if slot else "" for slot in row] for row in grid],
         hovers=[
             [html.escape(f"{_when(slot)}: {slot.engagement.shown('.2f')}") if slot else "" for slot in row]
             for row in grid
@@ -129,5 +131,10 @@ def _cells(found: Times) -> charts.Cells:
     )
 
 
-def _cell(slot: Slot) -> str:
-    return f"{slot.engagement.value:.2f}{'*' if slot.engagement.is_few else ''}"
+def _all_few(found: Times) -> bool:
+    """Then one sentence says it better than a mark in every cell."""
+    return all(slot.engagement.is_few for slot in found.slots)
+
+
+def _cell(slot: Slot, marked: bool) -> str:
+    return f"{slot.engagement.value:.2f}{'*' if marked and slot.engagement.is_few else ''}"

@@ -35,6 +35,9 @@ MEASURES = {
     "quality": Measure("Quality", "quality of a task", ".2f", lambda topic: topic.quality),
 }
 
+#: A grid's own format for each of these, and what a value is multiplied by for it.
+_FORMATS = {".2%": ("%.2f %%", 100.0), ",.0f": ("%.0f", 1.0), ",.1f": ("%.1f", 1.0), ".2f": ("%.2f", 1.0)}
+
 
 def draw(db: Database) -> None:
     found = reads.topics(db)
@@ -90,20 +93,20 @@ def _measure(found: Sequence[Topic]) -> Measure:
 
 def _table(found: Sequence[Topic], measure: Measure) -> None:
     estimates = [measure.of(topic) for topic in found]
+    form, factor = _FORMATS[measure.form]
     frame = pd.DataFrame(
         {
             "topic": [topic.name for topic in found],
-            "value": pd.Series([each.value if each else None for each in estimates], dtype="float64"),
-            "interval": [labels.value(each, measure.form) for each in estimates],
+            "value": pd.Series([each.value * factor if each else None for each in estimates], dtype="float64"),
+            "interval": [labels.interval(each, measure.form) for each in estimates],
             "n": pd.Series([each.n if each else None for each in estimates], dtype="Int64"),
             "few": [labels.few(each.n if each else None) for each in estimates],
-            "mean": pd.Series([each.mean if each else None for each in estimates], dtype="float64"),
+            "mean": pd.Series([each.mean * factor if each else None for each in estimates], dtype="float64"),
             "trend": [trend(topic.trend) for topic in found],
             "posts": [topic.posts for topic in found],
             "tasks": [topic.tasks for topic in found],
         }
     ).sort_values("value", ascending=False, kind="stable")
-    form = {".2%": "percent", ",.0f": "%.0f", ",.1f": "%.1f", ".2f": "%.2f"}[measure.form]
     config = st.column_config
     st.dataframe(
         frame,
@@ -114,7 +117,7 @@ def _table(found: Sequence[Topic], measure: Measure) -> None:
         column_config={
             "topic": config.TextColumn("Topic", width=190),
             "value": config.NumberColumn(measure.title, format=form, width=96),
-            "interval": config.TextColumn("With 95 % interval", width=200),
+            "interval": config.TextColumn("95 % interval", width=140),
             "n": config.NumberColumn("n", format="localized", width=60),
             "few": config.TextColumn("Few", width=76, help="A figure that rests on fewer than 30 rows can say little."),
             "mean": config.NumberColumn("Its own mean", format=form, width=100, help="Of its own rows alone."),
@@ -135,5 +138,5 @@ def trend(found: Trend | None) -> str | None:
     few = f", {labels.FEW_MARK} posts" if labels.few(found.n) else ""
     if found.low is None or found.high is None:
         return f"not known{few}"
-    way = "▲ rises" if found.low > 0 else "▼ falls" if found.high < 0 else "not shown"
+    way = "▲ rises" if found.low > 0 else "▼ falls" if found.high < 0 else "no trend shown:"
     return f"{way} {100 * found.slope:+.2f} ({100 * found.low:+.2f} to {100 * found.high:+.2f}){few}"
