@@ -18,7 +18,7 @@ _OF: dict[Of, str] = {"changes": "Changes from month to month", "values": "Value
 
 
 def draw(db: Database) -> None:
-    of = st.segmented_control(
+    chosen = st.segmented_control(
         "Compared",
         list(_OF),
         default="changes",
@@ -28,7 +28,8 @@ def draw(db: Database) -> None:
         persist_state="session",
         help="Two series that both grow agree without any connection, and their changes do not.",
     )
-    found = reads.correlations(db, of or "changes")
+    of: Of = "values" if chosen == "values" else "changes"
+    found = reads.correlations(db, of)
     if not found.found:
         empty.draw(
             f"{found.note} This tab will set each figure of the business against posts, views, engagement, quality and "

@@ -18,14 +18,19 @@ from ui.parts.tables import height
 from ui.parts.watch import look
 
 EVERY_S = 3
+#: While nothing is mined, only somebody else's mining could show.
+IDLE_S = 10
 _OPEN = ("pending", "running", "paused")
 _THRESHOLD = "mining_threshold"
 
 
-@st.fragment(run_every=EVERY_S)
-def draw(db: Database, seen: tuple[object, ...]) -> None:
-    """`seen` is the version that the rest of the page shows."""
+def draw(db: Database, latest: CommandRow | None, seen: tuple[object, ...]) -> None:
+    """`latest` is the mining that the rest of the page knows of, `seen` the version that it shows."""
+    every = EVERY_S if latest is not None and latest.status in _OPEN else IDLE_S
+    st.fragment(run_every=every)(_followed)(db, seen, every)
 
+
+def _followed(db: Database, seen: tuple[object, ...], every: int) -> None:
     def changed() -> bool:
         latest = reads.mining(db)
         with st.container(border=True, key="insights_mining"):
@@ -35,7 +40,7 @@ def draw(db: Database, seen: tuple[object, ...]) -> None:
                 _ask(db, latest)
         return reads.version(db, latest) != seen
 
-    look(EVERY_S, changed, label=False)
+    look(every, changed, label=False)
 
 
 def _ask(db: Database, latest: CommandRow | None) -> None:

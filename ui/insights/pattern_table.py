@@ -47,7 +47,7 @@ def _frame(shown: Sequence[Kept]) -> pd.DataFrame:
     )
 
 
-def _percent(shares: Sequence[float | None]) -> "pd.Series[float]":
+def _percent(shares: Sequence[float | None]) -> pd.Series:
     return pd.Series([None if share is None else 100 * share for share in shares], dtype="float64")
 
 

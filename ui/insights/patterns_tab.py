@@ -18,14 +18,15 @@ _CHOSEN = "pattern_states"
 
 def draw(db: Database) -> None:
     pattern_drawer.DRAWER.follow_url()
-    seen = reads.version(db, reads.mining(db))
+    latest = reads.mining(db)
+    seen = reads.version(db, latest)  # before what it is the version of
     found = reads.all_patterns(db)
     runs = patterns.runs(db)
     if not found and not runs and examples.is_empty(db):
         _nothing_to_mine()
         return
     _cards(found, runs)
-    mining.draw(db, seen)
+    mining.draw(db, latest, seen)
     mining.last(runs)
     if found:
         shown = _filter(found)
