@@ -129,12 +129,14 @@ def test_decisions_keep_their_reason_and_can_be_undone(visit: Visit, mined: Data
     app.text_input(key="pattern_reason").set_value("threads are our craft").run()
     click(app, "pattern_accept")
     assert patterns.get(mined, kept.id).state == "accepted"
+    assert table(app, "state") == ["✓ in use"]
     latest = patterns.history(mined, kept.id)[0]
     assert (latest.event, latest.reason) == ("accepted", "threads are our craft")
     click(app, "pattern_stop_telling")
     assert patterns.get(mined, kept.id).state == "new"
     click(app, "pattern_retire")
     assert patterns.get(mined, kept.id).state == "retired"
+    assert "No pattern is in a state that is chosen above." in text(app)
     click(app, "pattern_restore")
     assert patterns.get(mined, kept.id).state == "new"
     click(app, "notice_undo")

@@ -14,6 +14,7 @@ from ui.parts import addresses
 from ui.parts.formatting import count, plain
 
 _CHOSEN = "pattern_states"
+_SHOWN_FIRST: tuple[State, ...] = ("new", "accepted")
 
 
 def draw(db: Database) -> None:
@@ -63,12 +64,12 @@ def _cards(found: Sequence[Kept], runs: Sequence[patterns.Run]) -> None:
 def _filter(found: Sequence[Kept]) -> list[Kept]:
     numbers = Counter(each.state for each in found)
     st.subheader("Patterns", anchor=False)
-    there: list[State] = [state for state in labels.STATES if numbers[state]]
+    # Always the same four, so that what is accepted does not vanish with a choice that was made before.
     chosen = st.pills(
         "State",
-        there,
+        list(labels.STATES),
         selection_mode="multi",
-        default=[state for state in there if state in ("new", "accepted")] or there,
+        default=_SHOWN_FIRST,
         key=_CHOSEN,
         format_func=lambda state: f"{labels.STATES[state][0]} ({numbers[state]:,})",
         label_visibility="collapsed",
