@@ -18,14 +18,15 @@ from core.examples.filters import Filter
 from core.examples.store import ExampleRow
 from core.history import FEW
 from core.patterns import Kept
-from ui.insights import labels, pattern_acts, reads
+from ui.insights import labels, reads
 from ui.parts import addresses, messages, session
 from ui.parts.drawer import Drawer, unavailable
-from ui.parts.formatting import ago, count, percent, plain
+from ui.parts.formatting import ago, count, percent, plain, shortened
 from ui.parts.tables import height
 
 EVERY_S = 3
 _VIEW, _REASON = "pattern_view", "pattern_reason"
+Act = Callable[..., Kept]
 _LISTED = 10
 
 
@@ -86,17 +87,47 @@ def _decide(db: Database, pattern: Kept) -> None:
 
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="pattern_acts"):
         if pattern.state == "new":
-            button("Accept", ":material/check:", pattern_acts.accept, "primary")
+            button("Accept", ":material/check:", _accept, "primary")
         if pattern.state == "accepted":
-            button("Stop telling", ":material/voice_over_off:", pattern_acts.unaccept)
+            button("Stop telling", ":material/voice_over_off:", _unaccept)
         if pattern.state == "retired":
-            button("Restore", ":material/unarchive:", pattern_acts.restore)
+            button("Restore", ":material/unarchive:", _restore)
         else:
-            button("Retire", ":material/archive:", pattern_acts.retire)
+            button("Retire", ":material/archive:", _retire)
     st.caption(_MEANS[pattern.state])
     notice = messages.latest()
     if notice is not None:
         (st.error if notice.failed else st.success)(plain(notice.text))
+
+
+def _accept(db: Database, pattern: Kept, reason: str) -> None:
+    _decided(db, pattern, reason, patterns.accept, patterns.unaccept, "The planner is told of it from now on")
+
+
+def _unaccept(db: Database, pattern: Kept, reason: str) -> None:
+    _decided(db, pattern, reason, patterns.unaccept, patterns.accept, "The planner is not told of it any more")
+
+
+def _retire(db: Database, pattern: Kept, reason: str) -> None:
+    _decided(db, pattern, reason, patterns.retire, patterns.restore, "Retired, also for when it is found again")
+
+
+def _restore(db: Database, pattern: Kept, reason: str) -> None:
+    _decided(db, pattern, reason, patterns.restore, patterns.retire, "In the list again")
+
+
+def _decided(db: Database, pattern: Kept, reason: str, act: Act, opposite: Act, said: str) -> None:
+    """With Undo, since every decision has an opposite."""
+
+    def do() -> None:
+        act(db, pattern.id, actor=session.actor(), reason=reason.strip() or "on the insights page")
+        messages.done(f"{said}: {shortened(pattern.sentence, 90)}", undo=undone)
+
+    def undone() -> str:
+        opposite(db, pattern.id, actor=session.actor(), reason="undone on the insights page")
+        return f"Undone: {shortened(pattern.sentence, 90)}"
+
+    messages.attempt(do)
 
 
 _MEANS: dict[patterns.State, str] = {
