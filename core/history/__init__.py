@@ -10,7 +10,7 @@ from core.history.backfill import preview as preview_backfill
 from core.history.backfill import run as run_backfill
 from core.history.backfill import undo as undo_backfill
 from core.history.columns import Options
-from core.history.correlation import correlations
+from core.history.correlation import correlations, monthly
 from core.history.effectiveness import platforms, times, topics
 from core.history.imports import preview as preview_import
 from core.history.imports import run as run_import
@@ -34,6 +34,7 @@ __all__ = [
     "correlations",
     "finance",
     "list_imports",
+    "monthly",
     "platforms",
     "posts",
     "preview_backfill",

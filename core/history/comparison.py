@@ -1,6 +1,7 @@
 """Staged rows against what is there: on which scale, under which key, and what each would change."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -39,26 +40,42 @@ def _scale(name: str, scores: scales.Scores, *, is_rate: bool) -> str:
             return "100"
         between = next(value for value in counts if 0 < value < 1)
         highest = max(counts)
-        raise _undecided(
-            name,
-            f"{name} has {between:g} (row {scores.rows[between][0]}) beside {highest:g} (row "
-            f"{scores.rows[highest][0]}): all may be per cent, or some shares and some per cent.",
-            {"100": "all per cent", "mixed": "each by its size"},
+        raise ScaleUndecided(
+            Question(
+                name,
+                f"{name} has {between:g} (row {scores.rows[between][0]}) beside {highest:g} (row "
+                f"{scores.rows[highest][0]}): all may be per cent, or some shares and some per cent.",
+                {"100": "all per cent", "mixed": "each by its size"},
+            )
         )
     finding = scales.found(scores)
     if finding.scale is None:
         fitting = {effect.scale: effect.reads[0] for effect in finding.effects if not effect.rejected and effect.reads}
-        raise _undecided(name, f"The scale of {name} is not clear. {finding.explanation}", fitting)
+        raise ScaleUndecided(Question(name, f"The scale of {name} is not clear. {finding.explanation}", fitting))
     return finding.scale
 
 
-def _undecided(name: str, asked: str, choices: Mapping[str, str]) -> ImportRefused:
-    ways = "; ".join(f"--scale {name}={scale} ({reads})" for scale, reads in choices.items())
-    return ImportRefused(
-        f"{asked} Say what they mean: {ways}. Nothing was changed.",
-        field=name,
-        expected="a scale: " + ", ".join(choices),
-    )
+@dataclass(frozen=True)
+class Question:
+    """What the numbers of a field mean, which somebody has to say: one of the choices, each explained."""
+
+    field: str
+    asked: str
+    choices: Mapping[str, str]
+
+
+class ScaleUndecided(ImportRefused):
+    """The scale of a field cannot be told."""
+
+    def __init__(self, question: Question) -> None:
+        name, choices = question.field, question.choices
+        ways = "; ".join(f"--scale {name}={scale} ({reads})" for scale, reads in choices.items())
+        super().__init__(
+            f"{question.asked} Say what they mean: {ways}. Nothing was changed.",
+            field=name,
+            expected="a scale: " + ", ".join(choices),
+        )
+        self.question = question
 
 
 def value(shape: Shape, name: str, scales_used: Mapping[str, str]) -> str:

@@ -83,6 +83,14 @@ class Correlations:
         return tuple(each for each in self.found if each.is_clear)
 
 
+@dataclass(frozen=True)
+class Monthly:
+    """The series that are compared, by their names; a month that nobody measured is in none."""
+
+    content: Mapping[str, Series]
+    business: Mapping[str, Series]
+
+
 #: The content of each whole month.
 _CONTENT = text(
     f"""
@@ -125,12 +133,18 @@ def correlations(db: Database, *, of: Of = "changes", as_of: dt.datetime | None 
     without any connection, and their changes do not. Months that are not over count for nothing, nor do periods longer
     than one.
     """
+    found = monthly(db, as_of=as_of)
+    return compared(found.content, found.business, of=of)
+
+
+def monthly(db: Database, *, as_of: dt.datetime | None = None) -> Monthly:
+    """What is compared: each measure of content and each figure of the business, by whole months."""
     moment = {"as_of": as_of or dt.datetime.now(dt.UTC)}
     with db.reading() as connection:
         content, business = (_series(connection.execute(query, moment)) for query in (_CONTENT, _BUSINESS))
     if "posts" in content:  # a month between without posts has none, which is known
         content["posts"] = {month: content["posts"].get(month, 0.0) for month in _between(content["posts"])}
-    return compared(content, business, of=of)
+    return Monthly(content, business)
 
 
 def _series(rows: Any) -> dict[str, dict[dt.date, float]]:

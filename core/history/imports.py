@@ -65,6 +65,7 @@ class Preview:
     #: The scale of each field that would be used; empty: one has to be chosen first, and `undecided` says which.
     scales_used: Mapping[str, str]
     undecided: str
+    question: comparison.Question | None
     #: Rows of each status, "" for none.
     statuses: Mapping[str, int]
     #: Where the first changed rows differ from what is there.
@@ -97,11 +98,11 @@ def preview(db: Database, supply: Supply, options: Options = DEFAULTS, *, progre
     with _refusing(), db.connect() as connection:  # never committed
         raw = driver(connection)
         staged = staging.stage(raw, supply, options, progress=progress)
-        undecided, used = "", {name: options.scales.get(name, "mixed") for name in staged.scores}
+        undecided, question, used = "", None, {name: options.scales.get(name, "mixed") for name in staged.scores}
         try:
             used = comparison.chosen_scales(staged, options)
-        except ImportRefused as refusal:  # the preview is where it is chosen
-            undecided = str(refusal)
+        except comparison.ScaleUndecided as refusal:  # the preview is where it is chosen
+            undecided, question = str(refusal), refusal.question
         duplicates = comparison.compare(raw, staged, used)
         counts = comparison.counts(raw)
         return Preview(
@@ -119,6 +120,7 @@ def preview(db: Database, supply: Supply, options: Options = DEFAULTS, *, progre
             scales=comparison.findings(staged),
             scales_used={} if undecided else used,
             undecided=undecided,
+            question=question,
             statuses=dict(staged.words),
             contradictions=_contradictions(raw, staged, used),
             sample=_sample(raw, staged.shape, used),

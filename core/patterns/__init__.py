@@ -1,8 +1,8 @@
 """What goes with good work, found among the examples: mined, tried again on a held-out half, and kept. The planner is
 told of a pattern once a person accepts it. An association, and not a cause."""
 
-from core.patterns.fields import GOOD_FROM, Item
-from core.patterns.running import DEFAULT, EVERY, Tell, mine, request
+from core.patterns.fields import GOOD_FROM, Item, said
+from core.patterns.running import AGENT, DEFAULT, EVERY, Tell, mine, request
 from core.patterns.store import (
     Change,
     Kept,
@@ -18,9 +18,11 @@ from core.patterns.store import (
     retire,
     runs,
     unaccept,
+    version,
 )
 
 __all__ = [
+    "AGENT",
     "DEFAULT",
     "EVERY",
     "GOOD_FROM",
@@ -41,5 +43,7 @@ __all__ = [
     "restore",
     "retire",
     "runs",
+    "said",
     "unaccept",
+    "version",
 ]

@@ -84,6 +84,11 @@ FIELDS: tuple[Field, ...] = (
 BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS}
 
 
+def said(items: Sequence[Item]) -> str:
+    """The items in words: "whose intent is blog_post and made on a Tuesday"."""
+    return " and ".join(BY_NAME[item.field].said.format(item.value) for item in items)
+
+
 def parsed() -> Any:
     """`plan.steps` of each row: the steps of its plan, an array; an empty one where there is no such thing."""
     return select(func.plan_steps(examples.c.execution_plan).label("steps")).correlate(examples).lateral("plan")

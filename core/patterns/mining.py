@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.patterns import figures
 from core.patterns.counting import LONGEST, Combinations, combinations, count
-from core.patterns.fields import BY_NAME, GOOD_FROM, Item
+from core.patterns.fields import GOOD_FROM, Item, said
 from core.patterns.figures import Mean, Sides
 from core.patterns.items import Basket, Bits, packed, unpacked
 
@@ -84,11 +84,6 @@ class Pattern:
             f"Examples {said(self.items)} {what} in {self.confidence:.0%} of {self.n:,} cases, and the others in "
             f"{self.rest:.0%}: {times}, {100 * self.low:+.0f} to {100 * self.high:+.0f} points."
         )
-
-
-def said(items: Sequence[Item]) -> str:
-    """The items in words: "whose intent is blog_post and made on a Tuesday"."""
-    return " and ".join(BY_NAME[item.field].said.format(item.value) for item in items)
 
 
 @dataclass(frozen=True)

@@ -76,9 +76,12 @@ def _mine(work: Work) -> Done:
         raise CommandRefused(f"The command cannot be understood: {error}") from None
     if not 0 <= threshold <= 1:
         raise CommandRefused(f"{threshold} is no quality; it is from 0 to 1.")
-    run = mine(
-        work.db, chosen, threshold=threshold, actor=work.command.created_by, tell=lambda _what, _share: work.check()
-    )
+
+    def tell(what: str, share: float) -> None:
+        """A step that is kept: whoever looks at the command sees how far it is. Ends the mining when it is to end."""
+        work.step(what, lambda: share)
+
+    run = mine(work.db, chosen, threshold=threshold, actor=work.command.created_by, tell=tell)
     return Done(
         {
             "run": run.id,

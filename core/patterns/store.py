@@ -274,6 +274,18 @@ def runs(db: Database, *, limit: int = 20) -> list[Run]:
         return [_run(row) for row in rows]
 
 
+def version(db: Database) -> str:
+    """Another one whenever a pattern was found, tried again or decided on, or a run looked for some."""
+    with db.reading() as connection:
+        events, mined = connection.execute(
+            select(
+                select(func.max(pattern_events.c.id)).scalar_subquery(),
+                select(func.max(pattern_runs.c.id)).scalar_subquery(),
+            )
+        ).one()
+        return f"{events or 0}/{mined or 0}"
+
+
 _STATE = case(
     (_TABLE.retired_at.is_not(None), "retired"),
     (_TABLE.is_active.is_not(True), "decayed"),

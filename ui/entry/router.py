@@ -40,6 +40,7 @@ def pages(*, empty: bool, pending: int = 0, waiting: int = 0, training: int = 0)
             icon=":material/account_tree:",
             url_path="orchestrator",
         ),
+        st.Page("../../pages/insights.py", title="Insights", icon=":material/insights:", url_path="insights"),
         st.Page("../../pages/importing.py", title="Import", icon=":material/upload_file:", url_path="import"),
         st.Page("../../pages/activity.py", title="Activity", icon=":material/history:", url_path="activity"),
         # Links of the original system; /queue and /orchestrator have kept their names.

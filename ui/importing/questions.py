@@ -79,3 +79,18 @@ def outcome_words(words: Mapping[str, int], known: Mapping[str, str]) -> None:
         if st.form_submit_button("Use these meanings", key="import_outcomes_use"):
             _keep(outcomes=meanings)
             st.rerun()
+
+
+def ask_scale(field: str, asked: str, choices: Mapping[str, str], known: Mapping[str, str]) -> None:
+    """What the numbers of one field mean; `known` are the fields that were decided before."""
+    st.warning(plain(asked), icon=":material/help:")
+    chosen = st.radio(
+        plain(f"What do the numbers of {field} mean?"),
+        list(choices),
+        index=None,
+        key=f"import_ask_scale_{field}",
+        format_func=lambda choice: plain(f"{choice}: {choices[choice]}"),
+    )
+    if chosen:
+        _keep(scales={**known, field: chosen})
+        st.rerun()

@@ -38,7 +38,7 @@ def check(db: Database, paths: Sequence[Path], options: ImportOptions, first: In
         st.text("That is much to read, so it is read when you say so. Nothing is written by it.")
         return None
     bar = st.progress(0.0, "Reading the file…")
-    found = importing.preview(db, paths, options, progress=_progress(bar, "read"))
+    found = importing.preview(db, paths, options, progress=progress_on(bar, "read"))
     bar.empty()
     st.session_state[_CHECKED] = (key, found)
     return found
@@ -77,7 +77,7 @@ def _hindrance(options: ImportOptions, found: Preview) -> str | None:
 def _import(db: Database, paths: Sequence[Path], options: ImportOptions) -> None:
     bar = st.progress(0.0, "Importing…")
     try:
-        result = importing.run(db, paths, options, actor=session.actor(), progress=_progress(bar, "imported"))
+        result = importing.run(db, paths, options, actor=session.actor(), progress=progress_on(bar, "imported"))
     except WhetstoneError as error:
         bar.empty()
         st.error(plain(str(error)), icon=":material/block:")
@@ -107,7 +107,9 @@ def _done(db: Database, name: str, result: ImportResult) -> None:
     )
 
 
-def _progress(bar: DeltaGenerator, word: str) -> Progress:
+def progress_on(bar: DeltaGenerator, word: str) -> Progress:
+    """What is told while a file is read."""
+
     def show(done: int, whole: int, rows: int) -> None:
         bar.progress(
             min(done / whole, 1.0) if whole else 1.0, f"{count(rows, 'row')} {word}, {size(done)} of {size(whole)}"

@@ -15,6 +15,7 @@ from core.orchestrator.agents import SHAPE
 from core.orchestrator.executions import ORCHESTRATOR
 from core.orchestrator.records import OPEN, Counts, Execution, ExecutionRow, Status
 from ui.orchestrator import acts, drawer, labels, reads
+from ui.parts import addresses
 from ui.parts.formatting import count, percent, score, shortened, span
 from ui.parts.watch import look
 
@@ -92,6 +93,12 @@ def _cards(numbers: Counts, days: Sequence[trends.Day]) -> None:
             height="stretch",
             help="Learned patterns that plans take into account now.",
         )
+    st.page_link(
+        addresses.INSIGHTS,
+        label="See the patterns",
+        icon=":material/insights:",
+        query_params={addresses.TAB: "patterns"},
+    )
 
 
 def _rate(days: Sequence[trends.Day]) -> float | None:

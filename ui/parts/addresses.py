@@ -22,6 +22,7 @@ DATA = "../../pages/data.py"
 DATASETS = "../../pages/datasets.py"
 FINE_TUNING = "../../pages/fine_tuning.py"
 IMPORTING = "../../pages/importing.py"
+INSIGHTS = "../../pages/insights.py"
 ORCHESTRATOR = "../../pages/orchestrator.py"
 
 #: Parameters of the page Fine-tuning.
@@ -29,6 +30,10 @@ PART = "part"
 TRAIN_ON = "train_on"
 JOB = "job"
 MODEL = "model"
+
+#: Parameters of the page Insights.
+TAB = "tab"
+PATTERN = "pattern"
 
 Query = dict[str, str | list[str]]
 

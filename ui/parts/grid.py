@@ -108,8 +108,10 @@ class Grid(Generic[Id]):
         open_width: int = 56,
         whole: bool = False,
         on_choice: Callable[[], None] | None = None,
+        choosable: bool = True,
     ) -> None:
-        """The rows, each with a button that opens it; `whole`: all are ticked, as are those on other pages."""
+        """The rows, each with a button that opens it; `whole`: all are ticked, as are those on other pages.
+        Without `choosable` nothing can be ticked."""
         ids = tuple(ids)
         st.session_state[f"{self.name}_page_ids"] = ids
         kept = set(ids) if whole else st.session_state.setdefault(self._selected, set())
@@ -123,6 +125,12 @@ class Grid(Generic[Id]):
                 on_choice()
             st.session_state[self._selected] = (st.session_state.get(self._selected, set()) - set(ids)) | picked
 
+        ticked = [at for at, each in enumerate(ids) if each in kept]
+        selection: dict[str, Any] = {
+            "on_select": choose,
+            "selection_mode": "multi-row",
+            "selection_default": {"selection": {"rows": ticked}},
+        }
         with st.container(key=self.frame):
             rows.insert(0, "open", ["Open"] * len(ids))
             st.dataframe(
@@ -130,9 +138,7 @@ class Grid(Generic[Id]):
                 key=key,
                 hide_index=True,
                 height=height(len(ids), highest),
-                on_select=choose,
-                selection_mode="multi-row",
-                selection_default={"selection": {"rows": [at for at, each in enumerate(ids) if each in kept]}},
+                **(selection if choosable else {}),
                 column_config={
                     "open": st.column_config.ButtonColumn(
                         "",

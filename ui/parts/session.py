@@ -18,6 +18,7 @@ _OF_A_WORKSPACE = (
     *("tuning_selected", "tuning_place", "tuning_open", "tuning_known_open", "tuning_kept_dataset"),
     *("tuning_checked", "tuning_asked", "tuning_part", "tuning_name", "tuning_page_ids"),
     *("model_selected", "model_open", "play_answers", "play_left", "play_right", "play_place"),
+    *("pattern_open", "pattern_page_ids", "insights_tab", "history_checked", "backfill_plan"),
 )
 
 
