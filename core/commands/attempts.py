@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy.exc import ProgrammingError
 
 from core.commands import claims
-from core.commands.handlers import Handler, LeaseLost, Outcome, Stopped, Work
+from core.commands.handlers import CommandContext, Handler, LeaseLost, Outcome, Stopped
 from core.db.transient import RetryWhileDown, is_missing_schema
 from core.errors import CommandRefused
 from core.text import in_words
@@ -17,21 +17,21 @@ log = structlog.get_logger(__name__)
 Ended = Literal["completed", "failed", "handed_back", "lost"]
 
 
-def perform(work: Work, handler: Handler, *, patience: RetryWhileDown, backoff_s: float) -> Ended:
+def perform(work: CommandContext, handler: Handler, *, insist: RetryWhileDown, backoff_s: float) -> Ended:
     """Run the command to its end, whichever that is. Raises only what has nothing to do with the handler."""
     try:
         outcome = _outcome(handler(work))
-        status = patience(lambda: _complete(work, outcome))
+        status = insist(lambda: _complete(work, outcome))
     except LeaseLost:
         return "lost"
     except Stopped:
-        return "handed_back" if patience(lambda: claims.hand_back(work.db, work.command.id, work.token)) else "lost"
+        return "handed_back" if insist(lambda: claims.hand_back(work.db, work.command.id, work.token)) else "lost"
     except CommandRefused as error:
-        return _fail(work, error, patience, retry=False, backoff_s=backoff_s)
+        return _fail(work, error, insist, retry=False, backoff_s=backoff_s)
     except (Exception, SystemExit) as error:  # noqa: BLE001 whatever a handler raises is the end of this attempt only
         if is_missing_schema(error):
             return "lost"
-        return _fail(work, error, patience, retry=True, backoff_s=backoff_s)
+        return _fail(work, error, insist, retry=True, backoff_s=backoff_s)
     return "lost" if status is None else "completed"
 
 
@@ -43,20 +43,22 @@ def _outcome(given: Outcome | Mapping[str, Any]) -> Outcome:
     raise CommandRefused(f"The handler gave {type(given).__name__} where a result was due; this is a fault in it.")
 
 
-def _complete(work: Work, outcome: Outcome) -> str | None:
+def _complete(work: CommandContext, outcome: Outcome) -> str | None:
     return claims.complete(
         work.db, work.command.id, work.token, outcome.result, then=outcome.then, within=outcome.within
     )
 
 
-def _fail(work: Work, error: BaseException, patience: RetryWhileDown, *, retry: bool, backoff_s: float) -> Ended:
+def _fail(
+    work: CommandContext, error: BaseException, insist: RetryWhileDown, *, retry: bool, backoff_s: float
+) -> Ended:
     sentence = in_words(error)
 
     def write() -> str | None:
         return claims.fail(work.db, work.command.id, work.token, sentence, retry=retry, backoff_s=backoff_s)
 
     try:
-        status = patience(write)
+        status = insist(write)
     except ProgrammingError as gone:
         if is_missing_schema(gone):
             return "lost"

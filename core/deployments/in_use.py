@@ -14,7 +14,7 @@ from core import audit
 from core.db.tables import datasets, deployments, models, workspace_settings
 from core.llm import Profile
 
-Work = Literal["plan", "write", "judge"]
+ModelUse = Literal["plan", "write", "judge"]
 _DEPLOYED = "(deployed)"
 
 
@@ -32,7 +32,7 @@ class Deployed:
     #: What its dataset has as answers: plan, result or both; "" where nobody knows.
     teaches: str
 
-    def profile_for(self, work: Work) -> Profile | None:
+    def profile_for(self, work: ModelUse) -> Profile | None:
         """The profile where its examples are of this kind of work: shown plans, a model would answer with a plan.
 
         A judge is shown no examples of the work that it judges.

@@ -19,7 +19,7 @@ from core import audit, evaluation, models
 from core.commands import claims
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
-from core.commands.handlers import Work
+from core.commands.handlers import CommandContext
 from core.commands.models import NewCommand
 from core.commands.worker import Worker
 from core.datasets.versions import DatasetVersion
@@ -274,7 +274,7 @@ class TestWhatGoesWrongOnTheWay:
         started = evaluation.start(database, model.id, dataset, actor="ada")
         turns: list[str] = []
 
-        def other(work: Work) -> dict[str, Any]:
+        def other(work: CommandContext) -> dict[str, Any]:
             turns.append(f"other {evaluation.get(work.db, started).row_done}")
             return {}
 

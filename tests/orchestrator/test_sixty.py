@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from core.commands.handlers import Handler, Work, by_action
+from core.commands.handlers import CommandContext, Handler, by_action
 from core.db import Database
 from core.db.tables import examples, members
 from core.deployments.preferences import set_planner_model
@@ -98,7 +98,7 @@ def carried_out(db: Database, case: Case) -> Execution:
 
 
 def _delivers(result: str) -> Handler:
-    def write(work: Work) -> dict[str, Any]:
+    def write(work: CommandContext) -> dict[str, Any]:
         is_it = work.command.action in ("draft", "social_variants")
         return {"text": result if is_it else "An outline.", "n": None, "missing": [], "source": "written"}
 

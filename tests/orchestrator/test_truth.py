@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text, update
 
-from core.commands.handlers import Work, by_action
+from core.commands.handlers import CommandContext, by_action
 from core.db import Database, migrations
 from core.db.tables import examples
 from core.db.tables import executions as executions_table
@@ -172,7 +172,7 @@ def test_a_limit_of_words_is_kept_to(database: Database) -> None:
 def failed(db: Database) -> Execution:
     """An execution whose first text could not be written."""
 
-    def refuse(work: Work) -> dict[str, object]:
+    def refuse(work: CommandContext) -> dict[str, object]:
         raise CommandRefused("The pen is empty.")
 
     planned = submitted(db, "Write a blog post about solar roof tiles.")

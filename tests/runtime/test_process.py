@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from core.commands import statistics
-from core.commands.handlers import Work
+from core.commands.handlers import CommandContext
 from core.db import Database, workspaces
 from core.runtime import process
 from core.runtime.process import Running
@@ -24,7 +24,7 @@ def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
     app.close()
 
 
-def echo(work: Work) -> dict[str, str]:
+def echo(work: CommandContext) -> dict[str, str]:
     return {"said": work.command.action}
 
 

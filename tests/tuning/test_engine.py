@@ -833,7 +833,7 @@ def test_a_job_of_another_machine_is_left_to_it(
     assert engine.claim(10, leads=True, slow=True) == []
     run(database, "UPDATE fine_tuning_jobs SET host = %s", job.host)
     (held,) = engine.claim(10, leads=False, slow=True)  # on its own machine no leader is needed
-    engine.let_go([held])
+    engine.release([held])
 
 
 @pytest.mark.parametrize("where", ["check", "upload", "finish"])

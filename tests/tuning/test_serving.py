@@ -14,7 +14,7 @@ from core import audit, deployments, models
 from core.commands import claims
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
-from core.commands.handlers import Outcome, Work
+from core.commands.handlers import CommandContext, Outcome
 from core.db import Database
 from core.errors import CommandRefused, Conflict, ModelRefused
 from core.settings import settings
@@ -174,7 +174,7 @@ def test_a_worker_that_dies_after_asking_asks_again_which_does_no_harm(database:
     (claim,) = claims.claim(database, worker="one", agents=["tuning"], limit=1)
     host.meanwhile = lambda: (_ for _ in ()).throw(SystemExit)
     with pytest.raises(SystemExit):
-        registry()["tuning"](Work(database, claim))
+        registry()["tuning"](CommandContext(database, claim))
     host.meanwhile = lambda: None
     assert models.get(database, model.id).serving == "deploying"
     claims.fail(database, claim.command.id, claim.token, "lost", backoff_s=0)
@@ -255,5 +255,5 @@ def test_a_command_without_a_model_is_refused(database: Database) -> None:
     commands.enqueue(database, NewCommand("tuning", "serve"), actor="ada")
     (claim,) = claims.claim(database, worker="one", agents=["tuning"], limit=1)
     with pytest.raises(CommandRefused, match="no model with the id 0"):
-        registry()["tuning"](Work(database, claim))
+        registry()["tuning"](CommandContext(database, claim))
     assert Outcome().result == {}

@@ -15,7 +15,7 @@ from core.db.transient import TRANSIENT_ERRORS
 from core.errors import WhetstoneError
 from core.text import in_words, storable
 from core.tuning.engine.leases import LeaseLost
-from core.tuning.engine.step import Stopping, Work
+from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import FINISHING, Job
 from core.tuning.providers import pricing
 from core.tuning.providers.protocol import Made, Note, NotSubmitted, Polled, ProviderTrouble, State
@@ -25,7 +25,7 @@ _SOON_S = 2.0
 _LONGEST_NAME = 100
 
 
-def poll(work: Work) -> bool:
+def poll(work: JobStep) -> bool:
     """Ask how far the job is, and write down what is new, in one transaction."""
     try:
         polled = work.provider.poll(work.view())
@@ -43,7 +43,7 @@ def poll(work: Work) -> bool:
     return False
 
 
-def _goes_on(work: Work, polled: Polled) -> None:
+def _goes_on(work: JobStep, polled: Polled) -> None:
     job = work.job
     state: State = polled.state or job.state  # pyright: ignore[reportAssignmentType] the other words are handled above
     if job.state == "cancelling":
@@ -59,7 +59,7 @@ def _goes_on(work: Work, polled: Polled) -> None:
     )
 
 
-def _news(work: Work, polled: Polled) -> dict[str, Any]:
+def _news(work: JobStep, polled: Polled) -> dict[str, Any]:
     """What every poll writes down."""
     job = work.job
     phase = storable(polled.phase) or job.phase
@@ -78,7 +78,7 @@ def _news(work: Work, polled: Polled) -> dict[str, Any]:
     }
 
 
-def _ended(work: Work, state: State, polled: Polled) -> None:
+def _ended(work: JobStep, state: State, polled: Polled) -> None:
     news = {**_news(work, polled), "seconds_left": None}
     notes = news.pop("notes")
     del news["seconds_left"]
@@ -91,7 +91,7 @@ def _kept_cost(remote: Mapping[str, Any]) -> Decimal | None:
     return None if remote.get("cost_usd") is None else Decimal(str(remote["cost_usd"]))
 
 
-def _trained(work: Work, polled: Polled) -> None:
+def _trained(work: JobStep, polled: Polled) -> None:
     """What is left is to make it usable, which may take long: it is due at once, for whoever has time for it."""
     news = _news(work, polled)
     if work.job.state == "cancelling":
@@ -102,7 +102,7 @@ def _trained(work: Work, polled: Polled) -> None:
     work.write("trained", state="running", **news, started_at=work.job.started_at or func.now(), release_s=0.0)
 
 
-def _next_stage(work: Work, polled: Polled) -> bool:
+def _next_stage(work: JobStep, polled: Polled) -> bool:
     """Something paid comes next: it is uploaded and submitted like the first, with its own intent."""
     news = _news(work, polled)
     if work.job.state == "cancelling" or work.job.wants == "cancel":
@@ -123,7 +123,7 @@ def _next_stage(work: Work, polled: Polled) -> bool:
     return False
 
 
-def ask(work: Work) -> bool:
+def ask(work: JobStep) -> bool:
     """Do what a person asked for. The wish is committed: whoever comes next asks again, which harms nothing."""
     try:
         if work.job.wants == "cancel":
@@ -138,7 +138,7 @@ def ask(work: Work) -> bool:
     return False
 
 
-def _ask_to_cancel(work: Work) -> bool:
+def _ask_to_cancel(work: JobStep) -> bool:
     job = work.job
     if not work.provider.capabilities.cancels:
         words = f"{job.where} does not offer to cancel; the job goes on to its end."
@@ -151,13 +151,13 @@ def _ask_to_cancel(work: Work) -> bool:
     return False
 
 
-def _ask_to_stop(work: Work) -> bool:
+def _ask_to_stop(work: JobStep) -> bool:
     words = work.provider.stop(work.view())  # pyright: ignore[reportAttributeAccessIssue] its capabilities say so
     work.write("stopped", wants=None, faults=0, notes=[Note(words)] if words else [], release_s=_SOON_S / 2)
     return False
 
 
-def _ask_to_resume(work: Work) -> bool:
+def _ask_to_resume(work: JobStep) -> bool:
     submitted = work.provider.resume(work.view())  # pyright: ignore[reportAttributeAccessIssue] its capabilities say so
     work.write(
         "resumed",
@@ -172,7 +172,7 @@ def _ask_to_resume(work: Work) -> bool:
     return False
 
 
-def finish(work: Work) -> bool:
+def finish(work: JobStep) -> bool:
     """Make the result usable; model, cost and the end of the job are one transaction."""
     job = work.job
     if job.wants == "cancel":
@@ -195,7 +195,7 @@ def finish(work: Work) -> bool:
     return False
 
 
-def _again_or_end(work: Work, error: Exception) -> bool:
+def _again_or_end(work: JobStep, error: Exception) -> bool:
     if work.job.faults + 1 < work.pace.tries:
         work.trouble(error)
     else:
@@ -205,7 +205,7 @@ def _again_or_end(work: Work, error: Exception) -> bool:
     return False
 
 
-def _succeed(work: Work, made: Made) -> None:
+def _succeed(work: JobStep, made: Made) -> None:
     tokens = work.job.tokens_trained if made.tokens_trained is None else made.tokens_trained
     cost = made.cost_usd if made.cost_usd is not None else _cost(work.job, tokens)
     work.end(

@@ -21,7 +21,7 @@ from core.tuning import facts, files, places
 from core.tuning.engine import completion, leases, submission
 from core.tuning.engine.leases import Heartbeats, LeasedJob, LeaseLost
 from core.tuning.engine.schedule import Schedule
-from core.tuning.engine.step import Stopping, Work
+from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import Job
 from core.tuning.preflight import Providers
 from core.tuning.providers import pricing, registry
@@ -73,7 +73,7 @@ class Engine:
         return True
 
     def claim(self, limit: int, *, leads: bool, slow: bool) -> list[LeasedJob]:
-        """Up to `limit` jobs that are due; each is to be given to `work`, or to `let_go`."""
+        """Up to `limit` jobs that are due; each is to be given to `work`, or to `release`."""
         holds = leases.claim(
             self.db, owner=self.owner, host=self._host, leads=leads, slow=slow, limit=limit, lease_s=self.pace.lease_s
         )
@@ -84,16 +84,16 @@ class Engine:
         """Seconds until the next job is due, negative for one that is; None: there is none."""
         return leases.until_next(self.db, host=self._host, leads=leads, slow=slow)
 
-    def let_go(self, holds: list[LeasedJob]) -> None:
+    def release(self, holds: list[LeasedJob]) -> None:
         """Give back jobs nothing was done with."""
         for hold in holds:
             self._beats.drop(hold)
         if holds:
-            leases.let_go(self.db, holds)
+            leases.release(self.db, holds)
 
     def work(self, hold: LeasedJob) -> None:
         """Do what comes next with the job, and let go of it. Never raises: what went wrong stands in its history."""
-        work: Work | None = None
+        work: JobStep | None = None
         try:
             with pricing.prices_of(self.db):
                 work = self._work(hold)
@@ -102,7 +102,7 @@ class Engine:
         except LeaseLost:
             log.info("tuning_job_lost", workspace=self.db.schema, job=hold.job.id)
         except Stopping:
-            self._quietly(hold, lambda: leases.let_go(self.db, [hold]))
+            self._quietly(hold, lambda: leases.release(self.db, [hold]))
         except TRANSIENT_ERRORS as error:
             # The lease ends, and the job is taken up again.
             log.warning("tuning_step_not_written", job=hold.job.id, error=type(error).__name__)
@@ -111,9 +111,9 @@ class Engine:
         finally:
             self._beats.drop(hold)
 
-    def _work(self, hold: LeasedJob) -> Work:
+    def _work(self, hold: LeasedJob) -> JobStep:
         provider = self._providers(hold.job.provider)
-        return Work(hold, provider, self.pace, self._stopping, self._hook, self._view)
+        return JobStep(hold, provider, self.pace, self._stopping, self._hook, self._view)
 
     def _view(self, job: Job) -> JobView:
         home = self._settings.home
@@ -138,7 +138,7 @@ class Engine:
             self._facts[dataset_id] = facts.of(self.db, frozen(self.db, dataset_id), home=self._settings.home)
         return self._facts[dataset_id]
 
-    def _fault(self, hold: LeasedJob, work: Work | None, error: Exception) -> None:
+    def _fault(self, hold: LeasedJob, work: JobStep | None, error: Exception) -> None:
         """Our own fault, or a provider's that it did not put into words: said in the history, and tried again later."""
         if is_missing_schema(error):
             return
@@ -157,7 +157,7 @@ class Engine:
             log.info("tuning_job_not_let_go", job=hold.job.id)
 
 
-def _step(work: Work) -> bool:
+def _step(work: JobStep) -> bool:
     """One step; whether the next follows at once."""
     job = work.job
     match job.state:

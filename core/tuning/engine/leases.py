@@ -198,7 +198,7 @@ def until_next(db: Database, *, host: str, leads: bool, slow: bool) -> float | N
     return None if found is None else float(found)
 
 
-def let_go(db: Database, holds: Sequence[LeasedJob]) -> None:
+def release(db: Database, holds: Sequence[LeasedJob]) -> None:
     """Give back jobs nothing was done with. What is being submitted is never given back: it is looked for first."""
     values = {"ids": [hold.job.id for hold in holds], "tokens": [hold.token for hold in holds]}
     with db.begin() as connection:

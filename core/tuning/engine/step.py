@@ -27,7 +27,7 @@ class Stopping(Exception):
 
 
 @dataclass
-class Work:
+class JobStep:
     """What the steps of a job need. `hook` is told before and after each commit: tests end the process there."""
 
     hold: LeasedJob
@@ -49,8 +49,8 @@ class Work:
     def write(self, point: str, **values: Any) -> None:
         """Commit one change, as `LeasedJob.write` does; `point` names it. Tried again while the database is away."""
         self.hook(f"before {point}")
-        patience = RetryWhileDown(_INSIST_S, self.hold.lost)
-        patience(lambda: self.hold.write(**dict(values)))
+        insist = RetryWhileDown(_INSIST_S, self.hold.lost)
+        insist(lambda: self.hold.write(**dict(values)))
         self.hook(f"after {point}")
 
     def merged(self, remote: Mapping[str, Any]) -> dict[str, Any]:

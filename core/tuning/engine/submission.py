@@ -18,14 +18,14 @@ from core.db.transient import TRANSIENT_ERRORS
 from core.errors import WhetstoneError
 from core.text import in_words, storable
 from core.tuning.engine.leases import Cancelled, LeasedJob, LeaseLost
-from core.tuning.engine.step import Stopping, Work
+from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import SEARCHES
 from core.tuning.providers.protocol import Note, NotSubmitted, NotThere, Obstacle, ProviderTrouble, Submitted
 
 log = structlog.get_logger(__name__)
 
 
-def validate(work: Work) -> bool:
+def validate(work: JobStep) -> bool:
     """Ask the provider whether the job can start now; what stands in the way ends it, with its remedy."""
     try:
         view = work.view()
@@ -48,7 +48,7 @@ def validate(work: Work) -> bool:
     return True
 
 
-def _stopped_by(work: Work, blocking: list[Obstacle]) -> None:
+def _stopped_by(work: JobStep, blocking: list[Obstacle]) -> None:
     work.end(
         "blocked" if any(each.code == "not_eligible" for each in blocking) else "failed",
         error=" ".join(each.sentence for each in blocking),
@@ -57,7 +57,7 @@ def _stopped_by(work: Work, blocking: list[Obstacle]) -> None:
     )
 
 
-def upload(work: Work) -> bool:
+def upload(work: JobStep) -> bool:
     """Bring the data to the provider, and then submit. Uploads can be repeated: they cost nothing."""
     try:
         # A person had it sent again, while nobody knew whether it was there: the last look before it may be paid twice.
@@ -76,7 +76,7 @@ def upload(work: Work) -> bool:
     return submit(work, work.merged(remote))
 
 
-def submit(work: Work, remote: dict[str, object], *, resubmit: bool = False) -> bool:
+def submit(work: JobStep, remote: dict[str, object], *, resubmit: bool = False) -> bool:
     """Commit the intent, send the one request, write down what came of it."""
     began_at = time.monotonic()
     try:
@@ -106,12 +106,12 @@ def submit(work: Work, remote: dict[str, object], *, resubmit: bool = False) -> 
     return _accept(work, "submitted", submitted)
 
 
-def interrupted(work: Work) -> bool:
+def interrupted(work: JobStep) -> bool:
     """A job in the middle of being submitted whose owner is gone: the request may have been sent."""
     return _unknown(work, f"Whoever submitted this to {work.job.where} was interrupted before the answer was known.")
 
 
-def _unknown(work: Work, words: str) -> bool:
+def _unknown(work: JobStep, words: str) -> bool:
     work.write(
         "unknown",
         state="submit_unknown",
@@ -124,7 +124,7 @@ def _unknown(work: Work, words: str) -> bool:
     return False
 
 
-def search(work: Work) -> bool:
+def search(work: JobStep) -> bool:
     """Look for a submission that was not answered: adopt it, or ask a person after several searches over minutes."""
     try:
         found = work.provider.find(work.view())
@@ -138,18 +138,18 @@ def search(work: Work) -> bool:
     return _accept(work, "found", found, _is_there(work, found))
 
 
-def _found(work: Work) -> Submitted | None:
+def _found(work: JobStep) -> Submitted | None:
     try:
         return work.provider.find(work.view())
     except NotThere:
         return None
 
 
-def _is_there(work: Work, found: Submitted) -> Note:
+def _is_there(work: JobStep, found: Submitted) -> Note:
     return Note(f"{work.job.where} has it: it was found by its marker, as {found.remote_id}.")
 
 
-def _certainly_not(work: Work, error: NotThere) -> bool:
+def _certainly_not(work: JobStep, error: NotThere) -> bool:
     """The provider is certain that nothing was begun."""
     job = work.job
     left_s = work.pace.settle_s - _age_s(work)
@@ -164,12 +164,12 @@ def _certainly_not(work: Work, error: NotThere) -> bool:
     return submit(work, dict(job.remote), resubmit=True)
 
 
-def _age_s(work: Work) -> float:
+def _age_s(work: JobStep) -> float:
     sent = work.job.submitted_at
     return float("inf") if sent is None else (dt.datetime.now(dt.UTC) - sent).total_seconds()
 
 
-def _not_found(work: Work) -> bool:
+def _not_found(work: JobStep) -> bool:
     searches = work.job.searches + 1
     if searches == SEARCHES or work.provider.capabilities.finds == "none":
         return _ask_person(work, f"It was looked for at {work.job.where} by its marker, and was not found.")
@@ -177,7 +177,7 @@ def _not_found(work: Work) -> bool:
     return False
 
 
-def _ask_person(work: Work, words: str) -> bool:
+def _ask_person(work: JobStep, words: str) -> bool:
     """Searching has not found out. It goes on, seldom; what is done is for a person to say."""
     job = work.job
     told = [] if job.needs_person else [Note(f"{words} A person has to decide.", "warning")]
@@ -196,7 +196,7 @@ def _ask_person(work: Work, words: str) -> bool:
     return False
 
 
-def _refused(work: Work, error: NotSubmitted) -> bool:
+def _refused(work: JobStep, error: NotSubmitted) -> bool:
     """Certainly nothing was begun. What passes is tried again; otherwise the provider's own words end the job."""
     if error.passing:
         return _again_or_end(work, error, state="uploading", submitted_at=None)
@@ -205,7 +205,7 @@ def _refused(work: Work, error: NotSubmitted) -> bool:
     return False
 
 
-def _again_or_end(work: Work, error: WhetstoneError, **values: Any) -> bool:
+def _again_or_end(work: JobStep, error: WhetstoneError, **values: Any) -> bool:
     sent_before = work.job.state == "uploading" and work.job.submitted_at is not None
     if sent_before or work.job.faults + 1 < work.pace.tries:
         # While nobody knows whether it was begun before, it is not given up by itself.
@@ -218,7 +218,7 @@ def _again_or_end(work: Work, error: WhetstoneError, **values: Any) -> bool:
     return False
 
 
-def _accept(work: Work, point: str, submitted: Submitted, *notes: Note) -> bool:
+def _accept(work: JobStep, point: str, submitted: Submitted, *notes: Note) -> bool:
     """The provider has the job. This is known for certain, so it is kept even where the lease has ended meanwhile."""
     try:
         work.write(

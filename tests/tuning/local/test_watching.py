@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.tuning.providers.local.runners import Work, folders
+from core.tuning.providers.local.runners import TrainerRun, folders
 from core.tuning.providers.local.runners.local import LocalRunner
 from core.tuning.providers.local.runners.ray import RayRunner
 from core.tuning.providers.local.training import watching
@@ -54,7 +54,7 @@ Begin = Callable[..., Watcher]
 @pytest.fixture
 def begin(runner: LocalRunner, work: MakeWork) -> Begin:
     def begin(**values: Any) -> Watcher:
-        job: Work = work(**values)
+        job: TrainerRun = work(**values)
         runner.submit(job)
         return Watcher(runner, job.folder)
 

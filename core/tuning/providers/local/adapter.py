@@ -11,7 +11,7 @@ from core.tuning.providers.local.bases import Base, Resolved
 from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.ollama import publishing, serving
 from core.tuning.providers.local.ollama.client import Ollama, OllamaAway
-from core.tuning.providers.local.runners import Runner, Work
+from core.tuning.providers.local.runners import Runner, TrainerRun
 from core.tuning.providers.local.shapes import config_in
 from core.tuning.providers.local.training import folder, interpreter, watching
 from core.tuning.providers.protocol import (
@@ -180,7 +180,7 @@ def _runner(job: JobView) -> Runner:
     return places.runner_of(job.settings, Chosen.of(job.spec.settings).runner)
 
 
-def _work(job: JobView) -> Work:
+def _work(job: JobView) -> TrainerRun:
     chosen = Chosen.of(job.spec.settings)
     there = places.folder_of(job)
     on_cluster = chosen.runner == "ray"
@@ -191,7 +191,7 @@ def _work(job: JobView) -> Work:
             code="no_trainer",
             advice="Install the trainer's packages there, and set it to that Python.",
         )
-    return Work(
+    return TrainerRun(
         there,
         job.key,
         python,

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True)
-class Work:
+class TrainerRun:
     """A trainer to run in a folder that has its `job.json`."""
 
     folder: Path
@@ -72,7 +72,7 @@ class Runner(Protocol):
     `submit` and `resume` begin nothing while a trainer of the folder waits or runs.
     """
 
-    def submit(self, work: Work) -> str:
+    def submit(self, work: TrainerRun) -> str:
         """Begin, or wait for a turn; the id of the submission. Raises `NotSubmitted` or `SubmitUnknown`."""
         ...
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from core.tuning.providers.local.runners import Artifacts, Event, Work
+from core.tuning.providers.local.runners import Artifacts, Event, TrainerRun
 
 BEGUN = "begun.json"
 EVENTS = "progress.jsonl"
@@ -51,7 +51,7 @@ class Begun:
     since: float = 0.0
 
     @classmethod
-    def of(cls, work: Work, *, since: float) -> "Begun":
+    def of(cls, work: TrainerRun, *, since: float) -> "Begun":
         return cls(
             key=work.key,
             python=work.python,
@@ -63,8 +63,8 @@ class Begun:
             since=since,
         )
 
-    def work(self, folder: Path) -> Work:
-        return Work(
+    def work(self, folder: Path) -> TrainerRun:
+        return TrainerRun(
             folder, self.key, self.python, Path(self.program), self.processes, self.cpus, self.gpus, self.environment
         )
 
@@ -84,7 +84,7 @@ def note(folder: Path, now: Begun, **changes: Any) -> Begun:
     return now
 
 
-def begin(folder: Path, work: Work, now: float) -> Begun:
+def begin(folder: Path, work: TrainerRun, now: float) -> Begun:
     """Put a folder in line: for the first time, or for another attempt, whose events begin where the file ends."""
     (folder / STOP).unlink(missing_ok=True)
     before = begun(folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings, variables
-from core.tuning.providers.local.runners import Artifacts, Event, Status, Work, folders, processes
+from core.tuning.providers.local.runners import Artifacts, Event, Status, TrainerRun, folders, processes
 from core.tuning.providers.local.runners.device import Device
 from core.tuning.providers.local.runners.folders import Begun
 from core.tuning.providers.protocol import NotSubmitted
@@ -31,7 +31,7 @@ class LocalRunner:
         self._device = Device(device, clock=clock)
         self._clock = clock
 
-    def submit(self, work: Work) -> str:
+    def submit(self, work: TrainerRun) -> str:
         current = folders.begun(work.folder)
         if current is None or not (self._goes_on(work.folder, current) or folders.artifacts(work.folder)):
             folders.begin(work.folder, work, self._clock())
@@ -192,7 +192,7 @@ class LocalRunner:
         folders.note(folder, current, state="started", pid=child.pid, pid_started=started)
 
 
-def environment(work: Work) -> dict[str, str]:
+def environment(work: TrainerRun) -> dict[str, str]:
     """What a trainer gets to see: not our secrets, and not what Python code of ours would be found by."""
     kept = (each for each in Settings.model_fields.values() if "Secret" in str(each.annotation))
     secret = {name for each in kept for name in variables(each)}

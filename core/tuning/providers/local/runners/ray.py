@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from core.settings import without_login
-from core.tuning.providers.local.runners import Artifacts, Event, Status, Work, folders
+from core.tuning.providers.local.runners import Artifacts, Event, Status, TrainerRun, folders
 from core.tuning.providers.local.runners.folders import Begun
 from core.tuning.providers.protocol import NotSubmitted, ProviderTrouble, SubmitUnknown
 
@@ -50,7 +50,7 @@ class RayRunner:
             )
         return found
 
-    def submit(self, work: Work) -> str:
+    def submit(self, work: TrainerRun) -> str:
         current = folders.begun(work.folder)
         if current is None or not (self._goes_on(work.folder, current) or folders.artifacts(work.folder)):
             current = folders.begin(work.folder, work, self._clock())
