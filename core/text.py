@@ -24,7 +24,7 @@ _SECRETS = [
 _OF_LIBRARIES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
-def in_words(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What went wrong. Our own errors are sentences already; the database's come without statement and values."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig
@@ -34,7 +34,7 @@ def in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def storable(text: str) -> str:
+def sanitize(text: str) -> str:
     """The text without secrets and without what PostgreSQL cannot hold, cut where it is very long."""
     text = text.replace("\0", "").encode(errors="replace").decode().strip()
     for secret in _own_secrets():

@@ -61,7 +61,7 @@ def create(
             chosen, let_in = defaults.taken_apart(chosen)
         found = defaults.outlook(db, chosen, let_in)
         if not as_json:
-            typer.echo(defaults.in_words(found), err=True)
+            typer.echo(defaults.describe_outlook(found), err=True)
         version = snapshots.create(
             db,
             name,
@@ -79,7 +79,7 @@ def create(
     for line in [] if as_json else _noticed(version):
         typer.echo(line, err=True)
     by_default = {"of": found.total, "left_out": dict(found.left_out), "let_in": dict(found.let_in)}
-    show(_facts(version) | {"defaults": by_default}, as_json=as_json, text=_in_words(version))
+    show(_facts(version) | {"defaults": by_default}, as_json=as_json, text=_describe(version))
 
 
 @command("list", group=group)
@@ -92,7 +92,7 @@ def list_versions(
     with closing(database(workspace)) as db:
         found = versions.versions(db, archived=archived)
         gone = set(snapshots.interrupted(db))
-    lines = [_in_words(version, gone=version.id in gone) for version in found] or ["There is no dataset yet."]
+    lines = [_describe(version, gone=version.id in gone) for version in found] or ["There is no dataset yet."]
     show(
         [_facts(version) | {"interrupted": version.id in gone} for version in found],
         as_json=as_json,
@@ -109,7 +109,7 @@ def finish(label: Label, workspace: Workspace = "public", as_json: AsJson = Fals
             version = snapshots.build(db, version.id, None if as_json else _tell)
         if version.status != "frozen":
             raise DatasetRefused(f"{version.label} was not frozen: {version.error or version.status}")
-    show(_facts(version), as_json=as_json, text=_in_words(version))
+    show(_facts(version), as_json=as_json, text=_describe(version))
 
 
 @command("remove", group=group)
@@ -278,10 +278,10 @@ def _facts(version: DatasetVersion) -> dict[str, Any]:
 
 def _interrupted(db: Database) -> list[str]:
     """What to do about each version whose process was killed."""
-    return [_in_words(versions.get(db, dataset_id), gone=True) for dataset_id in snapshots.interrupted(db)]
+    return [_describe(versions.get(db, dataset_id), gone=True) for dataset_id in snapshots.interrupted(db)]
 
 
-def _in_words(version: DatasetVersion, *, gone: bool = False) -> str:
+def _describe(version: DatasetVersion, *, gone: bool = False) -> str:
     if gone:
         return (
             f"{version.label}  interrupted: its process is gone; finish it with `dataset finish {version.label}` "

@@ -111,7 +111,7 @@ def encode(workspace: Workspace = "public", as_json: AsJson = False) -> None:
     similarity.register(db, model, switch=True)
     done = similarity.encode_all(db, model, _silent if as_json else _tell)
     now = similarity.status(db)
-    show({"encoded_now": done, **asdict(now)}, as_json=as_json, text=f"{done:,} rows encoded. {_in_words(now)}")
+    show({"encoded_now": done, **asdict(now)}, as_json=as_json, text=f"{done:,} rows encoded. {_describe(now)}")
 
 
 @command("status", group=group)
@@ -120,7 +120,7 @@ def status(workspace: Workspace = "public", as_json: AsJson = False) -> None:
     is_installed = similarity.is_installed(settings())
     now = similarity.status(database(workspace))
     said = "A model is installed here." if is_installed else similarity.missing(settings())
-    show({"is_installed": is_installed, **asdict(now)}, as_json=as_json, text=f"{said}\n{_in_words(now)}")
+    show({"is_installed": is_installed, **asdict(now)}, as_json=as_json, text=f"{said}\n{_describe(now)}")
 
 
 @command("remove", group=group)
@@ -130,7 +130,7 @@ def remove(as_json: AsJson = False) -> None:
     show({"removed": was_there}, as_json=as_json, text="Removed." if was_there else "There was nothing to remove.")
 
 
-def _in_words(now: Status) -> str:
+def _describe(now: Status) -> str:
     if not now.model:
         return "No vectors have been made in this workspace."
     return f"{now.encoded:,} vectors of {now.model}, {now.waiting:,} rows wait."

@@ -23,14 +23,14 @@ def install(
     """Make the trainer's environment, or bring it to the versions this one needs."""
     tell = _silent if as_json else _tell
     made = environment.install(settings(), cast("Device", device), tell)
-    show(_facts(made), as_json=as_json, text=_in_words(made))
+    show(_facts(made), as_json=as_json, text=_describe(made))
 
 
 @command("status", group=group)
 def status(as_json: AsJson = False) -> None:
     """Say what there is to train with."""
     found = environment.status(settings())
-    show(_facts(found), as_json=as_json, text=_in_words(found))
+    show(_facts(found), as_json=as_json, text=_describe(found))
 
 
 @command("remove", group=group)
@@ -45,7 +45,7 @@ def _facts(found: Environment) -> dict[str, Any]:
     return asdict(found) | {"python": str(found.python) if found.python else None}
 
 
-def _in_words(found: Environment) -> str:
+def _describe(found: Environment) -> str:
     size = f" ({found.size_bytes / 1e9:.1f} GB)" if found.size_bytes else ""
     python = f"\n{found.python}{size}" if found.python else ""
     return f"{found.state}: {found.sentence}{python}"

@@ -56,7 +56,7 @@ def tune(
     db = database(workspace)
     if check_only:
         checked = preflight.check(db, spec, dataset, live=True, again=again, over_budget=over_budget)
-        show(_checked_as_json(checked), as_json=as_json, text=_checked_in_words(checked))
+        show(_checked_as_json(checked), as_json=as_json, text=_describe_check(checked))
         if not checked.can_start:
             raise typer.Exit(1)
         return
@@ -195,7 +195,7 @@ def _checked_as_json(checked: Checked) -> dict[str, Any]:
     }
 
 
-def _checked_in_words(checked: Checked) -> str:
+def _describe_check(checked: Checked) -> str:
     lines = [f"{'✗' if each.blocks else '!'} {each.sentence} {each.remedy}" for each in checked.obstacles]
     verdict = "It can start." if checked.can_start else "It cannot start."
     return "\n".join([*lines, f"{verdict} {_estimated(checked.estimate)}"])

@@ -10,7 +10,7 @@ from core.commands import claims
 from core.commands.handlers import CommandContext, Handler, LeaseLost, Outcome, Stopped
 from core.db.transient import RetryWhileDown, is_missing_schema
 from core.errors import CommandRefused
-from core.text import in_words
+from core.text import describe_error
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ def _complete(work: CommandContext, outcome: Outcome) -> str | None:
 def _fail(
     work: CommandContext, error: BaseException, insist: RetryWhileDown, *, retry: bool, backoff_s: float
 ) -> Ended:
-    sentence = in_words(error)
+    sentence = describe_error(error)
 
     def write() -> str | None:
         return claims.fail(work.db, work.command.id, work.token, sentence, retry=retry, backoff_s=backoff_s)

@@ -25,7 +25,7 @@ def keep_days(settings: Settings | None = None) -> int:
     return (settings or settings_of_process()).keep_days
 
 
-def in_words(settings: Settings | None = None) -> list[str]:
+def describe_rules(settings: Settings | None = None) -> list[str]:
     """The rules as sentences, with the numbers that are in force."""
     pauses = ", ".join(f"{pause:g}" for pause in backoffs_s())
     days = keep_days(settings)

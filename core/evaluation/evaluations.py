@@ -198,7 +198,7 @@ def resume(db: Database, evaluation_id: int, *, actor: str, reason: str = "") ->
         _record(connection, evaluation_id, "resume evaluation", actor=actor, reason=reason)
 
 
-def standing_still(db: Database, evaluations_: Sequence[Evaluation]) -> set[int]:
+def stalled(db: Database, evaluations_: Sequence[Evaluation]) -> set[int]:
     """Those of the evaluations that are open while nothing in the queue carries them on; they can be resumed."""
     open_ones = {_key(each.id): each.id for each in evaluations_ if each.state == "running"}
     query = select(commands_table.c.dedupe_key).where(

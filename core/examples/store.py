@@ -283,7 +283,7 @@ def edit(
     Raises `Conflict` when somebody else edited the example since `expected_revision` was read, `InvalidExample` naming
     the field that cannot be stored, `UnknownExample`.
     """
-    values = {field: _storable(field, value) for field, value in changes.items()}
+    values = {field: _validated(field, value) for field, value in changes.items()}
     with db.begin() as connection:
         audit.acting(connection, actor=actor, reason=reason)
         before = _get(connection, example_id, lock=True)
@@ -338,7 +338,7 @@ def differ(one: Any, other: Any) -> bool:
     return one != other
 
 
-def _storable(field: str, value: Any) -> Any:
+def _validated(field: str, value: Any) -> Any:
     from core.examples.importing.converting.values import (
         PARSERS,
         Unfit,  # not above: the importers load libraries of their own

@@ -94,7 +94,7 @@ def look(db: Database, which: int | str, *, actor: str) -> None:
         _enqueue(connection, model.id, act, {"model": model.id, "confirmed_hourly": act == "serve"}, actor)
 
 
-def standing_still(db: Database, model: Model) -> bool:
+def is_stalled(db: Database, model: Model) -> bool:
     """Whether something is under way that no command carries on; `look` does then."""
     if not model.is_moving:
         return False

@@ -306,13 +306,13 @@ class TestWhatGoesWrongOnTheWay:
     ) -> None:
         model = a_model(database)
         started = evaluation.start(database, model.id, dataset, actor="ada")
-        assert evaluation.standing_still(database, evaluation.of_models(database)) == set()
+        assert evaluation.stalled(database, evaluation.of_models(database)) == set()
         (claim,) = claims.claim(database, worker="test", agents=["tuning"], limit=1)
         claims.fail(database, claim.command.id, claim.token, "gone", retry=False)
-        assert evaluation.standing_still(database, evaluation.of_models(database, [model.id])) == {started}
+        assert evaluation.stalled(database, evaluation.of_models(database, [model.id])) == {started}
         knowing(ollama, database, dataset)
         evaluation.resume(database, started, actor="ada")
-        assert evaluation.standing_still(database, evaluation.of_models(database)) == set()
+        assert evaluation.stalled(database, evaluation.of_models(database)) == set()
         drive(database, agents=["tuning"])
         assert evaluation.get(database, started).state == "done"
 

@@ -112,7 +112,7 @@ def test_it_is_recorded_before_it_is_asked_for_and_looked_at_until_it_is_there(d
     host.answers = [Served("deploying", remote={"name": "x"}), Served("deploying"), Served("ready", "ollama:served")]
     drive(database, agents=["tuning"])
     assert models.get(database, model.id).serving == "deploying"
-    assert not serving.standing_still(database, models.get(database, model.id))
+    assert not serving.is_stalled(database, models.get(database, model.id))
     look_now(database)
     look_now(database)
     now = models.get(database, model.id)
@@ -156,7 +156,7 @@ def test_trouble_is_tried_again_and_then_left_to_a_person(database: Database, ho
     drive(database, agents=["tuning"])
     now = models.get(database, model.id)
     assert (now.serving, now.serving_error, len(host.asked)) == ("deploying", "Nobody answers.", 8)
-    assert serving.standing_still(database, now)
+    assert serving.is_stalled(database, now)
     (command,) = commands.page(database, CommandFilter()).rows
     assert command.status == "failed"
 

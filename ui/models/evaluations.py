@@ -20,7 +20,7 @@ _LONGEST = 2_000
 def draw(db: Database, model: Model) -> None:
     found = evaluation.of_models(db, [model.id])
     _new(db, model)
-    still = evaluation.standing_still(db, found)
+    still = evaluation.stalled(db, found)
     for each in found:
         _one(db, each, each.id in still)
     if not found:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func
 
 from core.db.transient import TRANSIENT_ERRORS
 from core.errors import WhetstoneError
-from core.text import in_words, storable
+from core.text import describe_error, sanitize
 from core.tuning.engine.leases import LeaseLost
 from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import FINISHING, Job
@@ -62,10 +62,10 @@ def _goes_on(work: JobStep, polled: Polled) -> None:
 def _news(work: JobStep, polled: Polled) -> dict[str, Any]:
     """What every poll writes down."""
     job = work.job
-    phase = storable(polled.phase) or job.phase
+    phase = sanitize(polled.phase) or job.phase
     return {
         "faults": 0,
-        "provider_status": storable(polled.provider_status) or job.provider_status,
+        "provider_status": sanitize(polled.provider_status) or job.provider_status,
         # One word is ours: it says that the provider is done.
         "phase": f"{phase}…" if phase.startswith(FINISHING) else phase,
         "done_steps": job.done_steps if polled.done_steps is None else polled.done_steps,
@@ -201,7 +201,7 @@ def _again_or_end(work: JobStep, error: Exception) -> bool:
     else:
         done = "training" if work.provider.capabilities.trains else "part that is paid for"
         advice = f"The {done} is done; try again when the cause is gone, which costs nothing."
-        work.end("failed", error=in_words(error), advice=advice)
+        work.end("failed", error=describe_error(error), advice=advice)
     return False
 
 

@@ -16,7 +16,7 @@ from core.db import Database
 from core.db.transient import TRANSIENT_ERRORS, is_missing_schema
 from core.settings import Settings
 from core.settings import settings as settings_of_process
-from core.text import in_words
+from core.text import describe_error
 from core.tuning import facts, files, places
 from core.tuning.engine import completion, leases, submission
 from core.tuning.engine.leases import Heartbeats, LeasedJob, LeaseLost
@@ -143,7 +143,7 @@ class Engine:
         if is_missing_schema(error):
             return
         log.exception("tuning_step_failed", workspace=self.db.schema, job=hold.job.id, state=hold.job.state)
-        words = Note(f"A step could not be done, and is tried again: {in_words(error)}", "error")
+        words = Note(f"A step could not be done, and is tried again: {describe_error(error)}", "error")
         pause = self.pace.after_fault(hold.job.faults + 1)
         if work is not None and hold.job.state == "submitting":
             self._quietly(hold, lambda: submission.interrupted(work))

@@ -19,7 +19,7 @@ from sqlalchemy.types import BigInteger, Uuid
 from core.db import Database
 from core.db.tables import tuning_events, tuning_jobs
 from core.db.transient import TRANSIENT_ERRORS
-from core.text import storable
+from core.text import sanitize
 from core.tuning.jobs import Job
 from core.tuning.jobs.records import of_row
 from core.tuning.providers.protocol import ENDED, OPEN, Note, Point
@@ -215,7 +215,7 @@ def add_notes(connection: Connection, job_id: int, notes: Sequence[Note]) -> Non
             "job_id": job_id,
             "at": note.at or now,
             "kind": note.kind,
-            "message": storable(note.message),
+            "message": sanitize(note.message),
             "data": None if note.data is None else dict(note.data),
             "source": note.source,
             "actor": "tuning",

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func
 
 from core.db.transient import RetryWhileDown
-from core.text import in_words, storable
+from core.text import describe_error, sanitize
 from core.tuning.engine.leases import LeasedJob, LeaseLost
 from core.tuning.engine.schedule import Schedule
 from core.tuning.jobs import Job
@@ -72,9 +72,9 @@ class JobStep:
             state=state,
             completed_at=func.now(),
             duration_seconds=_duration(self.job),
-            error_message=storable(error) or None,
-            error_code=storable(code) or None,
-            advice=storable(advice),
+            error_message=sanitize(error) or None,
+            error_code=sanitize(code) or None,
+            advice=sanitize(advice),
             wants=None,
             seconds_left=None,
             release_s=0.0,
@@ -86,7 +86,7 @@ class JobStep:
         """A call failed for now: the job is as it was, and is taken up again later."""
         faults = self.job.faults + 1
         again_s = error.retry_after_s if isinstance(error, ProviderTrouble) else None
-        told = [Note(in_words(error), "warning")] if faults == 1 or faults % _EVERY == 0 else []
+        told = [Note(describe_error(error), "warning")] if faults == 1 or faults % _EVERY == 0 else []
         self.write(
             "trouble", faults=faults, notes=[*notes, *told], release_s=self.pace.after_fault(faults, again_s), **values
         )
@@ -106,7 +106,7 @@ class JobStep:
         self.write("told", phase=self._phase(what, share))
 
     def _phase(self, what: str, share: float | None) -> str:
-        text = storable(what) if share is None else f"{storable(what)} {share:.0%}"
+        text = sanitize(what) if share is None else f"{sanitize(what)} {share:.0%}"
         return f"{self.prefix}{text}"
 
     @property

@@ -16,7 +16,7 @@ from sqlalchemy import func, insert, update
 from core.db.tables import tuning_events, tuning_jobs
 from core.db.transient import TRANSIENT_ERRORS
 from core.errors import WhetstoneError
-from core.text import in_words, storable
+from core.text import describe_error, sanitize
 from core.tuning.engine.leases import Cancelled, LeasedJob, LeaseLost
 from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import SEARCHES
@@ -102,7 +102,7 @@ def submit(work: JobStep, remote: dict[str, object], *, resubmit: bool = False) 
     except NotSubmitted as error:
         return _refused(work, error)
     except (Exception, SystemExit) as error:  # noqa: BLE001 whatever it was, the request may have been sent
-        return _unknown(work, in_words(error))
+        return _unknown(work, describe_error(error))
     return _accept(work, "submitted", submitted)
 
 
@@ -116,7 +116,7 @@ def _unknown(work: JobStep, words: str) -> bool:
         "unknown",
         state="submit_unknown",
         searches=0,
-        error_message=storable(words),
+        error_message=sanitize(words),
         error_code=None,
         advice="It is looked for at the provider by its marker. Nothing is sent again by itself.",
         release_s=work.pace.until_search(0),

@@ -14,7 +14,7 @@ from core.tuning.providers.local.bases import Base
 from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.ollama.client import Ollama, OllamaAway, Shown
 from core.tuning.providers.local.runners.ray import RayRunner, is_address, is_loopback
-from core.tuning.providers.local.shapes import ARCHITECTURES, Shape, in_words
+from core.tuning.providers.local.shapes import ARCHITECTURES, Shape, format_bytes
 from core.tuning.providers.protocol import DataFacts, NotSubmitted, Obstacle, ProviderTrouble, Spec
 
 #: Below, a model learns the examples by heart; from the second on it is only worth a word.
@@ -236,7 +236,8 @@ def _no_room(store: Path, shape: Shape | None, chosen: Chosen) -> Iterator[Obsta
     if needed > free:
         yield Obstacle(
             "other",
-            f"The base needs {in_words(needed)} on the disk with its weights made plain; {in_words(free)} are free.",
+            f"The base needs {format_bytes(needed)} on the disk with its weights made plain; "
+            f"{format_bytes(free)} are free.",
             f"Make room in {store}, or choose a smaller base.",
         )
 
@@ -251,13 +252,13 @@ def of_memory(shape: Shape, chosen: Chosen, data: DataFacts) -> Iterator[Obstacl
     if needed > memory.total:
         yield Obstacle(
             "no_memory",
-            f"Training takes about {in_words(needed)} of memory; this machine has {in_words(memory.total)}.",
+            f"Training takes about {format_bytes(needed)} of memory; this machine has {format_bytes(memory.total)}.",
             smaller,
         )
     elif needed > memory.available:
         yield Obstacle(
             "no_memory",
-            f"Training takes about {in_words(needed)} of memory; {in_words(memory.available)} are free now.",
+            f"Training takes about {format_bytes(needed)} of memory; {format_bytes(memory.available)} are free now.",
             f"Close what needs memory. {smaller}",
             blocks=False,
         )

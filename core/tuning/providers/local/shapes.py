@@ -94,6 +94,6 @@ def config_in(folder: Path) -> dict[str, Any] | None:
     return config if isinstance(config, dict) else None
 
 
-def in_words(size: float) -> str:
+def format_bytes(size: float) -> str:
     """Bytes for people."""
     return f"{size / 2**30:,.1f} GB" if size >= 2**29 else f"{size / 2**20:,.0f} MB"

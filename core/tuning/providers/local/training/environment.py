@@ -95,7 +95,7 @@ def _judged(folder: Path, current: Mapping[str, Any]) -> Environment:
     if current.get("wanted") != wanted():
         said = f"The trainer was installed for another version of Whetstone; run {_INSTALL}."
         return Environment("outdated", **facts, sentence=said)
-    return Environment("ready", **facts, sentence=_in_words(current["device"], current["versions"]))
+    return Environment("ready", **facts, sentence=_describe(current["device"], current["versions"]))
 
 
 def install(settings: Settings, device: Device, tell: Tell, *, tools: Tools | None = None) -> Environment:
@@ -206,7 +206,7 @@ def _given(settings: Settings, tools: Tools) -> Environment:
         _folder(settings).mkdir(parents=True, exist_ok=True)
         _write(_folder(settings) / "given.json", remembered)
     versions, device = remembered["versions"], remembered["device"]
-    return Environment("ready", python, device, versions, None, _in_words(device, versions))
+    return Environment("ready", python, device, versions, None, _describe(device, versions))
 
 
 def _changed(python: Path) -> list[int]:
@@ -215,7 +215,7 @@ def _changed(python: Path) -> list[int]:
     return [each.stat().st_mtime_ns for each in beside]
 
 
-def _in_words(device: Device, versions: Mapping[str, str]) -> str:
+def _describe(device: Device, versions: Mapping[str, str]) -> str:
     where = "an NVIDIA GPU" if device == "cuda" else "the CPU"
     return f"Trains on {where}: torch {versions.get('torch')}, TRL {versions.get('trl')}."
 
