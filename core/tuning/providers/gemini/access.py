@@ -50,7 +50,7 @@ def missing_settings(settings: Settings) -> list[str]:
 
 
 @contextmanager
-def looking(settings: Settings, timeout_s: float, name: str = "") -> Iterator[Any]:
+def query_client(settings: Settings, timeout_s: float, name: str = "") -> Iterator[Any]:
     """A client for what costs nothing, in the region of what `name` names. Raises `ProviderTrouble`."""
     from google.auth import exceptions
     from google.genai import errors
@@ -69,7 +69,7 @@ def looking(settings: Settings, timeout_s: float, name: str = "") -> Iterator[An
 
 
 @contextmanager
-def beginning(settings: Settings, timeout_s: float) -> Iterator[Any]:
+def submit_client(settings: Settings, timeout_s: float) -> Iterator[Any]:
     """A client for the one request that is paid for. Raises `NotSubmitted` or `SubmitUnknown`."""
     from google.auth import exceptions
     from google.genai import errors

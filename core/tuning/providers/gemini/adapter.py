@@ -10,7 +10,7 @@ from core.llm import Model, complete
 from core.settings import Settings
 from core.tuning.providers import catalogue, hosted
 from core.tuning.providers.gemini import bucket, checks, endpoints, progress
-from core.tuning.providers.gemini.access import TITLE, beginning, is_status, looking, place, said
+from core.tuning.providers.gemini.access import TITLE, is_status, place, query_client, said, submit_client
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
@@ -81,7 +81,7 @@ class Gemini:
         place(job.settings)  # a key alone opens nothing that tunes, whatever the SDK would make of it
         dataset = types.TuningDataset(gcs_uri=job.remote["training_uri"])
         config = types.CreateTuningJobConfig(**_chosen(job))
-        with beginning(job.settings, self._timeout_s) as client:
+        with submit_client(job.settings, self._timeout_s) as client:
             made = client.tunings.tune(base_model=job.spec.base_model, training_dataset=dataset, config=config)
             if not (isinstance(made.name, str) and "/tuningJobs/" in made.name):
                 raise ValueError("the job has no name")
@@ -89,7 +89,7 @@ class Gemini:
 
     def find(self, job: JobView) -> Submitted | None:
         """The job with this key among its labels, compared here too: whether the filter is heeded is not documented."""
-        with looking(job.settings, self._timeout_s) as client:
+        with query_client(job.settings, self._timeout_s) as client:
             marked = [each for each in _listed(client, job.key) if (each.labels or {}).get(hosted.MARKER) == job.key]
             found, others = hosted.chosen_of(marked, lambda each: str(each.create_time or ""))
         if found is None:
@@ -102,7 +102,7 @@ class Gemini:
         from google.genai import errors
 
         name = job.remote_id or ""
-        with looking(job.settings, self._timeout_s, name) as client:
+        with query_client(job.settings, self._timeout_s, name) as client:
             try:
                 found = client.tunings.get(name=name)
             except errors.APIError as error:
@@ -118,7 +118,7 @@ class Gemini:
         from google.genai import errors
 
         name = job.remote_id or ""
-        with looking(job.settings, self._timeout_s, name) as client:
+        with query_client(job.settings, self._timeout_s, name) as client:
             try:
                 client.tunings.cancel(name=name)
             except errors.APIError as error:
@@ -133,7 +133,7 @@ class Gemini:
     def finish(self, job: JobView, tell: Tell) -> Made:
         """Ask the endpoint for one word. Raises `ProviderTrouble` to come again."""
         name = job.remote_id or ""
-        with looking(job.settings, self._timeout_s, name) as client:
+        with query_client(job.settings, self._timeout_s, name) as client:
             found = client.tunings.get(name=name)
             endpoint = found.tuned_model.endpoint if found.tuned_model else None
             model = (found.tuned_model.model if found.tuned_model else None) or ""

@@ -8,7 +8,7 @@ from core.settings import Settings
 from core.tuning.providers import catalogue, hosted, limits
 from core.tuning.providers.catalogue import BaseFacts
 from core.tuning.providers.gemini import bucket as gemini_bucket
-from core.tuning.providers.gemini.access import TITLE, looking, missing_settings, place
+from core.tuning.providers.gemini.access import TITLE, missing_settings, place, query_client
 from core.tuning.providers.protocol import (
     Checked,
     DataFacts,
@@ -132,7 +132,7 @@ def _project(settings: Settings, timeout_s: float) -> Iterator[Obstacle]:
     """Without the list of jobs a lost answer could never be cleared up, so that is what is tried."""
     where = place(settings)
     try:
-        with looking(settings, timeout_s) as client:
+        with query_client(settings, timeout_s) as client:
             client.tunings.list(config={"page_size": 1})
     except ProviderTrouble as trouble:
         yield Obstacle(

@@ -12,7 +12,15 @@ from core.llm import Model, complete
 from core.settings import Settings
 from core.tuning.providers import catalogue, hosted
 from core.tuning.providers.openai import chat_lines, checks, progress
-from core.tuning.providers.openai.access import is_openai, is_status, looking, not_understood, said, sending, title
+from core.tuning.providers.openai.access import (
+    is_openai,
+    is_status,
+    not_understood,
+    query_client,
+    said,
+    submit_client,
+    title,
+)
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
@@ -83,7 +91,7 @@ class OpenAI:
         noticed = chat_lines.warnings(files.train, validation, job.spec.method)
         ids = dict(job.remote.get("files") or {})
         remote: dict[str, Any] = {"files": ids, "noticed": noticed, "validation_file": None}
-        with sending(job.settings, self._timeout_s, may_begin=False) as client:
+        with submit_client(job.settings, self._timeout_s, may_begin=False) as client:
             for name, path in (("training_file", files.train), ("validation_file", validation)):
                 if path is not None:
                     ids[path.stem] = remote[name] = self._file(client, ids.get(path.stem), path, job.settings, tell)
@@ -92,7 +100,7 @@ class OpenAI:
     def submit(self, job: JobView) -> Submitted:
         """Create the job, once. Raises `NotSubmitted` or `SubmitUnknown`."""
         body = _request(job)
-        with sending(job.settings, self._timeout_s, may_begin=True) as client:
+        with submit_client(job.settings, self._timeout_s, may_begin=True) as client:
             made = client.fine_tuning.jobs.create(**body)
             remote_id = getattr(made, "id", None)
             if not (isinstance(remote_id, str) and remote_id):
@@ -101,7 +109,7 @@ class OpenAI:
 
     def find(self, job: JobView) -> Submitted | None:
         """The job with this key in its metadata, compared here too: a service may ignore the filter."""
-        with looking(job.settings, self._timeout_s) as client:
+        with query_client(job.settings, self._timeout_s) as client:
             found, others = hosted.chosen_of(_marked(client, job.key), lambda each: each.created_at or 0)
         if found is None:
             return None
@@ -112,7 +120,7 @@ class OpenAI:
         """State, new events, checkpoints; at the end the table of results."""
         import openai
 
-        with looking(job.settings, self._timeout_s) as client, _understood(job.settings):
+        with query_client(job.settings, self._timeout_s) as client, _understood(job.settings):
             try:
                 return progress.polled(client, job, dt.datetime.now(dt.UTC))
             except openai.APIStatusError as error:
@@ -124,7 +132,7 @@ class OpenAI:
         """Cancel at once. Raises `ProviderTrouble`."""
         import openai
 
-        with looking(job.settings, self._timeout_s) as client:
+        with query_client(job.settings, self._timeout_s) as client:
             try:
                 client.fine_tuning.jobs.cancel(job.remote_id)
             except openai.APIStatusError as error:
@@ -138,7 +146,7 @@ class OpenAI:
 
     def finish(self, job: JobView, tell: Tell) -> Made:
         """Ask the model for one word, and look up until when it will answer."""
-        with looking(job.settings, self._timeout_s) as client, _understood(job.settings):
+        with query_client(job.settings, self._timeout_s) as client, _understood(job.settings):
             found = client.fine_tuning.jobs.retrieve(job.remote_id)
             name = progress.text(found.fine_tuned_model)
             if not name:
@@ -177,7 +185,7 @@ class OpenAI:
         import openai
 
         name = _name(model)
-        with looking(model.settings, self._timeout_s) as client:
+        with query_client(model.settings, self._timeout_s) as client:
             try:
                 ends = checks.shutdown_date(client.models.retrieve(name))
             except openai.APIStatusError as error:
@@ -192,7 +200,7 @@ class OpenAI:
         """Delete the model at the provider, for good: nothing else makes it answer. Raises `ProviderTrouble`."""
         import openai
 
-        with looking(model.settings, self._timeout_s) as client:
+        with query_client(model.settings, self._timeout_s) as client:
             try:
                 client.models.delete(_name(model))
             except openai.APIStatusError as error:
