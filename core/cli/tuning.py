@@ -15,7 +15,7 @@ from core.money import dollars
 from core.settings import settings
 from core.tuning import jobs, preflight
 from core.tuning.engine import Poller
-from core.tuning.jobs import Event, Job
+from core.tuning.jobs import Job, JobEvent
 from core.tuning.providers import registry
 from core.tuning.providers.protocol import PROVIDER_IDS, STATES, Checked, Estimate, Method, ProviderId, Spec, State
 
@@ -156,7 +156,7 @@ def _progress(job: Job) -> str:
     return ", ".join(pieces)
 
 
-def _event(event: Event) -> str:
+def _event(event: JobEvent) -> str:
     words = f"{event.state.replace('_', ' ')}  {event.message}" if event.kind == "state" else event.message
     sign = {"warning": "! ", "error": "! ", "asked": f"{event.actor}: "}.get(event.kind, "")
     return f"{event.at:%H:%M:%S}  {sign}{words}".rstrip()

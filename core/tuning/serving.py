@@ -28,7 +28,7 @@ from core.tuning.providers.protocol import (
     Provider,
     ProviderId,
     ProviderTrouble,
-    Served,
+    ServingStatus,
 )
 
 AGENT = "tuning"
@@ -155,7 +155,7 @@ def carry_on(
         except NotSubmitted as refusal:
             if refusal.passing:
                 raise _noted(db, model_id, ProviderTrouble(str(refusal))) from None
-            served = Served("failed", error=f"{refusal} {refusal.advice}".strip())
+            served = ServingStatus("failed", error=f"{refusal} {refusal.advice}".strip())
         except ProviderTrouble as trouble:
             raise _noted(db, model_id, trouble) from None
         _keep(db, model, served)
@@ -185,7 +185,7 @@ def view(model: Model, settings: Settings | None = None) -> ModelView:
 _WORDS = {"deploying": "being made ready", "deleting": "being taken out of service"}
 
 
-def _asked(provider: Provider, act: Act, model: ModelView, confirmed_hourly: bool) -> Served:
+def _asked(provider: Provider, act: Act, model: ModelView, confirmed_hourly: bool) -> ServingStatus:
     if act == "serve":
         return provider.serve(model, confirmed_hourly=confirmed_hourly)
     return provider.unserve(model) if act == "unserve" else provider.serving(model)
@@ -233,7 +233,7 @@ def _alone(db: Database, model_id: int) -> Iterator[None]:
         yield
 
 
-def _keep(db: Database, asked: Model, served: Served) -> None:
+def _keep(db: Database, asked: Model, served: ServingStatus) -> None:
     """What the provider says. Somebody may have asked for the end meanwhile: then that stands, with what was made."""
     remote = {**asked.serving_remote, **served.remote}
     values: dict[str, Any] = {"serving_remote": remote, "serving_error": served.error}
@@ -257,7 +257,7 @@ def _keep(db: Database, asked: Model, served: Served) -> None:
             )
 
 
-def _called(asked: Model, served: Served) -> str:
+def _called(asked: Model, served: ServingStatus) -> str:
     if served.state == "ready":
         return served.call_name or asked.call_name
     return "" if served.state in ("none", "deleted") else asked.call_name

@@ -16,7 +16,7 @@ from core.db import Database
 from core.db.tables import evaluation_outputs, evaluations, tuning_jobs
 from core.examples.filters import Filter
 from core.settings import settings
-from core.tuning.providers.protocol import Made
+from core.tuning.providers.protocol import TrainedModel
 from tests.llm.servers import FAKES, KEY, FakeProvider, serving
 from tests.served import add
 
@@ -43,7 +43,7 @@ def a_model(
             provider=provider,
             base_model="qwen3:4b",
             name=name,
-            made=Made(**values),
+            made=TrainedModel(**values),
             actor="tuning",
         )
     return models.get(db, model_id)

@@ -18,7 +18,7 @@ from core.tuning.engine.leases import LeaseLost
 from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import FINISHING, Job
 from core.tuning.providers import pricing
-from core.tuning.providers.protocol import Made, Note, NotSubmitted, Polled, ProviderTrouble, State
+from core.tuning.providers.protocol import JobStatus, NewJobEvent, NotSubmitted, ProviderTrouble, State, TrainedModel
 
 #: Soon after something was asked for, to see what became of it.
 _SOON_S = 2.0
@@ -43,7 +43,7 @@ def poll(work: JobStep) -> bool:
     return False
 
 
-def _goes_on(work: JobStep, polled: Polled) -> None:
+def _goes_on(work: JobStep, polled: JobStatus) -> None:
     job = work.job
     state: State = polled.state or job.state  # pyright: ignore[reportAssignmentType] the other words are handled above
     if job.state == "cancelling":
@@ -59,7 +59,7 @@ def _goes_on(work: JobStep, polled: Polled) -> None:
     )
 
 
-def _news(work: JobStep, polled: Polled) -> dict[str, Any]:
+def _news(work: JobStep, polled: JobStatus) -> dict[str, Any]:
     """What every poll writes down."""
     job = work.job
     phase = sanitize(polled.phase) or job.phase
@@ -78,7 +78,7 @@ def _news(work: JobStep, polled: Polled) -> dict[str, Any]:
     }
 
 
-def _ended(work: JobStep, state: State, polled: Polled) -> None:
+def _ended(work: JobStep, state: State, polled: JobStatus) -> None:
     news = {**_news(work, polled), "seconds_left": None}
     notes = news.pop("notes")
     del news["seconds_left"]
@@ -91,22 +91,22 @@ def _kept_cost(remote: Mapping[str, Any]) -> Decimal | None:
     return None if remote.get("cost_usd") is None else Decimal(str(remote["cost_usd"]))
 
 
-def _trained(work: JobStep, polled: Polled) -> None:
+def _trained(work: JobStep, polled: JobStatus) -> None:
     """What is left is to make it usable, which may take long: it is due at once, for whoever has time for it."""
     news = _news(work, polled)
     if work.job.state == "cancelling":
         words = f"{work.job.where} was done before the cancellation took effect; the model is kept, and is charged for."
-        news["notes"] = [*polled.notes, Note(words, "warning")]
+        news["notes"] = [*polled.notes, NewJobEvent(words, "warning")]
         news["wants"] = None
     news |= {"phase": FINISHING, "seconds_left": None}
     work.write("trained", state="running", **news, started_at=work.job.started_at or func.now(), release_s=0.0)
 
 
-def _next_stage(work: JobStep, polled: Polled) -> bool:
+def _next_stage(work: JobStep, polled: JobStatus) -> bool:
     """Something paid comes next: it is uploaded and submitted like the first, with its own intent."""
     news = _news(work, polled)
     if work.job.state == "cancelling" or work.job.wants == "cancel":
-        notes = [*news.pop("notes"), Note(f"Cancelled; nothing more was sent to {work.job.where}.")]
+        notes = [*news.pop("notes"), NewJobEvent(f"Cancelled; nothing more was sent to {work.job.where}.")]
         del news["seconds_left"]
         work.end("cancelled", notes=notes, **news, actual_cost=_kept_cost(news["remote"]))
         return False
@@ -142,18 +142,18 @@ def _ask_to_cancel(work: JobStep) -> bool:
     job = work.job
     if not work.provider.capabilities.cancels:
         words = f"{job.where} does not offer to cancel; the job goes on to its end."
-        work.write("asked", wants=None, notes=[Note(words, "warning")], release_s=_SOON_S)
+        work.write("asked", wants=None, notes=[NewJobEvent(words, "warning")], release_s=_SOON_S)
         return False
     if job.state != "cancelling":
         work.write("cancelling", state="cancelling")
     words = work.provider.cancel(work.view())
-    work.write("asked", wants=None, faults=0, notes=[Note(words)] if words else [], release_s=_SOON_S)
+    work.write("asked", wants=None, faults=0, notes=[NewJobEvent(words)] if words else [], release_s=_SOON_S)
     return False
 
 
 def _ask_to_stop(work: JobStep) -> bool:
     words = work.provider.stop(work.view())  # pyright: ignore[reportAttributeAccessIssue] its capabilities say so
-    work.write("stopped", wants=None, faults=0, notes=[Note(words)] if words else [], release_s=_SOON_S / 2)
+    work.write("stopped", wants=None, faults=0, notes=[NewJobEvent(words)] if words else [], release_s=_SOON_S / 2)
     return False
 
 
@@ -177,10 +177,10 @@ def finish(work: JobStep) -> bool:
     job = work.job
     if job.wants == "cancel":
         words = f"Cancelled after {job.where} was done: it may charge for it, and keeps what it made ({job.remote_id})."
-        work.end("cancelled", notes=[Note(words, "warning")], actual_cost=_kept_cost(job.remote))
+        work.end("cancelled", notes=[NewJobEvent(words, "warning")], actual_cost=_kept_cost(job.remote))
         return False
     try:
-        made = work.provider.finish(work.view(), work.tell)
+        made = work.provider.finish(work.view(), work.report_progress)
     except (LeaseLost, Stopping, *TRANSIENT_ERRORS):
         raise
     except NotSubmitted as error:
@@ -205,12 +205,12 @@ def _again_or_end(work: JobStep, error: Exception) -> bool:
     return False
 
 
-def _succeed(work: JobStep, made: Made) -> None:
+def _succeed(work: JobStep, made: TrainedModel) -> None:
     tokens = work.job.tokens_trained if made.tokens_trained is None else made.tokens_trained
     cost = made.cost_usd if made.cost_usd is not None else _cost(work.job, tokens)
     work.end(
         "succeeded",
-        notes=[Note(made.note, "warning" if not made.call_name else "message")] if made.note else [],
+        notes=[NewJobEvent(made.note, "warning" if not made.call_name else "message")] if made.note else [],
         phase="",
         actual_cost=cost,
         tokens_trained=tokens,
@@ -227,7 +227,7 @@ def _cost(job: Job, tokens: int | None) -> Decimal | None:
     return None if tokens is None else pricing.range_usd(tokens, 1, 1, price)[0]
 
 
-def _register(connection: Connection, job: Job, made: Made) -> None:
+def _register(connection: Connection, job: Job, made: TrainedModel) -> None:
     from core.models import register_in
 
     register_in(

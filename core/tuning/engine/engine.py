@@ -25,7 +25,7 @@ from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import Job
 from core.tuning.preflight import Providers
 from core.tuning.providers import pricing, registry
-from core.tuning.providers.protocol import DataFacts, JobView, Note
+from core.tuning.providers.protocol import DataFacts, JobView, NewJobEvent
 
 log = structlog.get_logger(__name__)
 
@@ -143,7 +143,7 @@ class Engine:
         if is_missing_schema(error):
             return
         log.exception("tuning_step_failed", workspace=self.db.schema, job=hold.job.id, state=hold.job.state)
-        words = Note(f"A step could not be done, and is tried again: {describe_error(error)}", "error")
+        words = NewJobEvent(f"A step could not be done, and is tried again: {describe_error(error)}", "error")
         pause = self.pace.after_fault(hold.job.faults + 1)
         if work is not None and hold.job.state == "submitting":
             self._quietly(hold, lambda: submission.interrupted(work))

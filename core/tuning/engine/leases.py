@@ -22,7 +22,7 @@ from core.db.transient import TRANSIENT_ERRORS
 from core.text import sanitize
 from core.tuning.jobs import Job
 from core.tuning.jobs.records import of_row
-from core.tuning.providers.protocol import ENDED, OPEN, Note, Point
+from core.tuning.providers.protocol import ENDED, OPEN, MetricPoint, NewJobEvent
 
 log = structlog.get_logger(__name__)
 
@@ -111,8 +111,8 @@ class LeasedJob:
     def write(
         self,
         *,
-        notes: Sequence[Note] = (),
-        points: Sequence[Point] = (),
+        notes: Sequence[NewJobEvent] = (),
+        points: Sequence[MetricPoint] = (),
         release_s: float | None = None,
         resubmit: bool = False,
         unless_cancelled: bool = False,
@@ -205,7 +205,7 @@ def release(db: Database, holds: Sequence[LeasedJob]) -> None:
         connection.execute(_LET_GO, values)
 
 
-def add_notes(connection: Connection, job_id: int, notes: Sequence[Note]) -> None:
+def add_notes(connection: Connection, job_id: int, notes: Sequence[NewJobEvent]) -> None:
     """Into the job's history; one that has a source and was read before is there already."""
     if not notes:
         return
@@ -231,7 +231,7 @@ def add_notes(connection: Connection, job_id: int, notes: Sequence[Note]) -> Non
     )
 
 
-def _add_points(connection: Connection, job_id: int, points: Sequence[Point]) -> None:
+def _add_points(connection: Connection, job_id: int, points: Sequence[MetricPoint]) -> None:
     if not points:
         return
     # The same step twice in one statement is refused; the later one is the truer.

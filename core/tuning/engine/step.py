@@ -14,7 +14,7 @@ from core.text import describe_error, sanitize
 from core.tuning.engine.leases import LeasedJob, LeaseLost
 from core.tuning.engine.schedule import Schedule
 from core.tuning.jobs import Job
-from core.tuning.providers.protocol import JobView, Note, Provider, ProviderTrouble, State
+from core.tuning.providers.protocol import JobView, NewJobEvent, Provider, ProviderTrouble, State
 
 #: Seconds for which a result that cannot be written down, because the database is away, is kept and tried again.
 _INSIST_S = 600.0
@@ -36,7 +36,7 @@ class JobStep:
     stopping: threading.Event
     hook: Callable[[str], None]
     make_view: Callable[[Job], JobView]
-    _told_at: float = field(default=-1e9)
+    _reported_at: float = field(default=-1e9)
 
     @property
     def job(self) -> Job:
@@ -60,7 +60,7 @@ class JobStep:
         self,
         state: State,
         *,
-        notes: Sequence[Note] = (),
+        notes: Sequence[NewJobEvent] = (),
         error: str = "",
         code: str = "",
         advice: str = "",
@@ -82,16 +82,16 @@ class JobStep:
             **values,
         )
 
-    def trouble(self, error: BaseException, *, notes: Sequence[Note] = (), **values: Any) -> None:
+    def trouble(self, error: BaseException, *, notes: Sequence[NewJobEvent] = (), **values: Any) -> None:
         """A call failed for now: the job is as it was, and is taken up again later."""
         faults = self.job.faults + 1
         again_s = error.retry_after_s if isinstance(error, ProviderTrouble) else None
-        told = [Note(describe_error(error), "warning")] if faults == 1 or faults % _EVERY == 0 else []
+        told = [NewJobEvent(describe_error(error), "warning")] if faults == 1 or faults % _EVERY == 0 else []
         self.write(
             "trouble", faults=faults, notes=[*notes, *told], release_s=self.pace.after_fault(faults, again_s), **values
         )
 
-    def tell(self, what: str, share: float | None) -> None:
+    def report_progress(self, what: str, share: float | None) -> None:
         """What a provider calls while it uploads or finishes: its progress becomes the phase.
 
         Raises `Stopping` when the process ends, `LeaseLost` when the job was taken away; so the provider stops.
@@ -100,9 +100,9 @@ class JobStep:
             raise Stopping
         if self.hold.lost.is_set():
             raise LeaseLost
-        if time.monotonic() - self._told_at < self.pace.tell_s and share != 1.0:
+        if time.monotonic() - self._reported_at < self.pace.report_s and share != 1.0:
             return
-        self._told_at = time.monotonic()
+        self._reported_at = time.monotonic()
         self.write("told", phase=self._phase(what, share))
 
     def _phase(self, what: str, share: float | None) -> str:

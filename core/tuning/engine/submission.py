@@ -20,7 +20,7 @@ from core.text import describe_error, sanitize
 from core.tuning.engine.leases import Cancelled, LeasedJob, LeaseLost
 from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import SEARCHES
-from core.tuning.providers.protocol import Note, NotSubmitted, NotThere, Obstacle, ProviderTrouble, Submitted
+from core.tuning.providers.protocol import NewJobEvent, NotSubmitted, NotThere, Obstacle, ProviderTrouble, Submitted
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ def validate(work: JobStep) -> bool:
         _stopped_by(work, blocking)
         return False
     lost = [each.sentence for each in checked.obstacles if each.code == "left_out"]
-    notes = [Note(sentence, "warning", source=f"left_out:{number}") for number, sentence in enumerate(lost)]
+    notes = [NewJobEvent(sentence, "warning", source=f"left_out:{number}") for number, sentence in enumerate(lost)]
     work.write("uploading", state="uploading", phase="", faults=0, notes=notes)
     return True
 
@@ -63,7 +63,7 @@ def upload(work: JobStep) -> bool:
         # A person had it sent again, while nobody knew whether it was there: the last look before it may be paid twice.
         if work.job.submitted_at is not None and (found := _found(work)) is not None:
             return _accept(work, "found", found, _is_there(work, found))
-        remote = work.provider.upload(work.view(), work.tell)
+        remote = work.provider.upload(work.view(), work.report_progress)
     except (LeaseLost, Stopping, *TRANSIENT_ERRORS):
         raise
     except NotSubmitted as error:
@@ -91,7 +91,7 @@ def submit(work: JobStep, remote: dict[str, object], *, resubmit: bool = False) 
             **({"faults": work.job.faults + 1} if resubmit else {}),
         )
     except Cancelled:
-        work.end("cancelled", notes=[Note(f"Cancelled; nothing was sent to {work.job.where}.")])
+        work.end("cancelled", notes=[NewJobEvent(f"Cancelled; nothing was sent to {work.job.where}.")])
         return False
     view = work.view()
     if time.monotonic() - began_at > work.pace.lease_s / 2:
@@ -145,8 +145,8 @@ def _found(work: JobStep) -> Submitted | None:
         return None
 
 
-def _is_there(work: JobStep, found: Submitted) -> Note:
-    return Note(f"{work.job.where} has it: it was found by its marker, as {found.remote_id}.")
+def _is_there(work: JobStep, found: Submitted) -> NewJobEvent:
+    return NewJobEvent(f"{work.job.where} has it: it was found by its marker, as {found.remote_id}.")
 
 
 def _certainly_not(work: JobStep, error: NotThere) -> bool:
@@ -157,7 +157,7 @@ def _certainly_not(work: JobStep, error: NotThere) -> bool:
         work.write("waiting", release_s=left_s)
         return False
     if job.wants == "cancel":
-        work.end("cancelled", notes=[Note(f"Cancelled; {job.where} is certain that it was never begun.")])
+        work.end("cancelled", notes=[NewJobEvent(f"Cancelled; {job.where} is certain that it was never begun.")])
         return False
     if job.needs_person or job.faults >= work.pace.tries:
         return _ask_person(work, str(error))
@@ -180,7 +180,7 @@ def _not_found(work: JobStep) -> bool:
 def _ask_person(work: JobStep, words: str) -> bool:
     """Searching has not found out. It goes on, seldom; what is done is for a person to say."""
     job = work.job
-    told = [] if job.needs_person else [Note(f"{words} A person has to decide.", "warning")]
+    told = [] if job.needs_person else [NewJobEvent(f"{words} A person has to decide.", "warning")]
     advice = (
         f"Look at {job.where} for a job with the marker {job.key}. If it is there, look again. If it is not, give it "
         "up, or submit it again: should it have been begun after all, that is paid for twice."
@@ -218,7 +218,7 @@ def _again_or_end(work: JobStep, error: WhetstoneError, **values: Any) -> bool:
     return False
 
 
-def _accept(work: JobStep, point: str, submitted: Submitted, *notes: Note) -> bool:
+def _accept(work: JobStep, point: str, submitted: Submitted, *notes: NewJobEvent) -> bool:
     """The provider has the job. This is known for certain, so it is kept even where the lease has ended meanwhile."""
     try:
         work.write(

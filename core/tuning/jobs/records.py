@@ -108,7 +108,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Event:
+class JobEvent:
     """Something that happened to a job. `state` is set where it became another."""
 
     id: int

@@ -224,7 +224,7 @@ class JobView:
 
 
 @dataclass(frozen=True)
-class Note:
+class NewJobEvent:
     """Something to keep in the job's history. `source`: the provider's id of it, kept once."""
 
     message: str
@@ -235,7 +235,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Point:
+class MetricPoint:
     """One value of one series: loss, val_loss, learning_rate, tokens_per_s, accuracy, val_accuracy, …"""
 
     name: str
@@ -253,7 +253,7 @@ class Submitted:
 
 
 @dataclass(frozen=True)
-class Polled:
+class JobStatus:
     """What is so now. `state` None: as before. `trained`: the provider is done, and `finish` comes next.
 
     `again`: something paid comes next; the engine goes to the next stage, and calls `upload` and `submit` for it.
@@ -270,8 +270,8 @@ class Polled:
     done_steps: int | None = None
     total_steps: int | None = None
     seconds_left: float | None = None
-    notes: Sequence[Note] = ()
-    points: Sequence[Point] = ()
+    notes: Sequence[NewJobEvent] = ()
+    points: Sequence[MetricPoint] = ()
     #: Merged into the job's `remote`.
     remote: Mapping[str, Any] = field(default_factory=dict)
     #: For a failure: the provider's own words, its code, and what to do.
@@ -284,7 +284,7 @@ class Polled:
 
 
 @dataclass(frozen=True)
-class Made:
+class TrainedModel:
     """The model that came of a job, for the registry."""
 
     kind: Literal["tuned", "profile"]
@@ -303,7 +303,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Served:
+class ServingStatus:
     """What became of serving a model, or of ending it."""
 
     state: Literal["none", "deploying", "ready", "failed", "deleting", "deleted"]
@@ -341,7 +341,7 @@ class ProviderTrouble(WhetstoneError):
 
 
 #: How an upload tells its progress, 0.0 to 1.0, and that it is alive. Raises when the job is to stop.
-Tell = Callable[[str, float | None], None]
+ReportProgress = Callable[[str, float | None], None]
 
 
 class Provider(Protocol):
@@ -362,7 +362,7 @@ class Provider(Protocol):
         """Everything that stands in the way. `live`: ask the provider too (seconds); otherwise nothing is asked."""
         ...
 
-    def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
+    def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
         """Bring the data where the provider reads it; what is to be kept in `remote`. Raises `NotSubmitted`."""
         ...
 
@@ -374,7 +374,7 @@ class Provider(Protocol):
         """The submission by its marker. None: not found, which proves nothing. Raises `NotThere`, `ProviderTrouble`."""
         ...
 
-    def poll(self, job: JobView) -> Polled:
+    def poll(self, job: JobView) -> JobStatus:
         """What is so now. Raises `ProviderTrouble`."""
         ...
 
@@ -382,19 +382,19 @@ class Provider(Protocol):
         """Ask for an end; what to know about it (may still be charged), in a sentence. Raises `ProviderTrouble`."""
         ...
 
-    def finish(self, job: JobView, tell: Tell) -> Made:
+    def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
         """Make the result usable. Raises `ProviderTrouble` to come again, `NotSubmitted` when it cannot be done."""
         ...
 
-    def serve(self, model: "ModelView", *, confirmed_hourly: bool = False) -> Served:
+    def serve(self, model: "ModelView", *, confirmed_hourly: bool = False) -> ServingStatus:
         """Make the model answer. Raises `NotSubmitted`."""
         ...
 
-    def serving(self, model: "ModelView") -> Served:
+    def serving(self, model: "ModelView") -> ServingStatus:
         """How far serving, or its end, is."""
         ...
 
-    def unserve(self, model: "ModelView") -> Served:
+    def unserve(self, model: "ModelView") -> ServingStatus:
         """End what makes it answer."""
         ...
 

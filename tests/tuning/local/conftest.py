@@ -131,7 +131,7 @@ def trained(tiny: Tiny, trainer_python: Path, tmp_path_factory: pytest.TempPathF
         there / "adapter",
         there / "adapter.gguf",
         python=str(trainer_python),
-        tell=lambda _what, _share: None,
+        report_progress=lambda _what, _share: None,
     )
     return there
 

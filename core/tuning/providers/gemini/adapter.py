@@ -15,18 +15,18 @@ from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
     DataFacts,
+    JobStatus,
     JobView,
-    Made,
     Method,
     ModelView,
     NotSubmitted,
-    Polled,
     ProviderTrouble,
-    Served,
+    ReportProgress,
+    ServingStatus,
     Setting,
     Spec,
     Submitted,
-    Tell,
+    TrainedModel,
 )
 
 #: An endpoint that was just deployed may not answer everywhere at once.
@@ -65,13 +65,13 @@ class Gemini:
         timeout_s = min(self._timeout_s, 20)
         return checks.check(spec, data, settings, live=live, today=self._today(), timeout_s=timeout_s)
 
-    def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
+    def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
         """The files in the bucket, under the hash of their content. Raises `NotSubmitted`."""
         files = job.files(checks.FORM.format)
-        training = bucket.bring(job.settings, files.train, tell, self._timeout_s)
+        training = bucket.bring(job.settings, files.train, report_progress, self._timeout_s)
         validation = ""
         if files.validation is not None and "validation" in hosted.splits_of(job.spec):
-            validation = bucket.bring(job.settings, files.validation, tell, self._timeout_s)
+            validation = bucket.bring(job.settings, files.validation, report_progress, self._timeout_s)
         return {"training_uri": training, "validation_uri": validation}
 
     def submit(self, job: JobView) -> Submitted:
@@ -97,7 +97,7 @@ class Gemini:
         more = {"same_marker": [each.name for each in others]} if others else {}
         return Submitted(found.name, progress.word(found.state), more)
 
-    def poll(self, job: JobView) -> Polled:
+    def poll(self, job: JobView) -> JobStatus:
         """State, phase, what was left out, checkpoints."""
         from google.genai import errors
 
@@ -130,7 +130,7 @@ class Gemini:
             "it has trained until then may be charged."
         )
 
-    def finish(self, job: JobView, tell: Tell) -> Made:
+    def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
         """Ask the endpoint for one word. Raises `ProviderTrouble` to come again."""
         name = job.remote_id or ""
         with query_client(job.settings, self._timeout_s, name) as client:
@@ -142,13 +142,13 @@ class Gemini:
                 f"{TITLE} says that job {name} has succeeded, and names no endpoint.",
                 advice="Look at the job in the Google Cloud console.",
             )
-        tell(hosted.SMOKE, None)
+        report_progress(hosted.SMOKE, None)
         serving, note = self._smoke(endpoint, found, job.settings)
         checkpoints = progress.checkpoints(found)
         more = [each["endpoint"] for each in checkpoints if each["endpoint"] not in ("", endpoint)]
         tokens = progress.tokens(found)
         base = catalogue.base("gemini", job.spec.base_model)
-        return Made(
+        return TrainedModel(
             "tuned",
             f"vertex:{endpoint}",
             artefacts=_artefacts(job, endpoint, model),
@@ -162,7 +162,7 @@ class Gemini:
             note=note,
         )
 
-    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> Served:
+    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> ServingStatus:
         """Nothing has to be started: whether its endpoint is there. Raises `NotSubmitted`."""
         found = self.serving(model)
         if found.state != "ready":
@@ -171,16 +171,16 @@ class Gemini:
             )
         return found
 
-    def serving(self, model: ModelView) -> Served:
+    def serving(self, model: ModelView) -> ServingStatus:
         """Whether the endpoint is there; while it is being ended, the next step of that. Raises `ProviderTrouble`."""
         model = _with_endpoint(model)
         if model.serving_remote.get("ending"):
             return endpoints.end(model, self._timeout_s)
         if endpoints.is_there(model.settings, model.serving_remote["endpoint"], self._timeout_s):
-            return Served("ready", model.call_name, remote=model.serving_remote)
-        return Served("deleted", error=f"{TITLE} has no endpoint {model.serving_remote['endpoint']} any more.")
+            return ServingStatus("ready", model.call_name, remote=model.serving_remote)
+        return ServingStatus("deleted", error=f"{TITLE} has no endpoint {model.serving_remote['endpoint']} any more.")
 
-    def unserve(self, model: ModelView) -> Served:
+    def unserve(self, model: ModelView) -> ServingStatus:
         """Begin to delete endpoints and model, for good; `serving` goes on with it. Raises `ProviderTrouble`."""
         return endpoints.end(_with_endpoint(model), self._timeout_s)
 

@@ -19,7 +19,7 @@ from core.tuning.providers.local.ollama.client import Shown
 from core.tuning.providers.local.runners import folders
 from core.tuning.providers.local.shapes import Shape
 from core.tuning.providers.local.training import programs
-from core.tuning.providers.protocol import NotSubmitted, Tell
+from core.tuning.providers.protocol import NotSubmitted, ReportProgress
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+\Z")
 #: Where Ollama keeps its files, when it names a place that is not seen from here, as one in a container does.
@@ -126,7 +126,9 @@ def dtype_of(precision: str, shape: Shape | None) -> str:
     return precision
 
 
-def of_ollama(base: Base, shown: Shown, *, store: Path, python: str, dtype: str, tell: Tell) -> Resolved:
+def of_ollama(
+    base: Base, shown: Shown, *, store: Path, python: str, dtype: str, report_progress: ReportProgress
+) -> Resolved:
     """The folder made of an Ollama model's weights, now or before. Raises `NotSubmitted`."""
     file = weights_file(shown)
     if not shown.digest or (file is None and kept(shown, store, dtype) is None):
@@ -138,19 +140,24 @@ def of_ollama(base: Base, shown: Shown, *, store: Path, python: str, dtype: str,
     folder = _folder(store, shown.digest, dtype)
     if kept(shown, store, dtype) is None:
         assert file is not None
-        tell("making the base's weights plain", None)
-        _check_digest(file, shown.digest, tell)
+        report_progress("making the base's weights plain", None)
+        _check_digest(file, shown.digest, report_progress)
         _make(
             folder,
             lambda new: programs.run(
-                python, "from_gguf.py", file, new, dtype, told=lambda _: tell("making the base's weights plain", None)
+                python,
+                "from_gguf.py",
+                file,
+                new,
+                dtype,
+                told=lambda _: report_progress("making the base's weights plain", None),
             ),
         )
     folders.write_json(_note(store, base), {"digest": shown.digest})
     return Resolved(folder, shown.digest, base.name)
 
 
-def of_hub(base: Base, *, store: Path, python: str, tell: Tell) -> Resolved:
+def of_hub(base: Base, *, store: Path, python: str, report_progress: ReportProgress) -> Resolved:
     """The folder fetched from a hub, now or before. Raises `NotSubmitted`."""
     if found := kept_hub(base, store):
         return found
@@ -158,7 +165,7 @@ def of_hub(base: Base, *, store: Path, python: str, tell: Tell) -> Resolved:
 
     def told(said: Mapping[str, Any] | None) -> None:
         if said and said.get("total"):
-            tell(f"fetching {base.name}", said["done"] / said["total"])
+            report_progress(f"fetching {base.name}", said["done"] / said["total"])
 
     commit = ""
 
@@ -201,14 +208,14 @@ def _take(new: Path, folder: Path) -> None:
             new.replace(folder)
 
 
-def _check_digest(file: Path, digest: str, tell: Tell) -> None:
+def _check_digest(file: Path, digest: str, report_progress: ReportProgress) -> None:
     """What is trained on has to be what answers: a file that was damaged on disk is neither."""
     size, done, found = file.stat().st_size, 0, hashlib.sha256()
     with file.open("rb") as opened:
         while piece := opened.read(8 << 20):
             found.update(piece)
             done += len(piece)
-            tell("reading the base's weights", done / size)
+            report_progress("reading the base's weights", done / size)
     if f"sha256:{found.hexdigest()}" != digest:
         raise NotSubmitted(
             f"{file} is damaged: its hash is not the one it is named by.",

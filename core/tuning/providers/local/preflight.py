@@ -133,7 +133,7 @@ def _ready(base: Base, chosen: Chosen, settings: Settings, looked: Looked, pytho
     if looked.shown is None:
         known = bases.remembered(base, store, dtype)
         return known.folder if known else None
-    return bases.of_ollama(base, looked.shown, store=store, python=python, dtype=dtype, tell=_silence).folder
+    return bases.of_ollama(base, looked.shown, store=store, python=python, dtype=dtype, report_progress=_silence).folder
 
 
 def _silence(_what: str, _share: float | None) -> None:
