@@ -86,7 +86,7 @@ class ExampleRow:
 
 
 @dataclass(frozen=True)
-class Page:
+class ExamplePage:
     """Rows in order, and the cursor of the page after them; None on the last page."""
 
     rows: list[ExampleRow]
@@ -149,7 +149,7 @@ def count(db: Database, chosen: Filter) -> int:
 
 def page(
     db: Database, chosen: Filter, *, sort: Sort = "newest", after: str | None = None, limit: int = 50, offset: int = 0
-) -> Page:
+) -> ExamplePage:
     """One page of the table. `after` is the `next` of the page before; any depth costs the same. `offset` passes over
     so many rows more, which costs their place in the index.
 
@@ -164,7 +164,7 @@ def page(
     rows = [ExampleRow(*found[key]) for key in ids if key in found]
     more = len(rows) > limit
     rows = rows[:limit]
-    return Page(rows, _cursor(rows[-1], sort) if more else None)
+    return ExamplePage(rows, _cursor(rows[-1], sort) if more else None)
 
 
 def _columns() -> Select[*tuple[Any, ...]]:

@@ -11,7 +11,7 @@ look_again, submit_again, archive, unarchive
 
 from core.tuning.jobs.create import create
 from core.tuning.jobs.queries import counts, events, get, newest_events, open_jobs, page, version
-from core.tuning.jobs.records import FINISHING, SEARCHES, Job, JobEvent, Page, Wants
+from core.tuning.jobs.records import FINISHING, SEARCHES, Job, JobEvent, JobPage, Wants
 from core.tuning.jobs.verbs import (
     archive,
     can_retry,
@@ -30,7 +30,7 @@ __all__ = [
     "SEARCHES",
     "Job",
     "JobEvent",
-    "Page",
+    "JobPage",
     "Wants",
     "archive",
     "can_retry",

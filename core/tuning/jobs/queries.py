@@ -6,7 +6,7 @@ from sqlalchemy import func, select, text
 
 from core.db import Database
 from core.db.tables import tuning_events, tuning_jobs
-from core.tuning.jobs.records import Job, JobEvent, Page, jobs_query, of_row, read
+from core.tuning.jobs.records import Job, JobEvent, JobPage, jobs_query, of_row, read
 from core.tuning.providers.protocol import OPEN, State
 
 # Jobs are few and this reads no index: 2 ms for a thousand. A sum, and not the newest: of two transactions the one
@@ -31,7 +31,7 @@ def page(
     limit: int = 50,
     offset: int = 0,
     archived: bool = False,
-) -> Page:
+) -> JobPage:
     """One page of the jobs, the newest first. `after` is the `next` of the page before; archived ones if asked for."""
     query = jobs_query().order_by(tuning_jobs.c.id.desc()).limit(limit + 1).offset(offset)
     if states is not None:
@@ -42,7 +42,7 @@ def page(
         query = query.where(tuning_jobs.c.archived_at.is_(None))
     with db.reading() as connection:
         rows = [of_row(row) for row in connection.execute(query)]
-    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+    return JobPage(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
 def open_jobs(db: Database) -> list[Job]:

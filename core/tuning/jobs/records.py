@@ -122,7 +122,7 @@ class JobEvent:
 
 
 @dataclass(frozen=True)
-class Page:
+class JobPage:
     """Rows in order, and the cursor of the page after them; None on the last page."""
 
     rows: list[Job]
