@@ -140,7 +140,7 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
     if body is None:  # a download: nothing is changed by it
         await run_in_threadpool(idempotency.forget, db, key, actor=who)
         return response
-    answer = idempotency.Answer(response.status_code, bytes(body))
+    answer = idempotency.KeptAnswer(response.status_code, bytes(body))
     await run_in_threadpool(idempotency.answered, db, key, answer, actor=who)
     return response
 

@@ -16,7 +16,7 @@ from core.datasets.defaults import REASONS
 from core.datasets.exporting import PARTS, Part, export, left_out
 from core.datasets.recipes import TARGETS, Target
 from core.datasets.rendering import FORMATS, Format
-from core.datasets.snapshots import Progress
+from core.datasets.snapshots import BuildProgress
 from core.datasets.splits import GROUPS, Group
 from core.datasets.verification import verify as check
 from core.datasets.versions import DatasetVersion
@@ -179,7 +179,7 @@ def _noticed(version: DatasetVersion) -> list[str]:
     return lines
 
 
-def _tell(progress: Progress) -> None:
+def _tell(progress: BuildProgress) -> None:
     typer.echo(f"{progress.phase} {progress.done:,}", err=True)
 
 

@@ -8,7 +8,7 @@ import typer
 from core.cli import AsJson, app, command, show
 from core.settings import settings
 from core.tuning.providers.local.training import environment
-from core.tuning.providers.local.training.environment import Environment, Progress
+from core.tuning.providers.local.training.environment import Environment, InstallProgress
 from core.tuning.providers.local.training.packages import Device
 
 group = typer.Typer(help="The environment in which models are trained on this machine.", no_args_is_help=True)
@@ -51,9 +51,9 @@ def _describe(found: Environment) -> str:
     return f"{found.state}: {found.sentence}{python}"
 
 
-def _tell(progress: Progress) -> None:
+def _tell(progress: InstallProgress) -> None:
     typer.echo(f"{progress.share:4.0%}  {progress.sentence}", err=True)
 
 
-def _silent(progress: Progress) -> None:
+def _silent(progress: InstallProgress) -> None:
     """For programs, which read the result alone."""

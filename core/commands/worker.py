@@ -34,7 +34,7 @@ STOP_S = 8.0
 
 
 @dataclass(frozen=True)
-class State:
+class WorkerState:
     """What a worker of this process does, for pages and for who started it."""
 
     name: str
@@ -81,7 +81,7 @@ class Worker:
         self._workspace_list = WorkspaceList(db, workspaces)
         self._in_flight = InFlight()
         self._lock = threading.Lock()
-        self._state = State(self.name)
+        self._state = WorkerState(self.name)
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._ended = threading.Event()
@@ -162,7 +162,7 @@ class Worker:
                 log.info("goodbye_not_heard", workspace=db.schema, kind=type(error).__name__)
         self._note(running=False)
 
-    def run(self, stop_s: float = STOP_S) -> State:
+    def run(self, stop_s: float = STOP_S) -> WorkerState:
         """Work until SIGTERM or Ctrl+C comes, then stop as `stop` does. Only from the main thread."""
         told = threading.Event()
         before = {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -177,7 +177,7 @@ class Worker:
                 signal.signal(number, handler)
         return self.snapshot()
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> WorkerState:
         """What it does now, and has done so far."""
         with self._lock:
             return replace(self._state, busy=len(self._in_flight.all()))

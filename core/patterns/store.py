@@ -18,7 +18,7 @@ from core.patterns import fields
 from core.patterns.fields import Item
 
 if TYPE_CHECKING:  # mining needs libraries that take a second to load, and listing does not
-    from core.patterns.mining import Found, Pattern
+    from core.patterns.mining import MiningResult, Pattern
 
 State = Literal["new", "accepted", "decayed", "retired"]
 Event = Literal["discovered", "validated", "decayed", "accepted", "unaccepted", "retired", "restored"]
@@ -90,7 +90,7 @@ class Run:
     actor: str
 
 
-def keep(db: Database, found: "Found", chosen: Filter, threshold: float, *, actor: str, reason: str = "") -> Run:
+def keep(db: Database, found: "MiningResult", chosen: Filter, threshold: float, *, actor: str, reason: str = "") -> Run:
     """Write what a run has found. A pattern of the same filter that is not among it has decayed: it is not told to the
     planner any more, unless it is found again. What a person retired stays retired."""
     with db.begin() as connection:
@@ -151,7 +151,7 @@ def keep(db: Database, found: "Found", chosen: Filter, threshold: float, *, acto
         return _run(row)
 
 
-def _looked_at(found: "Found", pattern_id: str) -> bool:
+def _looked_at(found: "MiningResult", pattern_id: str) -> bool:
     """An outcome that could show nothing says nothing against what was found before."""
     return pattern_id.rpartition("-")[0] not in {f"pattern-{outcome}" for outcome in found.refused}
 

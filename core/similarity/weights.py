@@ -41,7 +41,7 @@ Fetch = Callable[[Path], Path]
 
 
 @dataclass(frozen=True)
-class Model:
+class EncoderModel:
     """A model that can be used. Its name ends with the hash of its weights: vectors of two are never compared."""
 
     name: str
@@ -141,10 +141,10 @@ def _sha256(path: Path) -> str:
 
 
 _lock = threading.Lock()
-_loaded: dict[tuple[Path, int, int], Model] = {}
+_loaded: dict[tuple[Path, int, int], EncoderModel] = {}
 
 
-def model(settings: Settings | None = None) -> Model | None:
+def model(settings: Settings | None = None) -> EncoderModel | None:
     """The model of this process, loaded at its first use; None where none is installed.
 
     Raises `SimilarityRefused` for one that is broken, or that is not what it is called.
@@ -165,5 +165,5 @@ def model(settings: Settings | None = None) -> Model | None:
                     " folder of another model differently."
                 )
             _loaded.clear()
-            _loaded[key] = Model(f"{weights.parent.name}@{sha256[:12]}", Encoder(weights.parent))
+            _loaded[key] = EncoderModel(f"{weights.parent.name}@{sha256[:12]}", Encoder(weights.parent))
         return _loaded[key]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from core.orchestrator.agents.composing import Material, Source, bullets, cut, quoted, within
+from core.orchestrator.agents.composing import Material, PastResult, bullets, cut, quoted, within
 from core.orchestrator.agents.tasks import Before
 from core.orchestrator.material.wording import capital, sentences
 
@@ -24,7 +24,7 @@ class Piece:
     request: str
     material: Material
     #: The works themselves, for texts that quote instead of adapting.
-    sources: tuple[Source, ...] = ()
+    sources: tuple[PastResult, ...] = ()
     #: What is known to be missing, in sentences.
     gaps: tuple[str, ...] = ()
     before: tuple[Before, ...] = ()

@@ -50,7 +50,7 @@ _LET_GO = f"SELECT pg_advisory_unlock({_KEY}) FROM unnest(%s::text[]) AS t (name
 
 
 @dataclass(frozen=True)
-class State:
+class PollerState:
     """What the poller of this process does, for pages and for /api/health."""
 
     running: bool = False
@@ -141,7 +141,7 @@ class Poller:
         self._idle_s = idle_s
         self._owner = new_owner()
         self._lock = threading.Lock()
-        self._state = State()
+        self._state = PollerState()
         self._started: list[threading.Thread] = []
         self._stopping = threading.Event()
 
@@ -152,7 +152,7 @@ class Poller:
         with self._lock:
             if self._state.running:
                 return
-            self._state = State(running=True)
+            self._state = PollerState(running=True)
         # New ones, so that a thread that did not end in time knows only of its own end.
         self._stopping = threading.Event()
         slow = self._threads // 2
@@ -201,7 +201,7 @@ class Poller:
         except (BlockingIOError, OSError):
             return  # it was rung before, or the poller has ended
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> PollerState:
         with self._lock:
             busy = self._slow.busy + self._quick.busy if self._state.running else 0
             return replace(self._state, busy=busy)

@@ -105,7 +105,7 @@ def _discovery(base: str, settings: Settings, *, live: bool) -> Iterator[Obstacl
         yield _not_listed(base, found, settings.aws_region or "")
 
 
-def _not_listed(base: str, found: discovery.Found, region: str) -> Obstacle:
+def _not_listed(base: str, found: discovery.DiscoveredBases, region: str) -> Obstacle:
     if base in found.others:
         return Obstacle(
             "method_not_offered",

@@ -21,7 +21,7 @@ from core.llm import prices
 from core.llm.models import Model
 from core.settings import Settings
 from core.tuning.providers.claude import checks, document, messages, requests, stages
-from core.tuning.providers.claude.answers import Answer, Bill
+from core.tuning.providers.claude.answers import BatchAnswer, Bill
 from core.tuning.providers.claude.batches import MOST_BYTES, Batch, Batches
 from core.tuning.providers.claude.options import SETTINGS, wishes
 from core.tuning.providers.claude.records import FORM, at
@@ -257,7 +257,7 @@ def _ended(job: JobView, batches: Batches, batch: Batch, plan: Mapping[str, Any]
     )
 
 
-def _after_validation(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Sequence[Answer]) -> JobStatus:
+def _after_validation(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Sequence[BatchAnswer]) -> JobStatus:
     wished = wishes(job.spec.settings)
     try:
         _, result = stages.judge(plan, _files(job), 0, job.key, answers, wished.seed)
@@ -280,7 +280,7 @@ def _after_validation(job: JobView, batch: Batch, plan: Mapping[str, Any], answe
     )
 
 
-def _after_test(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Sequence[Answer]) -> JobStatus:
+def _after_test(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Sequence[BatchAnswer]) -> JobStatus:
     """The profile is chosen by now, so too few answers only mean that nothing is known of the test split."""
     try:
         _, result = stages.judge(plan, _files(job), 1, job.key, answers, wishes(job.spec.settings).seed)
@@ -291,7 +291,7 @@ def _after_test(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Se
     return JobStatus("trained", notes=[note], remote={"result1": result})
 
 
-def _all_answers(batches: Batches, batch: Batch) -> list[Answer]:
+def _all_answers(batches: Batches, batch: Batch) -> list[BatchAnswer]:
     answers = sorted(batches.answers(batch.id), key=lambda each: each.custom_id)
     if len(answers) != batch.total:
         raise ProviderTrouble(
@@ -300,13 +300,13 @@ def _all_answers(batches: Batches, batch: Batch) -> list[Answer]:
     return answers
 
 
-def _keep(job: JobView, answers: Sequence[Answer]) -> None:
+def _keep(job: JobView, answers: Sequence[BatchAnswer]) -> None:
     """Every answer, so that figures can be computed again."""
     path = job.folder / f"answers-{job.stage}.jsonl"
     path.write_bytes(b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in answers))
 
 
-def _words(refused: TuningRefused, answers: Sequence[Answer]) -> str:
+def _words(refused: TuningRefused, answers: Sequence[BatchAnswer]) -> str:
     said = next((each.error for each in answers if each.error), "")
     return f"{refused} Anthropic said: {said}" if said else str(refused)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from core.tuning.providers.claude.answers import Answer, Bill
+from core.tuning.providers.claude.answers import BatchAnswer, Bill
 from core.tuning.providers.claude.selection import BASE
 from core.tuning.providers.claude.stages import line_of
 from core.tuning.providers.protocol import NewJobEvent
@@ -21,7 +21,7 @@ def phase(plan: Mapping[str, Any], stage: int) -> str:
     return f"Claude answers {rows:,} held-out test records, with and without the chosen examples"
 
 
-def course(answers: Sequence[Answer], bill: Bill, stage: int, source: str) -> Iterator[NewJobEvent]:
+def course(answers: Sequence[BatchAnswer], bill: Bill, stage: int, source: str) -> Iterator[NewJobEvent]:
     """What became of a batch: answers, errors in the provider's own words, and the cost."""
     counts = Counter(each.kind for each in answers)
     cost = "unknown cost" if bill.cost_usd is None else f"{money(bill.cost_usd)} by list price"

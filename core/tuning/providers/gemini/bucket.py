@@ -8,7 +8,7 @@ from typing import Any
 from core.llm import failures, google_cloud
 from core.settings import Settings
 from core.tuning.providers import hosted
-from core.tuning.providers.gemini.access import Place, not_logged_in, place
+from core.tuning.providers.gemini.access import Location, not_logged_in, place
 from core.tuning.providers.protocol import NotSubmitted, ReportProgress
 
 #: A larger file goes in pieces of this size, and what was sent of it is not sent again.
@@ -60,7 +60,7 @@ def missing_rights(settings: Settings, timeout_s: float) -> list[str]:
 
 
 @contextmanager
-def _opened(settings: Settings, where: Place) -> Iterator[Any]:
+def _opened(settings: Settings, where: Location) -> Iterator[Any]:
     """A client of Cloud Storage. An emulator is asked without credentials: they are nothing for it."""
     import requests
     from google.api_core import exceptions as api
@@ -88,7 +88,7 @@ def _opened(settings: Settings, where: Place) -> Iterator[Any]:
         ) from None
 
 
-def _refused(error: Any, where: Place) -> NotSubmitted:
+def _refused(error: Any, where: Location) -> NotSubmitted:
     code = int(error.code or 0)
     why = {
         401: "refused the credentials of this machine",

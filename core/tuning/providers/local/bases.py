@@ -17,7 +17,7 @@ from typing import Any, Literal
 from core.tuning.providers.local import shapes
 from core.tuning.providers.local.ollama.client import Shown
 from core.tuning.providers.local.runners import folders
-from core.tuning.providers.local.shapes import Shape
+from core.tuning.providers.local.shapes import ModelShape
 from core.tuning.providers.local.training import programs
 from core.tuning.providers.protocol import NotSubmitted, ReportProgress
 
@@ -68,7 +68,7 @@ class Resolved:
     tag: str
 
 
-def shape_of(base: Base, shown: Shown | None, store: Path) -> Shape | None:
+def shape_of(base: Base, shown: Shown | None, store: Path) -> ModelShape | None:
     """How large it is, as far as that is known without loading it."""
     if base.kind == "ollama":
         return shapes.of_facts(shown.facts) if shown else None
@@ -119,7 +119,7 @@ def remembered(base: Base, store: Path, dtype: str) -> Resolved | None:
     return Resolved(folder, digest, base.name) if (folder / "config.json").exists() else None
 
 
-def dtype_of(precision: str, shape: Shape | None) -> str:
+def dtype_of(precision: str, shape: ModelShape | None) -> str:
     """The numbers in which a base is kept: as they are trained, but no more than are worth it."""
     if precision == "auto":
         return "bfloat16" if shape is not None and shape.parameters > _LARGE else "float32"

@@ -14,7 +14,7 @@ from core.tuning.providers.local.bases import Base
 from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.ollama.client import Ollama, OllamaAway, Shown
 from core.tuning.providers.local.runners.ray import RayRunner, is_address, is_loopback
-from core.tuning.providers.local.shapes import ARCHITECTURES, Shape, format_bytes
+from core.tuning.providers.local.shapes import ARCHITECTURES, ModelShape, format_bytes
 from core.tuning.providers.protocol import DataFacts, NotSubmitted, Obstacle, ProviderTrouble, Spec
 
 #: Below, a model learns the examples by heart; from the second on it is only worth a word.
@@ -30,7 +30,7 @@ class Looked:
     """What a live look at a base found."""
 
     obstacles: tuple[Obstacle, ...]
-    shape: Shape | None = None
+    shape: ModelShape | None = None
     shown: Shown | None = None
 
 
@@ -228,7 +228,7 @@ def _unreadable(base: Base, shown: Shown) -> Iterator[Obstacle]:
         )
 
 
-def _no_room(store: Path, shape: Shape | None, chosen: Chosen) -> Iterator[Obstacle]:
+def _no_room(store: Path, shape: ModelShape | None, chosen: Chosen) -> Iterator[Obstacle]:
     if shape is None:
         return
     needed = shape.parameters * number_bytes(chosen, shape)
@@ -242,7 +242,7 @@ def _no_room(store: Path, shape: Shape | None, chosen: Chosen) -> Iterator[Obsta
         )
 
 
-def of_memory(shape: Shape, chosen: Chosen, data: DataFacts) -> Iterator[Obstacle]:
+def of_memory(shape: ModelShape, chosen: Chosen, data: DataFacts) -> Iterator[Obstacle]:
     """By a rule, before real steps are measured. Only for what trains on this machine's processor."""
     if chosen.runner == "ray" or chosen.device == "cuda":
         return
@@ -271,7 +271,7 @@ def of_memory(shape: Shape, chosen: Chosen, data: DataFacts) -> Iterator[Obstacl
         )
 
 
-def number_bytes(chosen: Chosen, shape: Shape | None) -> int:
+def number_bytes(chosen: Chosen, shape: ModelShape | None) -> int:
     return 2 if bases.dtype_of(chosen.precision, shape) == "bfloat16" else 4
 
 

@@ -38,7 +38,7 @@ class TrainerRun:
 
 
 @dataclass(frozen=True)
-class Status:
+class TrainerStatus:
     """What a trainer does. waiting: for its turn. ended: for whatever reason; its events say why."""
 
     state: Literal["waiting", "running", "ended"]
@@ -47,7 +47,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Event:
+class TrainerEvent:
     """One line of `progress.jsonl`."""
 
     #: Where the line begins, which names it.
@@ -91,11 +91,11 @@ class Runner(Protocol):
         """Do what is due: start what waits, insist where an end was asked for. Raises `ProviderTrouble`."""
         ...
 
-    def status(self, folder: Path) -> Status:
+    def status(self, folder: Path) -> TrainerStatus:
         """What the trainer does now. Raises `ProviderTrouble`."""
         ...
 
-    def events(self, folder: Path, offset: int) -> tuple[list[Event], int]:
+    def events(self, folder: Path, offset: int) -> tuple[list[TrainerEvent], int]:
         """Events from this byte on, and the byte to go on from."""
         ...
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.tuning.providers.local.runners import Event, Runner, Status, folders
+from core.tuning.providers.local.runners import Runner, TrainerEvent, TrainerStatus, folders
 from core.tuning.providers.local.runners.folders import Begun
 from core.tuning.providers.protocol import (
     JobStatus,
@@ -70,7 +70,7 @@ def polled(folder: Path, remote: Mapping[str, Any], runner: Runner) -> JobStatus
     )
 
 
-def _news(folder: Path, remote: Mapping[str, Any], events: Sequence[Event], following: int) -> dict[str, Any]:
+def _news(folder: Path, remote: Mapping[str, Any], events: Sequence[TrainerEvent], following: int) -> dict[str, Any]:
     """Notes and points of new events, and how far they say it is."""
     told = [each for each in events if "max_steps" in each.values]
     last = told[-1].values if told else {}
@@ -87,7 +87,7 @@ def _news(folder: Path, remote: Mapping[str, Any], events: Sequence[Event], foll
     }
 
 
-def _points(events: Sequence[Event]) -> Iterator[MetricPoint]:
+def _points(events: Sequence[TrainerEvent]) -> Iterator[MetricPoint]:
     for event in events:
         step = event.values.get("step")
         if event.name != "log" or not isinstance(step, int):
@@ -98,7 +98,7 @@ def _points(events: Sequence[Event]) -> Iterator[MetricPoint]:
                 yield MetricPoint(series, step, float(value))
 
 
-def _notes(folder: Path, events: Sequence[Event]) -> Iterator[NewJobEvent]:
+def _notes(folder: Path, events: Sequence[TrainerEvent]) -> Iterator[NewJobEvent]:
     for event in events:
         # A byte of the file is said once, however often it is read.
         source = f"event {event.at_byte}"
@@ -131,7 +131,7 @@ def _done(values: Mapping[str, Any]) -> str:
     return f"Trained in {values.get('steps')} steps."
 
 
-def _phase(status: Status, current: Begun, folder: Path) -> str:
+def _phase(status: TrainerStatus, current: Begun, folder: Path) -> str:
     if current.asked:
         return "stopping at the next step" if current.asked == "stop" else "ending"
     if status.state == "waiting":
@@ -140,7 +140,7 @@ def _phase(status: Status, current: Begun, folder: Path) -> str:
     return "starting" if said is None else "training" if said.name == "train_begin" else "preparing"
 
 
-def _ended(folder: Path, runner: Runner, status: Status, news: dict[str, Any]) -> JobStatus:
+def _ended(folder: Path, runner: Runner, status: TrainerStatus, news: dict[str, Any]) -> JobStatus:
     current = folders.begun(folder)
     assert current is not None
     news = {**news, "seconds_left": None, "remote": {**news["remote"], "seconds_left": None}}
@@ -162,7 +162,7 @@ def _tokens(runner: Runner, folder: Path) -> int | None:
     return tokens if isinstance(tokens, int) else None
 
 
-def _failed(last: Event, status: Status, news: dict[str, Any]) -> JobStatus:
+def _failed(last: TrainerEvent, status: TrainerStatus, news: dict[str, Any]) -> JobStatus:
     code = str(last.values.get("code") or "other")
     return JobStatus(
         "failed",
@@ -175,7 +175,7 @@ def _failed(last: Event, status: Status, news: dict[str, Any]) -> JobStatus:
 
 
 def _died(
-    folder: Path, runner: Runner, current: Begun, status: Status, last: Event | None, news: dict[str, Any]
+    folder: Path, runner: Runner, current: Begun, status: TrainerStatus, last: TrainerEvent | None, news: dict[str, Any]
 ) -> JobStatus:
     """Nobody asked for the end: it was killed, ran out of memory, or the machine was started anew."""
     how = "was stopped from outside" if last else "ended without a word"
