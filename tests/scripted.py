@@ -8,10 +8,10 @@ from types import ModuleType
 from typing import Any
 
 from core.settings import Settings
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
     Estimate,
     JobStatus,
     JobView,

@@ -18,7 +18,8 @@ from core.runtime.process import RUNNING
 from core.tuning import jobs, preflight, series
 from core.tuning.jobs import Job, JobEvent
 from core.tuning.providers import catalogue, registry
-from core.tuning.providers.protocol import Checked, DataFacts, Method, ProviderId, Spec, State
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import Checked, Method, ProviderId, Spec, State
 
 router = new_router("/orchestrator/training", "fine-tuning")
 

@@ -35,7 +35,7 @@ from core.db import Database
 from core.errors import TuningRefused
 from core.settings import settings as settings_of_process
 from core.tuning import places
-from core.tuning.providers.protocol import DataFacts, Form, LeftOut
+from core.tuning.providers.data import DataFacts, Form, LeftOut
 
 #: A version of up to so many bytes is counted record by record, 3 s at most; a larger one by a sample and its longest.
 COUNTED_BYTES = 32 << 20

@@ -16,7 +16,8 @@ from core.settings import Settings
 from core.settings import settings as settings_of_process
 from core.tuning import budget, facts, files
 from core.tuning.providers import pricing, registry
-from core.tuning.providers.protocol import Checked, DataFacts, Estimate, Obstacle, Provider, ProviderId, Setting, Spec
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import Checked, Estimate, Obstacle, Provider, ProviderId, Setting, Spec
 
 Providers = Callable[[ProviderId], Provider]
 

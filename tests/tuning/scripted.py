@@ -15,10 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from core.settings import Settings
 from core.tuning.providers import pricing
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
     Estimate,
     JobStatus,
     JobView,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
-from core.tuning.providers.protocol import DataFacts, Files, JobStatus, JobView, ModelView, Provider, Spec, Submitted
+from core.tuning.providers.data import DataFacts, Files
+from core.tuning.providers.protocol import JobStatus, JobView, ModelView, Provider, Spec, Submitted
 
 DATA = DataFacts(
     dataset_id=1, label="plans@1", root_hash="00", train=100, validation=10, test=10, tokens_train=50_000,

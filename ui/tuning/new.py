@@ -8,7 +8,8 @@ from core.db import Database
 from core.errors import UnknownDataset, WhetstoneError
 from core.tuning import facts
 from core.tuning.providers import registry
-from core.tuning.providers.protocol import DataFacts, Spec
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import Spec
 from ui.parts import addresses, messages
 from ui.parts.formatting import count, plain, score, size
 from ui.tuning import check, place, settings, where

@@ -25,7 +25,8 @@ from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import Job
 from core.tuning.preflight import Providers
 from core.tuning.providers import pricing, registry
-from core.tuning.providers.protocol import DataFacts, JobView, NewJobEvent
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import JobView, NewJobEvent
 
 log = structlog.get_logger(__name__)
 

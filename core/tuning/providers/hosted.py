@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from core.tuning.providers import pricing
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
-    DataFacts,
     Estimate,
     JobView,
     NewJobEvent,

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from core.settings import Settings
 from core.tuning.providers.claude.adapter import PROVIDER
 from core.tuning.providers.claude.options import SETTINGS
-from core.tuning.providers.protocol import DataFacts, Files, JobStatus, JobView, NewJobEvent, Spec, TrainedModel
+from core.tuning.providers.data import DataFacts, Files
+from core.tuning.providers.protocol import JobStatus, JobView, NewJobEvent, Spec, TrainedModel
 from tests.tuning.claude.server import KEY, turns
 
 #: The code that an answer begins with. A model cannot know it, unless an example of the same intent shows it.

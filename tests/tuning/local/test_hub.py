@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.local import bases, preflight
 from core.tuning.providers.local.bases import Base
-from core.tuning.providers.protocol import DataFacts, NotSubmitted, Spec
+from core.tuning.providers.protocol import NotSubmitted, Spec
 from tests.training import Tiny
 from tests.tuning.local.conftest import settings_with
 from tests.tuning.local.hub import COMMIT, Hub

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
-from core.tuning.providers.protocol import DataFacts, Files, JobView, ModelView, Spec, TrainedModel
+from core.tuning.providers.data import DataFacts, Files
+from core.tuning.providers.protocol import JobView, ModelView, Spec, TrainedModel
 
 DATA = DataFacts(1, "tickets@2", "ab" * 32, 200, 50, 50, 9_000, 2_000, 2_000, 60, True, 40_000)
 

@@ -15,10 +15,10 @@ from core.tuning.providers.bedrock import bucket as store
 from core.tuning.providers.bedrock import checks, discovery, families, hosting, shapes
 from core.tuning.providers.bedrock.access import Amazon, NoAnswer, Refused, Unreachable, is_installed
 from core.tuning.providers.bedrock.families import Family
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
     JobStatus,
     JobView,
     Method,

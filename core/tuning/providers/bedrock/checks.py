@@ -9,7 +9,8 @@ from core.settings import Settings
 from core.tuning.providers import catalogue, limits, pricing
 from core.tuning.providers.bedrock import discovery, families
 from core.tuning.providers.bedrock.access import Amazon, NoAnswer, Refused, Unreachable, is_installed
-from core.tuning.providers.protocol import Checked, DataFacts, Estimate, Obstacle, Spec
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import Checked, Estimate, Obstacle, Spec
 
 _ROLE = re.compile(r"arn:aws(-[^:]+)?:iam::([0-9]{12})?:role/.+")
 

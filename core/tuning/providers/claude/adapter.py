@@ -26,11 +26,10 @@ from core.tuning.providers.claude.batches import MOST_BYTES, Batch, Batches
 from core.tuning.providers.claude.options import SETTINGS, wishes
 from core.tuning.providers.claude.records import FORM, at
 from core.tuning.providers.claude.selection import BASE
+from core.tuning.providers.data import DataFacts, Files
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
-    Files,
     JobStatus,
     JobView,
     Method,

@@ -17,7 +17,7 @@ from core.tuning.providers.claude.estimate import LONGEST_SHOWN
 from core.tuning.providers.claude.options import Wishes
 from core.tuning.providers.claude.records import Record, at, sample, usual_system
 from core.tuning.providers.claude.selection import BASE, CandidateChoice, Entry, choose
-from core.tuning.providers.protocol import DataFacts, Files
+from core.tuning.providers.data import DataFacts, Files
 
 Plan = dict[str, Any]
 

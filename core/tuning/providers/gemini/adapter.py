@@ -9,12 +9,12 @@ from core.errors import ModelUnavailable
 from core.llm import Model, complete
 from core.settings import Settings
 from core.tuning.providers import catalogue, hosted
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.gemini import bucket, checks, endpoints, progress
 from core.tuning.providers.gemini.access import TITLE, is_status, place, query_client, said, submit_client
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
     JobStatus,
     JobView,
     Method,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.local import bases, choices, places, preflight
 from core.tuning.providers.local.bases import Base, Resolved
 from core.tuning.providers.local.choices import Chosen
@@ -17,7 +18,6 @@ from core.tuning.providers.local.training import folder, interpreter, watching
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
     JobStatus,
     JobView,
     Method,

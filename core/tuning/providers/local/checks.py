@@ -9,13 +9,14 @@ from typing import Any
 import psutil
 
 from core.settings import Settings, without_login
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.local import bases, choices, places, shapes
 from core.tuning.providers.local.bases import Base
 from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.ollama.client import Ollama, OllamaAway, Shown
 from core.tuning.providers.local.runners.ray import RayRunner, is_address, is_loopback
 from core.tuning.providers.local.shapes import ARCHITECTURES, ModelShape, format_bytes
-from core.tuning.providers.protocol import DataFacts, NotSubmitted, Obstacle, ProviderTrouble, Spec
+from core.tuning.providers.protocol import NotSubmitted, Obstacle, ProviderTrouble, Spec
 
 #: Below, a model learns the examples by heart; from the second on it is only worth a word.
 LEAST_EXAMPLES, FEW_EXAMPLES = 10, 50

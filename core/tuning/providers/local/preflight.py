@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.settings import Settings
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.local import bases, checks, places, shapes
 from core.tuning.providers.local.bases import Base
 from core.tuning.providers.local.checks import Looked
@@ -11,7 +12,7 @@ from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.ollama.client import Ollama
 from core.tuning.providers.local.training import interpreter, probing
 from core.tuning.providers.local.training.probing import Probed
-from core.tuning.providers.protocol import Checked, DataFacts, Estimate, NotSubmitted, Obstacle, ProviderTrouble, Spec
+from core.tuning.providers.protocol import Checked, Estimate, NotSubmitted, Obstacle, ProviderTrouble, Spec
 
 _LATER = "Three real steps are timed when you press Check, which takes some seconds to minutes."
 

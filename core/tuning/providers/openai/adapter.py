@@ -11,6 +11,7 @@ from core.errors import ModelUnavailable
 from core.llm import Model, complete
 from core.settings import Settings
 from core.tuning.providers import catalogue, hosted
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.openai import chat_lines, checks, progress
 from core.tuning.providers.openai.access import (
     is_openai,
@@ -24,7 +25,6 @@ from core.tuning.providers.openai.access import (
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
     JobStatus,
     JobView,
     Method,
