@@ -37,7 +37,7 @@ def poll(work: JobStep) -> bool:
     elif polled.state == "trained":
         _trained(work, polled)
     elif polled.state == "again":
-        return _next_stage(work, polled)
+        _next_stage(work, polled)
     else:
         _goes_on(work, polled)
     return False
@@ -49,7 +49,8 @@ def _goes_on(work: JobStep, polled: JobStatus) -> None:
     if job.state == "cancelling":
         state = "cancelling"  # until it says how it ended, it has not
     on_machine = work.provider.capabilities.is_on_a_machine
-    pause = work.pace.until_poll(_age_s(job), on_machine=on_machine and state != "paused")
+    age = dt.datetime.now(dt.UTC) - (job.started_at or job.submitted_at or job.created_at)
+    pause = work.pace.until_poll(max(0.0, age.total_seconds()), on_machine=on_machine and state != "paused")
     work.write(
         "polled",
         state=state,
@@ -102,14 +103,14 @@ def _trained(work: JobStep, polled: JobStatus) -> None:
     work.write("trained", state="running", **news, started_at=work.job.started_at or func.now(), release_s=0.0)
 
 
-def _next_stage(work: JobStep, polled: JobStatus) -> bool:
+def _next_stage(work: JobStep, polled: JobStatus) -> None:
     """Something paid comes next: it is uploaded and submitted like the first, with its own intent."""
     news = _news(work, polled)
     if work.job.state == "cancelling" or work.job.wants == "cancel":
         notes = [*news.pop("notes"), NewJobEvent(f"Cancelled; nothing more was sent to {work.job.where}.")]
         del news["seconds_left"]
         work.end("cancelled", notes=notes, **news, actual_cost=_kept_cost(news["remote"]))
-        return False
+        return
     work.write(
         "again",
         state="uploading",
@@ -120,15 +121,20 @@ def _next_stage(work: JobStep, polled: JobStatus) -> bool:
         **news,
         release_s=0.0,
     )
-    return False
 
 
 def ask(work: JobStep) -> bool:
     """Do what a person asked for. The wish is committed: whoever comes next asks again, which harms nothing."""
     try:
-        if work.job.wants == "cancel":
-            return _ask_to_cancel(work)
-        return _ask_to_stop(work) if work.job.wants == "stop" else _ask_to_resume(work)
+        match work.job.wants:
+            case "cancel":
+                _ask_to_cancel(work)
+            case "stop":
+                words = work.provider.stop(work.view())  # pyright: ignore[reportAttributeAccessIssue] it says it can
+                notes = [NewJobEvent(words)] if words else []
+                work.write("stopped", wants=None, faults=0, notes=notes, release_s=_SOON_S / 2)
+            case _:
+                _resume(work)
     except (LeaseLost, Stopping):
         raise
     except NotSubmitted as error:
@@ -138,26 +144,19 @@ def ask(work: JobStep) -> bool:
     return False
 
 
-def _ask_to_cancel(work: JobStep) -> bool:
+def _ask_to_cancel(work: JobStep) -> None:
     job = work.job
     if not work.provider.capabilities.cancels:
         words = f"{job.where} does not offer to cancel; the job goes on to its end."
         work.write("asked", wants=None, notes=[NewJobEvent(words, "warning")], release_s=_SOON_S)
-        return False
+        return
     if job.state != "cancelling":
         work.write("cancelling", state="cancelling")
     words = work.provider.cancel(work.view())
     work.write("asked", wants=None, faults=0, notes=[NewJobEvent(words)] if words else [], release_s=_SOON_S)
-    return False
 
 
-def _ask_to_stop(work: JobStep) -> bool:
-    words = work.provider.stop(work.view())  # pyright: ignore[reportAttributeAccessIssue] its capabilities say so
-    work.write("stopped", wants=None, faults=0, notes=[NewJobEvent(words)] if words else [], release_s=_SOON_S / 2)
-    return False
-
-
-def _ask_to_resume(work: JobStep) -> bool:
+def _resume(work: JobStep) -> None:
     submitted = work.provider.resume(work.view())  # pyright: ignore[reportAttributeAccessIssue] its capabilities say so
     work.write(
         "resumed",
@@ -169,7 +168,6 @@ def _ask_to_resume(work: JobStep) -> bool:
         remote=work.merged(submitted.remote),
         release_s=0.0,
     )
-    return False
 
 
 def finish(work: JobStep) -> bool:
@@ -190,18 +188,14 @@ def finish(work: JobStep) -> bool:
         work.trouble(error)
         return False
     except Exception as error:  # noqa: BLE001 the training is paid for: whatever it was, it is tried again
-        return _again_or_end(work, error)
-    _succeed(work, made)
-    return False
-
-
-def _again_or_end(work: JobStep, error: Exception) -> bool:
-    if work.job.faults + 1 < work.pace.tries:
-        work.trouble(error)
-    else:
+        if work.job.faults + 1 < work.pace.tries:
+            work.trouble(error)
+            return False
         done = "training" if work.provider.capabilities.trains else "part that is paid for"
         advice = f"The {done} is done; try again when the cause is gone, which costs nothing."
         work.end("failed", error=describe_error(error), advice=advice)
+        return False
+    _succeed(work, made)
     return False
 
 
@@ -240,8 +234,3 @@ def _register(connection: Connection, job: Job, made: TrainedModel) -> None:
         made=made,
         actor=job.created_by,
     )
-
-
-def _age_s(job: Job) -> float:
-    since = job.started_at or job.submitted_at or job.created_at
-    return max(0.0, (dt.datetime.now(dt.UTC) - since).total_seconds())

@@ -97,7 +97,8 @@ class Engine:
         work: JobStep | None = None
         try:
             with pricing.prices_of(self.db):
-                work = self._work(hold)
+                provider = self._providers(hold.job.provider)
+                work = JobStep(hold, provider, self.pace, self._stopping, self._hook, self._view)
                 while _step(work):
                     pass
         except LeaseLost:
@@ -112,12 +113,11 @@ class Engine:
         finally:
             self._beats.drop(hold)
 
-    def _work(self, hold: LeasedJob) -> JobStep:
-        provider = self._providers(hold.job.provider)
-        return JobStep(hold, provider, self.pace, self._stopping, self._hook, self._view)
-
     def _view(self, job: Job) -> JobView:
+        """The job for its provider. A frozen version never changes, so what is known of it is looked up once."""
         home = self._settings.home
+        if job.dataset_id not in self._facts:
+            self._facts[job.dataset_id] = facts.of(self.db, frozen(self.db, job.dataset_id), home=home)
         return JobView(
             id=job.id,
             key=job.key,
@@ -129,15 +129,9 @@ class Engine:
             submitted_at=job.submitted_at,
             folder=places.of_job(home, job.key),
             files=lambda format_: files.of(self.db, job.dataset_id, format_, home),
-            data=self._data(job.dataset_id),
+            data=self._facts[job.dataset_id],
             settings=self._settings,
         )
-
-    def _data(self, dataset_id: int) -> DataFacts:
-        """A frozen version never changes, so it is looked up once."""
-        if dataset_id not in self._facts:
-            self._facts[dataset_id] = facts.of(self.db, frozen(self.db, dataset_id), home=self._settings.home)
-        return self._facts[dataset_id]
 
     def _fault(self, hold: LeasedJob, work: JobStep | None, error: Exception) -> None:
         """Our own fault, or a provider's that it did not put into words: said in the history, and tried again later."""

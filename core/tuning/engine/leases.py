@@ -68,7 +68,7 @@ _BEAT = text("""
     RETURNING j.id, j.wants
 """).bindparams(bindparam("ids", type_=ARRAY(BigInteger)), bindparam("tokens", type_=ARRAY(Uuid)))
 
-_LET_GO = text("""
+_RELEASE = text("""
     UPDATE fine_tuning_jobs AS j SET owner = NULL, token = NULL, lease_until = NULL
     FROM unnest(:ids, :tokens) AS mine (id, token)
     WHERE j.id = mine.id AND j.token = mine.token AND j.state <> 'submitting'
@@ -132,7 +132,11 @@ class LeasedJob:
                 self._statement(values, release_s, unless_cancelled, bool(notes or points))
             ).first()
             if row is None:
-                raise self._why(connection)
+                query = select(tuning_jobs.c.token).where(tuning_jobs.c.id == self.job.id)
+                if connection.execute(query).scalar_one() == self.token:
+                    raise Cancelled
+                self.lost.set()
+                raise LeaseLost
             add_notes(connection, self.job.id, notes)
             _add_points(connection, self.job.id, points)
             if within is not None:
@@ -159,13 +163,6 @@ class LeasedJob:
             statement = statement.where(columns.wants.is_distinct_from("cancel"))
         # What was let go is not looked at any more, and most of what a poll costs is reading it.
         return statement.values(**values).returning(columns.id if release_s is not None else tuning_jobs)
-
-    def _why(self, connection: Connection) -> Exception:
-        query = select(tuning_jobs.c.token).where(tuning_jobs.c.id == self.job.id)
-        if connection.execute(query).scalar_one() == self.token:
-            return Cancelled()
-        self.lost.set()
-        return LeaseLost()
 
 
 def claim(
@@ -202,7 +199,7 @@ def release(db: Database, holds: Sequence[LeasedJob]) -> None:
     """Give back jobs nothing was done with. What is being submitted is never given back: it is looked for first."""
     values = {"ids": [hold.job.id for hold in holds], "tokens": [hold.token for hold in holds]}
     with db.begin() as connection:
-        connection.execute(_LET_GO, values)
+        connection.execute(_RELEASE, values)
 
 
 def add_notes(connection: Connection, job_id: int, notes: Sequence[NewJobEvent]) -> None:

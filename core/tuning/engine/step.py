@@ -67,11 +67,14 @@ class JobStep:
         **values: Any,
     ) -> None:
         """The job has ended so."""
+        began = self.job.started_at
+        # Whole seconds since it ran, in the column of the original system.
+        duration = None if began is None else max(0, int((dt.datetime.now(dt.UTC) - began).total_seconds()))
         self.write(
             "ended",
             state=state,
             completed_at=func.now(),
-            duration_seconds=_duration(self.job),
+            duration_seconds=duration,
             error_message=sanitize(error) or None,
             error_code=sanitize(code) or None,
             advice=sanitize(advice),
@@ -103,20 +106,10 @@ class JobStep:
         if time.monotonic() - self._reported_at < self.pace.report_s and share != 1.0:
             return
         self._reported_at = time.monotonic()
-        self.write("told", phase=self._phase(what, share))
-
-    def _phase(self, what: str, share: float | None) -> str:
         text = sanitize(what) if share is None else f"{sanitize(what)} {share:.0%}"
-        return f"{self.prefix}{text}"
+        self.write("told", phase=f"{self.prefix}{text}")
 
     @property
     def prefix(self) -> str:
         """Stands before the phase while the provider is done, so that this is known."""
         return "finishing: " if self.job.is_finishing else ""
-
-
-def _duration(job: Job) -> int | None:
-    """Whole seconds since it ran, in the column of the original system."""
-    if job.started_at is None:
-        return None
-    return max(0, int((dt.datetime.now(dt.UTC) - job.started_at).total_seconds()))

@@ -20,7 +20,7 @@ from core.text import describe_error, sanitize
 from core.tuning.engine.leases import Cancelled, LeasedJob, LeaseLost
 from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import SEARCHES
-from core.tuning.providers.protocol import NewJobEvent, NotSubmitted, NotThere, Obstacle, ProviderTrouble, Submitted
+from core.tuning.providers.protocol import NewJobEvent, NotSubmitted, NotThere, ProviderTrouble, Submitted
 
 log = structlog.get_logger(__name__)
 
@@ -40,21 +40,17 @@ def validate(work: JobStep) -> bool:
         return False
     blocking = [each for each in checked.obstacles if each.blocks]
     if blocking:
-        _stopped_by(work, blocking)
+        work.end(
+            "blocked" if any(each.code == "not_eligible" for each in blocking) else "failed",
+            error=" ".join(each.sentence for each in blocking),
+            code=blocking[0].code,
+            advice=" ".join(each.remedy for each in blocking),
+        )
         return False
     lost = [each.sentence for each in checked.obstacles if each.code == "left_out"]
     notes = [NewJobEvent(sentence, "warning", source=f"left_out:{number}") for number, sentence in enumerate(lost)]
     work.write("uploading", state="uploading", phase="", faults=0, notes=notes)
     return True
-
-
-def _stopped_by(work: JobStep, blocking: list[Obstacle]) -> None:
-    work.end(
-        "blocked" if any(each.code == "not_eligible" for each in blocking) else "failed",
-        error=" ".join(each.sentence for each in blocking),
-        code=blocking[0].code,
-        advice=" ".join(each.remedy for each in blocking),
-    )
 
 
 def upload(work: JobStep) -> bool:
@@ -152,7 +148,9 @@ def _is_there(work: JobStep, found: Submitted) -> NewJobEvent:
 def _certainly_not(work: JobStep, error: NotThere) -> bool:
     """The provider is certain that nothing was begun."""
     job = work.job
-    left_s = work.pace.settle_s - _age_s(work)
+    sent = job.submitted_at
+    age_s = float("inf") if sent is None else (dt.datetime.now(dt.UTC) - sent).total_seconds()
+    left_s = work.pace.settle_s - age_s
     if left_s > 0:
         work.write("waiting", release_s=left_s)
         return False
@@ -162,11 +160,6 @@ def _certainly_not(work: JobStep, error: NotThere) -> bool:
     if job.needs_person or job.faults >= work.pace.tries:
         return _ask_person(work, str(error))
     return submit(work, dict(job.remote), resubmit=True)
-
-
-def _age_s(work: JobStep) -> float:
-    sent = work.job.submitted_at
-    return float("inf") if sent is None else (dt.datetime.now(dt.UTC) - sent).total_seconds()
 
 
 def _not_found(work: JobStep) -> bool:
