@@ -1,7 +1,7 @@
 """One attempt at one command: call its handler, and write down how it ended, also when the database is away."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 from sqlalchemy.exc import ProgrammingError
@@ -20,8 +20,16 @@ Ended = Literal["completed", "failed", "handed_back", "lost"]
 def perform(work: CommandContext, handler: Handler, *, insist: RetryWhileDown, backoff_s: float) -> Ended:
     """Run the command to its end, whichever that is. Raises only what has nothing to do with the handler."""
     try:
-        outcome = _outcome(handler(work))
-        status = insist(lambda: _complete(work, outcome))
+        given = handler(work)
+        if not isinstance(given, (Outcome, Mapping)):
+            what = type(given).__name__
+            raise CommandRefused(f"The handler gave {what} where a result was due; this is a fault in it.")
+        outcome = given if isinstance(given, Outcome) else Outcome(given)
+        status = insist(
+            lambda: claims.complete(
+                work.db, work.command.id, work.token, outcome.result, then=outcome.then, within=outcome.within
+            )
+        )
     except LeaseLost:
         return "lost"
     except Stopped:
@@ -33,20 +41,6 @@ def perform(work: CommandContext, handler: Handler, *, insist: RetryWhileDown, b
             return "lost"
         return _fail(work, error, insist, retry=True, backoff_s=backoff_s)
     return "lost" if status is None else "completed"
-
-
-def _outcome(given: Outcome | Mapping[str, Any]) -> Outcome:
-    if isinstance(given, Outcome):
-        return given
-    if isinstance(given, Mapping):
-        return Outcome(given)
-    raise CommandRefused(f"The handler gave {type(given).__name__} where a result was due; this is a fault in it.")
-
-
-def _complete(work: CommandContext, outcome: Outcome) -> str | None:
-    return claims.complete(
-        work.db, work.command.id, work.token, outcome.result, then=outcome.then, within=outcome.within
-    )
 
 
 def _fail(

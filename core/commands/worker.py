@@ -216,7 +216,9 @@ class Worker:
         ready, wake = self._ready, self._wake
         while (held := ready.get()) is not None:
             try:
-                self._count(self._perform(held))
+                ended = self._perform(held)
+                with self._lock:
+                    self._state = replace(self._state, **{ended: getattr(self._state, ended) + 1})
             except (SQLAlchemyError, *TRANSIENT_ERRORS) as error:
                 # It could not be written down. The lease ends, and another worker takes the command up.
                 log.warning("end_not_written", command=held.claim.command.id, error=type(error).__name__)
@@ -235,10 +237,6 @@ class Worker:
         )
         handler = self._registry[held.claim.command.agent]
         return perform(work, handler, insist=insist, backoff_s=self._backoff_s)
-
-    def _count(self, ended: Ended) -> None:
-        with self._lock:
-            self._state = replace(self._state, **{ended: getattr(self._state, ended) + 1})
 
     def _fault(self, sentence: str) -> None:
         if sentence and sentence != self._state.error:
