@@ -4,7 +4,6 @@ While a deployment is open, the setting names its model; whoever sets another mo
 under one lock, in one transaction, and read in one query.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -69,12 +68,11 @@ def settings_in(connection: Connection) -> tuple[dict[str, Any], Deployed | None
     )
     found = {row[0]: row[1] for row in connection.execute(select(table.key, table.value).union_all(deployed))}
     row = found.pop(_DEPLOYED, None)
-    return found, None if row is None else _deployed(row)
-
-
-def _deployed(row: Mapping[str, Any]) -> Deployed:
+    if row is None:
+        return found, None
     profile = None if row["profile"] is None else Profile.of_json(row["profile"])
-    return Deployed(row["id"], row["model_id"], row["name"], row["call_name"], profile, str(row["teaches"] or ""))
+    teaches = str(row["teaches"] or "")
+    return found, Deployed(row["id"], row["model_id"], row["name"], row["call_name"], profile, teaches)
 
 
 def end_in(connection: Connection, *, actor: str, reason: str) -> int | None:

@@ -132,8 +132,9 @@ def of_ollama(
     """The folder made of an Ollama model's weights, now or before. Raises `NotSubmitted`."""
     file = weights_file(shown)
     if not shown.digest or (file is None and kept(shown, store, dtype) is None):
+        where = str(shown.files[0]) if shown.files else "Ollama names no file"
         raise NotSubmitted(
-            f"The weights of {base.name} cannot be read from here ({_where(shown)}).",
+            f"The weights of {base.name} cannot be read from here ({where}).",
             code="base_missing",
             advice=UNREADABLE,
         )
@@ -222,10 +223,6 @@ def _check_digest(file: Path, digest: str, report_progress: ReportProgress) -> N
             code="base_missing",
             advice="Fetch the base again with `ollama pull`.",
         )
-
-
-def _where(shown: Shown) -> str:
-    return str(shown.files[0]) if shown.files else "Ollama names no file"
 
 
 def _folder(store: Path, digest: str, dtype: str) -> Path:
