@@ -23,7 +23,7 @@ from core.db import PUBLIC, Database
 from core.errors import Conflict, WhetstoneError
 from core.examples.importing import exact_json
 from core.runtime.process import RUNNING
-from core.settings import settings
+from core.settings import get_settings
 
 #: Marks a POST that changes nothing, so that it takes no Idempotency-Key.
 READS: dict[str, Any] = {"x-changes-nothing": True}
@@ -35,7 +35,7 @@ _NOTHING_DONE = (WhetstoneError, RequestValidationError, HTTPException, DataErro
 
 async def actor() -> str:
     """Who asks. Everything that writes takes this as an argument, so that a login has one place to come in."""
-    return settings().actor
+    return get_settings().actor
 
 
 async def workspace(

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import WhetstoneError
-from core.settings import settings
+from core.settings import get_settings
 
 _LONGEST = 4_000
 #: What stands before a secret is kept, so that a reader knows what was taken out.
@@ -46,7 +46,7 @@ def sanitize(text: str) -> str:
 
 def _own_secrets() -> list[str]:
     """The secrets that this process was given, the longest first."""
-    values = (getattr(settings(), name) for name in type(settings()).model_fields)
+    values = (getattr(get_settings(), name) for name in type(get_settings()).model_fields)
     secrets = {value.get_secret_value().strip() for value in values if isinstance(value, SecretStr)}
     secrets |= {os.environ.get(name, "").strip() for name in _OF_LIBRARIES}
     return sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True)

@@ -23,7 +23,7 @@ from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.errors import DatasetRefused
 from core.examples import filters
-from core.settings import settings
+from core.settings import get_settings
 
 group = typer.Typer(help="Freeze examples into dataset versions, list and export them.", no_args_is_help=True)
 app.add_typer(group, name="dataset")
@@ -70,7 +70,7 @@ def create(
             split=shares,
             description=description,
             drop_duplicates=not keep_duplicates,
-            actor=settings().actor,
+            actor=get_settings().actor,
             progress=None if as_json else _tell,
         )
         left = [] if as_json else _interrupted(db)
@@ -117,7 +117,7 @@ def remove(label: Label, workspace: Workspace = "public", as_json: AsJson = Fals
     """Give up a version that is not frozen; its number is free again, and that it was asked for stays in the log."""
     with closing(database(workspace)) as db:
         version = snapshots.cancel(
-            db, versions.get(db, label).id, actor=settings().actor, reason="removed on the command line"
+            db, versions.get(db, label).id, actor=get_settings().actor, reason="removed on the command line"
         )
     show(_facts(version), as_json=as_json, text=f"{version.label} is given up; nothing of it was frozen.")
 
@@ -138,7 +138,7 @@ def export_split(
         gone = left_out(version, part, chosen)
         size = _write(out, export(db, version, part, chosen), what=f"{version.label} {part}")
         path = printable(str(out.resolve()))
-        snapshots.exported(db, version.id, path=path, format=chosen, actor=settings().actor)
+        snapshots.exported(db, version.id, path=path, format=chosen, actor=get_settings().actor)
     facts = {"dataset": version.label, "split": part, "format": chosen, "file": printable(str(out)), "bytes": size}
     facts["left_out"] = version.not_carried(chosen, part)
     text = f"{version.label} {part} written to {out} ({size:,} bytes)."

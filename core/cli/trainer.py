@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from core.cli import AsJson, app, command, show
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning.providers.local.training import environment
 from core.tuning.providers.local.training.environment import Environment, InstallProgress
 from core.tuning.providers.local.training.packages import Device
@@ -22,21 +22,21 @@ def install(
 ) -> None:
     """Make the trainer's environment, or bring it to the versions this one needs."""
     tell = _silent if as_json else _tell
-    made = environment.install(settings(), cast("Device", device), tell)
+    made = environment.install(get_settings(), cast("Device", device), tell)
     show(_facts(made), as_json=as_json, text=_describe(made))
 
 
 @command("status", group=group)
 def status(as_json: AsJson = False) -> None:
     """Say what there is to train with."""
-    found = environment.status(settings())
+    found = environment.status(get_settings())
     show(_facts(found), as_json=as_json, text=_describe(found))
 
 
 @command("remove", group=group)
 def remove(as_json: AsJson = False) -> None:
     """Remove the environment; trained models stay."""
-    freed = environment.remove(settings())
+    freed = environment.remove(get_settings())
     text = f"Removed; {freed / 1e9:.1f} GB are free again." if freed else "There was nothing to remove."
     show({"freed_bytes": freed}, as_json=as_json, text=text)
 

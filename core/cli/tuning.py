@@ -12,7 +12,7 @@ from core.cli import AsJson, Workspace, command, database, printable, put, show
 from core.db import Database
 from core.errors import TuningRefused
 from core.money import dollars
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import jobs, preflight
 from core.tuning.engine import Poller
 from core.tuning.jobs import Job, JobEvent
@@ -60,7 +60,9 @@ def tune(
         if not checked.can_start:
             raise typer.Exit(1)
         return
-    job = jobs.create(db, spec, dataset, actor=settings().actor, reason=reason, again=again, over_budget=over_budget)
+    job = jobs.create(
+        db, spec, dataset, actor=get_settings().actor, reason=reason, again=again, over_budget=over_budget
+    )
     _show_or_follow(db, job, follow=follow, as_json=as_json)
 
 
@@ -94,7 +96,7 @@ def one_job(
     if act:
         if act not in _ACTS:
             raise TuningRefused(f"--act {act!r} is not known; choose one of {', '.join(_ACTS)}.")
-        answer = _ACTS[act](db, job_id, actor=settings().actor, reason=reason)
+        answer = _ACTS[act](db, job_id, actor=get_settings().actor, reason=reason)
         _say(answer if isinstance(answer, str) else f"{act} is done for job {job_id}.", as_json=as_json)
     _show_or_follow(db, jobs.get(db, job_id), follow=follow, as_json=as_json)
 
@@ -103,7 +105,7 @@ def one_job(
 def cancel(job_id: JobId, reason: Reason = "", workspace: Workspace = "public", as_json: AsJson = False) -> None:
     """Cancel a fine-tuning job, also one that a provider has."""
     db = database(workspace)
-    words = jobs.cancel(db, job_id, actor=settings().actor, reason=reason)
+    words = jobs.cancel(db, job_id, actor=get_settings().actor, reason=reason)
     show({**_as_json(jobs.get(db, job_id)), "words": words}, as_json=as_json, text=words)
 
 

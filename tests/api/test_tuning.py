@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from core import deployments, models
 from core.db import Database
 from core.db.tables import tuning_metrics
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning.providers.protocol import TrainedModel
 from tests.api.calling import Caller
 from tests.tuning.conftest import freeze
@@ -36,7 +36,7 @@ def with_key(monkeypatch: pytest.MonkeyPatch, database: Database, client: TestCl
     """A job can be started; nothing is sent before an engine takes it up."""
     freeze(database)
     monkeypatch.setenv("OPENAI_API_KEY", "made-up")
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 @pytest.mark.usefixtures("with_key")

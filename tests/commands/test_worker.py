@@ -92,7 +92,7 @@ def test_whatever_a_handler_raises_ends_its_attempt_in_words_without_secrets(
     database: Database, hire: Employer, monkeypatch: pytest.MonkeyPatch, error: Exception, says: str, attempts: int
 ) -> None:
     own = Settings(DATABASE_URL=SecretStr("tr0ub4dor"))  # type: ignore[call-arg]
-    monkeypatch.setattr("core.text.settings", lambda: own)
+    monkeypatch.setattr("core.text.get_settings", lambda: own)
     command_id = enqueue(database, max_attempts=2)
     hire({"clerk": raising(error)}, poll_s=0.05)
     until(lambda: status(database, command_id) == "failed")

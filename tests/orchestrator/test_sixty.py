@@ -26,7 +26,7 @@ from core.orchestrator.records import Execution
 from core.orchestrator.scoring import rubric
 from core.orchestrator.scoring.rubric import Done
 from core.runtime.agents import registry
-from core.settings import settings
+from core.settings import get_settings
 from tests.datasets.test_snapshots import create
 from tests.llm.conftest import model_of
 from tests.llm.servers import FAKES, FakeProvider, serving
@@ -142,9 +142,9 @@ def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
     with serving(FAKES["ollama"]()) as fake:
         for name, value in fake.environment().items():
             monkeypatch.setenv(name, value)
-        settings.cache_clear()
+        get_settings.cache_clear()
         yield fake
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 def test_with_a_judge_each_has_the_verdict_and_who_gave_it(database: Database, ollama: FakeProvider) -> None:

@@ -25,7 +25,7 @@ from core.orchestrator.plans import Plan, Request, Step, to_json
 from core.orchestrator.records import Execution
 from core.orchestrator.scoring.rubric import Done
 from core.runtime.agents import registry
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import budget
 from tests.datasets.test_snapshots import create
 from tests.llm.conftest import model_of
@@ -300,9 +300,9 @@ def provider(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     with serving(FAKES[request.param]()) as fake:
         for name, value in fake.environment().items():
             monkeypatch.setenv(name, value)
-        settings.cache_clear()
+        get_settings.cache_clear()
         yield fake
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 PLAN = Plan("content_generation", (Step("d", "content", "draft", {"topic": "shelves", "format": "post"}, "As asked."),))

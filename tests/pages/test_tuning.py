@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.db import Database
 from core.errors import TrainerUnavailable
-from core.settings import Settings, settings
+from core.settings import Settings, get_settings
 from core.tuning import budget, jobs
 from core.tuning.providers.local.training import environment
 from core.tuning.providers.local.training.environment import Environment, InstallProgress
@@ -323,7 +323,7 @@ class TestTheSettings:
         assert dict(job.spec.settings) == {
             "epochs": 5, "learning_rate": 0.0002, "engine": "plain", "shuffle": False, "suffix": "mine", "batch": 8,
         }  # fmt: skip
-        assert job.created_by == settings().actor
+        assert job.created_by == get_settings().actor
         assert where(app)["part"] == ["jobs"]
         assert f"Started job {job.id}: my plans." in text(app)
 

@@ -9,7 +9,7 @@ from core import audit
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.db.tables import models
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import jobs
 from core.tuning.jobs import Job
 from core.tuning.providers.protocol import JobStatus, NewJobEvent
@@ -370,4 +370,4 @@ def test_the_actor_of_every_act_is_the_one_of_the_process(
     job = tuned.job(database, version)
     click(click(on_jobs(visit), f"tuning_cancel_page_{job.id}"), "modal_yes")
     line = audit.entries(database, subject="job", subject_id=str(job.id))[0]
-    assert (line.actor, line.reason) == (settings().actor, "on the fine-tuning page")
+    assert (line.actor, line.reason) == (get_settings().actor, "on the fine-tuning page")

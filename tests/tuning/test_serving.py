@@ -17,7 +17,7 @@ from core.commands.filters import CommandFilter
 from core.commands.handlers import CommandContext, Outcome
 from core.db import Database
 from core.errors import CommandRefused, Conflict, ModelRefused
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import serving
 from core.tuning.commands import registry
 from core.tuning.providers.protocol import Capabilities, ModelView, NotSubmitted, ProviderTrouble, ServingStatus
@@ -64,9 +64,9 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Host]:
     made = Host()
     monkeypatch.setitem(sys.modules, "core.tuning.providers.bedrock.adapter", SimpleNamespace(PROVIDER=made))  # type: ignore[arg-type]
     monkeypatch.setenv("WHETSTONE_HOME", str(tmp_path))
-    settings.cache_clear()
+    get_settings.cache_clear()
     yield made
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 def hosted(db: Database, **made: Any) -> models.Model:

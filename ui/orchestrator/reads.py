@@ -6,7 +6,7 @@ import streamlit as st
 from core.db import Database
 from core.llm import ProviderStatus, configured
 from core.orchestrator import choices, trends
-from core.settings import settings
+from core.settings import get_settings
 from ui.parts.cached_read import cached_read
 
 REMEMBERED_S = 30
@@ -33,4 +33,4 @@ def platforms(db: Database) -> list[str]:
 @st.cache_data(ttl=15, max_entries=1, show_spinner=False)
 def providers() -> list[ProviderStatus]:
     """What each provider lacks. Ollama is asked what it has, half a second at most."""
-    return configured(settings())
+    return configured(get_settings())

@@ -14,8 +14,7 @@ import structlog
 from core.datasets.versions import frozen
 from core.db import Database
 from core.db.transient import TRANSIENT_ERRORS, is_missing_schema
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 from core.text import describe_error
 from core.tuning import facts, files, places
 from core.tuning.engine import completion, leases, submission
@@ -54,7 +53,7 @@ class Engine:
         self.db = db
         self.owner = owner or new_owner()
         self.pace = pace or Schedule()
-        self._settings = settings or settings_of_process()
+        self._settings = settings or get_settings()
         self._providers = providers
         self._host = places.machine(self._settings.home)
         self._beats = beats or Heartbeats(self.pace.lease_s)

@@ -22,8 +22,7 @@ from core.commands.upkeep import WorkspaceList
 from core.db import Database
 from core.db.transient import TRANSIENT_ERRORS
 from core.errors import DatabaseUnavailable
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 from core.tuning.engine.engine import Engine, new_owner, no_hook
 from core.tuning.engine.leases import Heartbeats, LeasedJob
 from core.tuning.engine.schedule import Schedule
@@ -136,7 +135,7 @@ class Poller:
         self._db = db
         self._workspaces = workspaces
         self._threads = max(threads, 2)
-        self._settings = settings or settings_of_process()
+        self._settings = settings or get_settings()
         self._providers, self._pace, self._hook = providers, pace or Schedule(), hook
         self._idle_s = idle_s
         self._owner = new_owner()
