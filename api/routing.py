@@ -23,7 +23,7 @@ from core.db import PUBLIC, Database
 from core.errors import Conflict, WhetstoneError
 from core.examples.importing import exact_json
 from core.runtime.process import RUNNING
-from core.settings import settings
+from core.settings import get_settings
 
 #: Marks a POST that changes nothing, so that it takes no Idempotency-Key.
 READS: dict[str, Any] = {"x-changes-nothing": True}
@@ -35,7 +35,7 @@ _NOTHING_DONE = (WhetstoneError, RequestValidationError, HTTPException, DataErro
 
 async def actor() -> str:
     """Who asks. Everything that writes takes this as an argument, so that a login has one place to come in."""
-    return settings().actor
+    return get_settings().actor
 
 
 async def workspace(
@@ -140,7 +140,7 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
     if body is None:  # a download: nothing is changed by it
         await run_in_threadpool(idempotency.forget, db, key, actor=who)
         return response
-    answer = idempotency.Answer(response.status_code, bytes(body))
+    answer = idempotency.KeptAnswer(response.status_code, bytes(body))
     await run_in_threadpool(idempotency.answered, db, key, answer, actor=who)
     return response
 

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import structlog
 
-from core.commands.handlers import Work
+from core.commands.handlers import CommandContext
 from core.commands.worker import Worker
 from core.db import Database
 
@@ -33,7 +33,7 @@ def _wait_for_start() -> None:
 
 
 def whetstone(url: str, schema: str) -> None:
-    def nothing(work: Work) -> dict[str, Any]:
+    def nothing(work: CommandContext) -> dict[str, Any]:
         if work.command.payload.get("tells"):
             _say(repr(time.time()))
         return {}

@@ -17,7 +17,7 @@ from benchmarks.measuring import in_turns, show
 from benchmarks.setting import Setting
 from core import similarity
 from core.db import Database, workspaces
-from core.similarity import Ask, Found, Model
+from core.similarity import Ask, EncoderModel, Found
 
 _SCHEMA = "bench_similarity"
 _TASKS = 100_000
@@ -72,7 +72,7 @@ def _recall(db: Database) -> None:
     _print_recall(f"Whetstone, {model.name}", lambda said: _titles(db, said, lambda: model))
 
 
-def _titles(db: Database, said: str, models: Callable[[], Model | None]) -> list[str]:
+def _titles(db: Database, said: str, models: Callable[[], EncoderModel | None]) -> list[str]:
     return [hit.text for hit in _search(db, Ask(said, kinds=("task",), limit=5), models).hits]
 
 
@@ -102,7 +102,7 @@ def _print_recall(name: str, search: Callable[[str], list[str]]) -> None:
     print(f"  {name:<46}recall@1 {first:.2f}   recall@5 {five:.2f}", flush=True)
 
 
-def _search(db: Database, ask: Ask, models: Callable[[], Model | None]) -> Found:
+def _search(db: Database, ask: Ask, models: Callable[[], EncoderModel | None]) -> Found:
     with db.connect() as connection:
         return similarity.find(connection, ask, models=models)
 
@@ -181,13 +181,13 @@ def _speed(db: Database) -> None:
         show("and the vector of the text, once more", in_turns({"Whetstone": lambda: real.encoder.encode([ask.text])}))
 
 
-def _vectors_of_chance(db: Database) -> Model:
+def _vectors_of_chance(db: Database) -> EncoderModel:
     draw = np.random.default_rng(2)
     near = draw.normal(size=_DIMENSION)
     made = draw.normal(size=(_TASKS, _DIMENSION)) + near  # as near to each other as texts of one company
     made /= np.linalg.norm(made, axis=1, keepdims=True)
     query = (near / np.linalg.norm(near)).astype(np.float32)[None]
-    model = Model("chance@1", _Chance(query))  # type: ignore[arg-type]
+    model = EncoderModel("chance@1", _Chance(query))  # type: ignore[arg-type]
     similarity.register(db, model, switch=True)
     with db.begin() as connection:
         connection.execute(text("DELETE FROM similarity_due"))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from benchmarks.measuring import OURS
 from benchmarks.setting import Setting
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning.providers.local.training import environment
 
 _ROUNDS = 3
@@ -40,7 +40,7 @@ class Run(NamedTuple):
 
 def run(setting: Setting) -> None:
     """Needs the trainer's environment, and says so where it is missing; needs no database."""
-    there_is = environment.status(settings())
+    there_is = environment.status(get_settings())
     if there_is.python is None:
         print(f"\ntrainer: not measured. {there_is.sentence}")
         return

@@ -22,7 +22,7 @@ from core.examples.filters import Filter
 from core.settings import Settings
 from core.tuning import facts
 from core.tuning.engine import Engine, Poller, Schedule
-from core.tuning.providers.protocol import Capabilities, Point, Polled, ProviderId
+from core.tuning.providers.protocol import Capabilities, JobStatus, MetricPoint, ProviderId
 
 _JOBS = 1_000
 _WATCHED_S = 30.0
@@ -46,10 +46,10 @@ class Answers:
     def __call__(self, _provider: ProviderId) -> Any:
         return self
 
-    def poll(self, job: Any) -> Polled:
+    def poll(self, job: Any) -> JobStatus:
         self.polls += 1
-        points: Sequence[Point] = [Point("loss", self.polls, 1.0)] if self._values else []
-        return Polled("running", "running", done_steps=self.polls, points=points, poll_again_s=self._poll_again_s)
+        points: Sequence[MetricPoint] = [MetricPoint("loss", self.polls, 1.0)] if self._values else []
+        return JobStatus("running", "running", done_steps=self.polls, points=points, poll_again_s=self._poll_again_s)
 
 
 @dataclass

@@ -17,14 +17,14 @@ BROKEN_OFF_AFTER = dt.timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class Answer:
+class KeptAnswer:
     """What a request was answered."""
 
     status: int
     body: bytes
 
 
-def begin(db: Database, key: str, fingerprint: bytes, *, actor: str) -> Answer | None:
+def begin(db: Database, key: str, fingerprint: bytes, *, actor: str) -> KeptAnswer | None:
     """Take `key` for a request that is about to be done; the answer, where the same request was done before.
 
     Raises `Conflict` when the key came with another request, and when its first request has no answer (yet).
@@ -37,14 +37,14 @@ def begin(db: Database, key: str, fingerprint: bytes, *, actor: str) -> Answer |
         return _known(connection, key, fingerprint, actor)
 
 
-def _known(connection: Connection, key: str, fingerprint: bytes, actor: str) -> Answer:
+def _known(connection: Connection, key: str, fingerprint: bytes, actor: str) -> KeptAnswer:
     is_broken = (keys.c.at < func.now() - BROKEN_OFF_AFTER).label("is_broken")
     found = select(keys, is_broken).where(keys.c.key == key, keys.c.actor == actor)
     row = connection.execute(found).one_or_none()
     if row is not None and row.fingerprint != fingerprint:
         raise Conflict(f"The Idempotency-Key {key!r} came with another request before; choose a new key for this one.")
     if row is not None and row.status is not None:
-        return Answer(row.status, row.answer)
+        return KeptAnswer(row.status, row.answer)
     if row is not None and row.is_broken:
         raise Conflict(
             f"The request with the Idempotency-Key {key!r} was broken off before it was answered, and whether it was "
@@ -53,7 +53,7 @@ def _known(connection: Connection, key: str, fingerprint: bytes, actor: str) -> 
     raise Conflict(f"The request with the Idempotency-Key {key!r} is being worked on; send it again in a moment.")
 
 
-def answered(db: Database, key: str, answer: Answer, *, actor: str) -> None:
+def answered(db: Database, key: str, answer: KeptAnswer, *, actor: str) -> None:
     """Keep the answer of a request that `begin` took the key for."""
     with db.begin() as connection:
         connection.execute(

@@ -101,6 +101,6 @@ def variables(field: FieldInfo) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def settings() -> Settings:
+def get_settings() -> Settings:
     """The settings of this process."""
     return Settings()

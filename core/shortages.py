@@ -14,7 +14,7 @@ from typing import Literal
 
 import psycopg
 
-from core.settings import settings
+from core.settings import get_settings
 
 Kind = Literal["disk", "read_only", "files", "memory", "connections", "disk_fault"]
 
@@ -82,8 +82,8 @@ def sentence(error: BaseException, *, folder: Path | None = None) -> str | None:
 
 def say(found: Kind, folder: Path | None = None, *, of_database: bool = True) -> str:
     """The sentence of one kind. Without a folder it is about the database, which may be on another machine."""
-    if folder is None and of_database and settings().database_url is None:
-        folder = settings().home
+    if folder is None and of_database and get_settings().database_url is None:
+        folder = get_settings().home
     where = f"that holds {folder}" if folder else "of the PostgreSQL server that DATABASE_URL names"
     if found == "disk":
         return (
@@ -138,10 +138,10 @@ def _of_lost_server(error: BaseException) -> Kind | None:
         isinstance(each, psycopg.OperationalError) and (each.sqlstate or "57P").startswith(("57P", "08"))
         for each in _chain(error)
     )
-    if not is_lost or settings().database_url is not None:
+    if not is_lost or get_settings().database_url is not None:
         return None
     with suppress(OSError):
-        return "disk" if shutil.disk_usage(settings().home).free < WAL_SEGMENT else None
+        return "disk" if shutil.disk_usage(get_settings().home).free < WAL_SEGMENT else None
     return None
 
 

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import WhetstoneError
-from core.settings import settings
+from core.settings import get_settings
 
 _LONGEST = 4_000
 #: What stands before a secret is kept, so that a reader knows what was taken out.
@@ -24,7 +24,7 @@ _SECRETS = [
 _OF_LIBRARIES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
-def in_words(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What went wrong. Our own errors are sentences already; the database's come without statement and values."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig
@@ -34,7 +34,7 @@ def in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def storable(text: str) -> str:
+def sanitize(text: str) -> str:
     """The text without secrets and without what PostgreSQL cannot hold, cut where it is very long."""
     text = text.replace("\0", "").encode(errors="replace").decode().strip()
     for secret in _own_secrets():
@@ -46,7 +46,7 @@ def storable(text: str) -> str:
 
 def _own_secrets() -> list[str]:
     """The secrets that this process was given, the longest first."""
-    values = (getattr(settings(), name) for name in type(settings()).model_fields)
+    values = (getattr(get_settings(), name) for name in type(get_settings()).model_fields)
     secrets = {value.get_secret_value().strip() for value in values if isinstance(value, SecretStr)}
     secrets |= {os.environ.get(name, "").strip() for name in _OF_LIBRARIES}
     return sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True)

@@ -19,7 +19,7 @@ from core import logs
 from core.db import Database, migrations
 from core.db.embedded import EmbeddedPostgres
 from core.models import calls
-from core.settings import settings
+from core.settings import get_settings
 from tests.leftovers import State, left_behind
 from tests.training import PATIENCE_S, tiny, trainer_python  # noqa: F401 (fixtures)
 
@@ -47,7 +47,7 @@ def leaves_nothing() -> Iterator[None]:
     """A test that leaves something in its process fails itself, and not another test that comes after it."""
     before = State.now()
     yield
-    settings.cache_clear()  # what is read once was perhaps read of this test's environment
+    get_settings.cache_clear()  # what is read once was perhaps read of this test's environment
     found = left_behind(before, State.now())
     before.restore()
     assert not found, f"This test leaves behind: {found}."

@@ -8,26 +8,26 @@ from types import ModuleType
 from typing import Any
 
 from core.settings import Settings
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
     Estimate,
+    JobStatus,
     JobView,
-    Made,
     Method,
+    MetricPoint,
     ModelView,
-    Note,
+    NewJobEvent,
     Obstacle,
-    Point,
-    Polled,
     ProviderId,
-    Served,
+    ReportProgress,
+    ServingStatus,
     Setting,
     Spec,
     Submitted,
     SubmitUnknown,
-    Tell,
+    TrainedModel,
 )
 
 LOCAL = Capabilities(
@@ -50,21 +50,25 @@ SETTINGS = (
 )
 
 
-def running(step: int, of: int, *notes: Note) -> Polled:
+def running(step: int, of: int, *notes: NewJobEvent) -> JobStatus:
     """A step of training, with values that fall."""
     loss = 2.0 / (1 + step)
-    points = (Point("loss", step, loss), Point("val_loss", step, loss + 0.1), Point("tokens_per_s", step, 512.0))
-    return Polled("running", "training", "training", step, of, (of - step) * 10.0, notes, points, poll_again_s=0.2)
+    points = (
+        MetricPoint("loss", step, loss),
+        MetricPoint("val_loss", step, loss + 0.1),
+        MetricPoint("tokens_per_s", step, 512.0),
+    )
+    return JobStatus("running", "training", "training", step, of, (of - step) * 10.0, notes, points, poll_again_s=0.2)
 
 
 _UNKNOWN = Estimate(None, None, None, None, "")
 
 #: Three steps, and done.
 SUCCEEDS = (
-    running(1, 3, Note("Step 1 logged.")),
+    running(1, 3, NewJobEvent("Step 1 logged.")),
     running(2, 3),
     running(3, 3),
-    Polled("trained", "done", tokens_trained=1_000),
+    JobStatus("trained", "done", tokens_trained=1_000),
 )
 
 
@@ -74,7 +78,7 @@ class Scripted:
 
     id: ProviderId
     capabilities: Capabilities
-    polls: Sequence[Polled] = SUCCEEDS
+    polls: Sequence[JobStatus] = SUCCEEDS
     found: Sequence[str] = ("base-small", "base-large")
     obstacles: Sequence[Obstacle] = ()
     #: Only a live check says these.
@@ -103,8 +107,8 @@ class Scripted:
             return Checked((*self.obstacles, Obstacle("base_missing", "No base is named.", "Name one.")), _UNKNOWN)
         return Checked((*self.obstacles, *(self.live_obstacles if live else ())), estimate)
 
-    def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
-        tell("uploading", 1.0)
+    def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
+        report_progress("uploading", 1.0)
         return {"file": job.files("openai").train.name}
 
     def submit(self, job: JobView) -> Submitted:
@@ -117,16 +121,16 @@ class Scripted:
         del job
         return None
 
-    def poll(self, job: JobView) -> Polled:
+    def poll(self, job: JobView) -> JobStatus:
         number = int(job.remote.get("poll", 0))
         answer = self.polls[min(number, len(self.polls) - 1)]
         if "stop" in self.asked and job.state == "running":
-            answer = Polled("paused", "stopped", "stopped")
+            answer = JobStatus("paused", "stopped", "stopped")
         return replace(answer, remote={**answer.remote, "poll": number + 1})
 
     def cancel(self, job: JobView) -> str:
         self.asked.append("cancel")
-        self.polls = (Polled("cancelled", "cancelled"),)
+        self.polls = (JobStatus("cancelled", "cancelled"),)
         return f"Job {job.id} may still be charged for what was trained."
 
     def stop(self, job: JobView) -> str:
@@ -138,9 +142,9 @@ class Scripted:
         self.asked.clear()
         return Submitted(job.remote_id or "remote", "resumed", dict(job.remote))
 
-    def finish(self, job: JobView, tell: Tell) -> Made:
-        tell("registering", 0.5)
-        return Made(
+    def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
+        report_progress("registering", 0.5)
+        return TrainedModel(
             "tuned" if self.capabilities.trains else "profile",
             f"ollama:tuned-{job.id}",
             cost_usd=self.cost[0] if self.cost else Decimal(0),
@@ -149,15 +153,15 @@ class Scripted:
             profile=None if self.capabilities.trains else {"system": "You plan."},
         )
 
-    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> Served:
+    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> ServingStatus:
         del confirmed_hourly
-        return Served("ready", model.call_name)
+        return ServingStatus("ready", model.call_name)
 
-    def serving(self, model: ModelView) -> Served:
-        return Served("ready", model.call_name)
+    def serving(self, model: ModelView) -> ServingStatus:
+        return ServingStatus("ready", model.call_name)
 
-    def unserve(self, model: ModelView) -> Served:
-        return Served("deleted", model.call_name)
+    def unserve(self, model: ModelView) -> ServingStatus:
+        return ServingStatus("deleted", model.call_name)
 
 
 def everyone() -> dict[ProviderId, Scripted]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import app as real
-from core.tuning.providers.protocol import Polled
+from core.tuning.providers.protocol import JobStatus
 from tests.scripted import everyone, install, running
 from ui.tuning import watch as tuning_watch
 
@@ -13,7 +13,7 @@ providers = everyone()
 # Long enough to be seen running.
 providers["local"].polls = (
     *(replace(running(step, STEPS), poll_again_s=0.6) for step in range(1, STEPS + 1)),
-    Polled("trained", "done", tokens_trained=1_000),
+    JobStatus("trained", "done", tokens_trained=1_000),
 )
 providers["openai"].polls = (replace(running(1, 100), poll_again_s=0.4),)
 install(providers)

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from core.db import Database
 from core.db.tables import examples
 from core.runtime.process import RUNNING
-from core.settings import settings
+from core.settings import get_settings
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -56,5 +56,5 @@ def serving(db: Database, monkeypatch: pytest.MonkeyPatch, **environment: str) -
 
 def forget() -> None:
     RUNNING.close()
-    settings.cache_clear()
+    get_settings.cache_clear()
     st.cache_data.clear()

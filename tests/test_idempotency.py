@@ -7,7 +7,7 @@ import pytest
 from core import idempotency
 from core.db import Database
 from core.errors import Conflict
-from core.idempotency import Answer
+from core.idempotency import KeptAnswer
 from tests.commands.conftest import run
 
 
@@ -15,8 +15,8 @@ def test_the_answer_is_kept_for_the_same_request_of_the_same_person(database: Da
     assert idempotency.begin(database, "key", b"one", actor="ada") is None
     with pytest.raises(Conflict, match="is being worked on"):
         idempotency.begin(database, "key", b"one", actor="ada")
-    idempotency.answered(database, "key", Answer(201, b"{}"), actor="ada")
-    assert idempotency.begin(database, "key", b"one", actor="ada") == Answer(201, b"{}")
+    idempotency.answered(database, "key", KeptAnswer(201, b"{}"), actor="ada")
+    assert idempotency.begin(database, "key", b"one", actor="ada") == KeptAnswer(201, b"{}")
     assert idempotency.begin(database, "key", b"one", actor="bob") is None
     with pytest.raises(Conflict, match="another request"):
         idempotency.begin(database, "key", b"two", actor="ada")

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.db import PUBLIC
-from core.settings import settings
+from core.settings import get_settings
 from ui import demo
 from ui.parts import session
 from ui.parts.formatting import plain
@@ -36,7 +36,7 @@ def sidebar(*, empty: bool) -> None:
             demo.dropping()
         elif session.DEMO not in names and not empty:
             demo.offering()
-        where = "your PostgreSQL" if settings().database_url else "embedded, on this computer"
+        where = "your PostgreSQL" if get_settings().database_url else "embedded, on this computer"
         st.caption(f"Database: {where}")
 
 

@@ -16,9 +16,10 @@ from core.errors import Conflict, InvalidFilter, ModelRefused
 from core.models import records
 from core.runtime.process import RUNNING
 from core.tuning import jobs, preflight, series
-from core.tuning.jobs import Event, Job
+from core.tuning.jobs import Job, JobEvent
 from core.tuning.providers import catalogue, registry
-from core.tuning.providers.protocol import Checked, DataFacts, Method, ProviderId, Spec, State
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import Checked, Method, ProviderId, Spec, State
 
 router = new_router("/orchestrator/training", "fine-tuning")
 
@@ -29,7 +30,7 @@ Reason = Annotated[str, Field(max_length=2_000, description="Why, for the histor
 JobModel = shown(
     Job, without=("remote", "faults", "searches", "repeat"), also={"is_open": bool, "needs_person": bool, "title": str}
 )
-EventModel = shown(Event, name="JobEvent")
+EventModel = shown(JobEvent, name="JobEvent")
 CheckedModel = shown(
     Checked, without=("data",),
     also={"can_start": bool, "data": shown(DataFacts, without=("files", "sent")) | None},

@@ -19,7 +19,7 @@ from core.db import Database, open_database
 from core.db.embedded import EmbeddedPostgres
 from core.errors import WhetstoneError, WorkspaceRefused
 from core.examples.importing.models import shortened
-from core.settings import settings
+from core.settings import get_settings
 
 app = typer.Typer(
     help="Whetstone: examples, datasets and fine-tuning from the command line.",
@@ -44,7 +44,7 @@ def database(workspace: str = "public", *, migrate: bool = True) -> Database:
     """The database the settings name; migrated, unless the command does that itself. Closed when the command ends."""
     if not workspace.strip():
         raise WorkspaceRefused("A workspace has a name; leave --workspace away for the company's own, public.")
-    _opened.append(open_database(settings(), workspace=workspace, migrate=migrate))
+    _opened.append(open_database(get_settings(), workspace=workspace, migrate=migrate))
     return _opened[-1]
 
 
@@ -52,8 +52,8 @@ def _let_go() -> None:
     """Close what the command opened, and stop the embedded server unless another program uses it."""
     while _opened:
         _opened.pop().close()
-        if settings().database_url is None:
-            EmbeddedPostgres(settings().home, pg_bin=settings().pg_bin).stop(only_if_unused=True)
+        if get_settings().database_url is None:
+            EmbeddedPostgres(get_settings().home, pg_bin=get_settings().pg_bin).stop(only_if_unused=True)
 
 
 def show(value: Any, *, as_json: bool, text: str) -> None:

@@ -16,14 +16,14 @@ from core.datasets.defaults import REASONS
 from core.datasets.exporting import PARTS, Part, export, left_out
 from core.datasets.recipes import TARGETS, Target
 from core.datasets.rendering import FORMATS, Format
-from core.datasets.snapshots import Progress
+from core.datasets.snapshots import BuildProgress
 from core.datasets.splits import GROUPS, Group
 from core.datasets.verification import verify as check
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.errors import DatasetRefused
 from core.examples import filters
-from core.settings import settings
+from core.settings import get_settings
 
 group = typer.Typer(help="Freeze examples into dataset versions, list and export them.", no_args_is_help=True)
 app.add_typer(group, name="dataset")
@@ -61,7 +61,7 @@ def create(
             chosen, let_in = defaults.taken_apart(chosen)
         found = defaults.outlook(db, chosen, let_in)
         if not as_json:
-            typer.echo(defaults.in_words(found), err=True)
+            typer.echo(defaults.describe_outlook(found), err=True)
         version = snapshots.create(
             db,
             name,
@@ -70,7 +70,7 @@ def create(
             split=shares,
             description=description,
             drop_duplicates=not keep_duplicates,
-            actor=settings().actor,
+            actor=get_settings().actor,
             progress=None if as_json else _tell,
         )
         left = [] if as_json else _interrupted(db)
@@ -79,7 +79,7 @@ def create(
     for line in [] if as_json else _noticed(version):
         typer.echo(line, err=True)
     by_default = {"of": found.total, "left_out": dict(found.left_out), "let_in": dict(found.let_in)}
-    show(_facts(version) | {"defaults": by_default}, as_json=as_json, text=_in_words(version))
+    show(_facts(version) | {"defaults": by_default}, as_json=as_json, text=_describe(version))
 
 
 @command("list", group=group)
@@ -92,7 +92,7 @@ def list_versions(
     with closing(database(workspace)) as db:
         found = versions.versions(db, archived=archived)
         gone = set(snapshots.interrupted(db))
-    lines = [_in_words(version, gone=version.id in gone) for version in found] or ["There is no dataset yet."]
+    lines = [_describe(version, gone=version.id in gone) for version in found] or ["There is no dataset yet."]
     show(
         [_facts(version) | {"interrupted": version.id in gone} for version in found],
         as_json=as_json,
@@ -109,7 +109,7 @@ def finish(label: Label, workspace: Workspace = "public", as_json: AsJson = Fals
             version = snapshots.build(db, version.id, None if as_json else _tell)
         if version.status != "frozen":
             raise DatasetRefused(f"{version.label} was not frozen: {version.error or version.status}")
-    show(_facts(version), as_json=as_json, text=_in_words(version))
+    show(_facts(version), as_json=as_json, text=_describe(version))
 
 
 @command("remove", group=group)
@@ -117,7 +117,7 @@ def remove(label: Label, workspace: Workspace = "public", as_json: AsJson = Fals
     """Give up a version that is not frozen; its number is free again, and that it was asked for stays in the log."""
     with closing(database(workspace)) as db:
         version = snapshots.cancel(
-            db, versions.get(db, label).id, actor=settings().actor, reason="removed on the command line"
+            db, versions.get(db, label).id, actor=get_settings().actor, reason="removed on the command line"
         )
     show(_facts(version), as_json=as_json, text=f"{version.label} is given up; nothing of it was frozen.")
 
@@ -138,7 +138,7 @@ def export_split(
         gone = left_out(version, part, chosen)
         size = _write(out, export(db, version, part, chosen), what=f"{version.label} {part}")
         path = printable(str(out.resolve()))
-        snapshots.exported(db, version.id, path=path, format=chosen, actor=settings().actor)
+        snapshots.exported(db, version.id, path=path, format=chosen, actor=get_settings().actor)
     facts = {"dataset": version.label, "split": part, "format": chosen, "file": printable(str(out)), "bytes": size}
     facts["left_out"] = version.not_carried(chosen, part)
     text = f"{version.label} {part} written to {out} ({size:,} bytes)."
@@ -179,7 +179,7 @@ def _noticed(version: DatasetVersion) -> list[str]:
     return lines
 
 
-def _tell(progress: Progress) -> None:
+def _tell(progress: BuildProgress) -> None:
     typer.echo(f"{progress.phase} {progress.done:,}", err=True)
 
 
@@ -278,10 +278,10 @@ def _facts(version: DatasetVersion) -> dict[str, Any]:
 
 def _interrupted(db: Database) -> list[str]:
     """What to do about each version whose process was killed."""
-    return [_in_words(versions.get(db, dataset_id), gone=True) for dataset_id in snapshots.interrupted(db)]
+    return [_describe(versions.get(db, dataset_id), gone=True) for dataset_id in snapshots.interrupted(db)]
 
 
-def _in_words(version: DatasetVersion, *, gone: bool = False) -> str:
+def _describe(version: DatasetVersion, *, gone: bool = False) -> str:
     if gone:
         return (
             f"{version.label}  interrupted: its process is gone; finish it with `dataset finish {version.label}` "

@@ -8,7 +8,7 @@ import typer
 
 from core import demo as demo_company
 from core.cli import AsJson, command, database, show
-from core.settings import settings
+from core.settings import get_settings
 
 Examples = Annotated[int, typer.Option("--examples", help="How many executions it has.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Another seed makes another company.")]
@@ -28,12 +28,12 @@ def demo(
 ) -> None:
     """Load the demo company into a workspace of its own, beside the company's data and never mixed with it."""
     if drop:
-        demo_company.drop(database(), actor=settings().actor, workspace=workspace)
+        demo_company.drop(database(), actor=get_settings().actor, workspace=workspace)
         show({"dropped": workspace}, as_json=as_json, text=f"The demo company in {workspace!r} was dropped.")
         return
     loaded = demo_company.load(
         database(),
-        actor=settings().actor,
+        actor=get_settings().actor,
         examples=examples,
         seed=seed,
         workspace=workspace,

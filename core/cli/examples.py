@@ -9,7 +9,7 @@ from core.cli import AsJson, Workspace, command, database, show
 from core.errors import InvalidTag
 from core.examples import statistics, tagging
 from core.examples.filters import Filter, describe, parse
-from core.settings import settings
+from core.settings import get_settings
 
 FilterJson = Annotated[str, typer.Option("--filter", help='Filter as JSON, for example {"quality_min": 0.8}.')]
 
@@ -50,7 +50,9 @@ def tag(
     verbs = {"ADD": tagging.add_tags, "REMOVE": tagging.remove_tags}
     if verb.upper() not in verbs:
         raise InvalidTag(f"Say ADD or REMOVE before the tags, not {verb!r}.")
-    change = verbs[verb.upper()](database(workspace), parse(filter_json), tags, actor=settings().actor, reason=reason)
+    change = verbs[verb.upper()](
+        database(workspace), parse(filter_json), tags, actor=get_settings().actor, reason=reason
+    )
     done = "got" if change.verb == "add" else "lost"
     show(
         asdict(change),
@@ -66,5 +68,5 @@ def undo_tag(
     as_json: AsJson = False,
 ) -> None:
     """Take one act of `tag` back, on exactly the examples it changed."""
-    number = tagging.undo_tags(database(workspace), change, actor=settings().actor)
+    number = tagging.undo_tags(database(workspace), change, actor=get_settings().actor)
     show({"count": number}, as_json=as_json, text=f"{number:,} examples have their former tags again.")

@@ -18,7 +18,7 @@ from core.history.effectiveness import Platform, Times, Topic, Topics
 from core.history.estimates import Estimate
 from core.history.imports import Imported, Preview
 from core.history.records import Freshness, Page, Sort
-from core.settings import settings
+from core.settings import get_settings
 
 group = typer.Typer(help="What the company did before: imported, listed, compared.", no_args_is_help=True)
 app.add_typer(group, name="history")
@@ -82,7 +82,7 @@ def import_history(
                 str(min(foreseen.errors).refusal(foreseen.failing, remedy=True)), "ImportRefused", as_json=False
             )
         return
-    done = history.run_import(db, supply, options, actor=settings().actor)
+    done = history.run_import(db, supply, options, actor=get_settings().actor)
     show(_plain(done), as_json=as_json, text=_import_text(done))
 
 
@@ -93,10 +93,10 @@ def _supply(files: list[Path], table: str, columns: list[str], encoding: str, fo
         if columns:
             raise ImportRefused("--column chooses from a --table; of a file, columns are mapped with --map.")
         return Files(files[0] if len(files) == 1 else files, encoding=encoding, formulas=formulas)
-    url = settings().history_url
+    url = get_settings().history_url
     if url is None:
         raise ImportRefused("--table needs WHETSTONE_HISTORY_URL, such as postgresql://user:password@host/name.")
-    return Foreign(url.get_secret_value(), table, tuple(columns), private=settings().private_databases)
+    return Foreign(url.get_secret_value(), table, tuple(columns), private=get_settings().private_databases)
 
 
 def _pairs(given: Sequence[str] | None, expected: str) -> dict[str, str]:
@@ -168,7 +168,7 @@ def undo_history(
 ) -> None:
     """Take an import of history back as one act, or bring it back."""
     act = history.redo_import if redo else history.undo_import
-    done = act(database(workspace), import_id, actor=settings().actor, reason=reason)
+    done = act(database(workspace), import_id, actor=get_settings().actor, reason=reason)
     verb = "brought back" if redo else "taken away"
     text = f"Import {import_id}: {done.rows:,} rows {verb}, {done.restored:,} changed rows restored"
     show(asdict(done), as_json=as_json, text=f"{text}, {done.left:,} left because they were changed since.")
@@ -183,7 +183,7 @@ def backfill(
     as_json: AsJson = False,
 ) -> None:
     """Give examples without a result the content of the task or post that has their execution id."""
-    db, actor = database(workspace), settings().actor
+    db, actor = database(workspace), get_settings().actor
     if undo is not None:
         emptied = history.undo_backfill(db, undo, actor=actor, reason=reason)
         text = f"Backfill {undo}: {emptied.restored:,} examples have their former result again, {emptied.left:,} were "

@@ -15,7 +15,7 @@ from core.examples.importing import ImportOptions, ImportResult, Preview, RowErr
 from core.examples.importing.converting.scale import OFFERED
 from core.examples.importing.converting.values import TRUTHS
 from core.examples.tags import canonical
-from core.settings import settings
+from core.settings import get_settings
 
 _PLACEHOLDERS = ("auto", "skip", "learn")
 _ERRORS_PRINTED = 20
@@ -82,7 +82,7 @@ def import_file(
                 str(min(foreseen.errors).refusal(foreseen.failing, remedy=True)), "ImportRefused", as_json=False
             )
     else:
-        result = importing.run(db, _meant(file), options, actor=settings().actor, progress=told)
+        result = importing.run(db, _meant(file), options, actor=get_settings().actor, progress=told)
         show(_plain(result), as_json=as_json, text=_result_text(result))
 
 
@@ -96,7 +96,7 @@ def undo_import(
 ) -> None:
     """Take an import back as one act. Nothing is deleted: its rows are hidden, and --redo brings them back."""
     act = importing.redo if redo else importing.undo
-    result = act(database(workspace), import_id, actor=settings().actor, reason=reason)
+    result = act(database(workspace), import_id, actor=get_settings().actor, reason=reason)
     verb = "brought back" if redo else "withdrawn"
     text = f"Import {import_id}: {result.rows:,} rows {verb}, {result.restored:,} changed rows restored"
     show(asdict(result), as_json=as_json, text=f"{text}, {result.left:,} left because they were changed since.")

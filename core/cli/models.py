@@ -16,7 +16,7 @@ from core.deployments import Deployment, lineage
 from core.evaluation import Evaluation, comparison, rows
 from core.metrics import Mean
 from core.models import Model
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import serving
 from core.tuning.commands import registry
 from core.tuning.providers.local.ollama import conversations
@@ -71,21 +71,21 @@ def add_model(
     as_json: AsJson = False,
 ) -> None:
     """Put a model that answers already into the registry, to compare and deploy it."""
-    made = models.add_base(database(workspace), call_name, name=name, actor=settings().actor, reason=reason)
+    made = models.add_base(database(workspace), call_name, name=name, actor=get_settings().actor, reason=reason)
     show(_facts(made), as_json=as_json, text=f"{made.name} is in the registry, as model {made.id}.")
 
 
 @command("deploy")
 def deploy(which: Which, reason: Reason = "", workspace: Workspace = "public", as_json: AsJson = False) -> None:
     """Let the orchestrator plan, write and judge with this model from now on."""
-    made = deployments.deploy(database(workspace), which, actor=settings().actor, reason=reason)
+    made = deployments.deploy(database(workspace), which, actor=get_settings().actor, reason=reason)
     show(asdict(made), as_json=as_json, text=f"{made.model_name} ({made.call_name}) is in use from now on.")
 
 
 @command("undeploy")
 def undeploy(reason: Reason = "", workspace: Workspace = "public", as_json: AsJson = False) -> None:
     """Let the built-in planner plan from now on, without a model."""
-    ended = deployments.undeploy(database(workspace), actor=settings().actor, reason=reason)
+    ended = deployments.undeploy(database(workspace), actor=get_settings().actor, reason=reason)
     show(
         asdict(ended),
         as_json=as_json,
@@ -98,7 +98,7 @@ def rollback(reason: Reason = "", workspace: Workspace = "public", as_json: AsJs
     """Bring back what was in use before the model that is deployed now; again: one further back."""
     db = database(workspace)
     former = deployments.before(db)
-    now = deployments.rollback(db, actor=settings().actor, reason=reason)
+    now = deployments.rollback(db, actor=get_settings().actor, reason=reason)
     facts = {"now": asdict(now) if now else None, "planner": now.call_name if now else former.by_hand if former else ""}
     show(facts, as_json=as_json, text=f"Rolled back: {former} is in use from now on.")
 
@@ -114,7 +114,7 @@ def serve(
 ) -> None:
     """Have its provider make a model answer."""
     db = database(workspace)
-    model = serving.serve(db, which, actor=settings().actor, reason=reason, confirmed_hourly=confirm_cost)
+    model = serving.serve(db, which, actor=get_settings().actor, reason=reason, confirmed_hourly=confirm_cost)
     _served(db, model, wait, as_json)
 
 
@@ -124,7 +124,7 @@ def unserve(
 ) -> None:
     """Have its provider end what makes a model answer, and what that costs."""
     db = database(workspace)
-    _served(db, serving.unserve(db, which, actor=settings().actor, reason=reason), wait, as_json)
+    _served(db, serving.unserve(db, which, actor=get_settings().actor, reason=reason), wait, as_json)
 
 
 @command("evaluate")
@@ -143,7 +143,7 @@ def evaluate(
     db = database(workspace)
     part = cast(SplitName, split)
     made = evaluation.start(
-        db, which, label, part, limit, actor=settings().actor, reason=reason, confirmed_cost=confirm_cost
+        db, which, label, part, limit, actor=get_settings().actor, reason=reason, confirmed_cost=confirm_cost
     )
     found = evaluation.get(db, made)
     if wait:

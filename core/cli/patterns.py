@@ -11,7 +11,7 @@ from core.errors import InvalidFilter
 from core.examples.filters import Filter, parse
 from core.patterns import Kept, Run
 from core.patterns.running import DEFAULT
-from core.settings import settings
+from core.settings import get_settings
 
 group = typer.Typer(help="Patterns of good work: mined, listed, accepted, retired.", no_args_is_help=True)
 app.add_typer(group, name="patterns")
@@ -37,7 +37,7 @@ def mine(
 ) -> None:
     """Look for what goes with good work, and keep what holds on a held-out half of the examples too."""
     run = patterns.mine(
-        database(workspace), _filter(chosen), threshold=threshold, actor=settings().actor, reason=reason
+        database(workspace), _filter(chosen), threshold=threshold, actor=get_settings().actor, reason=reason
     )
     show(asdict(run), as_json=as_json, text=_told(run))
 
@@ -94,12 +94,12 @@ def _as_json(pattern: Kept) -> dict[str, Any]:
 @command("accept", group=group)
 def accept(which: _Which, reason: _Reason = "", workspace: Workspace = "public", as_json: AsJson = False) -> None:
     """Tell a pattern to the planner from now on."""
-    kept = patterns.accept(database(workspace), which, actor=settings().actor, reason=reason or "command line")
+    kept = patterns.accept(database(workspace), which, actor=get_settings().actor, reason=reason or "command line")
     show(_as_json(kept), as_json=as_json, text=f"Accepted: {kept.sentence}")
 
 
 @command("retire", group=group)
 def retire(which: _Which, reason: _Reason = "", workspace: Workspace = "public", as_json: AsJson = False) -> None:
     """Take a pattern out of the list and out of the planner's hints, for good."""
-    kept = patterns.retire(database(workspace), which, actor=settings().actor, reason=reason or "command line")
+    kept = patterns.retire(database(workspace), which, actor=get_settings().actor, reason=reason or "command line")
     show(_as_json(kept), as_json=as_json, text=f"Retired: {kept.sentence}")

@@ -15,7 +15,7 @@ from core.orchestrator.planners.intents import KNOWN
 from core.orchestrator.plans import Plan, Request, to_json
 from core.orchestrator.records import Execution
 from core.runtime.agents import registry
-from core.settings import settings
+from core.settings import get_settings
 
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="What should be done, in a sentence or more.")]
 Intent = Annotated[str, typer.Option("--intent", help="What kind of work it is; found out unless given.")]
@@ -45,7 +45,7 @@ def request(
     """Have a request planned, and with --approve --wait carried out and scored."""
     db = database(workspace)
     asked = Request(text, intent or None, constraints, tuple(platform or ()), audience)
-    execution = executions.submit(db, asked, actor=settings().actor, again=again)
+    execution = executions.submit(db, asked, actor=get_settings().actor, again=again)
     if approve or wait:
         execution = _carried_on(db, execution, approve=approve, wait=wait)
     show(_as_json(execution), as_json=as_json, text=_told(execution))
@@ -58,7 +58,7 @@ def _carried_on(db: Database, execution: Execution, *, approve: bool, wait: bool
     with _at_work(db):
         execution = _until(db, execution, lambda now: now.status != "planning")
         if approve and execution.status == "pending_approval":
-            execution = executions.approve(db, execution.execution_id, actor=settings().actor, reason="--approve")
+            execution = executions.approve(db, execution.execution_id, actor=get_settings().actor, reason="--approve")
         if wait and execution.status != "pending_approval":
             execution = _until(db, execution, lambda now: not now.is_open)
     return execution

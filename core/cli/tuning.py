@@ -12,10 +12,10 @@ from core.cli import AsJson, Workspace, command, database, printable, put, show
 from core.db import Database
 from core.errors import TuningRefused
 from core.money import dollars
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import jobs, preflight
 from core.tuning.engine import Poller
-from core.tuning.jobs import Event, Job
+from core.tuning.jobs import Job, JobEvent
 from core.tuning.providers import registry
 from core.tuning.providers.protocol import PROVIDER_IDS, STATES, Checked, Estimate, Method, ProviderId, Spec, State
 
@@ -56,11 +56,13 @@ def tune(
     db = database(workspace)
     if check_only:
         checked = preflight.check(db, spec, dataset, live=True, again=again, over_budget=over_budget)
-        show(_checked_as_json(checked), as_json=as_json, text=_checked_in_words(checked))
+        show(_checked_as_json(checked), as_json=as_json, text=_describe_check(checked))
         if not checked.can_start:
             raise typer.Exit(1)
         return
-    job = jobs.create(db, spec, dataset, actor=settings().actor, reason=reason, again=again, over_budget=over_budget)
+    job = jobs.create(
+        db, spec, dataset, actor=get_settings().actor, reason=reason, again=again, over_budget=over_budget
+    )
     _show_or_follow(db, job, follow=follow, as_json=as_json)
 
 
@@ -94,7 +96,7 @@ def one_job(
     if act:
         if act not in _ACTS:
             raise TuningRefused(f"--act {act!r} is not known; choose one of {', '.join(_ACTS)}.")
-        answer = _ACTS[act](db, job_id, actor=settings().actor, reason=reason)
+        answer = _ACTS[act](db, job_id, actor=get_settings().actor, reason=reason)
         _say(answer if isinstance(answer, str) else f"{act} is done for job {job_id}.", as_json=as_json)
     _show_or_follow(db, jobs.get(db, job_id), follow=follow, as_json=as_json)
 
@@ -103,7 +105,7 @@ def one_job(
 def cancel(job_id: JobId, reason: Reason = "", workspace: Workspace = "public", as_json: AsJson = False) -> None:
     """Cancel a fine-tuning job, also one that a provider has."""
     db = database(workspace)
-    words = jobs.cancel(db, job_id, actor=settings().actor, reason=reason)
+    words = jobs.cancel(db, job_id, actor=get_settings().actor, reason=reason)
     show({**_as_json(jobs.get(db, job_id)), "words": words}, as_json=as_json, text=words)
 
 
@@ -156,7 +158,7 @@ def _progress(job: Job) -> str:
     return ", ".join(pieces)
 
 
-def _event(event: Event) -> str:
+def _event(event: JobEvent) -> str:
     words = f"{event.state.replace('_', ' ')}  {event.message}" if event.kind == "state" else event.message
     sign = {"warning": "! ", "error": "! ", "asked": f"{event.actor}: "}.get(event.kind, "")
     return f"{event.at:%H:%M:%S}  {sign}{words}".rstrip()
@@ -195,7 +197,7 @@ def _checked_as_json(checked: Checked) -> dict[str, Any]:
     }
 
 
-def _checked_in_words(checked: Checked) -> str:
+def _describe_check(checked: Checked) -> str:
     lines = [f"{'✗' if each.blocks else '!'} {each.sentence} {each.remedy}" for each in checked.obstacles]
     verdict = "It can start." if checked.can_start else "It cannot start."
     return "\n".join([*lines, f"{verdict} {_estimated(checked.estimate)}"])

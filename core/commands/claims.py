@@ -16,7 +16,7 @@ from core.commands.models import Claim, Command, NewCommand, Status
 from core.commands.rules import BACKOFF_S, LEASE_S
 from core.commands.store import enqueue_in
 from core.db import Database
-from core.text import storable
+from core.text import sanitize
 
 Answer = Literal["go", "pause", "cancel"]
 
@@ -162,7 +162,7 @@ def fail(
     None: it is no longer this worker's; that was noted.
     """
     given = {"id": command_id, "token": token}
-    error = storable(error) or "No reason was given."
+    error = sanitize(error) or "No reason was given."
     with db.begin() as connection:
         status = connection.execute(
             _FAIL, {**given, "error": error, "retry": retry, "backoff": backoff_s}
@@ -197,7 +197,7 @@ def _already(connection: Connection, given: Mapping[str, Any], ended: tuple[Stat
 
 
 def _stale(connection: Connection, given: Mapping[str, Any], detail: str) -> None:
-    connection.execute(_STALE, {**given, "detail": storable(detail)[:_EXCERPT]})
+    connection.execute(_STALE, {**given, "detail": sanitize(detail)[:_EXCERPT]})
 
 
 # Rows that a command waits for are not removed under it, unless it goes too. The recursion ends: ids only shrink.

@@ -66,7 +66,7 @@ _OWNED = text("SELECT EXISTS (SELECT FROM commands WHERE id = :id AND token = :t
 _KEPT = text("SELECT output FROM command_steps WHERE command_id = :id AND step = :step")
 
 
-class Work:
+class CommandContext:
     """One attempt at one command."""
 
     def __init__(self, db: Database, claim: Claim, *, asked: Callable[[], Asked] = _go, insist: Insist = _once) -> None:
@@ -118,7 +118,7 @@ class Work:
         return f"commands/{self.command.id}/{step}"
 
 
-Handler: TypeAlias = Callable[[Work], Outcome | Mapping[str, Any]]
+Handler: TypeAlias = Callable[[CommandContext], Outcome | Mapping[str, Any]]
 #: Agent -> its handler.
 Registry: TypeAlias = Mapping[str, Handler]
 
@@ -126,7 +126,7 @@ Registry: TypeAlias = Mapping[str, Handler]
 def by_action(agent: str, actions: Mapping[str, Handler]) -> Handler:
     """A handler that calls the one for the command's action, and refuses an action that there is not."""
 
-    def handle(work: Work) -> Outcome | Mapping[str, Any]:
+    def handle(work: CommandContext) -> Outcome | Mapping[str, Any]:
         action = actions.get(work.command.action)
         if action is None:
             raise CommandRefused(

@@ -97,7 +97,7 @@ class CommandRow:
 
 
 @dataclass(frozen=True)
-class Page:
+class CommandPage:
     """Rows in order, and the mark of the page after them; None on the last page."""
 
     rows: list[CommandRow]

@@ -1,7 +1,6 @@
 """The numbers the queue lives by, in one place: the code, the page and the documentation read them here."""
 
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 
 #: How often a failed command is tried again by itself.
 RETRIES = 3
@@ -22,10 +21,10 @@ def backoffs_s(retries: int = RETRIES, first_s: float = BACKOFF_S) -> list[float
 
 def keep_days(settings: Settings | None = None) -> int:
     """Days for which finished commands are kept."""
-    return (settings or settings_of_process()).keep_days
+    return (settings or get_settings()).keep_days
 
 
-def in_words(settings: Settings | None = None) -> list[str]:
+def describe_rules(settings: Settings | None = None) -> list[str]:
     """The rules as sentences, with the numbers that are in force."""
     pauses = ", ".join(f"{pause:g}" for pause in backoffs_s())
     days = keep_days(settings)

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select, text
 
@@ -139,12 +138,9 @@ def waiting(db: Database, *, hours: int = _DAY) -> list[HourOfTimes]:
     """How long commands waited and ran, by the hour in which they were claimed."""
     with db.reading() as connection:
         return [
-            HourOfTimes(row[0], row[1], *map(_seconds, row[2:])) for row in connection.execute(_TIMES, {"hours": hours})
+            HourOfTimes(row[0], row[1], *(None if each is None else float(each) for each in row[2:]))
+            for row in connection.execute(_TIMES, {"hours": hours})
         ]
-
-
-def _seconds(value: Any) -> float | None:
-    return None if value is None else float(value)
 
 
 def workers(db: Database) -> list[WorkerState]:

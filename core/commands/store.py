@@ -11,7 +11,7 @@ from sqlalchemy.types import Text
 
 from core.bounds import id_in
 from core.commands.filters import CommandFilter, where
-from core.commands.models import Attempt, Command, CommandRow, Event, FinishedStep, NewCommand, Page, Status
+from core.commands.models import Attempt, Command, CommandPage, CommandRow, Event, FinishedStep, NewCommand, Status
 from core.db import Database
 from core.db.tables import command_attempts, command_events, command_steps, command_waits, commands
 from core.errors import InvalidCommand, InvalidFilter, UnknownCommand
@@ -164,7 +164,7 @@ def page(
     after: str | None = None,
     limit: int = 50,
     offset: int = 0,
-) -> Page:
+) -> CommandPage:
     """One page of the table. `after` is the `next` of the page before; any depth costs the same. `offset` passes over
     so many rows more."""
     mark = _parsed(after, sort)
@@ -175,7 +175,7 @@ def page(
             rows = _rows(connection, _by_id(chosen, sort, mark[1] if mark else None, limit + 1).offset(offset))
     more = len(rows) > limit
     rows = rows[:limit]
-    return Page(rows, f"{rows[-1].id}@{rows[-1].status}" if more else None)
+    return CommandPage(rows, f"{rows[-1].id}@{rows[-1].status}" if more else None)
 
 
 def _parsed(after: str | None, sort: Sort) -> tuple[Status, int] | None:

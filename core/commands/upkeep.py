@@ -25,7 +25,7 @@ _AGAIN_S = 1.0
 
 
 @dataclass
-class InHand:
+class LeasedCommand:
     """A command that a worker has."""
 
     db: Database
@@ -34,27 +34,27 @@ class InHand:
     asked: Asked = "go"
 
 
-class Hands:
+class InFlight:
     """The commands that a worker has, for its threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[object, InHand] = {}
+        self._held: dict[object, LeasedCommand] = {}
 
-    def take(self, held: InHand) -> None:
+    def add(self, held: LeasedCommand) -> None:
         with self._lock:
             self._held[held.claim.token] = held
 
-    def put_down(self, held: InHand) -> None:
+    def remove(self, held: LeasedCommand) -> None:
         with self._lock:
             self._held.pop(held.claim.token, None)
 
-    def all(self) -> list[InHand]:
+    def all(self) -> list[LeasedCommand]:
         with self._lock:
             return list(self._held.values())
 
 
-class Places:
+class WorkspaceList:
     """The workspaces that a worker looks at: those it was given, or all there are."""
 
     def __init__(self, db: Database, only: Sequence[str] | None, *, table: str = "command_events") -> None:
@@ -77,7 +77,7 @@ class Places:
         return [self._db.in_workspace(name) for name in self._names]
 
     @contextlib.contextmanager
-    def passing_over_dropped(self) -> Iterator[None]:
+    def skipping_dropped(self) -> Iterator[None]:
         """A workspace may be dropped at any moment; then the list is read again."""
         try:
             yield
@@ -92,8 +92,8 @@ class Upkeep:
 
     def __init__(
         self,
-        places: Places,
-        hands: Hands,
+        workspace_list: WorkspaceList,
+        in_flight: InFlight,
         *,
         name: str,
         threads: int,
@@ -102,7 +102,7 @@ class Upkeep:
         backoff_s: float,
         keep_days: int,
     ) -> None:
-        self._places, self._hands = places, hands
+        self._workspace_list, self._in_flight = workspace_list, in_flight
         self._name, self._threads, self._agents = name, threads, agents
         self._lease_s, self._backoff_s, self._keep_days = lease_s, backoff_s, keep_days
         self._retained_at = -rules.RETAIN_EVERY_S
@@ -120,21 +120,21 @@ class Upkeep:
 
     def beat(self) -> None:
         """One round. The leases come first: they are what cannot wait."""
-        held = self._hands.all()
+        held = self._in_flight.all()
         for db in {each.db.schema: each.db for each in held}.values():
-            with self._places.passing_over_dropped():
+            with self._workspace_list.skipping_dropped():
                 self._keep_leases(db, [each for each in held if each.db.schema == db.schema])
         retains = time.monotonic() - self._retained_at >= rules.RETAIN_EVERY_S
-        for db in self._places.now():
-            with self._places.passing_over_dropped():
+        for db in self._workspace_list.now():
+            with self._workspace_list.skipping_dropped():
                 self._tidy(db, sum(each.db.schema == db.schema for each in held), retains=retains)
         if retains:
             self._retained_at = time.monotonic()
 
-    def _keep_leases(self, db: Database, held: list[InHand]) -> None:
+    def _keep_leases(self, db: Database, held: list[LeasedCommand]) -> None:
         pairs = [(each.claim.command.id, each.claim.token) for each in held]
         answers: dict[int, claims.Answer] = {}
-        with self._places.passing_over_dropped():
+        with self._workspace_list.skipping_dropped():
             answers = claims.heartbeats(db, pairs, lease_s=self._lease_s)
         for each in held:
             each.asked = answers.get(each.claim.command.id, "lost")

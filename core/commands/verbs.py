@@ -192,23 +192,30 @@ def _once(
         connection.exec_driver_sql(_ROOM)
         judged = connection.exec_driver_sql(statement, dict(condition.params)).all()
         change = _change(connection, verb, chosen, judged)
-        _record(connection, verb, chosen, change.changed, len(change.refused), actor=actor, reason=reason)
+        changed = change.changed
+        # A single command is the line's subject; of many the first are named, and every one has its events.
+        audit.record(
+            connection,
+            actor=actor,
+            action=verb,
+            subject="commands",
+            subject_id=changed[0] if len(changed) == 1 else "",
+            after={"chosen": describe(chosen), "ids": changed[:_NAMED], "refused": len(change.refused)},
+            reason=reason,
+            row_count=len(changed),
+        )
     return change
 
 
 def _change(connection: Connection, verb: str, chosen: CommandFilter, judged: Sequence[Any]) -> Change:
     gone = set(chosen.ids or ()) - {command_id for command_id, _ in judged}
-    gone -= set(_existing(connection, gone))
+    if gone:
+        # Some are there: a filter that also asks for a status passes over them and says nothing.
+        there = select(commands.c.id).where(where(CommandFilter(ids=tuple(gone))))
+        gone -= set(connection.execute(there).scalars())
     refused = [(command_id, _sentence(verb, why)) for command_id, why in judged if why is not None]
     refused += [(command_id, _sentence(verb, "gone")) for command_id in gone]
     return Change(tuple(command_id for command_id, why in judged if why is None), tuple(sorted(refused)))
-
-
-def _existing(connection: Connection, ids: set[int]) -> list[int]:
-    """Those of the ids that are there; a filter that also asks for a status passes over them and says nothing."""
-    if not ids:
-        return []
-    return list(connection.execute(select(commands.c.id).where(where(CommandFilter(ids=tuple(ids))))).scalars())
 
 
 def _sentence(verb: str, why_not: str) -> str:
@@ -217,29 +224,6 @@ def _sentence(verb: str, why_not: str) -> str:
 
 _DONE = {"resume": "resumed", "pause": "paused", "cancel": "cancelled", "retry": "retried", "delete": "deleted"}
 _NAMED = 1_000
-
-
-def _record(
-    connection: Connection,
-    verb: str,
-    chosen: CommandFilter,
-    changed: tuple[int, ...],
-    refused: int,
-    *,
-    actor: str,
-    reason: str,
-) -> None:
-    """The audit line. A single command is its subject; of many the first are named, and every one has its events."""
-    audit.record(
-        connection,
-        actor=actor,
-        action=verb,
-        subject="commands",
-        subject_id=changed[0] if len(changed) == 1 else "",
-        after={"chosen": describe(chosen), "ids": changed[:_NAMED], "refused": refused},
-        reason=reason,
-        row_count=len(changed),
-    )
 
 
 _EXPORTED = [name for name in Command.__dataclass_fields__ if name not in ("token", "lease_until", "attempt_base")]

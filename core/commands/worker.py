@@ -18,9 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.commands import claims, presence, rules
 from core.commands.attempts import Ended, perform
-from core.commands.handlers import Registry, Work
+from core.commands.handlers import CommandContext, Registry
 from core.commands.listening import Listener
-from core.commands.upkeep import Hands, InHand, Places, Upkeep
+from core.commands.upkeep import InFlight, LeasedCommand, Upkeep, WorkspaceList
 from core.db import Database
 from core.db.transient import TRANSIENT_ERRORS, RetryWhileDown
 from core.errors import ConfigurationError
@@ -34,7 +34,7 @@ STOP_S = 8.0
 
 
 @dataclass(frozen=True)
-class State:
+class WorkerState:
     """What a worker of this process does, for pages and for who started it."""
 
     name: str
@@ -78,15 +78,15 @@ class Worker:
         self._db, self._registry = db, registry
         self._lease_s, self._poll_s, self._backoff_s = lease_s, poll_s, backoff_s
         self._keep_days = rules.keep_days() if keep_days is None else keep_days
-        self._places = Places(db, workspaces)
-        self._hands = Hands()
+        self._workspace_list = WorkspaceList(db, workspaces)
+        self._in_flight = InFlight()
         self._lock = threading.Lock()
-        self._state = State(self.name)
+        self._state = WorkerState(self.name)
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._turn = 0
-        self._ready: queue.SimpleQueue[InHand | None] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[LeasedCommand | None] = queue.SimpleQueue()
         self._started: list[threading.Thread] = []
         self._listener: Listener | None = None
 
@@ -102,8 +102,8 @@ class Worker:
         self._wake, self._stopping, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._ready = queue.SimpleQueue()
         upkeep = Upkeep(
-            self._places,
-            self._hands,
+            self._workspace_list,
+            self._in_flight,
             name=self.name,
             threads=self.threads,
             agents=self.agents,
@@ -130,15 +130,15 @@ class Worker:
         self._stopping.set()
         self._wake.set()
         deadline = time.monotonic() + timeout
-        while self._hands.all() and time.monotonic() < deadline:
+        while self._in_flight.all() and time.monotonic() < deadline:
             time.sleep(0.02)
-        left = self._hands.all()
+        left = self._in_flight.all()
         for each in left:
             self._abandon(each)
         self._end(wait_s=0.1 if left else 5.0)
         return not left
 
-    def _abandon(self, held: InHand) -> None:
+    def _abandon(self, held: LeasedCommand) -> None:
         held.asked = "lost"
         try:
             claims.hand_back(held.db, held.claim.command.id, held.claim.token)
@@ -155,14 +155,14 @@ class Worker:
             self._listener = None
         for thread in self._started:
             thread.join(wait_s)
-        for db in self._places.known():
+        for db in self._workspace_list.known():
             try:
                 presence.stopped(db, self.name)
             except (SQLAlchemyError, *TRANSIENT_ERRORS) as error:
                 log.info("goodbye_not_heard", workspace=db.schema, kind=type(error).__name__)
         self._note(running=False)
 
-    def run(self, stop_s: float = STOP_S) -> State:
+    def run(self, stop_s: float = STOP_S) -> WorkerState:
         """Work until SIGTERM or Ctrl+C comes, then stop as `stop` does. Only from the main thread."""
         told = threading.Event()
         before = {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -177,10 +177,10 @@ class Worker:
                 signal.signal(number, handler)
         return self.snapshot()
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> WorkerState:
         """What it does now, and has done so far."""
         with self._lock:
-            return replace(self._state, busy=len(self._hands.all()))
+            return replace(self._state, busy=len(self._in_flight.all()))
 
     # Taking commands
 
@@ -199,46 +199,44 @@ class Worker:
 
     def _take(self) -> None:
         """Claim as much as there are threads free, from each workspace in turn."""
-        places = self._places.now()
+        databases = self._workspace_list.now()
         self._turn += 1
-        for number in range(len(places)):
-            free = self.threads - len(self._hands.all())
+        for number in range(len(databases)):
+            free = self.threads - len(self._in_flight.all())
             if free <= 0 or self._stopping.is_set():
                 return
-            db = places[(self._turn + number) % len(places)]
-            with self._places.passing_over_dropped():
+            db = databases[(self._turn + number) % len(databases)]
+            with self._workspace_list.skipping_dropped():
                 for claim in claims.claim(db, worker=self.name, agents=self.agents, limit=free, lease_s=self._lease_s):
-                    held = InHand(db, claim)
-                    self._hands.take(held)
+                    held = LeasedCommand(db, claim)
+                    self._in_flight.add(held)
                     self._ready.put(held)
 
     def _work(self) -> None:
         ready, wake = self._ready, self._wake
         while (held := ready.get()) is not None:
             try:
-                self._count(self._perform(held))
+                ended = self._perform(held)
+                with self._lock:
+                    self._state = replace(self._state, **{ended: getattr(self._state, ended) + 1})
             except (SQLAlchemyError, *TRANSIENT_ERRORS) as error:
                 # It could not be written down. The lease ends, and another worker takes the command up.
                 log.warning("end_not_written", command=held.claim.command.id, error=type(error).__name__)
             finally:
-                self._hands.put_down(held)
+                self._in_flight.remove(held)
                 wake.set()
 
-    def _perform(self, held: InHand) -> Ended:
+    def _perform(self, held: LeasedCommand) -> Ended:
         stopping, ended = self._stopping, self._ended
-        patience = RetryWhileDown(max(2 * self._lease_s, 60.0), ended)
-        work = Work(
+        insist = RetryWhileDown(max(2 * self._lease_s, 60.0), ended)
+        work = CommandContext(
             held.db,
             held.claim,
             asked=lambda: "stop" if held.asked == "go" and stopping.is_set() else held.asked,
-            insist=patience,
+            insist=insist,
         )
         handler = self._registry[held.claim.command.agent]
-        return perform(work, handler, patience=patience, backoff_s=self._backoff_s)
-
-    def _count(self, ended: Ended) -> None:
-        with self._lock:
-            self._state = replace(self._state, **{ended: getattr(self._state, ended) + 1})
+        return perform(work, handler, insist=insist, backoff_s=self._backoff_s)
 
     def _fault(self, sentence: str) -> None:
         if sentence and sentence != self._state.error:

@@ -171,7 +171,7 @@ def reasons(words: Iterable[str]) -> tuple[Reason, ...]:
     return tuple(reason for reason in REASONS if reason in named)
 
 
-def in_words(found: Outlook) -> str:
+def describe_outlook(found: Outlook) -> str:
     """`1,393 of 1,932 examples. Left out: 368 failed, 76 tagged LOW_QUALITY. Let in: …`."""
     said = [f"{found.kept:,} of {found.total:,} example{'s' if found.total != 1 else ''}."]
     for label, counts in (("Left out", found.left_out), ("Let in, as you asked", found.let_in)):

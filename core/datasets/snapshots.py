@@ -28,7 +28,7 @@ _OPEN = ("queued", "building")
 
 
 @dataclass(frozen=True)
-class Progress:
+class BuildProgress:
     """Where a build is: what it does now, and how many records are done."""
 
     phase: str
@@ -82,7 +82,7 @@ def request(
 def build(
     db: Database,
     dataset_id: int,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[BuildProgress], None] | None = None,
     *,
     wait: bool = True,
 ) -> DatasetVersion:
@@ -114,7 +114,7 @@ def create(
     drop_duplicates: bool = True,
     excluded_ids: Sequence[int] = (),
     actor: str,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[BuildProgress], None] | None = None,
 ) -> DatasetVersion:
     """Ask for a version and freeze it now. Raises `DatasetRefused` with the reason when checks stand against it."""
     asked = request(
@@ -206,14 +206,14 @@ def exported(db: Database, dataset_id: int, *, path: str, format: str, actor: st
 
 
 def _build(
-    db: Database, connection: Connection, version: DatasetVersion, progress: Callable[[Progress], None] | None
+    db: Database, connection: Connection, version: DatasetVersion, progress: Callable[[BuildProgress], None] | None
 ) -> DatasetVersion:
     assert version.choice is not None, "only a legacy version has none, and it is not open"
 
     def tick(phase: str, done: int) -> None:
         _tell(db, version.id, phase, done)
         if progress:
-            progress(Progress(phase, done))
+            progress(BuildProgress(phase, done))
 
     run(connection, "SET LOCAL work_mem = '64MB'")
     left_out = candidates.gather(connection, version.choice, tick)

@@ -54,7 +54,7 @@ class Migration:
 
 
 @dataclass(frozen=True)
-class Status:
+class SchemaStatus:
     """Where a workspace's schema stands."""
 
     applied: tuple[str, ...]
@@ -117,14 +117,14 @@ def _allowed(connection: psycopg.Connection[Any], database: Database) -> Iterato
         ) from None
 
 
-def status(database: Database, folder: Path = FOLDER) -> Status:
+def status(database: Database, folder: Path = FOLDER) -> SchemaStatus:
     """What is applied and what is to come. Changes nothing; raises `MigrationRefused` where `migrate` would."""
     files = read(folder)
     with database.dedicated() as connection:
         _require_schema(connection, database.schema)
         applied = _applied(connection) if _is_recorded(connection) else {}
     _refuse_misfits(files, applied)
-    return Status(
+    return SchemaStatus(
         applied=tuple(name for _, (name, _) in sorted(applied.items())),
         pending=tuple(file.name for file in files if file.version not in applied),
     )

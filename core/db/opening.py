@@ -3,8 +3,7 @@
 from core.db import migrations
 from core.db.database import PUBLIC, Database
 from core.db.embedded import EmbeddedPostgres
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 
 
 def open_database(settings: Settings | None = None, *, workspace: str = PUBLIC, migrate: bool = True) -> Database:
@@ -12,7 +11,7 @@ def open_database(settings: Settings | None = None, *, workspace: str = PUBLIC, 
 
     With `migrate` the workspace's schema is brought up to date. Raises `DatabaseUnavailable` or `MigrationRefused`.
     """
-    settings = settings or settings_of_process()
+    settings = settings or get_settings()
     url = settings.database_url.get_secret_value().strip() if settings.database_url else ""
     if url:
         database = Database(url, workspace)

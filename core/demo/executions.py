@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.demo import words
 from core.demo.draws import DETAIL_SETS, HAS_BUDGET, SLICE, TAGS, Drawn, Outcome, draw, models, outcome
-from core.demo.history import History, Month, Post
+from core.demo.history import History, MonthFigures, Post
 from core.demo.patterns import THREAD, Traits
 from core.demo.rhythm import Year, hours, weekdays
 
@@ -152,7 +152,7 @@ def _pick(choices: Sequence[T], number: int) -> T:
     return choices[number % len(choices)]
 
 
-def _month_values(month: Month) -> Values:
+def _month_values(month: MonthFigures) -> Values:
     name = f"{month.first:%B %Y}"
     return {
         "month": name,
@@ -167,7 +167,7 @@ def _month_values(month: Month) -> Values:
     }
 
 
-def _posts_so_far(months: Sequence[Month], posts: Sequence[Post]) -> list[list[str]]:
+def _posts_so_far(months: Sequence[MonthFigures], posts: Sequence[Post]) -> list[list[str]]:
     """For each month and topic, what was known at its end about our posts on the topic."""
     said = []
     for month in months:

@@ -38,7 +38,7 @@ _PRICE_USD = 49
 
 
 @dataclass(frozen=True)
-class Month:
+class MonthFigures:
     """The figures of one month."""
 
     first: dt.date
@@ -82,7 +82,7 @@ class History:
     """Everything beside the examples. The same for every number of examples."""
 
     posts: tuple[Post, ...]
-    months: tuple[Month, ...]
+    months: tuple[MonthFigures, ...]
     #: Columns and rows of each table.
     tables: dict[str, tuple[tuple[str, ...], list[Row]]]
 
@@ -173,7 +173,7 @@ def _post(random: np.random.Generator, number: int, published_at: dt.datetime) -
     )
 
 
-def _months(random: np.random.Generator, year: Year, posts: Sequence[Post]) -> tuple[Month, ...]:
+def _months(random: np.random.Generator, year: Year, posts: Sequence[Post]) -> tuple[MonthFigures, ...]:
     firsts = year.months()
     readers = _readers_by_month(firsts, posts)
     customers, cash, months = 640, 410_000, []
@@ -188,7 +188,7 @@ def _months(random: np.random.Generator, year: Year, posts: Sequence[Post]) -> t
         costs = int(27_000 + 22 * customers + ad_spend + random.integers(0, 2_500))
         cash += revenue - costs
         last = (first.replace(day=28) + dt.timedelta(days=4)).replace(day=1) - dt.timedelta(days=1)
-        months.append(Month(first, last, revenue, costs, ad_spend, customers, new, churn_rate, cash))
+        months.append(MonthFigures(first, last, revenue, costs, ad_spend, customers, new, churn_rate, cash))
     return tuple(months)
 
 
@@ -206,7 +206,7 @@ def _readers_by_month(months: Sequence[dt.date], posts: Sequence[Post]) -> list[
     return [0.0, 0.0, *(rest / rest.std())]
 
 
-def _month_rows(month: Month) -> list[Row]:
+def _month_rows(month: MonthFigures) -> list[Row]:
     recorded_at = dt.datetime.combine(month.last + dt.timedelta(days=1), dt.time(6), dt.UTC)
     figures = {
         "revenue": (month.revenue, "USD"),

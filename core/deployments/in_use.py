@@ -4,7 +4,6 @@ While a deployment is open, the setting names its model; whoever sets another mo
 under one lock, in one transaction, and read in one query.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from core import audit
 from core.db.tables import datasets, deployments, models, workspace_settings
 from core.llm import Profile
 
-Work = Literal["plan", "write", "judge"]
+ModelUse = Literal["plan", "write", "judge"]
 _DEPLOYED = "(deployed)"
 
 
@@ -32,7 +31,7 @@ class Deployed:
     #: What its dataset has as answers: plan, result or both; "" where nobody knows.
     teaches: str
 
-    def profile_for(self, work: Work) -> Profile | None:
+    def profile_for(self, work: ModelUse) -> Profile | None:
         """The profile where its examples are of this kind of work: shown plans, a model would answer with a plan.
 
         A judge is shown no examples of the work that it judges.
@@ -69,12 +68,11 @@ def settings_in(connection: Connection) -> tuple[dict[str, Any], Deployed | None
     )
     found = {row[0]: row[1] for row in connection.execute(select(table.key, table.value).union_all(deployed))}
     row = found.pop(_DEPLOYED, None)
-    return found, None if row is None else _deployed(row)
-
-
-def _deployed(row: Mapping[str, Any]) -> Deployed:
+    if row is None:
+        return found, None
     profile = None if row["profile"] is None else Profile.of_json(row["profile"])
-    return Deployed(row["id"], row["model_id"], row["name"], row["call_name"], profile, str(row["teaches"] or ""))
+    teaches = str(row["teaches"] or "")
+    return found, Deployed(row["id"], row["model_id"], row["name"], row["call_name"], profile, teaches)
 
 
 def end_in(connection: Connection, *, actor: str, reason: str) -> int | None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from core import workspace_settings
 from core.db import Database
 from core.deployments import in_use
-from core.deployments.in_use import Deployed, Work
+from core.deployments.in_use import Deployed, ModelUse
 from core.errors import ConfigurationError
 from core.llm import Model
 
@@ -36,7 +36,7 @@ class Preferences:
     #: The deployment that `planner_model` is of; None where the model was set by hand, or there is none.
     deployed: Deployed | None = None
 
-    def model_for(self, work: Work) -> Model | None:
+    def model_for(self, work: ModelUse) -> Model | None:
         """The model for this kind of work, with what the deployed profile puts before it."""
         if self.planner_model is None or self.deployed is None:
             return self.planner_model

@@ -34,7 +34,7 @@ MOST_ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
-class Estimate:
+class EvaluationEstimate:
     """What an evaluation will take, before it starts."""
 
     rows: int
@@ -78,7 +78,7 @@ def estimate(
     limit: int | None = None,
     *,
     settings: Settings | None = None,
-) -> Estimate:
+) -> EvaluationEstimate:
     """What evaluating would take. Raises `ModelRefused` and `DatasetRefused` where it cannot be done."""
     version = versions.frozen(db, dataset)
     called = calls.called(model)
@@ -96,7 +96,9 @@ def estimate(
     tokens_in += before * len(places)
     tokens_out = round(scale * sum(_tokens([row.expected]) for row in sample))
     # By the question: lists of prices say what holds for a prompt of so many tokens, and not for all together.
-    found = Estimate(len(places), tokens_in, tokens_out, None, calls.is_free(called, settings=settings), skipped)
+    found = EvaluationEstimate(
+        len(places), tokens_in, tokens_out, None, calls.is_free(called, settings=settings), skipped
+    )
     one = calls.cost_usd(called, found.tokens_in_each, found.tokens_out_each, settings=settings)
     return replace(found, cost_usd=None if one is None else one * len(places))
 
@@ -198,7 +200,7 @@ def resume(db: Database, evaluation_id: int, *, actor: str, reason: str = "") ->
         _record(connection, evaluation_id, "resume evaluation", actor=actor, reason=reason)
 
 
-def standing_still(db: Database, evaluations_: Sequence[Evaluation]) -> set[int]:
+def stalled(db: Database, evaluations_: Sequence[Evaluation]) -> set[int]:
     """Those of the evaluations that are open while nothing in the queue carries them on; they can be resumed."""
     open_ones = {_key(each.id): each.id for each in evaluations_ if each.state == "running"}
     query = select(commands_table.c.dedupe_key).where(

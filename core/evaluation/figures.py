@@ -12,7 +12,7 @@ from core.metrics import Mean
 
 
 @dataclass(frozen=True)
-class Answer:
+class ScoredAnswer:
     """An answer, as far as figures need it. `error`: in one word what was wrong with it, or ""."""
 
     output: str
@@ -23,7 +23,7 @@ class Answer:
     duration_ms: int | None
 
 
-def of(answers: Sequence[Answer]) -> dict[str, Any]:
+def of(answers: Sequence[ScoredAnswer]) -> dict[str, Any]:
     """Plain JSON values: means with their intervals, how often something went wrong, and how long answers took.
 
     `json_valid` is over the records whose expected answer is JSON; None where none is. An answer that is not there

@@ -262,12 +262,12 @@ def _sum_up(db: Database, evaluation_id: int) -> None:
     """The figures of all answers, and the end."""
     columns = evaluation_outputs.c
     query = (
-        select(*(columns[name] for name in figures.Answer.__dataclass_fields__))
+        select(*(columns[name] for name in figures.ScoredAnswer.__dataclass_fields__))
         .where(columns.evaluation_id == evaluation_id)
         .order_by(columns.position)
     )
     with db.begin() as connection:
-        answers = [figures.Answer(*row) for row in connection.execute(query)]
+        answers = [figures.ScoredAnswer(*row) for row in connection.execute(query)]
         connection.execute(
             update(evaluations)
             .where(evaluations.c.id == evaluation_id, evaluations.c.state == "running")

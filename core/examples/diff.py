@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from core.db.tables import CONTENT
-from core.examples.store import Example, Revision, differ
+from core.examples.content import differ
+from core.examples.store import Example, Revision
 
 
 @dataclass(frozen=True)

@@ -67,14 +67,14 @@ def _utc(moment: dt.datetime | None) -> dt.datetime | None:
         raise ValueError("in UTC this moment lies outside the years 1 to 9999") from None
 
 
-def _storable(text: str) -> str:
+def _validated(text: str) -> str:
     if "\0" in text:
         raise ValueError("text cannot hold a NUL character")
     text.encode()  # half of a surrogate pair is a UnicodeEncodeError, which is a ValueError
     return text
 
 
-Line = Annotated[str, AfterValidator(_storable)]
+Line = Annotated[str, AfterValidator(_validated)]
 Words = Annotated[tuple[Line, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
 Tags = Annotated[tuple[Tag, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]
 Verdicts = Annotated[tuple[Verdict, ...], BeforeValidator(_listed), AfterValidator(_sorted_once)]

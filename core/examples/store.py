@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import orjson
 import psycopg
 from sqlalchemy import (
     BigInteger,
@@ -28,10 +27,10 @@ from sqlalchemy.exc import OperationalError
 
 from core import audit
 from core.db import Database
-from core.db.tables import CONTENT, SOURCED, cube_version, examples, revisions
+from core.db.tables import SOURCED, cube_version, examples, revisions
 from core.db.tables import cube as sums
 from core.errors import Conflict, InvalidExample, InvalidFilter, UnknownExample
-from core.examples import cube
+from core.examples import content, cube
 from core.examples.filters import Filter, where
 
 Sort = Literal["newest", "oldest", "best", "worst"]
@@ -86,7 +85,7 @@ class ExampleRow:
 
 
 @dataclass(frozen=True)
-class Page:
+class ExamplePage:
     """Rows in order, and the cursor of the page after them; None on the last page."""
 
     rows: list[ExampleRow]
@@ -149,7 +148,7 @@ def count(db: Database, chosen: Filter) -> int:
 
 def page(
     db: Database, chosen: Filter, *, sort: Sort = "newest", after: str | None = None, limit: int = 50, offset: int = 0
-) -> Page:
+) -> ExamplePage:
     """One page of the table. `after` is the `next` of the page before; any depth costs the same. `offset` passes over
     so many rows more, which costs their place in the index.
 
@@ -164,7 +163,7 @@ def page(
     rows = [ExampleRow(*found[key]) for key in ids if key in found]
     more = len(rows) > limit
     rows = rows[:limit]
-    return Page(rows, _cursor(rows[-1], sort) if more else None)
+    return ExamplePage(rows, _cursor(rows[-1], sort) if more else None)
 
 
 def _columns() -> Select[*tuple[Any, ...]]:
@@ -283,7 +282,7 @@ def edit(
     Raises `Conflict` when somebody else edited the example since `expected_revision` was read, `InvalidExample` naming
     the field that cannot be stored, `UnknownExample`.
     """
-    values = {field: _storable(field, value) for field, value in changes.items()}
+    values = {field: content.validated(field, value) for field, value in changes.items()}
     with db.begin() as connection:
         audit.acting(connection, actor=actor, reason=reason)
         before = _get(connection, example_id, lock=True)
@@ -292,7 +291,7 @@ def edit(
                 f"Example {example_id} was edited by somebody else (revision {before.revision}, you started from "
                 f"{expected_revision}). Look at the new content, then edit again."
             )
-        changed = {field: value for field, value in values.items() if differ(getattr(before, field), value)}
+        changed = {field: value for field, value in values.items() if content.differ(getattr(before, field), value)}
         if not changed:
             return before
         _write(connection, before, changed)
@@ -329,36 +328,6 @@ _SOURCE_RECORD = func.coalesce(
     examples.c.source_record,
     func.jsonb_build_object(*(part for name in SOURCED for part in (literal(name, Text), examples.c[name]))),
 )
-
-
-def differ(one: Any, other: Any) -> bool:
-    """Whether two contents differ as text or JSON. To Python, 1, 1.0 and true are equal; to a model they are not."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) != orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
-    return one != other
-
-
-def _storable(field: str, value: Any) -> Any:
-    from core.examples.importing.converting.values import (
-        PARSERS,
-        Unfit,  # not above: the importers load libraries of their own
-    )
-
-    if field not in CONTENT:
-        raise InvalidExample(f"{field!r} is not content that can be edited; choose from {', '.join(CONTENT)}.")
-    if field == "user_request" and not str(value or "").strip():
-        raise InvalidExample("The request cannot be empty: there would be nothing to answer.")
-    is_text = isinstance(value, str) or (value is None and field in ("execution_plan", "execution_result"))
-    if field in ("business_state", "context"):
-        if not isinstance(value, dict) and not (field == "context" and value is None):
-            raise InvalidExample(f'{field} must be a JSON object, for example {{"topic": "launch"}}.')
-    elif not is_text:
-        raise InvalidExample(f"{field} must be text.")
-    try:
-        PARSERS[field](value)  # the limits of an import are those of an edit
-    except Unfit as error:
-        raise InvalidExample(f"{field} is not {error}.") from None
-    return value
 
 
 def set_score(

@@ -80,7 +80,7 @@ class Emptied:
 
 
 @dataclass(frozen=True)
-class Record:
+class PastBackfill:
     """One backfill of the past."""
 
     id: int
@@ -279,10 +279,10 @@ def _fill(raw: psycopg.Connection[Any], backfill_id: int, expected: int) -> None
         )
 
 
-def backfills(db: Database) -> list[Record]:
+def backfills(db: Database) -> list[PastBackfill]:
     """All backfills, the newest first."""
     with db.reading() as connection:
-        return [Record(*row) for row in connection.execute(select(*table.c).order_by(table.c.id.desc()))]
+        return [PastBackfill(*row) for row in connection.execute(select(*table.c).order_by(table.c.id.desc()))]
 
 
 def undo(db: Database, backfill_id: int, *, actor: str, reason: str = "") -> Emptied:

@@ -19,7 +19,7 @@ from core.history.shapes import SHAPES, Shape, Source
 
 
 @dataclass(frozen=True)
-class Record:
+class PastImport:
     """One import of the past."""
 
     id: int
@@ -48,10 +48,10 @@ class Undone:
     left: int
 
 
-def imports(db: Database) -> list[Record]:
+def imports(db: Database) -> list[PastImport]:
     """All imports of history, the newest first."""
     with db.reading() as connection:
-        return [Record(*row) for row in connection.execute(select(*table.c).order_by(table.c.id.desc()))]
+        return [PastImport(*row) for row in connection.execute(select(*table.c).order_by(table.c.id.desc()))]
 
 
 def undo(db: Database, import_id: int, *, actor: str, reason: str = "") -> Undone:

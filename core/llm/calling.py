@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from core.errors import ModelUnavailable
 from core.llm import failures, prices, schemas
 from core.llm.models import Access, Completion, Model, Question, Reply, Turn
-from core.settings import Settings, settings
+from core.settings import Settings, get_settings
 
 #: How often a busy provider is asked, and the waits between.
 TRIES = 3
@@ -72,7 +72,7 @@ def _question(asked: Question) -> Question:
 
 def access_to(model: Model, given: Settings | None = None, key: str | None = None) -> Access:
     """Where the model is and what opens it. Raises `ModelUnavailable` where a key or another setting is missing."""
-    chosen = given or settings()
+    chosen = given or get_settings()
     if model.provider == "vertex":
         return _in_google_cloud(model, chosen)
     if model.provider == "ollama":

@@ -100,7 +100,7 @@ class Completion:
 
 
 @dataclass(frozen=True)
-class Provider:
+class ProviderStatus:
     """Whether a provider can be asked now."""
 
     name: ProviderName

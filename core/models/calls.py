@@ -11,8 +11,7 @@ from core.llm import Completion, Profile, Turn, prices
 from core.llm.calling import complete
 from core.models import availability
 from core.models.records import Model
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 
 #: How long an answer may be where nobody says.
 MOST_TOKENS = 2_000
@@ -78,7 +77,7 @@ def longest_answer(model: Model) -> int:
 
 def cost_usd(model: llm.Model, tokens_in: int, tokens_out: int, *, settings: Settings | None = None) -> Decimal | None:
     """What so many tokens cost by list price: 0 on a machine of one's own, None where nobody knows."""
-    chosen = settings or settings_of_process()
+    chosen = settings or get_settings()
     if model.provider == "ollama":
         return prices.cost_usd(model, tokens_in, tokens_out, host=chosen.ollama_host)
     if getattr(chosen, f"{model.provider}_base_url", None):

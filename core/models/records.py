@@ -66,7 +66,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Page:
+class ModelPage:
     """Models in order, and the mark of the page after them; None on the last page."""
 
     rows: list[Model]
@@ -81,7 +81,7 @@ def page(
     after: int | None = None,
     limit: int = 50,
     offset: int = 0,
-) -> Page:
+) -> ModelPage:
     """The newest first. `kinds`: none of them is all; `archived`: archived ones too; `after`: the `next` of a page."""
     query = _query(archived=archived).limit(limit + 1).offset(offset)
     if kinds:
@@ -90,7 +90,7 @@ def page(
         query = query.where(models.c.id < after)
     with db.reading() as connection:
         rows = [of_row(row) for row in connection.execute(query)]
-    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+    return ModelPage(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
 def all_models(db: Database, *, archived: bool = False) -> list[Model]:

@@ -15,7 +15,7 @@ from core.db.tables import models
 from core.errors import Conflict, ModelRefused
 from core.models.records import Model, find
 from core.tuning.providers import catalogue
-from core.tuning.providers.protocol import Made, ProviderId
+from core.tuning.providers.protocol import ProviderId, TrainedModel
 
 #: The provider of fine-tuning that has the models of a provider of answers as bases.
 _MAKERS: dict[str, ProviderId] = {
@@ -33,7 +33,7 @@ def register_in(
     provider: str,
     base_model: str,
     name: str,
-    made: Made,
+    made: TrainedModel,
     actor: str,
 ) -> int:
     """Put what came of a job into the registry, in the caller's transaction, and return the model's id.

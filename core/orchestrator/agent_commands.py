@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from core.commands.handlers import Handler, Outcome, Work, by_action
+from core.commands.handlers import CommandContext, Handler, Outcome, by_action
 from core.db import Database
 from core.deployments.preferences import preferences
 from core.errors import CommandRefused
@@ -27,7 +27,7 @@ _BEFORE = text(
 def handler(agent: str) -> Handler:
     """What does the commands of one agent."""
 
-    def handle(work: Work) -> Outcome:
+    def handle(work: CommandContext) -> Outcome:
         action = work.command.action
         _refuse_unfit(agent, action, work.command.payload)
         task = _task(work)
@@ -45,7 +45,7 @@ def _refuse_unfit(agent: str, action: str, payload: Mapping[str, Any]) -> None:
         raise CommandRefused(f"The payload does not fit {agent}/{action}. {told}")
 
 
-def _task(work: Work) -> Task:
+def _task(work: CommandContext) -> Task:
     command = work.command
     if command.run is None:
         about = str(command.payload.get("topic") or command.payload.get("text") or command.action)

@@ -126,7 +126,9 @@ def approve(db: Database, execution_id: str, *, actor: str, reason: str = "", pl
         execution = read(connection, execution_id, lock=True)
         _expect(execution, "pending_approval", "approved")
         _decide(connection, execution_id, "approved", actor=actor, reason=reason)
-        start(connection, execution_id, checked or _plan_of(execution), actor=actor)
+        chosen = checked or execution.plan
+        assert chosen is not None, "an execution that waits for approval has a plan"
+        start(connection, execution_id, chosen, actor=actor)
         if checked is not None and checked != execution.plan:
             _replace_plan(connection, execution, checked, actor=actor, reason=reason)
         return read(connection, execution_id)
@@ -299,11 +301,6 @@ def example_id(db: Database, execution_id: str) -> int | None:
     """The example that the execution became, for who wants to open it; None before there was a plan."""
     with db.connect() as connection:
         return example_of(connection, execution_id)
-
-
-def _plan_of(execution: Execution) -> Plan:
-    assert execution.plan is not None, "an execution that waits for approval has a plan"
-    return execution.plan
 
 
 def _decide(

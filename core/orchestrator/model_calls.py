@@ -13,7 +13,7 @@ from core.llm import Model
 from core.orchestrator.planners import model as model_planner
 from core.orchestrator.plans import Plan, Request, Shape, to_json
 from core.orchestrator.scoring import judge as judging
-from core.settings import settings
+from core.settings import get_settings
 
 
 def plan(model: Model, request: Request, context: dict[str, Any], shape: Shape) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def most_usd(
     model: Model, request: Request, plan: Plan, result: Mapping[str, Any], seen: Sequence[str] = ()
 ) -> Decimal | None:
     """The most that `judge` may cost; None where nobody knows."""
-    return judging.most_usd(model, request, plan, result, seen=seen, host=settings().ollama_host)
+    return judging.most_usd(model, request, plan, result, seen=seen, host=get_settings().ollama_host)
 
 
 def _of_error(error: Exception) -> Any:

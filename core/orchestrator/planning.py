@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, func, update
 
 from core import audit
-from core.commands.handlers import Outcome, Work
+from core.commands.handlers import CommandContext, Outcome
 from core.db.tables import executions as executions_table
 from core.deployments.preferences import Preferences, preferences
 from core.errors import CommandRefused, NotUnderstood
@@ -21,7 +21,7 @@ from core.orchestrator.scoring import results
 ACTOR = "orchestrator"
 
 
-def plan(work: Work) -> Outcome:
+def plan(work: CommandContext) -> Outcome:
     """Plan the execution that the command belongs to."""
     execution = queries.get(work.db, run_of(work))
     if execution.status != "planning":
@@ -35,7 +35,7 @@ def plan(work: Work) -> Outcome:
     )
 
 
-def run_of(work: Work) -> str:
+def run_of(work: CommandContext) -> str:
     """The execution that a command of the orchestrator is about."""
     run = work.command.run or work.command.payload.get("execution_id")
     if not run:
@@ -43,13 +43,15 @@ def run_of(work: Work) -> str:
     return str(run)
 
 
-def _context(work: Work, execution: Execution) -> dict[str, Any]:
+def _context(work: CommandContext, execution: Execution) -> dict[str, Any]:
     return contexts.gather(
         work.db, execution.asked, as_of=execution.created_at, leave_out=execution.execution_id
     ).to_json()
 
 
-def _planned(work: Work, execution: Execution, known: contexts.Context, chosen: Preferences) -> dict[str, Any]:
+def _planned(
+    work: CommandContext, execution: Execution, known: contexts.Context, chosen: Preferences
+) -> dict[str, Any]:
     """The plan and what it took: by the model that is set, or else by rules, with a note that says why."""
     by_model: dict[str, Any] = {}
     if (model := chosen.model_for("plan")) is not None:
@@ -69,7 +71,7 @@ def _planned(work: Work, execution: Execution, known: contexts.Context, chosen: 
     return {**by_model, "plan": to_json(made), "source": BUILT_IN, "note": note}
 
 
-def _keep_cost(work: Work, execution: Execution, taken: dict[str, Any]) -> None:
+def _keep_cost(work: CommandContext, execution: Execution, taken: dict[str, Any]) -> None:
     """What a model took that gave no plan, for nothing else is written then."""
     spent = results.spending({"planning": [execution.spent.get("planning", {}), taken]})
     with work.db.begin() as connection:

@@ -16,8 +16,8 @@ from core.orchestrator.records import (
     STATUSES,
     Counts,
     Execution,
+    ExecutionPage,
     ExecutionRow,
-    Page,
     Sort,
     Status,
     StepState,
@@ -43,7 +43,7 @@ def page(
     after: str | None = None,
     limit: int = 20,
     offset: int = 0,
-) -> Page:
+) -> ExecutionPage:
     """One page of the list. `after` is the `next` of the page before; any depth costs the same. `offset` passes over
     so many rows more."""
     newest = sort == "newest"
@@ -58,7 +58,7 @@ def page(
     with db.reading() as connection:
         rows = [ExecutionRow(*row) for row in connection.execute(query)]
     more, rows = len(rows) > limit, rows[:limit]
-    return Page(rows, f"{rows[-1].execution_id}@{rows[-1].created_at.isoformat()}" if more else None)
+    return ExecutionPage(rows, f"{rows[-1].execution_id}@{rows[-1].created_at.isoformat()}" if more else None)
 
 
 def _rows() -> Select[*tuple[Any, ...]]:

@@ -112,7 +112,7 @@ class ExecutionRow:
 
 
 @dataclass(frozen=True)
-class Page:
+class ExecutionPage:
     """Rows in order, and the cursor of the page after them; None on the last page."""
 
     rows: list[ExecutionRow]

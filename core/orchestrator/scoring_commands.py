@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from core import audit
-from core.commands.handlers import Outcome, Work
+from core.commands.handlers import CommandContext, Outcome
 from core.db.tables import executions as executions_table
 from core.deployments.preferences import Preferences, preferences
 from core.orchestrator import example_writer, queries
@@ -22,7 +22,7 @@ from core.patterns import running as patterns
 from core.tuning import budget
 
 
-def score(work: Work) -> Outcome:
+def score(work: CommandContext) -> Outcome:
     """Complete the execution. The model's judgement, where one is asked for, is asked for once."""
     execution = queries.get(work.db, run_of(work))
     chosen = preferences(work.db)
@@ -34,7 +34,7 @@ def score(work: Work) -> Outcome:
     )
 
 
-def close(work: Work) -> Outcome:
+def close(work: CommandContext) -> Outcome:
     """Keep what a failed or cancelled execution came to."""
     execution_id = run_of(work)
     chosen = preferences(work.db)
@@ -43,7 +43,7 @@ def close(work: Work) -> Outcome:
     )
 
 
-def _judgement(work: Work, execution: Execution, chosen: Preferences) -> dict[str, Any] | None:
+def _judgement(work: CommandContext, execution: Execution, chosen: Preferences) -> dict[str, Any] | None:
     model = chosen.model_for("judge")
     if model is None or not chosen.judges or execution.plan is None:
         return None

@@ -2,6 +2,7 @@
 told of a pattern once a person accepts it. An association, and not a cause."""
 
 from core.patterns.fields import GOOD_FROM, Item, said
+from core.patterns.matches import examples_of, ids_of
 from core.patterns.running import AGENT, DEFAULT, EVERY, Tell, mine, request
 from core.patterns.store import (
     Change,
@@ -9,10 +10,8 @@ from core.patterns.store import (
     Run,
     State,
     accept,
-    examples_of,
     get,
     history,
-    ids_of,
     patterns,
     restore,
     retire,

@@ -87,7 +87,7 @@ class Pattern:
 
 
 @dataclass(frozen=True)
-class Found:
+class MiningResult:
     """What mining found, and how much it looked at."""
 
     patterns: tuple[Pattern, ...]
@@ -107,7 +107,7 @@ def find(
     longest: int = LONGEST,
     least: int = LEAST,
     tell: Tell = _silent,
-) -> Found:
+) -> MiningResult:
     """All patterns of the basket, the surest first. The same basket gives the same patterns."""
     patterns: list[Pattern] = []
     examples: dict[Outcome, int] = {}
@@ -126,7 +126,7 @@ def find(
         patterns += its.patterns
     patterns.sort(key=lambda each: (each.p_found, -each.n, each.items))
     tell("done", 1.0)
-    return Found(tuple(patterns), examples, tried, refused)
+    return MiningResult(tuple(patterns), examples, tried, refused)
 
 
 def _too_little(outcome: Outcome, known: NDArray[np.bool_], good: NDArray[np.bool_], threshold: float) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from core.commands.handlers import CommandContext, Registry, by_action
 from core.commands.handlers import Outcome as Done
-from core.commands.handlers import Registry, Work, by_action
 from core.commands.models import NewCommand
 from core.commands.store import enqueue
 from core.db import Database
@@ -67,7 +67,7 @@ def registry() -> Registry:
     return {AGENT: by_action(AGENT, {"mine": _mine})}
 
 
-def _mine(work: Work) -> Done:
+def _mine(work: CommandContext) -> Done:
     payload = work.command.payload
     try:
         chosen = parse(payload.get("filter") or {}) if "filter" in payload else DEFAULT

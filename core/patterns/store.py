@@ -5,20 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, case, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core import audit
 from core.db import Database
-from core.db.tables import examples, executions, learning_patterns, pattern_events, pattern_runs
+from core.db.tables import executions, learning_patterns, pattern_events, pattern_runs
 from core.errors import UnknownPattern
-from core.examples.filters import Filter, parse, where
-from core.examples.store import ExampleRow
-from core.patterns import fields
+from core.examples.filters import Filter, parse
 from core.patterns.fields import Item
 
 if TYPE_CHECKING:  # mining needs libraries that take a second to load, and listing does not
-    from core.patterns.mining import Found, Pattern
+    from core.patterns.mining import MiningResult, Pattern
 
 State = Literal["new", "accepted", "decayed", "retired"]
 Event = Literal["discovered", "validated", "decayed", "accepted", "unaccepted", "retired", "restored"]
@@ -90,7 +88,7 @@ class Run:
     actor: str
 
 
-def keep(db: Database, found: "Found", chosen: Filter, threshold: float, *, actor: str, reason: str = "") -> Run:
+def keep(db: Database, found: "MiningResult", chosen: Filter, threshold: float, *, actor: str, reason: str = "") -> Run:
     """Write what a run has found. A pattern of the same filter that is not among it has decayed: it is not told to the
     planner any more, unless it is found again. What a person retired stays retired."""
     with db.begin() as connection:
@@ -151,7 +149,7 @@ def keep(db: Database, found: "Found", chosen: Filter, threshold: float, *, acto
         return _run(row)
 
 
-def _looked_at(found: "Found", pattern_id: str) -> bool:
+def _looked_at(found: "MiningResult", pattern_id: str) -> bool:
     """An outcome that could show nothing says nothing against what was found before."""
     return pattern_id.rpartition("-")[0] not in {f"pattern-{outcome}" for outcome in found.refused}
 
@@ -373,43 +371,6 @@ def _decide(db: Database, pattern_id: str, event: Event, values: dict[str, Any],
             row_count=1,
         )
         return after
-
-
-def examples_of(db: Database, pattern: Kept, *, did_well: bool | None = None, limit: int = 50) -> list[ExampleRow]:
-    """Examples that have all its items, the newest first; `did_well`: only those that bear it out, or only those that
-    speak against it. None of a pattern that was not mined here."""
-    if not pattern.items or pattern.filter is None:
-        return []
-    from core.examples import store
-
-    ids = select(examples.c.id).where(_having(pattern, did_well)).order_by(examples.c.id.desc()).limit(limit)
-    with db.reading() as connection:
-        found = tuple(connection.execute(ids).scalars())
-    return store.page(db, Filter(ids=found, exclude_tags=()), limit=max(limit, 1)).rows
-
-
-def ids_of(db: Database, pattern: Kept, *, did_well: bool | None = None, limit: int = 10_000) -> tuple[int, ...]:
-    """The ids of those examples, at most `limit`, to tag them or to make a dataset of them."""
-    if not pattern.items or pattern.filter is None:
-        return ()
-    with db.reading() as connection:
-        query = select(examples.c.id).where(_having(pattern, did_well)).order_by(examples.c.id).limit(limit)
-        return tuple(connection.execute(query).scalars())
-
-
-def _having(pattern: Kept, did_well: bool | None) -> Any:
-    assert pattern.filter is not None, "asked only of what was mined"
-    conditions = [where(pattern.filter), fields.condition(pattern.items)]
-    if did_well is not None:
-        good = examples.c.success.is_(True)
-        if pattern.outcome == "quality":
-            good = examples.c.quality_score >= _threshold(pattern)
-        conditions.append(good if did_well else ~good)
-    return and_(*conditions)
-
-
-def _threshold(pattern: Kept) -> float:
-    return float(pattern.threshold or 0.0)
 
 
 def _ended(connection: Connection) -> int:

@@ -104,7 +104,7 @@ class Background:
                 self._build(db, dataset_id)
 
     def _build(self, db: Database, dataset_id: int) -> None:
-        def tick(_progress: snapshots.Progress) -> None:
+        def tick(_progress: snapshots.BuildProgress) -> None:
             if self._stopping.is_set():
                 raise _Stopped
             self._note(building=f"{db.schema} {dataset_id}")

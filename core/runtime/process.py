@@ -9,7 +9,7 @@ from core.db.migrations import migrate
 from core.db.workspaces import list_workspaces
 from core.runtime.agents import registry as agents_registry
 from core.runtime.builder import Background
-from core.settings import settings
+from core.settings import get_settings
 from core.similarity import Encoding
 from core.tuning.engine import Poller
 
@@ -43,17 +43,17 @@ class Running:
     def _begin(self, database: Database) -> None:
         self._background = Background(database)
         self._background.start()
-        if settings().workers:
-            self._worker = Worker(database, agents_registry(), threads=settings().workers)
+        if get_settings().workers:
+            self._worker = Worker(database, agents_registry(), threads=get_settings().workers)
             self._worker.start()
-        self._poller = Poller(database, settings=settings())
+        self._poller = Poller(database, settings=get_settings())
         self._poller.start()
         self._encoding = Encoding(database)
         self._encoding.start()
 
     def _opened(self) -> Database:
         """The database, and every workspace in it brought to the form this version needs."""
-        database = open_database(settings())
+        database = open_database(get_settings())
         for name in list_workspaces(database):
             migrate(database.in_workspace(name))
         return database
@@ -97,8 +97,8 @@ class Running:
         was_open = self.is_open
         self._works = False
         self.close()
-        if was_open and settings().database_url is None:
-            EmbeddedPostgres(settings().home, pg_bin=settings().pg_bin).stop(only_if_unused=True)
+        if was_open and get_settings().database_url is None:
+            EmbeddedPostgres(get_settings().home, pg_bin=get_settings().pg_bin).stop(only_if_unused=True)
 
 
 #: The one of this process.

@@ -5,16 +5,16 @@ from core.similarity.encoding import Encoding
 from core.similarity.search import Found, Hit, find
 from core.similarity.sources import KINDS, Ask, Kind
 from core.similarity.vectors import Status, encode_all, register, status
-from core.similarity.weights import Model, install, is_installed, missing, model, remove
+from core.similarity.weights import EncoderModel, install, is_installed, missing, model, remove
 
 __all__ = [
     "KINDS",
     "Ask",
+    "EncoderModel",
     "Encoding",
     "Found",
     "Hit",
     "Kind",
-    "Model",
     "Status",
     "encode_all",
     "find",

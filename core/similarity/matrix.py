@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, text
 
 from core.similarity.sources import KINDS, Kind
 from core.similarity.threads import one_core
-from core.similarity.weights import Model
+from core.similarity.weights import EncoderModel
 
 _FETCHED = 5_000
 #: Seconds since 1970 of a row whose date nobody knows: never before any moment.
@@ -46,7 +46,7 @@ class Near:
 class Matrix:
     """All vectors of one model in one workspace. Threads take turns."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: EncoderModel) -> None:
         self.model = model
         self._lock = threading.Lock()
         self._clear(0)
@@ -157,7 +157,7 @@ _all: "weakref.WeakKeyDictionary[Engine, Matrix]" = weakref.WeakKeyDictionary()
 _all_lock = threading.Lock()
 
 
-def of_workspace(connection: Connection, model: Model) -> Matrix:
+def of_workspace(connection: Connection, model: EncoderModel) -> Matrix:
     """The matrix of the connection's workspace; one of another model gives way to it."""
     with _all_lock:
         found = _all.get(connection.engine)

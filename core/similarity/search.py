@@ -11,7 +11,7 @@ from core.errors import SimilarityRefused
 from core.similarity import matrix, vectors, weights, words
 from core.similarity.matrix import Chosen
 from core.similarity.sources import KINDS, SOURCES, Ask, Kind
-from core.similarity.weights import Model
+from core.similarity.weights import EncoderModel
 
 #: Texts with a smaller cosine are not listed, or are not clearly similar. Of 60 pairs of paraphrases 95 % have more
 #: than the first and 82 % more than the second; of 299 other requests, seven and less than one.
@@ -20,7 +20,7 @@ LEAST_COSINE, CLEAR_COSINE = 0.25, 0.4
 _MOST_CHARACTERS = 2_000
 Method = Literal["meaning", "words"]
 #: Gives the model of this process, or None.
-Models = Callable[[], Model | None]
+Models = Callable[[], EncoderModel | None]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def find(connection: Connection, ask: Ask, *, models: Models = weights.model) ->
     return _by_meaning(connection, replace(ask, text=said[:_MOST_CHARACTERS]), model)
 
 
-def _usable(connection: Connection, models: Models) -> tuple[Model | None, str]:
+def _usable(connection: Connection, models: Models) -> tuple[EncoderModel | None, str]:
     """The model, if the vectors of the workspace are its and most of them are made; else why not."""
     try:
         model = models()
@@ -94,7 +94,7 @@ def _usable(connection: Connection, models: Models) -> tuple[Model | None, str]:
     return model, ""
 
 
-def _by_meaning(connection: Connection, ask: Ask, model: Model) -> Found:
+def _by_meaning(connection: Connection, ask: Ask, model: EncoderModel) -> Found:
     query = model.encoder.encode([ask.text])[0]
     chosen = Chosen(ask.kinds, ask.topic, ask.platform, _seconds(ask.since), _seconds(ask.as_of))
     held = matrix.of_workspace(connection, model)

@@ -30,7 +30,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Source:
+class SearchedTable:
     """One of the tables. Its SQL calls a row of it `r`, and takes `:as_of`, `infinity` for everything there is."""
 
     table: str
@@ -99,8 +99,8 @@ _POST_JOINS = """
         ORDER BY s.tracked_at DESC LIMIT 1
     ) AS last ON true"""
 
-SOURCES: dict[Kind, Source] = {
-    "example": Source(
+SOURCES: dict[Kind, SearchedTable] = {
+    "example": SearchedTable(
         table="orchestrator_training_data",
         text="left(btrim(r.user_request, E' \\t\\n\\r\\f\\v'), 2000)",
         known_at="r.created_at",
@@ -114,7 +114,7 @@ SOURCES: dict[Kind, Source] = {
         joins=_EXAMPLE_JOINS,
         shown="r.withdrawn_at IS NULL AND NOT r.tags && ARRAY['EXCLUDE', 'TEST', 'CANCELLED']",
     ),
-    "task": Source(
+    "task": SearchedTable(
         table="orchestrator_historical_tasks",
         text="similar_text(r.title, r.description)",
         known_at="r.created_at",
@@ -127,7 +127,7 @@ SOURCES: dict[Kind, Source] = {
         figures=_TASK_FIGURES,
         joins=_TASK_JOINS,
     ),
-    "post": Source(
+    "post": SearchedTable(
         table="orchestrator_published_posts",
         text="similar_text(r.title, r.content)",
         known_at="coalesce(r.published_at, r.created_at)",

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from core.db import Database
 from core.errors import Conflict, SimilarityRefused
 from core.similarity.sources import KINDS, SOURCES
-from core.similarity.weights import Model
+from core.similarity.weights import EncoderModel
 
 #: Texts of one batch: 0.3 s of one core with all-MiniLM-L6-v2.
 BATCH = 64
@@ -63,7 +63,7 @@ def registered(connection: Connection) -> str:
     return connection.execute(text("SELECT name FROM similarity_model")).scalar_one_or_none() or ""
 
 
-def register(db: Database, model: Model, *, switch: bool = False) -> bool:
+def register(db: Database, model: EncoderModel, *, switch: bool = False) -> bool:
     """Have vectors of this model made from now on: every row is due. Whether that is so now; another model is left in
     place unless `switch`.
 
@@ -85,7 +85,7 @@ def register(db: Database, model: Model, *, switch: bool = False) -> bool:
     return True
 
 
-def _register(connection: Connection, model: Model) -> None:
+def _register(connection: Connection, model: EncoderModel) -> None:
     connection.execute(text(f"SELECT {_LOCK}"))
     # No row may come between the look at all rows and the trigger that looks at new ones. Shorter than the time
     # after which the server breaks a deadlock, so that it is never somebody else's statement that fails.
@@ -106,7 +106,9 @@ def _register(connection: Connection, model: Model) -> None:
         )
 
 
-def encode_all(db: Database, model: Model, tell: Tell = lambda _done, _waiting: None, *, batch: int = BATCH) -> int:
+def encode_all(
+    db: Database, model: EncoderModel, tell: Tell = lambda _done, _waiting: None, *, batch: int = BATCH
+) -> int:
     """Make every vector that is due, in this thread; how many rows that were. 0 while another process does it."""
     with _alone(db) as is_mine:
         if not is_mine:
@@ -130,7 +132,7 @@ def _alone(db: Database) -> Iterator[bool]:
         yield bool(row and row[0])
 
 
-def encode_some(db: Database, model: Model, most: int = BATCH) -> int:
+def encode_some(db: Database, model: EncoderModel, most: int = BATCH) -> int:
     """Make the vectors of those rows that wait longest; how many rows wait no more. 0: none is due, or each of them is
     in somebody's hand."""
     with db.connect() as connection:

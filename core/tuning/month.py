@@ -20,7 +20,7 @@ _ENDED = text("""
 
 
 @dataclass(frozen=True)
-class Month:
+class MonthlyJobs:
     """Jobs that ended this month, by state."""
 
     ended: Mapping[str, int]
@@ -40,8 +40,8 @@ class Month:
         return self.succeeded / judged if judged else None
 
 
-def month(db: Database, now: dt.datetime | None = None) -> Month:
+def month(db: Database, now: dt.datetime | None = None) -> MonthlyJobs:
     """The month in which `now` lies, of UTC."""
     with db.reading() as connection:
         rows = connection.execute(_ENDED, {"now": now or dt.datetime.now(dt.UTC)})
-        return Month({row.state: row.number for row in rows})
+        return MonthlyJobs({row.state: row.number for row in rows})

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, select
 from core.datasets.versions import DatasetVersion, frozen
 from core.db import Database
 from core.db.tables import tuning_jobs
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 from core.tuning import budget, facts, files
 from core.tuning.providers import pricing, registry
-from core.tuning.providers.protocol import Checked, DataFacts, Estimate, Obstacle, Provider, ProviderId, Setting, Spec
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import Checked, Estimate, Obstacle, Provider, ProviderId, Setting, Spec
 
 Providers = Callable[[ProviderId], Provider]
 
@@ -86,7 +86,7 @@ def examine(
     providers: Providers = registry.provider,
 ) -> Examined:
     """What the provider says to the job, with every setting filled in. Nothing of budget, and of what was done."""
-    settings = settings or settings_of_process()
+    settings = settings or get_settings()
     version = frozen(db, dataset)
     provider = providers(spec.provider)
     data = facts.of(db, version, home=settings.home)

@@ -18,8 +18,7 @@ from core.db.tables import models
 from core.errors import Conflict, ModelRefused
 from core.models import Model, records
 from core.models.records import MOVING
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 from core.tuning.providers import registry
 from core.tuning.providers.protocol import (
     Hosting,
@@ -28,7 +27,7 @@ from core.tuning.providers.protocol import (
     Provider,
     ProviderId,
     ProviderTrouble,
-    Served,
+    ServingStatus,
 )
 
 AGENT = "tuning"
@@ -94,7 +93,7 @@ def look(db: Database, which: int | str, *, actor: str) -> None:
         _enqueue(connection, model.id, act, {"model": model.id, "confirmed_hourly": act == "serve"}, actor)
 
 
-def standing_still(db: Database, model: Model) -> bool:
+def is_stalled(db: Database, model: Model) -> bool:
     """Whether something is under way that no command carries on; `look` does then."""
     if not model.is_moving:
         return False
@@ -155,7 +154,7 @@ def carry_on(
         except NotSubmitted as refusal:
             if refusal.passing:
                 raise _noted(db, model_id, ProviderTrouble(str(refusal))) from None
-            served = Served("failed", error=f"{refusal} {refusal.advice}".strip())
+            served = ServingStatus("failed", error=f"{refusal} {refusal.advice}".strip())
         except ProviderTrouble as trouble:
             raise _noted(db, model_id, trouble) from None
         _keep(db, model, served)
@@ -164,7 +163,7 @@ def carry_on(
 
 def view(model: Model, settings: Settings | None = None) -> ModelView:
     """The model as its provider is given it, with a folder of its own."""
-    chosen = settings or settings_of_process()
+    chosen = settings or get_settings()
     folder = chosen.home / "tuning" / "models" / str(model.id)
     folder.mkdir(parents=True, exist_ok=True)
     return ModelView(
@@ -185,7 +184,7 @@ def view(model: Model, settings: Settings | None = None) -> ModelView:
 _WORDS = {"deploying": "being made ready", "deleting": "being taken out of service"}
 
 
-def _asked(provider: Provider, act: Act, model: ModelView, confirmed_hourly: bool) -> Served:
+def _asked(provider: Provider, act: Act, model: ModelView, confirmed_hourly: bool) -> ServingStatus:
     if act == "serve":
         return provider.serve(model, confirmed_hourly=confirmed_hourly)
     return provider.unserve(model) if act == "unserve" else provider.serving(model)
@@ -233,7 +232,7 @@ def _alone(db: Database, model_id: int) -> Iterator[None]:
         yield
 
 
-def _keep(db: Database, asked: Model, served: Served) -> None:
+def _keep(db: Database, asked: Model, served: ServingStatus) -> None:
     """What the provider says. Somebody may have asked for the end meanwhile: then that stands, with what was made."""
     remote = {**asked.serving_remote, **served.remote}
     values: dict[str, Any] = {"serving_remote": remote, "serving_error": served.error}
@@ -257,7 +256,7 @@ def _keep(db: Database, asked: Model, served: Served) -> None:
             )
 
 
-def _called(asked: Model, served: Served) -> str:
+def _called(asked: Model, served: ServingStatus) -> str:
     if served.state == "ready":
         return served.call_name or asked.call_name
     return "" if served.state in ("none", "deleted") else asked.call_name

@@ -19,8 +19,8 @@ from core import models, patterns
 from core.commands import claims
 from core.datasets import snapshots
 from core.db import Database
-from core.settings import settings
-from core.tuning.providers.protocol import Made
+from core.settings import get_settings
+from core.tuning.providers.protocol import TrainedModel
 from tests.api.calling import Caller
 from tests.api.test_training import RUN
 from tests.api.test_tuning import TUNE
@@ -102,7 +102,7 @@ def test_every_operation_answers_and_what_it_answers_is_recorded(
     call = Caller(client)
     freeze(database)
     monkeypatch.setenv("OPENAI_API_KEY", "made-up")
-    settings.cache_clear()
+    get_settings.cache_clear()
     call("GET /health")
     call("GET /metrics")
     examples(call)
@@ -178,7 +178,7 @@ def tuning(call: Caller, database: Database) -> None:
     with database.begin() as connection:
         models.register_in(
             connection, job_id=job_id, dataset_id=None, provider="openai", base_model="tiny", name="planner",
-            made=Made("tuned", "ollama:planner", serving="ready"), actor="ada",
+            made=TrainedModel("tuned", "ollama:planner", serving="ready"), actor="ada",
         )  # fmt: skip
     call(f"PUT {TRAINING}/models/active", body={"model": "qwen3", "reason": "to compare"})
     call(f"POST {TRAINING}/jobs/{{job_id}}/deploy", job_id, body={"reason": "it plans better"})

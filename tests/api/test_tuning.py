@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 from core import deployments, models
 from core.db import Database
 from core.db.tables import tuning_metrics
-from core.settings import settings
-from core.tuning.providers.protocol import Made
+from core.settings import get_settings
+from core.tuning.providers.protocol import TrainedModel
 from tests.api.calling import Caller
 from tests.tuning.conftest import freeze
 
@@ -36,7 +36,7 @@ def with_key(monkeypatch: pytest.MonkeyPatch, database: Database, client: TestCl
     """A job can be started; nothing is sent before an engine takes it up."""
     freeze(database)
     monkeypatch.setenv("OPENAI_API_KEY", "made-up")
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 @pytest.mark.usefixtures("with_key")
@@ -74,7 +74,7 @@ def test_the_model_of_a_job_is_deployed_and_rolled_back(call: Caller, database: 
     job_id, other = (
         call(f"POST {PATH}/fine-tune", body=TUNE | {"again": True}, status=202)["job"]["id"] for _ in range(2)
     )
-    made = Made("tuned", "ollama:planner", serving="ready")
+    made = TrainedModel("tuned", "ollama:planner", serving="ready")
     with database.begin() as connection:
         model_id = models.register_in(
             connection, job_id=job_id, dataset_id=None, provider="openai", base_model="tiny", name="planner",

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from core.db.embedded import EmbeddedPostgres
-from core.settings import settings
+from core.settings import get_settings
 from tests.attack.small_disk import mounted
 from tests.browser.conftest import served
 from tests.examples.importing.files import as_jsonl
@@ -33,7 +33,7 @@ def small_disk(public_folder: Path) -> Iterator[Path]:
         finally:
             with suppress(Exception):
                 EmbeddedPostgres(folder / "home").stop(only_if_unused=False)
-            settings.cache_clear()
+            get_settings.cache_clear()
 
 
 def core(home: Path, *arguments: str) -> tuple[int, str]:

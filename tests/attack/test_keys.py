@@ -7,7 +7,7 @@ import structlog
 
 from core import logs
 from core.settings import without_login
-from core.text import storable
+from core.text import sanitize
 
 KEY = "sk-planted-0123456789"
 
@@ -45,7 +45,7 @@ def test_an_error_is_logged_without_the_values_around_it(capsys: pytest.CaptureF
 )
 def test_what_looks_like_a_key_is_not_kept(monkeypatch: pytest.MonkeyPatch, text: str, stored: str) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "0123456789abcdef")
-    assert storable(text) == stored
+    assert sanitize(text) == stored
 
 
 def test_the_login_in_an_address_is_not_shown() -> None:

@@ -14,7 +14,7 @@ from api.rest import application
 from core import logs
 from core.__main__ import main
 from core.db import Database
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import jobs
 from core.tuning.engine import Engine
 from tests.attack.echoing import Echo, echoing
@@ -158,7 +158,7 @@ def test_no_planted_key_comes_out_anywhere(
     ):  # fmt: skip
         said("tune", "plans", f"--provider={provider}", f"--base={base}", "--check-only")
         said("tune", "plans", f"--provider={provider}", f"--base={base}", "--over-budget")
-    engine = Engine(planted, settings=settings(), pace=AT_ONCE)
+    engine = Engine(planted, settings=get_settings(), pace=AT_ONCE)
     started = [job.id for job in jobs.page(planted, limit=50).rows]
     assert started
     for job_id in started:
@@ -174,7 +174,7 @@ def test_no_planted_key_comes_out_anywhere(
     rows = dump(planted)
     # A connection that fails says where it led, and not with what.
     monkeypatch.setenv("DATABASE_URL", f"postgresql://me:{PASSWORD}@127.0.0.1:1/none")
-    settings.cache_clear()
+    get_settings.cache_clear()
     assert "127.0.0.1" in said("stats")
 
     heard = "\n".join(echo.heard)

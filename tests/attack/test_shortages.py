@@ -13,7 +13,7 @@ from sqlalchemy.exc import InternalError, OperationalError
 from core import shortages
 from core.db.embedded import EmbeddedPostgres
 from core.errors import DatabaseUnavailable
-from core.settings import settings
+from core.settings import get_settings
 from tests.attack.small_disk import mounted
 
 FOLDER = Path("/var/lib/whetstone")
@@ -86,7 +86,7 @@ def test_a_server_that_went_because_its_disk_is_full_is_told_so(
 ) -> None:
     monkeypatch.setenv("WHETSTONE_HOME", str(tmp_path))
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    settings.cache_clear()
+    get_settings.cache_clear()
     monkeypatch.setattr("core.shortages.shutil.disk_usage", lambda _place: SimpleNamespace(free=free))
     said = shortages.sentence(error)
     assert (said is not None and f"The disk that holds {tmp_path} is full" in said) == is_told

@@ -13,7 +13,7 @@ import orjson
 import streamlit as st
 
 from core.runtime.process import RUNNING
-from core.settings import settings
+from core.settings import get_settings
 from tests.browser.conftest import ADDRESS
 
 if os.environ.get("SCRIPTED"):
@@ -44,7 +44,7 @@ def hand_over(environment: dict[str, str]) -> None:
     """Forget everything about the database before, and open another."""
     RUNNING.stop()
     os.environ.update(environment)
-    settings.cache_clear()
+    get_settings.cache_clear()
     st.cache_data.clear()
     if environment:
         RUNNING.start()

@@ -11,7 +11,7 @@ from core import deployments, evaluation, models
 from core.__main__ import registered
 from core.datasets.versions import DatasetVersion
 from core.db import Database
-from core.settings import settings
+from core.settings import get_settings
 from tests.cli.test_commands import core
 from tests.tuning.made import a_dataset, a_model, an_evaluation, answering, with_tools
 
@@ -23,9 +23,9 @@ def run(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Run a command against this test's database."""
     monkeypatch.setenv("DATABASE_URL", database.url)
     monkeypatch.setenv("WHETSTONE_ACTOR", "ada")
-    settings.cache_clear()
+    get_settings.cache_clear()
     yield lambda *arguments: CliRunner().invoke(registered(), arguments)
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from core.__main__ import registered
 from core.db import Database
-from core.settings import settings
+from core.settings import get_settings
 from tests.cli.test_commands import core
 from tests.similarity.planting import example, plant, post, task
 from tests.similarity.test_bert import TINY
@@ -25,7 +25,7 @@ def run(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("DATABASE_URL", database.url)
         monkeypatch.setenv("WHETSTONE_HOME", str(tmp_path))
         monkeypatch.setenv("WHETSTONE_SIMILARITY_MODEL", str(model or ""))
-        settings.cache_clear()
+        get_settings.cache_clear()
         return CliRunner().invoke(registered(), arguments)
 
     return once

@@ -8,13 +8,13 @@ import psycopg
 
 from core.commands import statistics, store, verbs
 from core.commands.filters import CommandFilter
-from core.commands.handlers import Work
+from core.commands.handlers import CommandContext
 from core.db import Database, workspaces
 from core.db.embedded import EmbeddedPostgres
 from tests.commands.conftest import Employer, claim, command, enqueue, happened, let_lease_end, run, status, until
 
 
-def echo(work: Work) -> dict[str, Any]:
+def echo(work: CommandContext) -> dict[str, Any]:
     return {"said": work.command.payload.get("say", "nothing")}
 
 
@@ -67,7 +67,7 @@ def test_a_workspace_may_be_dropped_under_it(database: Database, hire: Employer)
     """In the middle of commands: one that ends, one that fails, one that asks; and the workspace comes back."""
     gate = threading.Event()
 
-    def held(work: Work) -> dict[str, Any]:
+    def held(work: CommandContext) -> dict[str, Any]:
         gate.wait(60)
         if work.command.action == "fail":
             raise RuntimeError("no")
@@ -96,7 +96,7 @@ def test_a_lost_database_is_found_again(database: Database, hire: Employer, serv
     """Every connection is cut and none comes through, with a command in hand."""
     gate = threading.Event()
 
-    def held(work: Work) -> dict[str, Any]:
+    def held(work: CommandContext) -> dict[str, Any]:
         if work.command.action == "hold":
             gate.wait(60)
             work.step("noted", lambda: 1)

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from core.commands import claims, statistics, store, verbs
 from core.commands.filters import CommandFilter
-from core.commands.handlers import LeaseLost, Outcome, Stopped, Work, by_action
+from core.commands.handlers import CommandContext, LeaseLost, Outcome, Stopped, by_action
 from core.commands.models import NewCommand
 from core.commands.worker import Worker
 from core.db import Database
@@ -18,7 +18,7 @@ from core.settings import Settings
 from tests.commands.conftest import Employer, claim, command, enqueue, happened, let_lease_end, run, status, until
 
 
-def echo(work: Work) -> dict[str, Any]:
+def echo(work: CommandContext) -> dict[str, Any]:
     return {"said": work.command.payload.get("say", "nothing")}
 
 
@@ -44,7 +44,7 @@ def test_it_leaves_the_commands_of_other_agents_alone(database: Database, hire: 
         Worker(database, {"clerk": echo}, agents=["painter"])
 
 
-def boom(_work: Work) -> dict[str, Any]:
+def boom(_work: CommandContext) -> dict[str, Any]:
     raise RuntimeError("the paper is jammed")
 
 
@@ -64,7 +64,7 @@ class OutOfInk(WhetstoneError):
 
 
 def raising(error: BaseException) -> Any:
-    def handler(_work: Work) -> dict[str, Any]:
+    def handler(_work: CommandContext) -> dict[str, Any]:
         raise error
 
     return handler
@@ -92,7 +92,7 @@ def test_whatever_a_handler_raises_ends_its_attempt_in_words_without_secrets(
     database: Database, hire: Employer, monkeypatch: pytest.MonkeyPatch, error: Exception, says: str, attempts: int
 ) -> None:
     own = Settings(DATABASE_URL=SecretStr("tr0ub4dor"))  # type: ignore[call-arg]
-    monkeypatch.setattr("core.text.settings", lambda: own)
+    monkeypatch.setattr("core.text.get_settings", lambda: own)
     command_id = enqueue(database, max_attempts=2)
     hire({"clerk": raising(error)}, poll_s=0.05)
     until(lambda: status(database, command_id) == "failed")
@@ -132,7 +132,7 @@ def test_what_follows_and_what_is_written_within_come_with_the_finish(database: 
     def within(connection: Any) -> None:
         store.enqueue_in(connection, NewCommand("outside", "within"), actor="within")
 
-    def handler(work: Work) -> Outcome:
+    def handler(work: CommandContext) -> Outcome:
         if work.command.action == "next":
             raise CommandRefused("end")
         return Outcome({"n": 1}, then=[NewCommand("clerk", "next")], within=within)
@@ -162,7 +162,7 @@ def test_what_is_refused_within_fails_the_attempt(database: Database, hire: Empl
 def test_steps_that_are_done_are_not_done_again(database: Database, hire: Employer) -> None:
     done: list[str] = []
 
-    def handler(work: Work) -> dict[str, Any]:
+    def handler(work: CommandContext) -> dict[str, Any]:
         first = work.step("first", lambda: done.append(work.key("first")) or {"id": 7, "none": None})
         nothing = work.step("nothing", lambda: done.append("nothing"))
         if work.command.attempt == 1:
@@ -182,7 +182,7 @@ def test_steps_that_are_done_are_not_done_again(database: Database, hire: Employ
 
 def test_a_step_of_a_lost_command_is_not_kept(database: Database) -> None:
     command_id = enqueue(database)
-    work = Work(database, claim(database))
+    work = CommandContext(database, claim(database))
     let_lease_end(database, command_id)
     claims.reap(database)
     with pytest.raises(LeaseLost):
@@ -193,7 +193,7 @@ def test_a_step_of_a_lost_command_is_not_kept(database: Database) -> None:
 # Requests to stop
 
 
-def patient(work: Work) -> dict[str, Any]:
+def patient(work: CommandContext) -> dict[str, Any]:
     """Runs until it is asked to stop."""
     while True:
         work.check()
@@ -211,7 +211,7 @@ def test_a_running_command_stops_when_asked(database: Database, hire: Employer, 
 
 
 def test_a_handlers_own_except_does_not_hold_a_request_up(database: Database, hire: Employer) -> None:
-    def careless(work: Work) -> dict[str, Any]:
+    def careless(work: CommandContext) -> dict[str, Any]:
         while True:
             try:
                 work.check()
@@ -236,7 +236,7 @@ def test_a_command_that_was_taken_away_stops_at_its_next_check(database: Databas
 
 
 def test_work_that_takes_longer_than_the_lease_is_kept_by_heartbeats(database: Database, hire: Employer) -> None:
-    def slow(_work: Work) -> dict[str, Any]:
+    def slow(_work: CommandContext) -> dict[str, Any]:
         time.sleep(1.5)
         return {}
 
@@ -251,7 +251,7 @@ def test_work_that_takes_longer_than_the_lease_is_kept_by_heartbeats(database: D
 
 
 def test_a_stopped_worker_hands_back_what_asks_and_finishes_what_does_not(database: Database, hire: Employer) -> None:
-    def brief(_work: Work) -> dict[str, Any]:
+    def brief(_work: CommandContext) -> dict[str, Any]:
         time.sleep(0.5)
         return {}
 
@@ -276,7 +276,7 @@ def test_a_stopped_worker_hands_back_what_asks_and_finishes_what_does_not(databa
 def test_what_does_not_end_in_time_is_handed_back_and_refused_when_it_comes(database: Database, hire: Employer) -> None:
     gate = threading.Event()
 
-    def deaf(_work: Work) -> dict[str, Any]:
+    def deaf(_work: CommandContext) -> dict[str, Any]:
         gate.wait(60)
         return {"by": "deaf"}
 

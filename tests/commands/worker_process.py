@@ -11,27 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from core import logs
-from core.commands.handlers import Outcome, Work
+from core.commands.handlers import CommandContext, Outcome
 from core.commands.models import NewCommand
 from core.commands.worker import Worker
 from core.db import Database
 
 
-def _write(work: Work, line: str) -> None:
+def _write(work: CommandContext, line: str) -> None:
     """One write with O_APPEND: lines of several processes do not mix."""
     file = os.open(work.command.payload["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.write(file, f"{work.command.attempt} {line}\n".encode())
     os.close(file)
 
 
-def _stay(work: Work) -> None:
+def _stay(work: CommandContext) -> None:
     """Only the first attempt stays, and only where a test holds it: until the file is there."""
     gate = work.command.payload.get("gate")
     while gate and work.command.attempt == 1 and not Path(gate).exists():
         time.sleep(0.02)
 
 
-def steps(work: Work) -> dict[str, Any]:
+def steps(work: CommandContext) -> dict[str, Any]:
     """Four steps; it stays inside the second one."""
 
     def step(name: str) -> str:
@@ -43,7 +43,7 @@ def steps(work: Work) -> dict[str, Any]:
     return {"done": [work.step(name, lambda name=name: step(name)) for name in ("one", "two", "three", "four")]}
 
 
-def finish(work: Work) -> Outcome:
+def finish(work: CommandContext) -> Outcome:
     """One step, and what follows; it stays in the transaction of the finish, before the commit."""
     work.step("one", lambda: _write(work, "one"))
 
@@ -54,19 +54,19 @@ def finish(work: Work) -> Outcome:
     return Outcome({"by": work.command.attempt}, then=[NewCommand("outside", "next")], within=within)
 
 
-def deaf(work: Work) -> dict[str, Any]:
+def deaf(work: CommandContext) -> dict[str, Any]:
     """Asks nothing until it is done."""
     _write(work, "begin")
     _stay(work)
     return {"by": work.command.attempt}
 
 
-def quick(work: Work) -> dict[str, Any]:
+def quick(work: CommandContext) -> dict[str, Any]:
     _write(work, str(work.command.id))
     return {}
 
 
-def patient(work: Work) -> dict[str, Any]:
+def patient(work: CommandContext) -> dict[str, Any]:
     """Asks all the time, until the file is there."""
     _write(work, "begin")
     while not Path(work.command.payload["gate"]).exists():

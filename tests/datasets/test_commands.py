@@ -15,7 +15,7 @@ from core.datasets import versions
 from core.datasets.exporting import export
 from core.db import Database
 from core.examples.filters import Filter
-from core.settings import settings
+from core.settings import get_settings
 from tests.datasets.conftest import Add, example
 
 assert datasets, "importing it registers the commands"
@@ -27,7 +27,7 @@ Command = Callable[..., Any]
 def command(database: Database, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run one command with --json on this test's database: its exit code and what it printed."""
     monkeypatch.setenv("DATABASE_URL", database.url)
-    settings.cache_clear()
+    get_settings.cache_clear()
 
     def run(*words: str, fails: bool = False) -> Any:
         result = CliRunner().invoke(app, [*words, "--json"])
@@ -35,7 +35,7 @@ def command(database: Database, monkeypatch: pytest.MonkeyPatch) -> Command:
         return orjson.loads(result.stdout)
 
     yield run
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 def test_a_dataset_is_created_listed_exported_and_verified(

@@ -128,7 +128,7 @@ class TestWhatSomebodyAsksFor:
 
         assert (found.total, found.kept) == (len(REASONS), 1)
         assert found.let_in == {reason: 1}
-        assert defaults.WORDS[reason] in defaults.in_words(found)
+        assert defaults.WORDS[reason] in defaults.describe_outlook(found)
 
     def test_must_have_a_name(self) -> None:
         assert defaults.reasons(["TEST", "failed", "TEST"]) == ("failed", "TEST")

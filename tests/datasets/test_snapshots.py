@@ -12,7 +12,7 @@ from core import audit
 from core.datasets import snapshots, versions
 from core.datasets.exporting import export
 from core.datasets.recipes import Recipe
-from core.datasets.snapshots import Progress
+from core.datasets.snapshots import BuildProgress
 from core.datasets.splits import NAMES, Split
 from core.datasets.versions import DatasetVersion
 from core.db import Database
@@ -179,7 +179,7 @@ def test_a_build_tells_its_progress_while_it_runs(
     add(25)
     seen = []
 
-    def watch(progress: Progress) -> None:
+    def watch(progress: BuildProgress) -> None:
         others_see = versions.versions(database)[0]
         seen.append((progress.phase, progress.done))
         assert (others_see.status, others_see.phase, others_see.done_count) == ("building", *seen[-1])
@@ -195,7 +195,7 @@ def test_a_cancelled_build_takes_everything_back(database: Database, add: Add) -
     add(20)
     asked = snapshots.request(database, "plans", filter=EVERYTHING, recipe=Recipe(), split=Split(), actor="ada")
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: BuildProgress) -> None:
         if progress.phase == "checking":
             snapshots.cancel(database, asked.id, actor="ada", reason="too early")
 
@@ -216,7 +216,7 @@ def test_an_edit_during_a_build_changes_nothing_in_it(database: Database, add: A
     ids = add(20)
     expected = create(database).root_hash
 
-    def edit(progress: Progress) -> None:
+    def edit(progress: BuildProgress) -> None:
         if progress.phase == "rendering":
             with database.begin() as connection:
                 connection.execute(
@@ -232,7 +232,7 @@ def test_a_second_builder_waits_or_is_told(database: Database, add: Add) -> None
     waiting = threading.Thread(target=lambda: results.append(snapshots.build(database, asked.id)))
     results: list[DatasetVersion] = []
 
-    def meanwhile(progress: Progress) -> None:
+    def meanwhile(progress: BuildProgress) -> None:
         if progress.phase == "rendering":
             with pytest.raises(Conflict, match="another process"):
                 snapshots.build(database, asked.id, wait=False)

@@ -51,10 +51,10 @@ def test_the_files_of_this_version_can_be_applied(database: Database) -> None:
 
 def test_the_status_tells_what_is_to_come_and_changes_nothing(empty_database: Database, folder: Path) -> None:
     names = ("0001_first.sql", "0002_second.sql")
-    assert migrations.status(empty_database, folder) == migrations.Status(applied=(), pending=names)
+    assert migrations.status(empty_database, folder) == migrations.SchemaStatus(applied=(), pending=names)
     assert tables(empty_database) == set()
     migrations.migrate(empty_database, folder)
-    assert migrations.status(empty_database, folder) == migrations.Status(applied=names, pending=())
+    assert migrations.status(empty_database, folder) == migrations.SchemaStatus(applied=names, pending=())
 
 
 def test_an_edited_file_is_refused(empty_database: Database, folder: Path) -> None:

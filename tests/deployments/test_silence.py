@@ -5,7 +5,7 @@ import pytest
 from core import audit, deployments
 from core.db import Database
 from core.errors import Conflict, ModelRefused, ReasonNeeded
-from core.settings import settings
+from core.settings import get_settings
 from tests.llm.conftest import model_of
 from tests.tuning.made import a_model, answering
 
@@ -27,7 +27,7 @@ def test_one_that_is_not_there_needs_a_reason(database: Database, monkeypatch: p
 
 def test_one_that_nobody_runs_needs_a_reason(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
-    settings.cache_clear()
+    get_settings.cache_clear()
     a_model(database, "plans")
     with pytest.raises(ReasonNeeded, match="cannot be reached"):
         deployments.deploy(database, "plans", actor="ada")
@@ -60,7 +60,7 @@ def test_a_roll_back_asks_the_former_one_first(database: Database, monkeypatch: 
     deployments.deploy(database, former.id, actor="ada", is_known=True)
     deployments.deploy(database, now.id, actor="ada", is_known=True)
     monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
-    settings.cache_clear()
+    get_settings.cache_clear()
     with pytest.raises(ReasonNeeded, match=r"former does not answer: .*cannot be reached.*at least 3 words"):
         deployments.rollback(database, actor="ada", reason="worse")
     assert [each.model_name for each in deployments.history(database)] == ["now", "former"]

@@ -19,7 +19,7 @@ from core import audit, evaluation, models
 from core.commands import claims
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
-from core.commands.handlers import Work
+from core.commands.handlers import CommandContext
 from core.commands.models import NewCommand
 from core.commands.worker import Worker
 from core.datasets.versions import DatasetVersion
@@ -274,7 +274,7 @@ class TestWhatGoesWrongOnTheWay:
         started = evaluation.start(database, model.id, dataset, actor="ada")
         turns: list[str] = []
 
-        def other(work: Work) -> dict[str, Any]:
+        def other(work: CommandContext) -> dict[str, Any]:
             turns.append(f"other {evaluation.get(work.db, started).row_done}")
             return {}
 
@@ -306,13 +306,13 @@ class TestWhatGoesWrongOnTheWay:
     ) -> None:
         model = a_model(database)
         started = evaluation.start(database, model.id, dataset, actor="ada")
-        assert evaluation.standing_still(database, evaluation.of_models(database)) == set()
+        assert evaluation.stalled(database, evaluation.of_models(database)) == set()
         (claim,) = claims.claim(database, worker="test", agents=["tuning"], limit=1)
         claims.fail(database, claim.command.id, claim.token, "gone", retry=False)
-        assert evaluation.standing_still(database, evaluation.of_models(database, [model.id])) == {started}
+        assert evaluation.stalled(database, evaluation.of_models(database, [model.id])) == {started}
         knowing(ollama, database, dataset)
         evaluation.resume(database, started, actor="ada")
-        assert evaluation.standing_still(database, evaluation.of_models(database)) == set()
+        assert evaluation.stalled(database, evaluation.of_models(database)) == set()
         drive(database, agents=["tuning"])
         assert evaluation.get(database, started).state == "done"
 

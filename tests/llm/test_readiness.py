@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from core.llm import Model, Provider, configured
+from core.llm import Model, ProviderStatus, configured
 from core.llm.calling import access_to
 from core.settings import Settings
 from tests.llm.conftest import settings_for
@@ -15,7 +15,7 @@ def settings(**values: str) -> Settings:
     return Settings(_env_file=None, **values)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
-def of(providers: list[Provider], name: str) -> Provider:
+def of(providers: list[ProviderStatus], name: str) -> ProviderStatus:
     return next(each for each in providers if each.name == name)
 
 
@@ -39,7 +39,7 @@ def test_a_server_of_ones_own_is_ready_without_a_key() -> None:
 
 def test_ollama_says_what_it_has(ollama: Ollama) -> None:
     ollama.have("qwen3:4b", "gemma3:1b")
-    assert of(configured(settings_for(ollama), probe_s=5), "ollama") == Provider(
+    assert of(configured(settings_for(ollama), probe_s=5), "ollama") == ProviderStatus(
         "ollama", True, "", ("gemma3:1b", "qwen3:4b")
     )
 

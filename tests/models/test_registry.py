@@ -12,7 +12,7 @@ from core import audit, deployments, models
 from core.db import Database
 from core.db.tables import models as table
 from core.errors import ConfigurationError, Conflict, ModelRefused, UnknownModel
-from core.tuning.providers.protocol import Made
+from core.tuning.providers.protocol import TrainedModel
 from tests.orchestrator.driving import at_once
 from tests.tuning.made import a_job, a_model, an_evaluation
 
@@ -51,7 +51,7 @@ def test_a_job_is_registered_once(database: Database) -> None:
             ids.append(
                 models.register_in(
                     connection, job_id=job_id, dataset_id=None, provider="local", base_model="b", name="plans",
-                    made=Made("tuned", "ollama:plans"), actor="tuning",
+                    made=TrainedModel("tuned", "ollama:plans"), actor="tuning",
                 )
             )  # fmt: skip
     assert ids[0] == ids[1]

@@ -9,7 +9,7 @@ from sqlalchemy import select, text, update
 
 from core.commands import claims
 from core.commands import store as commands
-from core.commands.handlers import Handler, Outcome, Work
+from core.commands.handlers import CommandContext, Handler, Outcome
 from core.commands.models import Claim, NewCommand
 from core.db import Database
 from core.db.tables import examples as examples_table
@@ -47,7 +47,7 @@ def do(db: Database, claim: Claim, handlers: Mapping[str, Handler]) -> None:
     """One command, as a worker does it; a failed attempt is tried again at once."""
     command = claim.command
     try:
-        outcome = handlers[command.agent](Work(db, claim))
+        outcome = handlers[command.agent](CommandContext(db, claim))
         given = outcome if isinstance(outcome, Outcome) else Outcome(outcome)
         claims.complete(db, command.id, claim.token, given.result, then=given.then, within=given.within)
     except CommandRefused as refusal:

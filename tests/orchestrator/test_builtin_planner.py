@@ -11,20 +11,20 @@ from sqlalchemy import text
 from core.db import Database
 from core.orchestrator.agents import SHAPE
 from core.orchestrator.material.context import Context, Figures, gather
-from core.orchestrator.material.history import Figure, Patterns, Platform, Platforms, Topic
+from core.orchestrator.material.history import Figure, Patterns, Platform, Platforms, RequestTopic
 from core.orchestrator.material.similar import SimilarWork
 from core.orchestrator.planners import builtin, intents
 from core.orchestrator.plans import Plan, Request, levels, parse, to_json
 
 NOW = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 NOTHING = Context(
-    NOW, SimilarWork(0, "No similar past work was found."), Topic(0, "No topic."), Platforms(0, "No baseline."),
+    NOW, SimilarWork(0, "No similar past work was found."), RequestTopic(0, "No topic."), Platforms(0, "No baseline."),
     Figures(0, "No figure."), Patterns(0, "No pattern."),
 )  # fmt: skip
 KNOWN = Context(
     NOW,
     SimilarWork(63, "63 similar requests found.", 0.81, 40, 0.9, 50, "social_post"),
-    Topic(9, "Topic “tool shelves”: 9 posts, 3,140 views on average, 1.40 times the average.", "tool shelves"),
+    RequestTopic(9, "Topic “tool shelves”: 9 posts, 3,140 views on average, 1.40 times the average.", "tool shelves"),
     Platforms(80, "forum 458 views on average (n 30).", ("forum",), (Platform("forum", 30, 458.0, 0.09),)),
     Figures(1, "…", (Figure("cash", 291_051.0, "USD", "October 2026", 295_000.0, -0.0134, 13),)),
 )  # fmt: skip

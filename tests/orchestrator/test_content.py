@@ -7,14 +7,14 @@ import pytest
 from core.db import Database
 from core.examples.importing.capture import save
 from core.orchestrator import executions, queries
-from core.orchestrator.agents.composing import Source, Target, adapted, cut, material, quoted, within
+from core.orchestrator.agents.composing import PastResult, Target, adapted, cut, material, quoted, within
 from core.orchestrator.agents.layouts import FORMATS, POST_LIMIT, Piece, draft, outline, variants
 from core.orchestrator.agents.tasks import Before
 from core.orchestrator.plans import Plan, Step
 from tests.orchestrator.driving import ask, drive, submitted
 
 THEN = dt.datetime(2026, 3, 5, tzinfo=dt.UTC)
-SOURCE = Source(
+SOURCE = PastResult(
     "run-1",
     "Title: On spare parts\n\nMost shops notice spare parts too late. In March 2026 it cost $4,000. "
     "Look at the shelf every morning, together. "
@@ -49,7 +49,7 @@ def test_readers_of_then_become_our_readers_where_there_are_none_now() -> None:
 
 
 def test_a_trace_and_a_repeated_sentence_are_not_used() -> None:
-    broken = Source("run-2", "Error: the model did not answer in time at all.", 0.9, THEN)
+    broken = PastResult("run-2", "Error: the model did not answer in time at all.", 0.9, THEN)
     assert material([broken, SOURCE, SOURCE], Target("tool shelves")).used == (SOURCE,)
     assert quoted(broken) == ""
 
@@ -70,7 +70,7 @@ def test_every_format_can_be_written_from_past_work_and_from_nothing(format_: st
 
 
 def test_posts_keep_to_their_length_and_a_thread_is_numbered() -> None:
-    long = Source("run-3", "Look at this long shelf of yours every single day, please. " * 30, 0.9, THEN)
+    long = PastResult("run-3", "Look at this long shelf of yours every single day, please. " * 30, 0.9, THEN)
     made = piece("post", material=material([long, SOURCE], Target("tool shelves")))
     assert len(draft(made)) <= POST_LIMIT
     lines = draft(piece("thread")).splitlines()

@@ -10,7 +10,7 @@ from core import audit
 from core.commands import store as commands
 from core.commands import verbs
 from core.commands.filters import CommandFilter
-from core.commands.handlers import Handler, Outcome, Registry, Work
+from core.commands.handlers import CommandContext, Handler, Outcome, Registry
 from core.db import Database
 from core.deployments.preferences import set_approval
 from core.errors import Conflict, Duplicate, InvalidPlan, RequestRefused
@@ -26,7 +26,7 @@ def with_agent(agent: str, handler: Handler) -> Registry:
     return {**registry(), agent: handler}
 
 
-def failing(work: Work) -> Outcome:
+def failing(work: CommandContext) -> Outcome:
     raise Failing(f"{work.command.action} is broken")
 
 
@@ -266,7 +266,7 @@ def test_cancelled_while_it_runs_what_was_done_is_kept(database: Database) -> No
 def test_cancelled_while_it_is_planned_the_plan_is_not_kept(database: Database) -> None:
     execution = executions.submit(database, ASK, actor="ada")
 
-    def cancelled_meanwhile(work: Work) -> Outcome:
+    def cancelled_meanwhile(work: CommandContext) -> Outcome:
         made = registry()["orchestrator"](work)
         executions.cancel(database, execution.execution_id, actor="bob")
         assert isinstance(made, Outcome)

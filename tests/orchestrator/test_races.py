@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from core.commands import statistics
-from core.commands.handlers import Outcome, Work
+from core.commands.handlers import CommandContext, Outcome
 from core.commands.worker import Worker
 from core.db import Database
 from core.deployments.preferences import set_approval
@@ -62,8 +62,8 @@ def test_steps_that_need_nothing_of_each_other_run_side_by_side(database: Databa
     both = threading.Barrier(2, timeout=20)
     ours = registry()
 
-    def meeting(agent: str) -> Callable[[Work], Outcome]:
-        def handle(work: Work) -> Outcome:
+    def meeting(agent: str) -> Callable[[CommandContext], Outcome]:
+        def handle(work: CommandContext) -> Outcome:
             if work.command.step in ("performed", "outline"):
                 both.wait()
             return ours[agent](work)  # type: ignore[return-value]

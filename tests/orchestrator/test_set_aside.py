@@ -12,7 +12,7 @@ from core.llm import Model
 from core.orchestrator import executions, model_calls, queries
 from core.orchestrator.plans import Plan, Request, Step, to_json
 from core.orchestrator.scoring.judge import most_usd
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import budget
 from tests.llm.servers import FAKES, FakeProvider, serving
 from tests.orchestrator.driving import drive
@@ -28,9 +28,9 @@ def anthropic(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
     with serving(FAKES["anthropic"]()) as fake:
         for name, value in fake.environment().items():
             monkeypatch.setenv(name, value)
-        settings.cache_clear()
+        get_settings.cache_clear()
         yield fake
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from core.commands.handlers import Handler, Work, by_action
+from core.commands.handlers import CommandContext, Handler, by_action
 from core.db import Database
 from core.db.tables import examples, members
 from core.deployments.preferences import set_planner_model
@@ -26,7 +26,7 @@ from core.orchestrator.records import Execution
 from core.orchestrator.scoring import rubric
 from core.orchestrator.scoring.rubric import Done
 from core.runtime.agents import registry
-from core.settings import settings
+from core.settings import get_settings
 from tests.datasets.test_snapshots import create
 from tests.llm.conftest import model_of
 from tests.llm.servers import FAKES, FakeProvider, serving
@@ -98,7 +98,7 @@ def carried_out(db: Database, case: Case) -> Execution:
 
 
 def _delivers(result: str) -> Handler:
-    def write(work: Work) -> dict[str, Any]:
+    def write(work: CommandContext) -> dict[str, Any]:
         is_it = work.command.action in ("draft", "social_variants")
         return {"text": result if is_it else "An outline.", "n": None, "missing": [], "source": "written"}
 
@@ -142,9 +142,9 @@ def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
     with serving(FAKES["ollama"]()) as fake:
         for name, value in fake.environment().items():
             monkeypatch.setenv(name, value)
-        settings.cache_clear()
+        get_settings.cache_clear()
         yield fake
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 def test_with_a_judge_each_has_the_verdict_and_who_gave_it(database: Database, ollama: FakeProvider) -> None:

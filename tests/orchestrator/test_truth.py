@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text, update
 
-from core.commands.handlers import Work, by_action
+from core.commands.handlers import CommandContext, by_action
 from core.db import Database, migrations
 from core.db.tables import examples
 from core.db.tables import executions as executions_table
@@ -25,7 +25,7 @@ from core.orchestrator.plans import Plan, Request, Step, to_json
 from core.orchestrator.records import Execution
 from core.orchestrator.scoring.rubric import Done
 from core.runtime.agents import registry
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import budget
 from tests.datasets.test_snapshots import create
 from tests.llm.conftest import model_of
@@ -172,7 +172,7 @@ def test_a_limit_of_words_is_kept_to(database: Database) -> None:
 def failed(db: Database) -> Execution:
     """An execution whose first text could not be written."""
 
-    def refuse(work: Work) -> dict[str, object]:
+    def refuse(work: CommandContext) -> dict[str, object]:
         raise CommandRefused("The pen is empty.")
 
     planned = submitted(db, "Write a blog post about solar roof tiles.")
@@ -300,9 +300,9 @@ def provider(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     with serving(FAKES[request.param]()) as fake:
         for name, value in fake.environment().items():
             monkeypatch.setenv(name, value)
-        settings.cache_clear()
+        get_settings.cache_clear()
         yield fake
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 PLAN = Plan("content_generation", (Step("d", "content", "draft", {"topic": "shelves", "format": "post"}, "As asked."),))

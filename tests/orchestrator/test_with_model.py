@@ -10,7 +10,7 @@ from core.deployments.preferences import set_judging, set_planner_model
 from core.orchestrator import example_writer, executions, model_calls, queries
 from core.orchestrator.plans import Plan, Request, Step, to_json
 from core.orchestrator.records import Execution
-from core.settings import settings
+from core.settings import get_settings
 from tests.llm.conftest import model_of
 from tests.llm.servers import FAKES, FakeProvider, serving
 from tests.orchestrator.driving import Failing, drive, example_of
@@ -32,7 +32,7 @@ def provider(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     with serving(FAKES[request.param]()) as fake:
         _lead_to(fake, monkeypatch)
         yield fake
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
     with serving(FAKES["ollama"]()) as fake:
         _lead_to(fake, monkeypatch)
         yield fake
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 def _lead_to(fake: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in fake.environment().items():
         monkeypatch.setenv(name, value)
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 def planned(db: Database, provider: FakeProvider, *, judge: bool = False) -> Execution:
@@ -137,7 +137,7 @@ def test_a_model_that_is_away_never_stops_the_work(
     ollama.say(to_json(PLAN))
     execution = planned(database, ollama, judge=True)
     monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
-    settings.cache_clear()
+    get_settings.cache_clear()
     done = carried_out(database, execution)
     assert done.status == "completed"
     draft = (done.result or {})["steps"][1]["result"]

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from core.commands.handlers import Outcome, Work
+from core.commands.handlers import CommandContext, Outcome
 from core.commands.worker import Worker
 from core.db import Database
 from core.runtime.agents import registry
@@ -13,7 +13,7 @@ from core.runtime.agents import registry
 def main() -> None:
     ours = registry()
 
-    def hanging(work: Work) -> Outcome:
+    def hanging(work: CommandContext) -> Outcome:
         if work.command.step != "outline":
             return ours["content"](work)  # type: ignore[return-value]
         work.step("outline", lambda: {"text": "Made by the victim, about returning customers.", "missing": []})

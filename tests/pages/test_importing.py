@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.db import Database
 from core.examples import importing, store
 from core.examples.filters import EVERYTHING
-from core.settings import settings
+from core.settings import get_settings
 from tests.pages.acting import metrics
 from tests.pages.conftest import Visit, text
 
@@ -88,7 +88,7 @@ def test_an_archive_comes_in_as_the_files_in_it(visit: Visit, database: Database
 
 
 def test_several_files_of_the_inbox_come_in_as_one(visit: Visit, database: Database) -> None:
-    inbox = settings().home / "inbox"
+    inbox = get_settings().home / "inbox"
     inbox.mkdir(parents=True, exist_ok=True)
     for word in ("red", "blue"):
         (inbox / f"{word}.csv").write_text(f"question,answer\n{word},It is {word}.\n")
@@ -245,7 +245,7 @@ def test_the_same_file_again_has_nothing_to_do(visit: Visit) -> None:
 
 def test_big_files_come_from_the_inbox(visit: Visit, database: Database) -> None:
     app = visit("importing")
-    inbox = settings().home / "inbox"
+    inbox = get_settings().home / "inbox"
     app.segmented_control(key="import_source").set_value("From the inbox folder").run()
     assert str(inbox) in [code.value for code in app.code]
     inbox.mkdir()

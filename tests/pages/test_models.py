@@ -8,7 +8,7 @@ import streamlit as st
 from core import deployments, evaluation, models
 from core.datasets.versions import DatasetVersion
 from core.db import Database
-from core.settings import settings
+from core.settings import get_settings
 from tests.orchestrator.driving import drive
 from tests.pages.acting import click, keys
 from tests.pages.conftest import text
@@ -64,7 +64,7 @@ class TestTheList:
         assert "No provider is ready" in text(app)
         assert app.button(key="model_add_yes").disabled
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-        settings.cache_clear()
+        get_settings.cache_clear()
         st.cache_data.clear()
         app = opened(app, "model_add")
         app.selectbox(key="model_add_name").set_value("openai:gpt-6-luna").run()

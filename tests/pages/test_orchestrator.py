@@ -17,7 +17,7 @@ from core.orchestrator import executions, queries
 from core.orchestrator.plans import Request, to_json
 from core.orchestrator.records import Execution
 from core.runtime.agents import registry
-from core.settings import settings
+from core.settings import get_settings
 from tests.orchestrator.driving import Failing, drive, submitted
 from tests.pages.acting import click, keys, metrics, where
 from tests.pages.conftest import Visit, text
@@ -56,7 +56,7 @@ class TestTheRequest:
         assert "No request yet" in text(app)
         click(app, "orch_example")
         (row,) = queries.page(database).rows
-        assert (row.status, row.created_by) == ("planning", settings().actor)
+        assert (row.status, row.created_by) == ("planning", get_settings().actor)
         assert "orch_example" not in keys(app)
 
     def test_a_request_is_taken_with_everything_that_was_said(self, visit: Visit, database: Database) -> None:
@@ -113,7 +113,7 @@ class TestTheSettings:
         click(app, "modal_yes")
         assert deployments_preferences.approval_required(database) is False
         assert app.toggle(key="orch_approval").value is False
-        assert f"Turned off by {settings().actor} just now" in text(app)
+        assert f"Turned off by {get_settings().actor} just now" in text(app)
         (line,) = audit.entries(database, subject="setting", subject_id="approval_required")
         assert line.reason == "on the orchestrator page"
 
@@ -281,7 +281,7 @@ class TestWhatWaits:
         assert "content outline → content draft" in text(app)
         assert "Why: " in text(app)
         click(app, f"orch_wait_approve_{execution.execution_id}")
-        assert queries.get(database, execution.execution_id).decided_by == settings().actor
+        assert queries.get(database, execution.execution_id).decided_by == get_settings().actor
         assert "steps went into the queue" in text(app)
         assert "Waiting for you" not in text(app)
 

@@ -5,7 +5,7 @@ import streamlit as st
 
 from core.commands import claims, verbs
 from core.commands.filters import CommandFilter
-from core.commands.handlers import Work
+from core.commands.handlers import CommandContext
 from core.commands.presence import seen, stopped
 from core.db import Database
 from tests.commands.conftest import claim, completed, enqueue, failed, run
@@ -180,7 +180,7 @@ def test_captured_text_is_never_read_as_markdown(visit: Visit, database: Databas
     words = {"agent": BAD, "action": BAD, "payload": {BAD: BAD}, "run": BAD, "step": BAD, "dedupe_key": BAD}
     command_id = enqueue(database, **words)
     claimed = claim(database, worker=BAD)
-    Work(database, claimed).step(BAD, lambda: {BAD: BAD})
+    CommandContext(database, claimed).step(BAD, lambda: {BAD: BAD})
     claims.fail(database, command_id, claimed.token, BAD, retry=False)
     verbs.retry(database, CommandFilter(), actor=BAD, reason=BAD)
     claims.complete(database, command_id, claim(database, worker=BAD).token, {BAD: BAD})

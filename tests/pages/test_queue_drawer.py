@@ -4,7 +4,7 @@ import orjson
 
 from core.commands import claims, verbs
 from core.commands.filters import CommandFilter
-from core.commands.handlers import Work
+from core.commands.handlers import CommandContext
 from core.db import Database
 from tests.commands.conftest import claim, enqueue, failed, status
 from tests.pages.acting import click
@@ -34,7 +34,7 @@ def test_the_drawer_shows_payload_result_and_error(visit: Visit, database: Datab
 def test_the_drawer_shows_every_attempt_step_and_event(visit: Visit, database: Database) -> None:
     command_id = enqueue(database)
     first = claim(database)
-    Work(database, first).step("draft", lambda: {"words": 3})
+    CommandContext(database, first).step("draft", lambda: {"words": 3})
     claims.fail(database, command_id, first.token, "out of ink", retry=False)
     verbs.retry(database, CommandFilter(ids=(command_id,)), actor="ada", reason="new ink")
     claims.complete(database, command_id, claim(database, worker="w2").token, {"done": True})

@@ -4,7 +4,7 @@ import pytest
 
 from core.db import Database, workspaces
 from core.runtime.process import RUNNING
-from core.settings import settings
+from core.settings import get_settings
 from tests.pages.conftest import Visit, text
 from tests.served import add, forget
 from ui import demo
@@ -92,7 +92,7 @@ def test_a_database_that_is_away_is_said_in_one_sentence_and_tried_again(
     assert "secret" not in text(app)
 
     monkeypatch.setenv("DATABASE_URL", database.url)
-    settings.cache_clear()
+    get_settings.cache_clear()
     app.button(key="retry").click().run()
 
     assert not app.exception

@@ -11,10 +11,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.db import Database
 from core.errors import TrainerUnavailable
-from core.settings import Settings, settings
+from core.settings import Settings, get_settings
 from core.tuning import budget, jobs
 from core.tuning.providers.local.training import environment
-from core.tuning.providers.local.training.environment import Environment, Progress
+from core.tuning.providers.local.training.environment import Environment, InstallProgress
 from core.tuning.providers.local.training.installation import INSTALLATION
 from core.tuning.providers.protocol import Obstacle, ProviderId
 from tests.pages import tuned
@@ -244,7 +244,9 @@ class TestTheTrainer:
             if gate.is_set():
                 return Environment("ready", None, "cpu")
             if INSTALLATION.is_running:
-                return Environment("installing", None, None, progress=Progress("downloading", 0.4, "Fetching torch."))
+                return Environment(
+                    "installing", None, None, progress=InstallProgress("downloading", 0.4, "Fetching torch.")
+                )
             return Environment("missing", None, None)
 
         monkeypatch.setattr(environment, "status", status)
@@ -321,7 +323,7 @@ class TestTheSettings:
         assert dict(job.spec.settings) == {
             "epochs": 5, "learning_rate": 0.0002, "engine": "plain", "shuffle": False, "suffix": "mine", "batch": 8,
         }  # fmt: skip
-        assert job.created_by == settings().actor
+        assert job.created_by == get_settings().actor
         assert where(app)["part"] == ["jobs"]
         assert f"Started job {job.id}: my plans." in text(app)
 

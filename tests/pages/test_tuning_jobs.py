@@ -9,10 +9,10 @@ from core import audit
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.db.tables import models
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import jobs
 from core.tuning.jobs import Job
-from core.tuning.providers.protocol import Note, Polled
+from core.tuning.providers.protocol import JobStatus, NewJobEvent
 from tests.pages import tuned
 from tests.pages.acting import click, keys, metrics, where
 from tests.pages.conftest import Visit, text
@@ -112,7 +112,7 @@ class TestWhatRuns:
     def test_a_state_that_nobody_knows_is_shown_as_the_provider_says_it(
         self, visit: Visit, database: Database, version: DatasetVersion, providers: Providers
     ) -> None:
-        providers["openai"].polls = (Polled("unknown", "pondering"),)
+        providers["openai"].polls = (JobStatus("unknown", "pondering"),)
         tuned.driven(database, tuned.job(database, version, "openai"), until="unknown")
         said = text(on_jobs(visit))
         assert "GPT says: pondering" in said
@@ -252,7 +252,7 @@ class TestTheDrawer:
         self, visit: Visit, database: Database, version: DatasetVersion, providers: Providers
     ) -> None:
         providers["openai"].polls = (
-            Polled("failed", "failed", error=HOSTILE, error_code="bad_file", advice="Mend line 3."),
+            JobStatus("failed", "failed", error=HOSTILE, error_code="bad_file", advice="Mend line 3."),
         )
         job = tuned.driven(database, tuned.job(database, version, "openai"), until="failed")
         app = drawer(visit, job)
@@ -264,7 +264,7 @@ class TestTheDrawer:
     def test_retry_is_offered_where_it_is_free(
         self, visit: Visit, database: Database, version: DatasetVersion, providers: Providers
     ) -> None:
-        providers["local"].polls = (running(1, 3), Polled("failed", "failed", error="It died."))
+        providers["local"].polls = (running(1, 3), JobStatus("failed", "failed", error="It died."))
         job = tuned.driven(database, tuned.job(database, version), until="failed")
         app = click(drawer(visit, job), f"tuning_retry_drawer_{job.id}")
         assert "That costs nothing" in text(app)
@@ -283,7 +283,7 @@ class TestTheDrawer:
     def test_events_choices_cost_and_lineage(
         self, visit: Visit, database: Database, version: DatasetVersion, providers: Providers
     ) -> None:
-        providers["openai"].polls = (running(1, 2, Note(HOSTILE, "warning")), *providers["openai"].polls)
+        providers["openai"].polls = (running(1, 2, NewJobEvent(HOSTILE, "warning")), *providers["openai"].polls)
         job = tuned.driven(database, tuned.job(database, version, "openai", name="mine"), until="succeeded")
         (events,) = (block.value for block in drawer(visit, job, "Events").code)
         assert f"! {HOSTILE}" in events
@@ -326,7 +326,7 @@ class TestTheDrawer:
     def test_a_profile_has_no_curve_and_says_why(
         self, visit: Visit, database: Database, version: DatasetVersion, providers: Providers
     ) -> None:
-        providers["claude"].polls = (Polled("trained", "ended"),)
+        providers["claude"].polls = (JobStatus("trained", "ended"),)
         job = tuned.driven(database, tuned.job(database, version, "claude", method="profile"), until="succeeded")
         assert "A profile is not trained, so there is no curve." in text(drawer(visit, job))
 
@@ -347,8 +347,8 @@ class TestTheDrawer:
         self, visit: Visit, database: Database, version: DatasetVersion, providers: Providers
     ) -> None:
         providers["openai"].polls = (
-            running(1, 2, Note(HOSTILE)),
-            Polled("failed", HOSTILE, HOSTILE, error=HOSTILE, error_code=HOSTILE, advice=HOSTILE),
+            running(1, 2, NewJobEvent(HOSTILE)),
+            JobStatus("failed", HOSTILE, HOSTILE, error=HOSTILE, error_code=HOSTILE, advice=HOSTILE),
         )
         job = tuned.job(database, version, "openai", name=HOSTILE[:90], base=HOSTILE)
         tuned.driven(database, job, steps=1)
@@ -370,4 +370,4 @@ def test_the_actor_of_every_act_is_the_one_of_the_process(
     job = tuned.job(database, version)
     click(click(on_jobs(visit), f"tuning_cancel_page_{job.id}"), "modal_yes")
     line = audit.entries(database, subject="job", subject_id=str(job.id))[0]
-    assert (line.actor, line.reason) == (settings().actor, "on the fine-tuning page")
+    assert (line.actor, line.reason) == (get_settings().actor, "on the fine-tuning page")

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import audit
 from core.db import Database
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import budget, jobs
 from core.tuning.providers import pricing
 from core.tuning.providers.protocol import Obstacle
@@ -126,7 +126,7 @@ class TestBudgetAndPrices:
         click(app, "tuning_budget_save")
         assert budget.budget(database).monthly_usd == 50
         (line,) = audit.entries(database, subject="setting", subject_id="tuning_budget_usd")
-        assert (line.actor, line.reason) == (settings().actor, "the board allowed it")
+        assert (line.actor, line.reason) == (get_settings().actor, "the board allowed it")
 
     def test_a_price_is_overridden_and_taken_back(self, app: AppTest, database: Database) -> None:
         app.number_input(key="tuning_price_openai_gpt-4.1-mini-2025-04-14_5.0").set_value(7.5)

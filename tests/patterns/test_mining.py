@@ -18,7 +18,7 @@ def basket(company: Database) -> Basket:
 
 
 @pytest.fixture(scope="module")
-def found(basket: Basket) -> mining.Found:
+def found(basket: Basket) -> mining.MiningResult:
     return mining.find(basket)
 
 
@@ -30,7 +30,7 @@ def found(basket: Basket) -> mining.Found:
         ({Item("model", "cofounder-base-3b")}, False),
     ],
 )
-def test_a_planted_pattern_is_found(found: mining.Found, items: set[Item], is_better: bool) -> None:
+def test_a_planted_pattern_is_found(found: mining.MiningResult, items: set[Item], is_better: bool) -> None:
     its = [pattern for pattern in found.patterns if set(pattern.items) == items and pattern.outcome == "quality"]
     assert [pattern.is_better for pattern in its] == [is_better]
     pattern = its[0]
@@ -50,7 +50,7 @@ def test_shuffled_outcomes_show_nothing(basket: Basket, seed: int) -> None:
     assert found.tried["quality"] > 5_000
 
 
-def test_the_figures_are_those_of_the_examples(basket: Basket, found: mining.Found) -> None:
+def test_the_figures_are_those_of_the_examples(basket: Basket, found: mining.MiningResult) -> None:
     position = {item: place for place, item in enumerate(basket.items)}
     for pattern in found.patterns[:20]:
         known = ~np.isnan(basket.quality) if pattern.outcome == "quality" else basket.success >= 0
@@ -64,11 +64,11 @@ def test_the_figures_are_those_of_the_examples(basket: Basket, found: mining.Fou
         assert pattern.lift == pytest.approx((good[known & holds].mean()) / good[known].mean())
 
 
-def test_the_same_examples_give_the_same_patterns(basket: Basket, found: mining.Found) -> None:
+def test_the_same_examples_give_the_same_patterns(basket: Basket, found: mining.MiningResult) -> None:
     assert mining.find(basket) == found
 
 
-def test_a_longer_pattern_says_more_than_a_shorter_one(found: mining.Found) -> None:
+def test_a_longer_pattern_says_more_than_a_shorter_one(found: mining.MiningResult) -> None:
     by_items = {(each.outcome, frozenset(each.items)): each for each in found.patterns}
     for (outcome, items), longer in by_items.items():
         for (other, fewer), shorter in by_items.items():

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from core.commands import statistics
-from core.commands.handlers import Work
+from core.commands.handlers import CommandContext
 from core.db import Database, workspaces
 from core.runtime import process
 from core.runtime.process import Running
@@ -17,14 +17,14 @@ from tests.commands.conftest import enqueue, status, until
 @pytest.fixture
 def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     chosen = Settings(DATABASE_URL=SecretStr(database.url), WHETSTONE_WORKERS=3)  # type: ignore[call-arg]
-    monkeypatch.setattr(process, "settings", lambda: chosen)
+    monkeypatch.setattr(process, "get_settings", lambda: chosen)
     monkeypatch.setattr(process, "agents_registry", lambda: {"clerk": echo})
     app = Running()
     yield app
     app.close()
 
 
-def echo(work: Work) -> dict[str, str]:
+def echo(work: CommandContext) -> dict[str, str]:
     return {"said": work.command.action}
 
 
@@ -64,7 +64,7 @@ def test_without_threads_the_work_is_left_to_others(
     app: Running, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     none = Settings(DATABASE_URL=SecretStr(database.url), WHETSTONE_WORKERS=0)  # type: ignore[call-arg]
-    monkeypatch.setattr(process, "settings", lambda: none)
+    monkeypatch.setattr(process, "get_settings", lambda: none)
     app.start()
     assert app.worker is None
     assert app.background is not None

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import text
 
 from core.db import Database
-from core.similarity import Model, encode_all, register
+from core.similarity import EncoderModel, encode_all, register
 
 NOON = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 DIMENSION = 32
@@ -39,11 +39,11 @@ def vector(said: str) -> list[float]:
     return [0.25 if place in chosen else 0.0 for place in range(DIMENSION)]
 
 
-def model(name: str = "exact@1") -> Model:
-    return Model(name, Exact())  # type: ignore[arg-type]
+def model(name: str = "exact@1") -> EncoderModel:
+    return EncoderModel(name, Exact())  # type: ignore[arg-type]
 
 
-def encoded(db: Database, its: Model) -> int:
+def encoded(db: Database, its: EncoderModel) -> int:
     """Every vector that is due is made; how many that were."""
     assert register(db, its)
     return encode_all(db, its)

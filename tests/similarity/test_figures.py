@@ -8,7 +8,7 @@ from sqlalchemy import text
 from core.db import Database
 from core.examples import store as examples
 from core.orchestrator import executions
-from core.similarity import Ask, Hit, Model, encode_all, find, register
+from core.similarity import Ask, EncoderModel, Hit, encode_all, find, register
 from tests.similarity.planting import NOON, example, model, plant, post, task
 
 DAY = dt.timedelta(days=1)
@@ -17,7 +17,7 @@ METHODS = ("meaning", "words")
 
 def hits(db: Database, method: str, *, as_of: dt.datetime | None = None, leave_out: str = "") -> dict[str, Hit]:
     """What is found for “paint” by name."""
-    its: Model | None = model() if method == "meaning" else None
+    its: EncoderModel | None = model() if method == "meaning" else None
     if its:
         register(db, its)
         encode_all(db, its)

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from core.db import Database
 from core.errors import SimilarityRefused
-from core.similarity import KINDS, Ask, Found, Model, encode_all, find, register
+from core.similarity import KINDS, Ask, EncoderModel, Found, encode_all, find, register
 from core.similarity import search as searching
 from tests.similarity.planting import NOON, encoded, example, model, plant, post, task, vector
 
@@ -112,7 +112,7 @@ def expected(there: list[Row], ask: Ask) -> list[tuple[str, str, float]]:
     return [(row.kind, row.key, round(cosine, 3)) for cosine, row in kept[: ask.limit]]
 
 
-def ask_for(db: Database, ask: Ask, its: Model | None) -> Found:
+def ask_for(db: Database, ask: Ask, its: EncoderModel | None) -> Found:
     with db.connect() as connection:
         return find(connection, ask, models=lambda: its)
 

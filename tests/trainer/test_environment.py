@@ -12,7 +12,7 @@ import pytest
 from core.errors import TrainerUnavailable
 from core.settings import Settings
 from core.tuning.providers.local.training import environment, packages
-from core.tuning.providers.local.training.environment import Progress
+from core.tuning.providers.local.training.environment import InstallProgress
 from core.tuning.providers.local.training.packages import Line, Package
 from trainer.alone import alone
 
@@ -75,13 +75,13 @@ def with_home(home: Path, **others: Any) -> Settings:
     return Settings(_env_file=None, WHETSTONE_HOME=home, **others)  # pyright: ignore[reportCallIssue]
 
 
-def silent(progress: Progress) -> None:
+def silent(progress: InstallProgress) -> None:
     pass
 
 
 def test_a_first_installation_tells_how_far_it_is(settings: Settings) -> None:
     assert environment.status(settings).state == "missing"
-    told: list[Progress] = []
+    told: list[InstallProgress] = []
     made = environment.install(settings, "cpu", told.append, tools=Fake())
     assert (made.state, made.device) == ("ready", "cpu")
     assert made.versions["torch"] == "2.13.0+cpu"
@@ -194,7 +194,7 @@ def test_one_installs_and_others_see_how_far_it_is(settings: Settings) -> None:
     environment.install(settings, "cpu", silent, tools=fake)
     (while_it_ran,) = seen
     assert while_it_ran.state == "installing"
-    assert while_it_ran.progress == Progress("installing", 0.65, "Installing 2 packages.")
+    assert while_it_ran.progress == InstallProgress("installing", 0.65, "Installing 2 packages.")
     assert while_it_ran.python is None
 
 
@@ -206,7 +206,7 @@ def test_what_pip_could_not_do_is_said_and_leaves_nothing(settings: Settings) ->
 
 
 def test_whoever_is_told_can_end_it(settings: Settings) -> None:
-    def tell(progress: Progress) -> None:
+    def tell(progress: InstallProgress) -> None:
         if progress.phase == "installing":
             raise KeyboardInterrupt
 

@@ -15,8 +15,8 @@ from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.db.tables import evaluation_outputs, evaluations, tuning_jobs
 from core.examples.filters import Filter
-from core.settings import settings
-from core.tuning.providers.protocol import Made
+from core.settings import get_settings
+from core.tuning.providers.protocol import TrainedModel
 from tests.llm.servers import FAKES, KEY, FakeProvider, serving
 from tests.served import add
 
@@ -43,7 +43,7 @@ def a_model(
             provider=provider,
             base_model="qwen3:4b",
             name=name,
-            made=Made(**values),
+            made=TrainedModel(**values),
             actor="tuning",
         )
     return models.get(db, model_id)
@@ -100,9 +100,9 @@ def answering(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvid
         else:
             patch.setenv(f"{name.upper()}_BASE_URL", provider.base_url)
             patch.setenv(f"{name.upper()}_API_KEY", KEY)
-        settings.cache_clear()
+        get_settings.cache_clear()
         yield provider
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 def with_tools(database: Database, *, all_of_them: bool = False) -> DatasetVersion:

@@ -15,29 +15,29 @@ from urllib.parse import parse_qs, urlsplit
 
 from core.settings import Settings
 from core.tuning.providers import pricing
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
     Estimate,
+    JobStatus,
     JobView,
-    Made,
     Method,
+    MetricPoint,
     ModelView,
-    Note,
+    NewJobEvent,
     NotSubmitted,
     NotThere,
     Obstacle,
-    Point,
-    Polled,
     ProviderId,
     ProviderTrouble,
-    Served,
+    ReportProgress,
+    ServingStatus,
     Setting,
     Spec,
     Submitted,
     SubmitUnknown,
-    Tell,
+    TrainedModel,
 )
 
 Find = Literal["exact", "likely", "none"]
@@ -238,11 +238,11 @@ class Scripted:
         low, high = self.costs if own is None else (own, own)
         return Checked(self.obstacles, Estimate(1_000, low, high, 60.0, "Made up for a test."))
 
-    def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
-        tell("uploading", 0.0)
+    def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
+        report_progress("uploading", 0.0)
         sha256 = job.files("openai").train.stem
         answer = self._ask("POST", "/files", {"sha256": sha256})
-        tell("uploading", 1.0)
+        report_progress("uploading", 1.0)
         return {f"file_{job.stage}": answer["id"]}
 
     def submit(self, job: JobView) -> Submitted:
@@ -272,20 +272,20 @@ class Scripted:
             raise NotThere("There is none with this marker.")
         return None
 
-    def poll(self, job: JobView) -> Polled:
+    def poll(self, job: JobView) -> JobStatus:
         answer = self._ask("GET", f"/jobs/{job.remote_id}")
         status, step = answer["status"], answer["step"]
         if status == "trained" and job.stage + 1 < self.stages:
-            return Polled("again", status, remote={f"done_{job.stage}": job.remote_id})
+            return JobStatus("again", status, remote={f"done_{job.stage}": job.remote_id})
         failed = status == "failed"
-        return Polled(
+        return JobStatus(
             status if status in KNOWN else "unknown",  # pyright: ignore[reportArgumentType]
             status,
             phase="training",
             done_steps=step,
             total_steps=answer["of"],
-            notes=[Note(f"Step {step} of {answer['of']}", source=f"{job.stage}-{step}")],
-            points=[Point("loss", step, answer["loss"])],
+            notes=[NewJobEvent(f"Step {step} of {answer['of']}", source=f"{job.stage}-{step}")],
+            points=[MetricPoint("loss", step, answer["loss"])],
             remote={"seen": step},
             error="The examples were refused by moderation." if failed else "",
             error_code="moderation" if failed else "",
@@ -303,21 +303,21 @@ class Scripted:
         self._ask("POST", f"/jobs/{job.remote_id}/resume", {})
         return Submitted(job.remote_id or "", "resumed")
 
-    def finish(self, job: JobView, tell: Tell) -> Made:
-        tell("fetching", 0.5)
-        return Made(
+    def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
+        report_progress("fetching", 0.5)
+        return TrainedModel(
             "tuned", f"openai:ft:{job.remote_id}", cost_usd=Decimal("2.50"), tokens_trained=2_000, serving="ready",
             parameters={"epochs": job.spec.settings["epochs"]},
         )  # fmt: skip
 
-    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> Served:
-        return Served("ready", model.call_name)
+    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> ServingStatus:
+        return ServingStatus("ready", model.call_name)
 
-    def serving(self, model: ModelView) -> Served:
-        return Served("ready", model.call_name)
+    def serving(self, model: ModelView) -> ServingStatus:
+        return ServingStatus("ready", model.call_name)
 
-    def unserve(self, model: ModelView) -> Served:
-        return Served("deleted")
+    def unserve(self, model: ModelView) -> ServingStatus:
+        return ServingStatus("deleted")
 
     def _marker(self, job: JobView) -> str:
         return f"{job.key}-{job.stage}"

@@ -10,7 +10,8 @@ from core import audit
 from core.db import Database
 from core.errors import ConfigurationError, TuningRefused
 from core.tuning.providers import catalogue, limits, pricing
-from core.tuning.providers.protocol import PROVIDER_IDS, DataFacts
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import PROVIDER_IDS
 
 TODAY = dt.date(2026, 11, 24)
 DATA = DataFacts(

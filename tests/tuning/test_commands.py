@@ -14,7 +14,7 @@ from typer.main import get_command
 from core.__main__ import registered
 from core.datasets.versions import DatasetVersion
 from core.db import Database
-from core.settings import settings as settings_of_process
+from core.settings import get_settings
 from core.tuning import budget, jobs
 from core.tuning.engine import poller
 from core.tuning.providers.protocol import Obstacle
@@ -38,7 +38,7 @@ def core(
     monkeypatch.setenv("WHETSTONE_HOME", str(tmp_path))
     monkeypatch.setenv("WHETSTONE_ACTOR", "ada")
     monkeypatch.setattr(poller, "Schedule", lambda: BRISK)
-    settings_of_process.cache_clear()
+    get_settings.cache_clear()
 
     def core(*words: str) -> tuple[int, str]:
         try:
@@ -48,7 +48,7 @@ def core(
         return code or 0, capsys.readouterr().out
 
     yield core
-    settings_of_process.cache_clear()
+    get_settings.cache_clear()
 
 
 TUNE = ("tune", "plans", "--provider", "openai", "--base", "tiny")

@@ -21,8 +21,7 @@ import certifi
 import pytest
 
 from core.db import Database
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 from core.tuning import jobs
 from core.tuning.providers.protocol import PROVIDER_IDS
 from tests.tuning import victim
@@ -155,10 +154,10 @@ def shop(
         for key, value in service.environment.items():
             if os.environ.get(key) != value:  # what the service set itself it also takes back, and before this does
                 monkeypatch.setenv(key, value)
-        settings_of_process.cache_clear()
+        get_settings.cache_clear()
         yield Shop(database, tmp_path, name, chosen, service, freeze(database, rows=chosen.rows), pipe)
         service.stall(False)
-    settings_of_process.cache_clear()
+    get_settings.cache_clear()
 
 
 def test_every_provider_that_there_is_has_a_case() -> None:

@@ -17,12 +17,12 @@ from core.tuning.jobs import SEARCHES, Job
 from core.tuning.providers import pricing
 from core.tuning.providers.protocol import (
     Capabilities,
-    Made,
+    JobStatus,
     NotSubmitted,
     Obstacle,
-    Polled,
     ProviderTrouble,
     SubmitUnknown,
+    TrainedModel,
 )
 from tests.commands.conftest import until
 from tests.tuning.conftest import AT_ONCE, SPEC, Create, run
@@ -399,7 +399,7 @@ def test_pauses_grow_with_faults_and_heed_the_provider(
         ProviderTrouble("later", retry_after_s=120)
     )
     assert pause() == 120
-    scripted.poll = lambda _: Polled("running", poll_again_s=7)  # pyright: ignore[reportAttributeAccessIssue]
+    scripted.poll = lambda _: JobStatus("running", poll_again_s=7)  # pyright: ignore[reportAttributeAccessIssue]
     assert pause() == 7
 
 
@@ -657,7 +657,7 @@ def test_a_provider_with_checkpoints_goes_on_from_the_last(
 def test_what_was_trained_and_could_not_be_finished_is_finished_by_a_retry(
     create: Create, step: Step, database: Database, world: World, scripted: Scripted
 ) -> None:
-    def finish(job: Any, tell: Any) -> Made:
+    def finish(job: Any, report_progress: Any) -> TrainedModel:
         raise NotSubmitted("There is no room for it.", code="full", advice="Make room.")
 
     scripted.finish = finish  # pyright: ignore[reportAttributeAccessIssue]
@@ -674,10 +674,10 @@ def test_finishing_comes_again_after_trouble(
 ) -> None:
     tries = iter([ProviderTrouble("Ollama does not run."), ZeroDivisionError("a fault")])
 
-    def finish(job: Any, tell: Any) -> Made:
+    def finish(job: Any, report_progress: Any) -> TrainedModel:
         for error in tries:
             raise error
-        return Scripted.finish(scripted, job, tell)
+        return Scripted.finish(scripted, job, report_progress)
 
     scripted.finish = finish  # pyright: ignore[reportAttributeAccessIssue]
     job = step(create(), "succeeded")
@@ -687,7 +687,7 @@ def test_finishing_comes_again_after_trouble(
 def test_a_provider_that_says_nothing_of_the_cost(
     create: Create, step: Step, scripted: Scripted, database: Database
 ) -> None:
-    scripted.finish = lambda job, tell: Made("tuned", "")  # pyright: ignore[reportAttributeAccessIssue]
+    scripted.finish = lambda job, report_progress: TrainedModel("tuned", "")  # pyright: ignore[reportAttributeAccessIssue]
     assert step(create(), "succeeded").actual_cost is None
     pricing.set_price(database, "openai", "tiny", "3", actor="ada", reason="")
     job = step(create(again=True), "succeeded")
@@ -696,7 +696,7 @@ def test_a_provider_that_says_nothing_of_the_cost(
 
 def test_what_was_spent_until_a_failure_is_kept(create: Create, step: Step, scripted: Scripted) -> None:
     job = step(create(), "queued")
-    said = Polled("failed", "failed", error="No more.", remote={"cost_usd": "0.75"})
+    said = JobStatus("failed", "failed", error="No more.", remote={"cost_usd": "0.75"})
     scripted.poll = lambda _: said  # pyright: ignore[reportAttributeAccessIssue]
     assert step(job, "failed").actual_cost == Decimal("0.75")
 
@@ -744,7 +744,7 @@ def test_jobs_are_counted_by_state(create: Create, step: Step, database: Databas
 def test_a_model_that_nothing_serves_yet_says_what_to_do(
     create: Create, step: Step, scripted: Scripted, database: Database
 ) -> None:
-    scripted.finish = lambda job, tell: Made("tuned", "", note="Start Ollama, then deploy it.")  # pyright: ignore[reportAttributeAccessIssue]
+    scripted.finish = lambda job, report_progress: TrainedModel("tuned", "", note="Start Ollama, then deploy it.")  # pyright: ignore[reportAttributeAccessIssue]
     job = step(create(), "succeeded")
     assert told(database, job, "warning") == ["Start Ollama, then deploy it."]
 
@@ -833,7 +833,7 @@ def test_a_job_of_another_machine_is_left_to_it(
     assert engine.claim(10, leads=True, slow=True) == []
     run(database, "UPDATE fine_tuning_jobs SET host = %s", job.host)
     (held,) = engine.claim(10, leads=False, slow=True)  # on its own machine no leader is needed
-    engine.let_go([held])
+    engine.release([held])
 
 
 @pytest.mark.parametrize("where", ["check", "upload", "finish"])
@@ -861,7 +861,7 @@ def test_a_fault_in_one_step_is_said_and_tried_again(
     create: Create, step: Step, scripted: Scripted, database: Database
 ) -> None:
     job = step(create(), "finishing")
-    scripted.finish = lambda job, tell: Made("wrong", "x")  # pyright: ignore[reportAttributeAccessIssue, reportArgumentType]
+    scripted.finish = lambda job, report_progress: TrainedModel("wrong", "x")  # pyright: ignore[reportAttributeAccessIssue, reportArgumentType]
     job = step(job)
     assert (job.state, job.is_finishing, job.faults) == ("running", True, 1)
     assert "A step could not be done" in told(database, job, "error")[0]

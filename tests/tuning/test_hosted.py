@@ -15,8 +15,7 @@ from core.datasets import recipes, snapshots, splits
 from core.db import Database
 from core.db.tables import examples, models
 from core.examples.filters import Filter
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 from core.tuning import files, jobs, preflight, series
 from core.tuning.providers import pricing, registry
 from tests.datasets.conftest import example
@@ -63,9 +62,9 @@ def shop(
         for key, value in service.environment.items():
             if os.environ.get(key) != value:  # what the service set itself it also takes back, and before this does
                 monkeypatch.setenv(key, value)
-        settings_of_process.cache_clear()
+        get_settings.cache_clear()
         yield Shop(database, tmp_path, chosen, service, freeze(database))
-    settings_of_process.cache_clear()
+    get_settings.cache_clear()
 
 
 openai = pytest.mark.parametrize("shop", ["openai"], indirect=True)

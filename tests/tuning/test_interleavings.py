@@ -48,7 +48,7 @@ def test_an_owner_that_is_frozen_anywhere_and_comes_back(
             thaw.wait(60)
 
     job = create()
-    short = replace(AT_ONCE, lease_s=0.3, tell_s=0.0)
+    short = replace(AT_ONCE, lease_s=0.3, report_s=0.0)
     first = Engine(database, settings=settings, providers=scripted, pace=short, beats=Dead(0.3), hook=freeze)
     thread = threading.Thread(target=_all_of, args=(first, job.id))
     thread.start()

@@ -24,11 +24,12 @@ from core.tuning.providers import pricing
 from core.tuning.providers.bedrock import adapter, families
 from core.tuning.providers.claude import adapter as claude
 from core.tuning.providers.claude import records
+from core.tuning.providers.data import DataFacts, Form
 from core.tuning.providers.gemini import checks
 from core.tuning.providers.gemini.adapter import Gemini
 from core.tuning.providers.openai import checks as openai_checks
 from core.tuning.providers.openai.adapter import OpenAI
-from core.tuning.providers.protocol import Checked, DataFacts, Form, Spec
+from core.tuning.providers.protocol import Checked, Spec
 from tests.datasets.conftest import example
 from tests.tuning.views import settings
 

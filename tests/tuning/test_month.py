@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from core.db import Database
-from core.tuning.month import Month, month
+from core.tuning.month import MonthlyJobs, month
 from tests.tuning.conftest import Create, run
 
 NOW = dt.datetime(2026, 11, 1, 0, 30, tzinfo=dt.UTC)
@@ -26,11 +26,11 @@ def test_only_what_ended_in_the_month_of_utc_counts(database: Database, create: 
         run(database, "UPDATE fine_tuning_jobs SET state = 'running' WHERE id = %s", job.id)
         run(database, "UPDATE fine_tuning_jobs SET state = %s, completed_at = %s WHERE id = %s", state, ended, job.id)
     found = month(database, NOW)
-    assert found == Month({"succeeded": 1, "failed": 1, "cancelled": 1})
+    assert found == MonthlyJobs({"succeeded": 1, "failed": 1, "cancelled": 1})
     assert (found.total, found.succeeded, found.success_rate) == (3, 1, 0.5)
     assert month(database, NOW - dt.timedelta(hours=1)).succeeded == 2
 
 
 @pytest.mark.parametrize("ended", [{}, {"cancelled": 3}])
 def test_without_a_job_that_tells_there_is_no_share(ended: dict[str, int]) -> None:
-    assert Month(ended).success_rate is None
+    assert MonthlyJobs(ended).success_rate is None

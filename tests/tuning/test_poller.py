@@ -20,7 +20,7 @@ from tests.tuning.scripted import CAPABILITIES, Scripted, World
 #: Quick enough for a test, and still with pauses.
 BRISK = Schedule(
     lease_s=2.0, hosted_s=(0.02, 0.05), machine_s=(0.02, 0.05), searches_s=(0.05,) * SEARCHES, late_search_s=5.0,
-    settle_s=0.0, backoff_s=0.05, longest_s=0.2, tell_s=0.0,
+    settle_s=0.0, backoff_s=0.05, longest_s=0.2, report_s=0.0,
 )  # fmt: skip
 
 
@@ -162,11 +162,11 @@ def test_a_stop_ends_an_upload_which_the_next_takes_up(
 ) -> None:
     begun, over = threading.Event(), threading.Event()
 
-    def upload(job: Any, tell: Any) -> Any:
+    def upload(job: Any, report_progress: Any) -> Any:
         begun.set()
         while not over.wait(0.01):
-            tell("uploading", 0.5)
-        return Scripted.upload(scripted, job, tell)
+            report_progress("uploading", 0.5)
+        return Scripted.upload(scripted, job, report_progress)
 
     scripted.upload = upload  # pyright: ignore[reportAttributeAccessIssue]
     poller = start()

@@ -14,13 +14,13 @@ from core import audit, deployments, models
 from core.commands import claims
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
-from core.commands.handlers import Outcome, Work
+from core.commands.handlers import CommandContext, Outcome
 from core.db import Database
 from core.errors import CommandRefused, Conflict, ModelRefused
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import serving
 from core.tuning.commands import registry
-from core.tuning.providers.protocol import Capabilities, ModelView, NotSubmitted, ProviderTrouble, Served
+from core.tuning.providers.protocol import Capabilities, ModelView, NotSubmitted, ProviderTrouble, ServingStatus
 from tests.orchestrator.driving import drive
 from tests.tuning.made import a_model
 
@@ -33,23 +33,23 @@ class Host:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
-        self.answers: list[Served | Exception] = []
+        self.answers: list[ServingStatus | Exception] = []
         self.meanwhile = lambda: None
 
     def hourly_words(self, base_model: str) -> str:
         return f"One unit of {base_model} is $39.60 an hour."
 
-    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> Served:
+    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> ServingStatus:
         assert confirmed_hourly
         return self._answer("serve", model)
 
-    def serving(self, model: ModelView) -> Served:
+    def serving(self, model: ModelView) -> ServingStatus:
         return self._answer("serving", model)
 
-    def unserve(self, model: ModelView) -> Served:
+    def unserve(self, model: ModelView) -> ServingStatus:
         return self._answer("unserve", model)
 
-    def _answer(self, act: str, model: ModelView) -> Served:
+    def _answer(self, act: str, model: ModelView) -> ServingStatus:
         assert model.folder.is_dir()
         self.asked.append((act, dict(model.serving_remote)))
         self.meanwhile()
@@ -64,9 +64,9 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Host]:
     made = Host()
     monkeypatch.setitem(sys.modules, "core.tuning.providers.bedrock.adapter", SimpleNamespace(PROVIDER=made))  # type: ignore[arg-type]
     monkeypatch.setenv("WHETSTONE_HOME", str(tmp_path))
-    settings.cache_clear()
+    get_settings.cache_clear()
     yield made
-    settings.cache_clear()
+    get_settings.cache_clear()
 
 
 def hosted(db: Database, **made: Any) -> models.Model:
@@ -93,7 +93,7 @@ def test_what_costs_by_the_hour_is_served_only_when_that_is_confirmed(database: 
 
 def test_a_known_price_is_named(database: Database, host: Host) -> None:
     model = hosted(database)
-    host.answers = [Served("deleted", hourly_usd=Decimal("2.50"))]
+    host.answers = [ServingStatus("deleted", hourly_usd=Decimal("2.50"))]
     serving.serve(database, model.id, actor="ada", confirmed_hourly=True)
     drive(database, agents=["tuning"])
     with pytest.raises(ModelRefused, match=r"for \$2\.5 an hour \(\$1,825 a month\)"):
@@ -109,10 +109,14 @@ def test_it_is_recorded_before_it_is_asked_for_and_looked_at_until_it_is_there(d
         "ada", "serve", "to try", {"serving": "deploying", "confirmed_hourly": True},
     )  # fmt: skip
 
-    host.answers = [Served("deploying", remote={"name": "x"}), Served("deploying"), Served("ready", "ollama:served")]
+    host.answers = [
+        ServingStatus("deploying", remote={"name": "x"}),
+        ServingStatus("deploying"),
+        ServingStatus("ready", "ollama:served"),
+    ]
     drive(database, agents=["tuning"])
     assert models.get(database, model.id).serving == "deploying"
-    assert not serving.standing_still(database, models.get(database, model.id))
+    assert not serving.is_stalled(database, models.get(database, model.id))
     look_now(database)
     look_now(database)
     now = models.get(database, model.id)
@@ -123,7 +127,7 @@ def test_it_is_recorded_before_it_is_asked_for_and_looked_at_until_it_is_there(d
     with pytest.raises(ModelRefused, match="in use"):
         serving.unserve(database, model.id, actor="ada")
     deployments.undeploy(database, actor="ada")
-    host.answers = [Served("deleting", remote={"is_ending": True}), Served("deleted")]
+    host.answers = [ServingStatus("deleting", remote={"is_ending": True}), ServingStatus("deleted")]
     assert serving.unserve(database, model.id, actor="bob").serving == "deleting"
     drive(database, agents=["tuning"])
     look_now(database)
@@ -142,7 +146,7 @@ def test_what_a_provider_refuses_is_told_at_the_model(database: Database, host: 
     assert (now.serving, now.serving_error) == ("failed", "There is no capacity in this region. Choose another one.")
     with pytest.raises(ModelRefused, match="could not be served"):
         deployments.deploy(database, model.id, actor="ada")
-    host.answers = [Served("ready", "ollama:x")]
+    host.answers = [ServingStatus("ready", "ollama:x")]
     serving.serve(database, model.id, actor="ada", confirmed_hourly=True)
     drive(database, agents=["tuning"])
     assert models.get(database, model.id).serving == "ready"
@@ -156,11 +160,11 @@ def test_trouble_is_tried_again_and_then_left_to_a_person(database: Database, ho
     drive(database, agents=["tuning"])
     now = models.get(database, model.id)
     assert (now.serving, now.serving_error, len(host.asked)) == ("deploying", "Nobody answers.", 8)
-    assert serving.standing_still(database, now)
+    assert serving.is_stalled(database, now)
     (command,) = commands.page(database, CommandFilter()).rows
     assert command.status == "failed"
 
-    host.answers = [Served("ready", "ollama:x")]
+    host.answers = [ServingStatus("ready", "ollama:x")]
     serving.look(database, model.id, actor="bob")
     drive(database, agents=["tuning"])
     now = models.get(database, model.id)
@@ -170,11 +174,11 @@ def test_trouble_is_tried_again_and_then_left_to_a_person(database: Database, ho
 def test_a_worker_that_dies_after_asking_asks_again_which_does_no_harm(database: Database, host: Host) -> None:
     model = hosted(database)
     serving.serve(database, model.id, actor="ada", confirmed_hourly=True)
-    host.answers = [Served("ready", "ollama:x")] * 2
+    host.answers = [ServingStatus("ready", "ollama:x")] * 2
     (claim,) = claims.claim(database, worker="one", agents=["tuning"], limit=1)
     host.meanwhile = lambda: (_ for _ in ()).throw(SystemExit)
     with pytest.raises(SystemExit):
-        registry()["tuning"](Work(database, claim))
+        registry()["tuning"](CommandContext(database, claim))
     host.meanwhile = lambda: None
     assert models.get(database, model.id).serving == "deploying"
     claims.fail(database, claim.command.id, claim.token, "lost", backoff_s=0)
@@ -194,7 +198,7 @@ def test_an_end_that_is_asked_for_while_serving_begins_ends_what_was_made(databa
         go_on.wait(30)
 
     host.meanwhile = meanwhile
-    host.answers = [Served("deploying", remote={"name": "x"}), Served("deleted")]
+    host.answers = [ServingStatus("deploying", remote={"name": "x"}), ServingStatus("deleted")]
     first = threading.Thread(
         target=serving.carry_on, args=(database, "serve", model.id), kwargs={"confirmed_hourly": True}
     )
@@ -215,7 +219,7 @@ def test_pressed_twice_it_begins_once(database: Database, host: Host) -> None:
     serving.serve(database, model.id, actor="ada", confirmed_hourly=True)
     with pytest.raises(Conflict, match="being made ready already"):
         serving.serve(database, model.id, actor="bob", confirmed_hourly=True)
-    host.answers = [Served("ready", "ollama:x")]
+    host.answers = [ServingStatus("ready", "ollama:x")]
     drive(database, agents=["tuning"])
     with pytest.raises(Conflict, match="answers already, as ollama:x"):
         serving.serve(database, model.id, actor="bob", confirmed_hourly=True)
@@ -237,7 +241,7 @@ def test_bases_and_profiles_need_no_serving(database: Database, host: Host) -> N
 
 def test_a_model_that_its_provider_lost_is_found_out_by_looking(database: Database, host: Host) -> None:
     model = hosted(database, serving="ready", call_name="ollama:x")
-    host.answers = [Served("deleted", error="There is no model x any more.")]
+    host.answers = [ServingStatus("deleted", error="There is no model x any more.")]
     serving.look(database, model.id, actor="ada")
     drive(database, agents=["tuning"])
     now = models.get(database, model.id)
@@ -255,5 +259,5 @@ def test_a_command_without_a_model_is_refused(database: Database) -> None:
     commands.enqueue(database, NewCommand("tuning", "serve"), actor="ada")
     (claim,) = claims.claim(database, worker="one", agents=["tuning"], limit=1)
     with pytest.raises(CommandRefused, match="no model with the id 0"):
-        registry()["tuning"](Work(database, claim))
+        registry()["tuning"](CommandContext(database, claim))
     assert Outcome().result == {}

@@ -13,8 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from core.db import Database
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 from core.tuning import jobs
 from core.tuning.engine import Engine
 from tests.tuning.conftest import AT_ONCE
@@ -88,7 +87,7 @@ def work(
 
 def _live_in(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
-    settings_of_process.cache_clear()
+    get_settings.cache_clear()
 
 
 def _killing(point: str) -> Callable[[str], None]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
-from core.tuning.providers.protocol import DataFacts, Files, JobView, ModelView, Polled, Provider, Spec, Submitted
+from core.tuning.providers.data import DataFacts, Files
+from core.tuning.providers.protocol import JobStatus, JobView, ModelView, Provider, Spec, Submitted
 
 DATA = DataFacts(
     dataset_id=1, label="plans@1", root_hash="00", train=100, validation=10, test=10, tokens_train=50_000,
@@ -114,7 +115,7 @@ def adopted(view: JobView, found: Submitted | None) -> JobView:
     return with_remote(replace(view, remote_id=found.remote_id, state="queued"), found.remote)
 
 
-def looked_at(provider: Provider, view: JobView) -> tuple[JobView, Polled]:
+def looked_at(provider: Provider, view: JobView) -> tuple[JobView, JobStatus]:
     """One poll, and the job after it."""
     polled = provider.poll(view)
     return with_remote(view, polled.remote), polled

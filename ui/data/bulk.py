@@ -167,7 +167,7 @@ def _dataset(db: Database, target: Filter | Sequence[int]) -> None:
             help="Shows what it would hold and what stands against it, and lets you change everything.",
         ):
             st.switch_page(addresses.DATASETS, query_params=addresses.new_dataset(chosen))
-        st.caption(plain(f"A new dataset takes {defaults.in_words(found)}"), width="stretch")
+        st.caption(plain(f"A new dataset takes {defaults.describe_outlook(found)}"), width="stretch")
 
 
 def _freeze_now(db: Database, found: Outlook) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.settings import settings
+from core.settings import get_settings
 from ui.parts.formatting import size
 
 ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "arrow", "feather", "gz", "zst", "zip")
@@ -80,7 +80,7 @@ def _written(folder: Path, upload: Any) -> Path:
 
 
 def inbox() -> Path:
-    return settings().home / "inbox"
+    return get_settings().home / "inbox"
 
 
 def _from_inbox() -> list[Path]:

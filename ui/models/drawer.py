@@ -152,7 +152,7 @@ def _serving(db: Database, model: Model) -> None:
             icon=":material/cloud_off:",
             on_click=lambda: acts.ask_unserve(db, model),
         )
-    if model.serving in ("ready", "failed") or serving.standing_still(db, model):
+    if model.serving in ("ready", "failed") or serving.is_stalled(db, model):
         st.button(
             "Look again",
             key="model_look",

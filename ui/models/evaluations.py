@@ -6,7 +6,7 @@ from core import evaluation
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
 from core.db import Database
-from core.evaluation import Estimate, Evaluation, Output, rows
+from core.evaluation import Evaluation, EvaluationEstimate, Output, rows
 from core.models import Model, availability
 from ui.models import labels, reads
 from ui.models.acts import REASON
@@ -20,7 +20,7 @@ _LONGEST = 2_000
 def draw(db: Database, model: Model) -> None:
     found = evaluation.of_models(db, [model.id])
     _new(db, model)
-    still = evaluation.standing_still(db, found)
+    still = evaluation.stalled(db, found)
     for each in found:
         _one(db, each, each.id in still)
     if not found:
@@ -87,7 +87,12 @@ def _chosen(model: Model, versions: list[DatasetVersion]) -> tuple[DatasetVersio
 
 
 def _ask(
-    db: Database, model: Model, version: DatasetVersion, split: SplitName, limit: int | None, expected: Estimate
+    db: Database,
+    model: Model,
+    version: DatasetVersion,
+    split: SplitName,
+    limit: int | None,
+    expected: EvaluationEstimate,
 ) -> None:
     """What is not known to be free is asked first."""
 

@@ -20,7 +20,7 @@ from core.evaluation import rows
 from core.evaluation.rows import Row
 from core.llm import Completion, Turn
 from core.models import Model, availability, calls
-from core.settings import settings
+from core.settings import get_settings
 from ui.models import evaluations, labels, reads
 from ui.parts.formatting import plain, shortened
 
@@ -179,7 +179,7 @@ def _ask(pair: Sequence[Model], question: Question) -> None:
         return
     st.caption(plain(" ".join(_cost(each, question) for each in pair)))
     label = "Ask both" if len(pair) == 2 else f"Ask {plain(shortened(pair[0].name, 40))}"
-    free = all(calls.is_free(calls.called(each), settings=settings()) for each in pair)
+    free = all(calls.is_free(calls.called(each), settings=get_settings()) for each in pair)
     if st.button(label if free else f"{label}, and pay for it", key="play_ask", type="primary", icon=":material/send:"):
         with st.spinner("They are asked…", show_time=True):
             answers = _answered(pair, question)
@@ -190,12 +190,12 @@ def _ask(pair: Sequence[Model], question: Question) -> None:
 def _cost(model: Model, question: Question) -> str:
     """What asking this model once costs, before it is asked."""
     called = calls.called(model)
-    if calls.is_free(called, settings=settings()):
+    if calls.is_free(called, settings=get_settings()):
         return f"{model.name}: free."
     before = [*called.profile.turns, ("", called.profile.system)] if called.profile else []
     texts = [question.system, question.prompt, *(text for _, text in (*question.turns, *before))]
     tokens_in = sum(tokens.count_tokens(text).count for text in texts)
-    most = calls.cost_usd(called, tokens_in, calls.longest_answer(model), settings=settings())
+    most = calls.cost_usd(called, tokens_in, calls.longest_answer(model), settings=get_settings())
     if most is None:
         return f"{model.name}: at a price that is not known here, for about {tokens_in:,} tokens in."
     return f"{model.name}: at most about {labels.money(most)} by list price."

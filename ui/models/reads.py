@@ -6,7 +6,7 @@ from core.datasets.splits import SplitName
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.errors import WhetstoneError
-from core.evaluation import Comparison, Estimate, rows
+from core.evaluation import Comparison, EvaluationEstimate, rows
 from ui.parts.cached_read import cached_read
 
 
@@ -17,7 +17,9 @@ def comparison(db: Database, a: int, b: int) -> Comparison:
 
 
 @cached_read(version=models.version)
-def estimate(db: Database, model_id: int, dataset_id: int, split: SplitName, limit: int | None) -> Estimate | str:
+def estimate(
+    db: Database, model_id: int, dataset_id: int, split: SplitName, limit: int | None
+) -> EvaluationEstimate | str:
     """What evaluating would take, or why it cannot be done."""
     try:
         return evaluation.estimate(db, models.get(db, model_id), dataset_id, split, limit)

@@ -4,9 +4,9 @@ what stands as a number is read each time, from indexes."""
 import streamlit as st
 
 from core.db import Database
-from core.llm import Provider, configured
+from core.llm import ProviderStatus, configured
 from core.orchestrator import choices, trends
-from core.settings import settings
+from core.settings import get_settings
 from ui.parts.cached_read import cached_read
 
 REMEMBERED_S = 30
@@ -31,6 +31,6 @@ def platforms(db: Database) -> list[str]:
 
 
 @st.cache_data(ttl=15, max_entries=1, show_spinner=False)
-def providers() -> list[Provider]:
+def providers() -> list[ProviderStatus]:
     """What each provider lacks. Ollama is asked what it has, half a second at most."""
-    return configured(settings())
+    return configured(get_settings())

@@ -10,7 +10,7 @@ from core.deployments import preferences
 from core.deployments.preferences import Preferences
 from core.llm import Model, prices
 from core.orchestrator.scoring.judge import RUBRIC
-from core.settings import settings, without_login
+from core.settings import get_settings, without_login
 from ui.orchestrator import reads
 from ui.orchestrator.acts import REASON
 from ui.parts import messages, modals, session
@@ -99,10 +99,10 @@ def sent(model: Model | None) -> str:
     if model is None:
         return "By rules, without a model: free, and nothing leaves this computer."
     if _stays_here(model):
-        return f"Free. Requests and their context go to {without_login(settings().ollama_host)} and nowhere else."
+        return f"Free. Requests and their context go to {without_login(get_settings().ollama_host)} and nowhere else."
     if model.provider == "ollama":
         return "Runs at Ollama's servers: requests and their context are sent there, at a price not known here."
-    address = getattr(settings(), f"{model.provider}_base_url")
+    address = getattr(get_settings(), f"{model.provider}_base_url")
     place = without_login(address) if address else _AT[model.provider]
     price = next((each for each in prices.table() if (each.provider, each.model) == (model.provider, model.name)), None)
     price = None if address else price
@@ -159,7 +159,7 @@ def _pick(db: Database, name: str) -> None:
 
 def _stays_here(model: Model) -> bool:
     """Whether it runs on a machine of one's own: it costs nothing, and nobody else is sent anything."""
-    return model.provider == "ollama" and prices.cost_usd(model, 1, 1, host=settings().ollama_host) is not None
+    return model.provider == "ollama" and prices.cost_usd(model, 1, 1, host=get_settings().ollama_host) is not None
 
 
 def _set_planner(db: Database, model: Model | None) -> None:

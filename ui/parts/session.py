@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.db import PUBLIC, Database, workspaces
 from core.runtime.process import RUNNING
-from core.settings import settings
+from core.settings import get_settings
 from ui.parts import messages
 from ui.parts.cached_read import cached_read
 
@@ -24,7 +24,7 @@ _OF_A_WORKSPACE = (
 
 def actor() -> str:
     """The name that the audit log gets."""
-    return settings().actor
+    return get_settings().actor
 
 
 def workspace() -> str:

@@ -17,7 +17,8 @@ from core.tuning import budget, facts, preflight
 from core.tuning.budget import Budget
 from core.tuning.providers import catalogue
 from core.tuning.providers.catalogue import BaseFacts
-from core.tuning.providers.protocol import Capabilities, Checked, DataFacts, Estimate, Obstacle, Spec
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import Capabilities, Checked, Estimate, Obstacle, Spec
 from ui.parts.formatting import ago, count, plain, span
 from ui.tuning import labels, start
 from ui.tuning.reads import Way

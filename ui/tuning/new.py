@@ -8,7 +8,8 @@ from core.db import Database
 from core.errors import UnknownDataset, WhetstoneError
 from core.tuning import facts
 from core.tuning.providers import registry
-from core.tuning.providers.protocol import DataFacts, Spec
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import Spec
 from ui.parts import addresses, messages
 from ui.parts.formatting import count, plain, score, size
 from ui.tuning import check, place, settings, where
@@ -120,14 +121,14 @@ def _dataset(db: Database, known: list[DatasetVersion], asked: DatasetVersion | 
             query_params={"dataset": dataset.name, "version": str(dataset.version), **addresses.workspace()},
         )
     try:
-        st.text(in_words(dataset, facts.of(db, dataset)))
+        st.text(describe_data(dataset, facts.of(db, dataset)))
     except WhetstoneError as error:
         st.error(plain(str(error)), icon=":material/error:")
         st.stop()
     return dataset
 
 
-def in_words(dataset: DatasetVersion, data: DataFacts) -> str:
+def describe_data(dataset: DatasetVersion, data: DataFacts) -> str:
     """`3,912 train, 410 validation, 410 test · about 1,700,000 tokens, the longest 2,011 · quality 0.88 · 9.1 MB`."""
     about = "" if data.is_exact else "about "
     tokens = data.tokens_train + data.tokens_validation + data.tokens_test

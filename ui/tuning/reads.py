@@ -9,7 +9,7 @@ from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.deployments import preferences
 from core.errors import WhetstoneError
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning import jobs, preflight
 from core.tuning.providers import catalogue, registry
 from core.tuning.providers.catalogue import ProviderFacts
@@ -64,7 +64,7 @@ def way(db: Database, dataset: DatasetVersion, provider_id: ProviderId) -> Way:
     provider = registry.provider(provider_id)
     known, can = catalogue.facts(provider_id), provider.capabilities
     try:
-        bases = tuple(provider.bases(settings()))
+        bases = tuple(provider.bases(get_settings()))
         base, checked = _first(db, dataset, provider, bases)
     except WhetstoneError as error:
         return Way(known, can, (), "", None, str(error))

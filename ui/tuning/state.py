@@ -5,7 +5,7 @@ import streamlit as st
 from core.db import Database
 from core.tuning import budget, jobs, month
 from core.tuning.budget import Budget
-from core.tuning.month import Month
+from core.tuning.month import MonthlyJobs
 from core.tuning.providers.protocol import OPEN
 from ui.parts.formatting import count, percent, plain, shortened
 from ui.tuning import labels
@@ -40,7 +40,7 @@ def _open(by_state: dict) -> None:
     )
 
 
-def _finished(found: Month) -> None:
+def _finished(found: MonthlyJobs) -> None:
     if found.success_rate is None:
         below = "all were cancelled" if found.total else "none yet"
     else:

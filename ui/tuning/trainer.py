@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning.providers.local.training import environment, installation
 from core.tuning.providers.local.training.installation import INSTALLATION, Device
 from ui.parts import messages, modals
@@ -23,13 +23,13 @@ def offer(*, width: Literal["content", "stretch"] = "stretch") -> None:
     """Nothing where it is ready, or where a Python of one's own is named instead."""
     if is_installing():
         _installing()
-    elif settings().trainer_python is None and environment.status(settings()).state != "ready":
+    elif get_settings().trainer_python is None and environment.status(get_settings()).state != "ready":
         _choose(width)
 
 
 def is_installing() -> bool:
     """Here, or in another process."""
-    return INSTALLATION.is_running or environment.status(settings()).state == "installing"
+    return INSTALLATION.is_running or environment.status(get_settings()).state == "installing"
 
 
 def _choose(width: Literal["content", "stretch"]) -> None:
@@ -56,12 +56,12 @@ def _choose(width: Literal["content", "stretch"]) -> None:
 
 def _begin(device: Device) -> None:
     modals.close_popovers()
-    messages.attempt(lambda: installation.INSTALLATION.start(settings(), device))
+    messages.attempt(lambda: installation.INSTALLATION.start(get_settings(), device))
 
 
 @st.fragment(run_every=EVERY_S)
 def _installing() -> None:
-    progress = environment.status(settings()).progress
+    progress = environment.status(get_settings()).progress
     if not is_installing():
         reads.forget()
         st.rerun()

@@ -34,7 +34,7 @@ _TRACE = re.compile(r"^(?:error|traceback|exception)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Source:
+class PastResult:
     """A past result that scored well. `topic` and `audience` are those it was written for, "" if not known."""
 
     execution_id: str
@@ -60,7 +60,7 @@ class Material:
     """Sentences for a new text, the best work's first, and the works they are from."""
 
     sentences: tuple[str, ...] = ()
-    used: tuple[Source, ...] = field(default=())
+    used: tuple[PastResult, ...] = field(default=())
 
 
 #: What was brought in, or approved by a person: work of this orchestrator that nobody approved is not built upon.
@@ -76,7 +76,7 @@ _BEST = text(
 )
 
 
-def best_work(db: Database, near: Sequence[int], intent: str, topic: str, *, as_of: dt.datetime) -> list[Source]:
+def best_work(db: Database, near: Sequence[int], intent: str, topic: str, *, as_of: dt.datetime) -> list[PastResult]:
     """Well scored results among `near`, imported or approved, of this intent and on this topic, from before `as_of`."""
     with db.connect() as connection:
         rows = connection.execute(
@@ -91,7 +91,7 @@ def best_work(db: Database, near: Sequence[int], intent: str, topic: str, *, as_
             },
         ).all()
     return [
-        Source(
+        PastResult(
             row.execution_id,
             row.execution_result,
             row.quality_score,
@@ -102,7 +102,7 @@ def best_work(db: Database, near: Sequence[int], intent: str, topic: str, *, as_
     ]
 
 
-def quoted(source: Source, most: int = 3) -> str:
+def quoted(source: PastResult, most: int = 3) -> str:
     """What a past report said, as it said it and with its date: findings of then are not findings of now."""
     said = [sentence for sentence in sentences(source.result) if _is_said(sentence)][:most]
     about = f" on {source.topic}" if source.topic else ""
@@ -115,7 +115,7 @@ def _is_said(sentence: str) -> bool:
     return len(sentence.split()) >= 4 and not any(skip.search(sentence) for skip in (_DATED, _ABOUT_ITSELF, _NAMING))
 
 
-def material(sources: Iterable[Source], target: Target) -> Material:
+def material(sources: Iterable[PastResult], target: Target) -> Material:
     """What of the sources can be said about the target: each sentence once, without figures and dates of then."""
     found: dict[str, None] = {}
     used = []
@@ -127,7 +127,7 @@ def material(sources: Iterable[Source], target: Target) -> Material:
     return Material(tuple(found), tuple(used))
 
 
-def _usable(source: Source, target: Target) -> list[str]:
+def _usable(source: PastResult, target: Target) -> list[str]:
     if _TRACE.match(source.result):
         return []
     kept = []
@@ -138,7 +138,7 @@ def _usable(source: Source, target: Target) -> list[str]:
     return kept
 
 
-def adapted(sentence: str, source: Source, target: Target) -> str:
+def adapted(sentence: str, source: PastResult, target: Target) -> str:
     """The sentence with the source's topic, audience and platform replaced by the target's."""
     for old, new in (
         (source.topic, target.topic),

@@ -218,7 +218,7 @@ def _ask(
         system=_SYSTEM,
         prompt=_prompt(task, wish, composed),
         schema=schema,
-        max_tokens=_most_tokens(task),
+        max_tokens=max(800, 3 * int(task.payload.get("words") or 700)),
     )
     findings.tokens_in, findings.tokens_out = answer["tokens_in"], answer["tokens_out"]
     findings.cost_usd = answer["cost_usd"]
@@ -228,10 +228,6 @@ def _ask(
         return None
     findings.source, findings.note = answer["model"], ""
     return answer
-
-
-def _most_tokens(task: Task) -> int:
-    return max(800, 3 * int(task.payload.get("words") or 700))
 
 
 def _prompt(task: Task, wish: str, composed: str) -> str:

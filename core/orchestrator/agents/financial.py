@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.orchestrator.agents import series
-from core.orchestrator.agents.series import Point
+from core.orchestrator.agents.series import PeriodValue
 from core.orchestrator.agents.tasks import Action, Findings, Task
 from core.orchestrator.material.history import amount
 from core.orchestrator.material.wording import plural
@@ -122,7 +122,7 @@ def acquisition_cost(task: Task) -> Findings:
     return _customer_value(every, months)
 
 
-def _customer_value(every: Mapping[str, list[Point]], months: list[Any]) -> Findings:
+def _customer_value(every: Mapping[str, list[PeriodValue]], months: list[Any]) -> Findings:
     total = {name: sum(series.value_at(every[name], month) for month in months) for name in _NEEDED}
     recorded = {point.start: point.value for point in every.get("gross_margin", ())}
     margins = [recorded[month] for month in months if month in recorded]
@@ -203,7 +203,7 @@ ACTIONS: dict[str, Action] = {
 }
 
 
-def _read(task: Task, *, least: int) -> tuple[str, list[Point], Findings]:
+def _read(task: Task, *, least: int) -> tuple[str, list[PeriodValue], Findings]:
     """The series the payload names; without enough months an empty one, and findings that say so."""
     name = str(task.payload["metric"]).strip().lower().replace(" ", "_")
     points = series.read(task.db, (name,), as_of=task.as_of).get(name, [])
@@ -231,5 +231,5 @@ def _signed(value: float, currency: str) -> str:
     return text if text.startswith("-") else f"+{text}"
 
 
-def _values(points: list[Point]) -> list[dict[str, Any]]:
+def _values(points: list[PeriodValue]) -> list[dict[str, Any]]:
     return [{"month": f"{point.start:%Y-%m}", "value": point.value} for point in points]

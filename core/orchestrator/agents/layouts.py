@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from core.orchestrator.agents.composing import Material, Source, bullets, cut, quoted, within
+from core.orchestrator.agents.composing import Material, PastResult, bullets, cut, quoted, within
 from core.orchestrator.agents.tasks import Before
 from core.orchestrator.material.wording import capital, sentences
 
@@ -24,7 +24,7 @@ class Piece:
     request: str
     material: Material
     #: The works themselves, for texts that quote instead of adapting.
-    sources: tuple[Source, ...] = ()
+    sources: tuple[PastResult, ...] = ()
     #: What is known to be missing, in sentences.
     gaps: tuple[str, ...] = ()
     before: tuple[Before, ...] = ()
@@ -75,19 +75,12 @@ def article(piece: Piece) -> str:
     lines = within(piece.lines, piece.limit)
     opening, rest = lines[:3], lines[3:]
     parts = [f"# {capital(piece.topic)}", " ".join(opening)]
-    parts += [f"## What our figures say\n{_joined(_figures(piece))}"] if _figures(piece) else []
+    figures = [before.text for before in _figures(piece)]
+    parts += ["## What our figures say\n" + "\n".join(figures)] if figures else []
     parts += [f"## What helps\n{bullets(rest)}"] if rest else []
-    parts += [f"## Next step\n{_next_step(piece)}"]
-    return "\n\n".join(parts)
-
-
-def _next_step(piece: Piece) -> str:
     reader = capital(piece.audience) if piece.audience else "Readers"
-    return f"{reader} can begin with one case of {piece.topic} this week and write down what changes."
-
-
-def _joined(found: Sequence[Before]) -> str:
-    return "\n".join(before.text for before in found)
+    next_step = f"{reader} can begin with one case of {piece.topic} this week and write down what changes."
+    return "\n\n".join([*parts, f"## Next step\n{next_step}"])
 
 
 def report(piece: Piece) -> str:

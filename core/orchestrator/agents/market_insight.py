@@ -55,7 +55,7 @@ _POSTS = text(
 
 
 @dataclass(frozen=True)
-class Group:
+class PostGroup:
     """Posts with one topic or on one platform. `low` and `high`: 95 % interval of the mean, None for one post."""
 
     name: str
@@ -97,18 +97,18 @@ def what_performed(task: Task) -> Findings:
     return Findings("\n".join([head, *lines]), {"by": by, "groups": [vars(group) for group in groups]}, len(rows))
 
 
-def _groups(rows: Sequence[Any], by: str) -> list[Group]:
+def _groups(rows: Sequence[Any], by: str) -> list[PostGroup]:
     name_of = (lambda row: row.topic) if by == "topic" else (lambda row: row.platform)
     named = sorted((row for row in rows if name_of(row)), key=name_of)
     return [_group(name, list(posts)) for name, posts in groupby(named, key=name_of)]
 
 
-def _group(name: str, posts: list[Any]) -> Group:
+def _group(name: str, posts: list[Any]) -> PostGroup:
     views = [float(post.views) for post in posts]
     interval = mean_interval(views)
     low, high = interval[1:] if interval else (None, None)
     rate = sum(post.engagement for post in posts) / sum(views) if sum(views) else None
-    return Group(name, len(views), fmean(views), low, high, rate)
+    return PostGroup(name, len(views), fmean(views), low, high, rate)
 
 
 ACTIONS: dict[str, Action] = {"what_performed": what_performed}

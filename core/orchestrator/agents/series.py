@@ -13,7 +13,7 @@ from core.orchestrator.material.history import FIGURES
 
 
 @dataclass(frozen=True)
-class Point:
+class PeriodValue:
     """The value of one period."""
 
     start: dt.date
@@ -24,7 +24,7 @@ class Point:
     def month(self) -> str:
         return f"{self.start:%B %Y}"
 
-    def is_year_before(self, other: "Point") -> bool:
+    def is_year_before(self, other: "PeriodValue") -> bool:
         return (self.start.year + 1, self.start.month) == (other.start.year, other.start.month)
 
 
@@ -53,13 +53,13 @@ _SERIES = text(
 _NAMES = text(f"SELECT DISTINCT name FROM ({FIGURES}) AS f ORDER BY name LIMIT 50")
 
 
-def read(db: Database, names: Sequence[str], *, as_of: dt.datetime) -> dict[str, list[Point]]:
+def read(db: Database, names: Sequence[str], *, as_of: dt.datetime) -> dict[str, list[PeriodValue]]:
     """The recorded values of each figure in order of their periods, as they were known at `as_of`."""
-    found: dict[str, dict[dt.date, Point]] = {}
+    found: dict[str, dict[dt.date, PeriodValue]] = {}
     with db.connect() as connection:
         for row in connection.execute(_SERIES, {"names": list(names), "as_of": as_of}):
             # Of periods that begin together, a month and its year, the shortest counts.
-            found.setdefault(row.name, {})[row.period_start] = Point(row.period_start, row.value, row.currency)
+            found.setdefault(row.name, {})[row.period_start] = PeriodValue(row.period_start, row.value, row.currency)
     return {name: list(points.values()) for name, points in found.items()}
 
 
@@ -69,12 +69,12 @@ def names(db: Database, *, as_of: dt.datetime) -> list[str]:
         return list(connection.execute(_NAMES, {"as_of": as_of}).scalars())
 
 
-def common(every: Mapping[str, list[Point]], names: Sequence[str]) -> list[dt.date]:
+def common(every: Mapping[str, list[PeriodValue]], names: Sequence[str]) -> list[dt.date]:
     """The periods for which all of `names` have a value."""
     return sorted(set.intersection(*({point.start for point in every[name]} for name in names)))
 
 
-def value_at(points: Sequence[Point], start: dt.date) -> float:
+def value_at(points: Sequence[PeriodValue], start: dt.date) -> float:
     """The value of the period that begins at `start`; there is one."""
     return next(point.value for point in points if point.start == start)
 

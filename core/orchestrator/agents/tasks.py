@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.commands.handlers import Work
+from core.commands.handlers import CommandContext
 from core.db import Database
 from core.deployments.preferences import Preferences
 from core.orchestrator.material import context as contexts
@@ -20,7 +20,7 @@ class Task:
     """One action to do: its payload, and all there is to do it with."""
 
     db: Database
-    work: Work
+    work: CommandContext
     payload: Mapping[str, Any]
     #: What was asked for. A command without an execution has only its payload.
     request: Request

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from core.db import Database
 from core.orchestrator.material import history, similar
-from core.orchestrator.material.history import Figure, Patterns, Platform, Platforms, Topic
+from core.orchestrator.material.history import Figure, Patterns, Platform, Platforms, RequestTopic
 from core.orchestrator.material.similar import Similar, SimilarWork
 from core.orchestrator.plans import Request
 
@@ -40,7 +40,7 @@ class Context:
 
     as_of: dt.datetime
     similar: SimilarWork
-    topic: Topic
+    topic: RequestTopic
     platforms: Platforms
     figures: Figures
     patterns: Patterns = field(default_factory=lambda: Patterns(0, "No pattern has been learned yet."))
@@ -78,7 +78,7 @@ class Context:
                     "items": tuple(Similar(**item) for item in similar_["items"]),
                 }
             ),
-            topic=Topic(**values["topic"]),
+            topic=RequestTopic(**values["topic"]),
             platforms=Platforms(
                 **{
                     **platforms,

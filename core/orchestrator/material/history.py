@@ -15,7 +15,7 @@ _PATTERNS_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Topic:
+class RequestTopic:
     """The topic that the request is about, and how posts and tasks on it did. `name` "": none was recognised."""
 
     n: int
@@ -164,14 +164,14 @@ _PATTERNS = text(
 )
 
 
-def topic(connection: Connection, request: str, *, as_of: dt.datetime) -> Topic:
+def topic(connection: Connection, request: str, *, as_of: dt.datetime) -> RequestTopic:
     """The known topic that the request names, and how it did up to `as_of`."""
     known = connection.execute(_TOPICS, {"as_of": as_of, "most": _MOST_TOPICS}).all()
     if not known:
-        return Topic(0, "No post or task is recorded, so nothing is known of any topic.")
+        return RequestTopic(0, "No post or task is recorded, so nothing is known of any topic.")
     name = _named(request, [row.name for row in known])
     if not name:
-        return Topic(0, "The request names no topic that the company has worked on before.")
+        return RequestTopic(0, "The request names no topic that the company has worked on before.")
     row = connection.execute(_TOPIC, {"as_of": as_of, "topic": name}).one()
     tasks = connection.execute(_TASKS, {"as_of": as_of, "topic": name}).one()
     ratio = row.views / row.usual if row.n and row.usual else None
@@ -182,7 +182,7 @@ def topic(connection: Connection, request: str, *, as_of: dt.datetime) -> Topic:
         said.append(f"{ratio:.2f} times the average of all {row.all_posts:,} posts")
     if tasks.n:
         said.append(f"{plural(tasks.n, 'finished task')} with quality {tasks.quality or 0:.2f}")
-    return Topic(
+    return RequestTopic(
         row.n,
         f"{', '.join(said)}.",
         name,

@@ -151,10 +151,6 @@ def _because_similar(told: Told) -> str:
     )
 
 
-def _because_platform(told: Told) -> str:
-    return told.context.platforms.note
-
-
 def _because_figure(told: Told, name: str) -> str:
     figure = told.context.figures.named(name)
     if figure is None:
@@ -210,7 +206,7 @@ def _social(told: Told) -> list[Step]:
     payload = {"topic": told.topic, "platforms": list(platforms), "format": "thread" if is_thread else "post"}
     payload |= {name: value for name, value in (("audience", told.audience), ("tone", told.tone)) if value}
     payload |= {name: value for name, value in (("words", told.words), ("characters", told.characters)) if value}
-    reason = f"{_because_platform(told)} {_because_similar(told)}"
+    reason = f"{told.context.platforms.note} {_because_similar(told)}"
     return [
         _performed(told, "topic", **({"platform": platforms[0]} if platforms[0] in known else {})),
         Step("posts", "content", "social_variants", payload, reason, ("performed",)),

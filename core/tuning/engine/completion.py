@@ -13,19 +13,19 @@ from sqlalchemy import Connection, func
 
 from core.db.transient import TRANSIENT_ERRORS
 from core.errors import WhetstoneError
-from core.text import in_words, storable
+from core.text import describe_error, sanitize
 from core.tuning.engine.leases import LeaseLost
-from core.tuning.engine.step import Stopping, Work
+from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import FINISHING, Job
 from core.tuning.providers import pricing
-from core.tuning.providers.protocol import Made, Note, NotSubmitted, Polled, ProviderTrouble, State
+from core.tuning.providers.protocol import JobStatus, NewJobEvent, NotSubmitted, ProviderTrouble, State, TrainedModel
 
 #: Soon after something was asked for, to see what became of it.
 _SOON_S = 2.0
 _LONGEST_NAME = 100
 
 
-def poll(work: Work) -> bool:
+def poll(work: JobStep) -> bool:
     """Ask how far the job is, and write down what is new, in one transaction."""
     try:
         polled = work.provider.poll(work.view())
@@ -37,19 +37,20 @@ def poll(work: Work) -> bool:
     elif polled.state == "trained":
         _trained(work, polled)
     elif polled.state == "again":
-        return _next_stage(work, polled)
+        _next_stage(work, polled)
     else:
         _goes_on(work, polled)
     return False
 
 
-def _goes_on(work: Work, polled: Polled) -> None:
+def _goes_on(work: JobStep, polled: JobStatus) -> None:
     job = work.job
     state: State = polled.state or job.state  # pyright: ignore[reportAssignmentType] the other words are handled above
     if job.state == "cancelling":
         state = "cancelling"  # until it says how it ended, it has not
     on_machine = work.provider.capabilities.is_on_a_machine
-    pause = work.pace.until_poll(_age_s(job), on_machine=on_machine and state != "paused")
+    age = dt.datetime.now(dt.UTC) - (job.started_at or job.submitted_at or job.created_at)
+    pause = work.pace.until_poll(max(0.0, age.total_seconds()), on_machine=on_machine and state != "paused")
     work.write(
         "polled",
         state=state,
@@ -59,13 +60,13 @@ def _goes_on(work: Work, polled: Polled) -> None:
     )
 
 
-def _news(work: Work, polled: Polled) -> dict[str, Any]:
+def _news(work: JobStep, polled: JobStatus) -> dict[str, Any]:
     """What every poll writes down."""
     job = work.job
-    phase = storable(polled.phase) or job.phase
+    phase = sanitize(polled.phase) or job.phase
     return {
         "faults": 0,
-        "provider_status": storable(polled.provider_status) or job.provider_status,
+        "provider_status": sanitize(polled.provider_status) or job.provider_status,
         # One word is ours: it says that the provider is done.
         "phase": f"{phase}…" if phase.startswith(FINISHING) else phase,
         "done_steps": job.done_steps if polled.done_steps is None else polled.done_steps,
@@ -78,7 +79,7 @@ def _news(work: Work, polled: Polled) -> dict[str, Any]:
     }
 
 
-def _ended(work: Work, state: State, polled: Polled) -> None:
+def _ended(work: JobStep, state: State, polled: JobStatus) -> None:
     news = {**_news(work, polled), "seconds_left": None}
     notes = news.pop("notes")
     del news["seconds_left"]
@@ -91,25 +92,25 @@ def _kept_cost(remote: Mapping[str, Any]) -> Decimal | None:
     return None if remote.get("cost_usd") is None else Decimal(str(remote["cost_usd"]))
 
 
-def _trained(work: Work, polled: Polled) -> None:
+def _trained(work: JobStep, polled: JobStatus) -> None:
     """What is left is to make it usable, which may take long: it is due at once, for whoever has time for it."""
     news = _news(work, polled)
     if work.job.state == "cancelling":
         words = f"{work.job.where} was done before the cancellation took effect; the model is kept, and is charged for."
-        news["notes"] = [*polled.notes, Note(words, "warning")]
+        news["notes"] = [*polled.notes, NewJobEvent(words, "warning")]
         news["wants"] = None
     news |= {"phase": FINISHING, "seconds_left": None}
     work.write("trained", state="running", **news, started_at=work.job.started_at or func.now(), release_s=0.0)
 
 
-def _next_stage(work: Work, polled: Polled) -> bool:
+def _next_stage(work: JobStep, polled: JobStatus) -> None:
     """Something paid comes next: it is uploaded and submitted like the first, with its own intent."""
     news = _news(work, polled)
     if work.job.state == "cancelling" or work.job.wants == "cancel":
-        notes = [*news.pop("notes"), Note(f"Cancelled; nothing more was sent to {work.job.where}.")]
+        notes = [*news.pop("notes"), NewJobEvent(f"Cancelled; nothing more was sent to {work.job.where}.")]
         del news["seconds_left"]
         work.end("cancelled", notes=notes, **news, actual_cost=_kept_cost(news["remote"]))
-        return False
+        return
     work.write(
         "again",
         state="uploading",
@@ -120,15 +121,20 @@ def _next_stage(work: Work, polled: Polled) -> bool:
         **news,
         release_s=0.0,
     )
-    return False
 
 
-def ask(work: Work) -> bool:
+def ask(work: JobStep) -> bool:
     """Do what a person asked for. The wish is committed: whoever comes next asks again, which harms nothing."""
     try:
-        if work.job.wants == "cancel":
-            return _ask_to_cancel(work)
-        return _ask_to_stop(work) if work.job.wants == "stop" else _ask_to_resume(work)
+        match work.job.wants:
+            case "cancel":
+                _ask_to_cancel(work)
+            case "stop":
+                words = work.provider.stop(work.view())  # pyright: ignore[reportAttributeAccessIssue] it says it can
+                notes = [NewJobEvent(words)] if words else []
+                work.write("stopped", wants=None, faults=0, notes=notes, release_s=_SOON_S / 2)
+            case _:
+                _resume(work)
     except (LeaseLost, Stopping):
         raise
     except NotSubmitted as error:
@@ -138,26 +144,19 @@ def ask(work: Work) -> bool:
     return False
 
 
-def _ask_to_cancel(work: Work) -> bool:
+def _ask_to_cancel(work: JobStep) -> None:
     job = work.job
     if not work.provider.capabilities.cancels:
         words = f"{job.where} does not offer to cancel; the job goes on to its end."
-        work.write("asked", wants=None, notes=[Note(words, "warning")], release_s=_SOON_S)
-        return False
+        work.write("asked", wants=None, notes=[NewJobEvent(words, "warning")], release_s=_SOON_S)
+        return
     if job.state != "cancelling":
         work.write("cancelling", state="cancelling")
     words = work.provider.cancel(work.view())
-    work.write("asked", wants=None, faults=0, notes=[Note(words)] if words else [], release_s=_SOON_S)
-    return False
+    work.write("asked", wants=None, faults=0, notes=[NewJobEvent(words)] if words else [], release_s=_SOON_S)
 
 
-def _ask_to_stop(work: Work) -> bool:
-    words = work.provider.stop(work.view())  # pyright: ignore[reportAttributeAccessIssue] its capabilities say so
-    work.write("stopped", wants=None, faults=0, notes=[Note(words)] if words else [], release_s=_SOON_S / 2)
-    return False
-
-
-def _ask_to_resume(work: Work) -> bool:
+def _resume(work: JobStep) -> None:
     submitted = work.provider.resume(work.view())  # pyright: ignore[reportAttributeAccessIssue] its capabilities say so
     work.write(
         "resumed",
@@ -169,18 +168,17 @@ def _ask_to_resume(work: Work) -> bool:
         remote=work.merged(submitted.remote),
         release_s=0.0,
     )
-    return False
 
 
-def finish(work: Work) -> bool:
+def finish(work: JobStep) -> bool:
     """Make the result usable; model, cost and the end of the job are one transaction."""
     job = work.job
     if job.wants == "cancel":
         words = f"Cancelled after {job.where} was done: it may charge for it, and keeps what it made ({job.remote_id})."
-        work.end("cancelled", notes=[Note(words, "warning")], actual_cost=_kept_cost(job.remote))
+        work.end("cancelled", notes=[NewJobEvent(words, "warning")], actual_cost=_kept_cost(job.remote))
         return False
     try:
-        made = work.provider.finish(work.view(), work.tell)
+        made = work.provider.finish(work.view(), work.report_progress)
     except (LeaseLost, Stopping, *TRANSIENT_ERRORS):
         raise
     except NotSubmitted as error:
@@ -190,27 +188,23 @@ def finish(work: Work) -> bool:
         work.trouble(error)
         return False
     except Exception as error:  # noqa: BLE001 the training is paid for: whatever it was, it is tried again
-        return _again_or_end(work, error)
+        if work.job.faults + 1 < work.pace.tries:
+            work.trouble(error)
+            return False
+        done = "training" if work.provider.capabilities.trains else "part that is paid for"
+        advice = f"The {done} is done; try again when the cause is gone, which costs nothing."
+        work.end("failed", error=describe_error(error), advice=advice)
+        return False
     _succeed(work, made)
     return False
 
 
-def _again_or_end(work: Work, error: Exception) -> bool:
-    if work.job.faults + 1 < work.pace.tries:
-        work.trouble(error)
-    else:
-        done = "training" if work.provider.capabilities.trains else "part that is paid for"
-        advice = f"The {done} is done; try again when the cause is gone, which costs nothing."
-        work.end("failed", error=in_words(error), advice=advice)
-    return False
-
-
-def _succeed(work: Work, made: Made) -> None:
+def _succeed(work: JobStep, made: TrainedModel) -> None:
     tokens = work.job.tokens_trained if made.tokens_trained is None else made.tokens_trained
     cost = made.cost_usd if made.cost_usd is not None else _cost(work.job, tokens)
     work.end(
         "succeeded",
-        notes=[Note(made.note, "warning" if not made.call_name else "message")] if made.note else [],
+        notes=[NewJobEvent(made.note, "warning" if not made.call_name else "message")] if made.note else [],
         phase="",
         actual_cost=cost,
         tokens_trained=tokens,
@@ -227,7 +221,7 @@ def _cost(job: Job, tokens: int | None) -> Decimal | None:
     return None if tokens is None else pricing.range_usd(tokens, 1, 1, price)[0]
 
 
-def _register(connection: Connection, job: Job, made: Made) -> None:
+def _register(connection: Connection, job: Job, made: TrainedModel) -> None:
     from core.models import register_in
 
     register_in(
@@ -240,8 +234,3 @@ def _register(connection: Connection, job: Job, made: Made) -> None:
         made=made,
         actor=job.created_by,
     )
-
-
-def _age_s(job: Job) -> float:
-    since = job.started_at or job.submitted_at or job.created_at
-    return max(0.0, (dt.datetime.now(dt.UTC) - since).total_seconds())

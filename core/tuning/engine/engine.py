@@ -14,18 +14,18 @@ import structlog
 from core.datasets.versions import frozen
 from core.db import Database
 from core.db.transient import TRANSIENT_ERRORS, is_missing_schema
-from core.settings import Settings
-from core.settings import settings as settings_of_process
-from core.text import in_words
+from core.settings import Settings, get_settings
+from core.text import describe_error
 from core.tuning import facts, files, places
 from core.tuning.engine import completion, leases, submission
 from core.tuning.engine.leases import Heartbeats, LeasedJob, LeaseLost
 from core.tuning.engine.schedule import Schedule
-from core.tuning.engine.step import Stopping, Work
+from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import Job
 from core.tuning.preflight import Providers
 from core.tuning.providers import pricing, registry
-from core.tuning.providers.protocol import DataFacts, JobView, Note
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import JobView, NewJobEvent
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class Engine:
         self.db = db
         self.owner = owner or new_owner()
         self.pace = pace or Schedule()
-        self._settings = settings or settings_of_process()
+        self._settings = settings or get_settings()
         self._providers = providers
         self._host = places.machine(self._settings.home)
         self._beats = beats or Heartbeats(self.pace.lease_s)
@@ -73,7 +73,7 @@ class Engine:
         return True
 
     def claim(self, limit: int, *, leads: bool, slow: bool) -> list[LeasedJob]:
-        """Up to `limit` jobs that are due; each is to be given to `work`, or to `let_go`."""
+        """Up to `limit` jobs that are due; each is to be given to `work`, or to `release`."""
         holds = leases.claim(
             self.db, owner=self.owner, host=self._host, leads=leads, slow=slow, limit=limit, lease_s=self.pace.lease_s
         )
@@ -84,25 +84,26 @@ class Engine:
         """Seconds until the next job is due, negative for one that is; None: there is none."""
         return leases.until_next(self.db, host=self._host, leads=leads, slow=slow)
 
-    def let_go(self, holds: list[LeasedJob]) -> None:
+    def release(self, holds: list[LeasedJob]) -> None:
         """Give back jobs nothing was done with."""
         for hold in holds:
             self._beats.drop(hold)
         if holds:
-            leases.let_go(self.db, holds)
+            leases.release(self.db, holds)
 
     def work(self, hold: LeasedJob) -> None:
         """Do what comes next with the job, and let go of it. Never raises: what went wrong stands in its history."""
-        work: Work | None = None
+        work: JobStep | None = None
         try:
             with pricing.prices_of(self.db):
-                work = self._work(hold)
+                provider = self._providers(hold.job.provider)
+                work = JobStep(hold, provider, self.pace, self._stopping, self._hook, self._view)
                 while _step(work):
                     pass
         except LeaseLost:
             log.info("tuning_job_lost", workspace=self.db.schema, job=hold.job.id)
         except Stopping:
-            self._quietly(hold, lambda: leases.let_go(self.db, [hold]))
+            self._quietly(hold, lambda: leases.release(self.db, [hold]))
         except TRANSIENT_ERRORS as error:
             # The lease ends, and the job is taken up again.
             log.warning("tuning_step_not_written", job=hold.job.id, error=type(error).__name__)
@@ -111,12 +112,11 @@ class Engine:
         finally:
             self._beats.drop(hold)
 
-    def _work(self, hold: LeasedJob) -> Work:
-        provider = self._providers(hold.job.provider)
-        return Work(hold, provider, self.pace, self._stopping, self._hook, self._view)
-
     def _view(self, job: Job) -> JobView:
+        """The job for its provider. A frozen version never changes, so what is known of it is looked up once."""
         home = self._settings.home
+        if job.dataset_id not in self._facts:
+            self._facts[job.dataset_id] = facts.of(self.db, frozen(self.db, job.dataset_id), home=home)
         return JobView(
             id=job.id,
             key=job.key,
@@ -128,22 +128,16 @@ class Engine:
             submitted_at=job.submitted_at,
             folder=places.of_job(home, job.key),
             files=lambda format_: files.of(self.db, job.dataset_id, format_, home),
-            data=self._data(job.dataset_id),
+            data=self._facts[job.dataset_id],
             settings=self._settings,
         )
 
-    def _data(self, dataset_id: int) -> DataFacts:
-        """A frozen version never changes, so it is looked up once."""
-        if dataset_id not in self._facts:
-            self._facts[dataset_id] = facts.of(self.db, frozen(self.db, dataset_id), home=self._settings.home)
-        return self._facts[dataset_id]
-
-    def _fault(self, hold: LeasedJob, work: Work | None, error: Exception) -> None:
+    def _fault(self, hold: LeasedJob, work: JobStep | None, error: Exception) -> None:
         """Our own fault, or a provider's that it did not put into words: said in the history, and tried again later."""
         if is_missing_schema(error):
             return
         log.exception("tuning_step_failed", workspace=self.db.schema, job=hold.job.id, state=hold.job.state)
-        words = Note(f"A step could not be done, and is tried again: {in_words(error)}", "error")
+        words = NewJobEvent(f"A step could not be done, and is tried again: {describe_error(error)}", "error")
         pause = self.pace.after_fault(hold.job.faults + 1)
         if work is not None and hold.job.state == "submitting":
             self._quietly(hold, lambda: submission.interrupted(work))
@@ -157,7 +151,7 @@ class Engine:
             log.info("tuning_job_not_let_go", job=hold.job.id)
 
 
-def _step(work: Work) -> bool:
+def _step(work: JobStep) -> bool:
     """One step; whether the next follows at once."""
     job = work.job
     match job.state:

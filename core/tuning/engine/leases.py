@@ -19,10 +19,10 @@ from sqlalchemy.types import BigInteger, Uuid
 from core.db import Database
 from core.db.tables import tuning_events, tuning_jobs
 from core.db.transient import TRANSIENT_ERRORS
-from core.text import storable
+from core.text import sanitize
 from core.tuning.jobs import Job
 from core.tuning.jobs.records import of_row
-from core.tuning.providers.protocol import ENDED, OPEN, Note, Point
+from core.tuning.providers.protocol import ENDED, OPEN, MetricPoint, NewJobEvent
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ _BEAT = text("""
     RETURNING j.id, j.wants
 """).bindparams(bindparam("ids", type_=ARRAY(BigInteger)), bindparam("tokens", type_=ARRAY(Uuid)))
 
-_LET_GO = text("""
+_RELEASE = text("""
     UPDATE fine_tuning_jobs AS j SET owner = NULL, token = NULL, lease_until = NULL
     FROM unnest(:ids, :tokens) AS mine (id, token)
     WHERE j.id = mine.id AND j.token = mine.token AND j.state <> 'submitting'
@@ -111,8 +111,8 @@ class LeasedJob:
     def write(
         self,
         *,
-        notes: Sequence[Note] = (),
-        points: Sequence[Point] = (),
+        notes: Sequence[NewJobEvent] = (),
+        points: Sequence[MetricPoint] = (),
         release_s: float | None = None,
         resubmit: bool = False,
         unless_cancelled: bool = False,
@@ -132,7 +132,11 @@ class LeasedJob:
                 self._statement(values, release_s, unless_cancelled, bool(notes or points))
             ).first()
             if row is None:
-                raise self._why(connection)
+                query = select(tuning_jobs.c.token).where(tuning_jobs.c.id == self.job.id)
+                if connection.execute(query).scalar_one() == self.token:
+                    raise Cancelled
+                self.lost.set()
+                raise LeaseLost
             add_notes(connection, self.job.id, notes)
             _add_points(connection, self.job.id, points)
             if within is not None:
@@ -159,13 +163,6 @@ class LeasedJob:
             statement = statement.where(columns.wants.is_distinct_from("cancel"))
         # What was let go is not looked at any more, and most of what a poll costs is reading it.
         return statement.values(**values).returning(columns.id if release_s is not None else tuning_jobs)
-
-    def _why(self, connection: Connection) -> Exception:
-        query = select(tuning_jobs.c.token).where(tuning_jobs.c.id == self.job.id)
-        if connection.execute(query).scalar_one() == self.token:
-            return Cancelled()
-        self.lost.set()
-        return LeaseLost()
 
 
 def claim(
@@ -198,14 +195,14 @@ def until_next(db: Database, *, host: str, leads: bool, slow: bool) -> float | N
     return None if found is None else float(found)
 
 
-def let_go(db: Database, holds: Sequence[LeasedJob]) -> None:
+def release(db: Database, holds: Sequence[LeasedJob]) -> None:
     """Give back jobs nothing was done with. What is being submitted is never given back: it is looked for first."""
     values = {"ids": [hold.job.id for hold in holds], "tokens": [hold.token for hold in holds]}
     with db.begin() as connection:
-        connection.execute(_LET_GO, values)
+        connection.execute(_RELEASE, values)
 
 
-def add_notes(connection: Connection, job_id: int, notes: Sequence[Note]) -> None:
+def add_notes(connection: Connection, job_id: int, notes: Sequence[NewJobEvent]) -> None:
     """Into the job's history; one that has a source and was read before is there already."""
     if not notes:
         return
@@ -215,7 +212,7 @@ def add_notes(connection: Connection, job_id: int, notes: Sequence[Note]) -> Non
             "job_id": job_id,
             "at": note.at or now,
             "kind": note.kind,
-            "message": storable(note.message),
+            "message": sanitize(note.message),
             "data": None if note.data is None else dict(note.data),
             "source": note.source,
             "actor": "tuning",
@@ -231,7 +228,7 @@ def add_notes(connection: Connection, job_id: int, notes: Sequence[Note]) -> Non
     )
 
 
-def _add_points(connection: Connection, job_id: int, points: Sequence[Point]) -> None:
+def _add_points(connection: Connection, job_id: int, points: Sequence[MetricPoint]) -> None:
     if not points:
         return
     # The same step twice in one statement is refused; the later one is the truer.

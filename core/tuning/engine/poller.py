@@ -18,12 +18,11 @@ import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.commands.upkeep import Places
+from core.commands.upkeep import WorkspaceList
 from core.db import Database
 from core.db.transient import TRANSIENT_ERRORS
 from core.errors import DatabaseUnavailable
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 from core.tuning.engine.engine import Engine, new_owner, no_hook
 from core.tuning.engine.leases import Heartbeats, LeasedJob
 from core.tuning.engine.schedule import Schedule
@@ -50,7 +49,7 @@ _LET_GO = f"SELECT pg_advisory_unlock({_KEY}) FROM unnest(%s::text[]) AS t (name
 
 
 @dataclass(frozen=True)
-class State:
+class PollerState:
     """What the poller of this process does, for pages and for /api/health."""
 
     running: bool = False
@@ -136,12 +135,12 @@ class Poller:
         self._db = db
         self._workspaces = workspaces
         self._threads = max(threads, 2)
-        self._settings = settings or settings_of_process()
+        self._settings = settings or get_settings()
         self._providers, self._pace, self._hook = providers, pace or Schedule(), hook
         self._idle_s = idle_s
         self._owner = new_owner()
         self._lock = threading.Lock()
-        self._state = State()
+        self._state = PollerState()
         self._started: list[threading.Thread] = []
         self._stopping = threading.Event()
 
@@ -152,7 +151,7 @@ class Poller:
         with self._lock:
             if self._state.running:
                 return
-            self._state = State(running=True)
+            self._state = PollerState(running=True)
         # New ones, so that a thread that did not end in time knows only of its own end.
         self._stopping = threading.Event()
         slow = self._threads // 2
@@ -160,7 +159,7 @@ class Poller:
         self._bell, self._ear = socket.socketpair()
         self._bell.setblocking(False)
         self._beats = Heartbeats(self._pace.lease_s)
-        self._places = Places(self._db, self._workspaces, table="fine_tuning_metrics")
+        self._workspace_list = WorkspaceList(self._db, self._workspaces, table="fine_tuning_metrics")
         self._engines: dict[str, Engine] = {}
         self._leads: set[str] = set()
         #: More may be due than there is room for.
@@ -181,7 +180,7 @@ class Poller:
         self._stopping.set()
         self.wake()
         self._started[0].join(timeout)
-        self._let_go()
+        self._release()
         for lane in (self._slow, self._quick):
             lane.end()
         for thread in self._started[1:]:
@@ -201,7 +200,7 @@ class Poller:
         except (BlockingIOError, OSError):
             return  # it was rung before, or the poller has ended
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> PollerState:
         with self._lock:
             busy = self._slow.busy + self._quick.busy if self._state.running else 0
             return replace(self._state, busy=busy)
@@ -225,7 +224,7 @@ class Poller:
     def _watch(self, connection: psycopg.Connection) -> None:
         asked_at = -_LEAD_S
         while not self._stopping.is_set():
-            names = [db.schema for db in self._places.now()]
+            names = [db.schema for db in self._workspace_list.now()]
             if time.monotonic() - asked_at >= min(_LEAD_S, self._idle_s):
                 self._lead(connection, names)
                 asked_at = time.monotonic()
@@ -254,8 +253,8 @@ class Poller:
     def _look(self) -> float:
         """Claim what is due, from each workspace in turn; seconds until there may be more."""
         pause = self._idle_s
-        for db in self._places.known():
-            with self._places.passing_over_dropped():
+        for db in self._workspace_list.known():
+            with self._workspace_list.skipping_dropped():
                 pause = min(pause, self._take(self._engine(db), db.schema in self._leads))
         return pause if pause == 0.0 else max(pause, _LEAST_S)
 
@@ -298,12 +297,12 @@ class Poller:
             if (self._starved and has_little_left) or (again_s is not None and again_s < self._idle_s):
                 self.wake()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         """Give back what was claimed and not begun, so that others need not wait for the leases to end."""
         for lane in (self._slow, self._quick):
             for task in lane.drain():
                 try:
-                    task.engine.let_go([task.hold])
+                    task.engine.release([task.hold])
                 except (SQLAlchemyError, *TRANSIENT_ERRORS):
                     log.info("tuning_job_not_let_go", job=task.hold.job.id)
 

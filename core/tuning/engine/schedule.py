@@ -29,7 +29,7 @@ class Schedule:
     #: How often what was certainly not begun is tried again by itself.
     tries: int = 8
     #: Between two words of an upload about its progress that are written down.
-    tell_s: float = 1.0
+    report_s: float = 1.0
     #: 0.0 to 1.0: what keeps jobs from being polled all at once.
     chance: Callable[[], float] = random.random
 

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import func
 
 from core.db.transient import RetryWhileDown
-from core.text import in_words, storable
+from core.text import describe_error, sanitize
 from core.tuning.engine.leases import LeasedJob, LeaseLost
 from core.tuning.engine.schedule import Schedule
 from core.tuning.jobs import Job
-from core.tuning.providers.protocol import JobView, Note, Provider, ProviderTrouble, State
+from core.tuning.providers.protocol import JobView, NewJobEvent, Provider, ProviderTrouble, State
 
 #: Seconds for which a result that cannot be written down, because the database is away, is kept and tried again.
 _INSIST_S = 600.0
@@ -27,7 +27,7 @@ class Stopping(Exception):
 
 
 @dataclass
-class Work:
+class JobStep:
     """What the steps of a job need. `hook` is told before and after each commit: tests end the process there."""
 
     hold: LeasedJob
@@ -36,7 +36,7 @@ class Work:
     stopping: threading.Event
     hook: Callable[[str], None]
     make_view: Callable[[Job], JobView]
-    _told_at: float = field(default=-1e9)
+    _reported_at: float = field(default=-1e9)
 
     @property
     def job(self) -> Job:
@@ -49,8 +49,8 @@ class Work:
     def write(self, point: str, **values: Any) -> None:
         """Commit one change, as `LeasedJob.write` does; `point` names it. Tried again while the database is away."""
         self.hook(f"before {point}")
-        patience = RetryWhileDown(_INSIST_S, self.hold.lost)
-        patience(lambda: self.hold.write(**dict(values)))
+        insist = RetryWhileDown(_INSIST_S, self.hold.lost)
+        insist(lambda: self.hold.write(**dict(values)))
         self.hook(f"after {point}")
 
     def merged(self, remote: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,21 +60,24 @@ class Work:
         self,
         state: State,
         *,
-        notes: Sequence[Note] = (),
+        notes: Sequence[NewJobEvent] = (),
         error: str = "",
         code: str = "",
         advice: str = "",
         **values: Any,
     ) -> None:
         """The job has ended so."""
+        began = self.job.started_at
+        # Whole seconds since it ran, in the column of the original system.
+        duration = None if began is None else max(0, int((dt.datetime.now(dt.UTC) - began).total_seconds()))
         self.write(
             "ended",
             state=state,
             completed_at=func.now(),
-            duration_seconds=_duration(self.job),
-            error_message=storable(error) or None,
-            error_code=storable(code) or None,
-            advice=storable(advice),
+            duration_seconds=duration,
+            error_message=sanitize(error) or None,
+            error_code=sanitize(code) or None,
+            advice=sanitize(advice),
             wants=None,
             seconds_left=None,
             release_s=0.0,
@@ -82,16 +85,16 @@ class Work:
             **values,
         )
 
-    def trouble(self, error: BaseException, *, notes: Sequence[Note] = (), **values: Any) -> None:
+    def trouble(self, error: BaseException, *, notes: Sequence[NewJobEvent] = (), **values: Any) -> None:
         """A call failed for now: the job is as it was, and is taken up again later."""
         faults = self.job.faults + 1
         again_s = error.retry_after_s if isinstance(error, ProviderTrouble) else None
-        told = [Note(in_words(error), "warning")] if faults == 1 or faults % _EVERY == 0 else []
+        told = [NewJobEvent(describe_error(error), "warning")] if faults == 1 or faults % _EVERY == 0 else []
         self.write(
             "trouble", faults=faults, notes=[*notes, *told], release_s=self.pace.after_fault(faults, again_s), **values
         )
 
-    def tell(self, what: str, share: float | None) -> None:
+    def report_progress(self, what: str, share: float | None) -> None:
         """What a provider calls while it uploads or finishes: its progress becomes the phase.
 
         Raises `Stopping` when the process ends, `LeaseLost` when the job was taken away; so the provider stops.
@@ -100,23 +103,13 @@ class Work:
             raise Stopping
         if self.hold.lost.is_set():
             raise LeaseLost
-        if time.monotonic() - self._told_at < self.pace.tell_s and share != 1.0:
+        if time.monotonic() - self._reported_at < self.pace.report_s and share != 1.0:
             return
-        self._told_at = time.monotonic()
-        self.write("told", phase=self._phase(what, share))
-
-    def _phase(self, what: str, share: float | None) -> str:
-        text = storable(what) if share is None else f"{storable(what)} {share:.0%}"
-        return f"{self.prefix}{text}"
+        self._reported_at = time.monotonic()
+        text = sanitize(what) if share is None else f"{sanitize(what)} {share:.0%}"
+        self.write("told", phase=f"{self.prefix}{text}")
 
     @property
     def prefix(self) -> str:
         """Stands before the phase while the provider is done, so that this is known."""
         return "finishing: " if self.job.is_finishing else ""
-
-
-def _duration(job: Job) -> int | None:
-    """Whole seconds since it ran, in the column of the original system."""
-    if job.started_at is None:
-        return None
-    return max(0, int((dt.datetime.now(dt.UTC) - job.started_at).total_seconds()))

@@ -16,16 +16,16 @@ from sqlalchemy import func, insert, update
 from core.db.tables import tuning_events, tuning_jobs
 from core.db.transient import TRANSIENT_ERRORS
 from core.errors import WhetstoneError
-from core.text import in_words, storable
+from core.text import describe_error, sanitize
 from core.tuning.engine.leases import Cancelled, LeasedJob, LeaseLost
-from core.tuning.engine.step import Stopping, Work
+from core.tuning.engine.step import JobStep, Stopping
 from core.tuning.jobs import SEARCHES
-from core.tuning.providers.protocol import Note, NotSubmitted, NotThere, Obstacle, ProviderTrouble, Submitted
+from core.tuning.providers.protocol import NewJobEvent, NotSubmitted, NotThere, ProviderTrouble, Submitted
 
 log = structlog.get_logger(__name__)
 
 
-def validate(work: Work) -> bool:
+def validate(work: JobStep) -> bool:
     """Ask the provider whether the job can start now; what stands in the way ends it, with its remedy."""
     try:
         view = work.view()
@@ -40,30 +40,26 @@ def validate(work: Work) -> bool:
         return False
     blocking = [each for each in checked.obstacles if each.blocks]
     if blocking:
-        _stopped_by(work, blocking)
+        work.end(
+            "blocked" if any(each.code == "not_eligible" for each in blocking) else "failed",
+            error=" ".join(each.sentence for each in blocking),
+            code=blocking[0].code,
+            advice=" ".join(each.remedy for each in blocking),
+        )
         return False
     lost = [each.sentence for each in checked.obstacles if each.code == "left_out"]
-    notes = [Note(sentence, "warning", source=f"left_out:{number}") for number, sentence in enumerate(lost)]
+    notes = [NewJobEvent(sentence, "warning", source=f"left_out:{number}") for number, sentence in enumerate(lost)]
     work.write("uploading", state="uploading", phase="", faults=0, notes=notes)
     return True
 
 
-def _stopped_by(work: Work, blocking: list[Obstacle]) -> None:
-    work.end(
-        "blocked" if any(each.code == "not_eligible" for each in blocking) else "failed",
-        error=" ".join(each.sentence for each in blocking),
-        code=blocking[0].code,
-        advice=" ".join(each.remedy for each in blocking),
-    )
-
-
-def upload(work: Work) -> bool:
+def upload(work: JobStep) -> bool:
     """Bring the data to the provider, and then submit. Uploads can be repeated: they cost nothing."""
     try:
         # A person had it sent again, while nobody knew whether it was there: the last look before it may be paid twice.
         if work.job.submitted_at is not None and (found := _found(work)) is not None:
             return _accept(work, "found", found, _is_there(work, found))
-        remote = work.provider.upload(work.view(), work.tell)
+        remote = work.provider.upload(work.view(), work.report_progress)
     except (LeaseLost, Stopping, *TRANSIENT_ERRORS):
         raise
     except NotSubmitted as error:
@@ -76,7 +72,7 @@ def upload(work: Work) -> bool:
     return submit(work, work.merged(remote))
 
 
-def submit(work: Work, remote: dict[str, object], *, resubmit: bool = False) -> bool:
+def submit(work: JobStep, remote: dict[str, object], *, resubmit: bool = False) -> bool:
     """Commit the intent, send the one request, write down what came of it."""
     began_at = time.monotonic()
     try:
@@ -91,7 +87,7 @@ def submit(work: Work, remote: dict[str, object], *, resubmit: bool = False) -> 
             **({"faults": work.job.faults + 1} if resubmit else {}),
         )
     except Cancelled:
-        work.end("cancelled", notes=[Note(f"Cancelled; nothing was sent to {work.job.where}.")])
+        work.end("cancelled", notes=[NewJobEvent(f"Cancelled; nothing was sent to {work.job.where}.")])
         return False
     view = work.view()
     if time.monotonic() - began_at > work.pace.lease_s / 2:
@@ -102,21 +98,21 @@ def submit(work: Work, remote: dict[str, object], *, resubmit: bool = False) -> 
     except NotSubmitted as error:
         return _refused(work, error)
     except (Exception, SystemExit) as error:  # noqa: BLE001 whatever it was, the request may have been sent
-        return _unknown(work, in_words(error))
+        return _unknown(work, describe_error(error))
     return _accept(work, "submitted", submitted)
 
 
-def interrupted(work: Work) -> bool:
+def interrupted(work: JobStep) -> bool:
     """A job in the middle of being submitted whose owner is gone: the request may have been sent."""
     return _unknown(work, f"Whoever submitted this to {work.job.where} was interrupted before the answer was known.")
 
 
-def _unknown(work: Work, words: str) -> bool:
+def _unknown(work: JobStep, words: str) -> bool:
     work.write(
         "unknown",
         state="submit_unknown",
         searches=0,
-        error_message=storable(words),
+        error_message=sanitize(words),
         error_code=None,
         advice="It is looked for at the provider by its marker. Nothing is sent again by itself.",
         release_s=work.pace.until_search(0),
@@ -124,7 +120,7 @@ def _unknown(work: Work, words: str) -> bool:
     return False
 
 
-def search(work: Work) -> bool:
+def search(work: JobStep) -> bool:
     """Look for a submission that was not answered: adopt it, or ask a person after several searches over minutes."""
     try:
         found = work.provider.find(work.view())
@@ -138,38 +134,35 @@ def search(work: Work) -> bool:
     return _accept(work, "found", found, _is_there(work, found))
 
 
-def _found(work: Work) -> Submitted | None:
+def _found(work: JobStep) -> Submitted | None:
     try:
         return work.provider.find(work.view())
     except NotThere:
         return None
 
 
-def _is_there(work: Work, found: Submitted) -> Note:
-    return Note(f"{work.job.where} has it: it was found by its marker, as {found.remote_id}.")
+def _is_there(work: JobStep, found: Submitted) -> NewJobEvent:
+    return NewJobEvent(f"{work.job.where} has it: it was found by its marker, as {found.remote_id}.")
 
 
-def _certainly_not(work: Work, error: NotThere) -> bool:
+def _certainly_not(work: JobStep, error: NotThere) -> bool:
     """The provider is certain that nothing was begun."""
     job = work.job
-    left_s = work.pace.settle_s - _age_s(work)
+    sent = job.submitted_at
+    age_s = float("inf") if sent is None else (dt.datetime.now(dt.UTC) - sent).total_seconds()
+    left_s = work.pace.settle_s - age_s
     if left_s > 0:
         work.write("waiting", release_s=left_s)
         return False
     if job.wants == "cancel":
-        work.end("cancelled", notes=[Note(f"Cancelled; {job.where} is certain that it was never begun.")])
+        work.end("cancelled", notes=[NewJobEvent(f"Cancelled; {job.where} is certain that it was never begun.")])
         return False
     if job.needs_person or job.faults >= work.pace.tries:
         return _ask_person(work, str(error))
     return submit(work, dict(job.remote), resubmit=True)
 
 
-def _age_s(work: Work) -> float:
-    sent = work.job.submitted_at
-    return float("inf") if sent is None else (dt.datetime.now(dt.UTC) - sent).total_seconds()
-
-
-def _not_found(work: Work) -> bool:
+def _not_found(work: JobStep) -> bool:
     searches = work.job.searches + 1
     if searches == SEARCHES or work.provider.capabilities.finds == "none":
         return _ask_person(work, f"It was looked for at {work.job.where} by its marker, and was not found.")
@@ -177,10 +170,10 @@ def _not_found(work: Work) -> bool:
     return False
 
 
-def _ask_person(work: Work, words: str) -> bool:
+def _ask_person(work: JobStep, words: str) -> bool:
     """Searching has not found out. It goes on, seldom; what is done is for a person to say."""
     job = work.job
-    told = [] if job.needs_person else [Note(f"{words} A person has to decide.", "warning")]
+    told = [] if job.needs_person else [NewJobEvent(f"{words} A person has to decide.", "warning")]
     advice = (
         f"Look at {job.where} for a job with the marker {job.key}. If it is there, look again. If it is not, give it "
         "up, or submit it again: should it have been begun after all, that is paid for twice."
@@ -196,7 +189,7 @@ def _ask_person(work: Work, words: str) -> bool:
     return False
 
 
-def _refused(work: Work, error: NotSubmitted) -> bool:
+def _refused(work: JobStep, error: NotSubmitted) -> bool:
     """Certainly nothing was begun. What passes is tried again; otherwise the provider's own words end the job."""
     if error.passing:
         return _again_or_end(work, error, state="uploading", submitted_at=None)
@@ -205,7 +198,7 @@ def _refused(work: Work, error: NotSubmitted) -> bool:
     return False
 
 
-def _again_or_end(work: Work, error: WhetstoneError, **values: Any) -> bool:
+def _again_or_end(work: JobStep, error: WhetstoneError, **values: Any) -> bool:
     sent_before = work.job.state == "uploading" and work.job.submitted_at is not None
     if sent_before or work.job.faults + 1 < work.pace.tries:
         # While nobody knows whether it was begun before, it is not given up by itself.
@@ -218,7 +211,7 @@ def _again_or_end(work: Work, error: WhetstoneError, **values: Any) -> bool:
     return False
 
 
-def _accept(work: Work, point: str, submitted: Submitted, *notes: Note) -> bool:
+def _accept(work: JobStep, point: str, submitted: Submitted, *notes: NewJobEvent) -> bool:
     """The provider has the job. This is known for certain, so it is kept even where the lease has ended meanwhile."""
     try:
         work.write(

@@ -11,7 +11,7 @@ look_again, submit_again, archive, unarchive
 
 from core.tuning.jobs.create import create
 from core.tuning.jobs.queries import counts, events, get, newest_events, open_jobs, page, version
-from core.tuning.jobs.records import FINISHING, SEARCHES, Event, Job, Page, Wants
+from core.tuning.jobs.records import FINISHING, SEARCHES, Job, JobEvent, JobPage, Wants
 from core.tuning.jobs.verbs import (
     archive,
     can_retry,
@@ -26,7 +26,28 @@ from core.tuning.jobs.verbs import (
 )
 
 __all__ = [
-    "FINISHING", "SEARCHES", "Event", "Job", "Page", "Wants", "archive", "can_retry", "cancel", "counts", "create",
-    "events", "get", "give_up", "look_again", "newest_events", "open_jobs", "page", "resume", "retry", "stop",
-    "submit_again", "unarchive", "version",
+    "FINISHING",
+    "SEARCHES",
+    "Job",
+    "JobEvent",
+    "JobPage",
+    "Wants",
+    "archive",
+    "can_retry",
+    "cancel",
+    "counts",
+    "create",
+    "events",
+    "get",
+    "give_up",
+    "look_again",
+    "newest_events",
+    "open_jobs",
+    "page",
+    "resume",
+    "retry",
+    "stop",
+    "submit_again",
+    "unarchive",
+    "version",
 ]  # fmt: skip

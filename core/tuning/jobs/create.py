@@ -12,8 +12,7 @@ from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.db.tables import tuning_events, tuning_jobs
 from core.errors import AlreadyTrained, OverBudget, TuningRefused
-from core.settings import Settings
-from core.settings import settings as settings_of_process
+from core.settings import Settings, get_settings
 from core.tuning import budget, places, preflight
 from core.tuning.jobs.records import Job, notify, read
 from core.tuning.preflight import Examined, Providers
@@ -41,7 +40,7 @@ def create(
     base with the same settings (unless `again`), `OverBudget` when it may cost more than is left of the month's budget
     (unless that is confirmed by `over_budget`).
     """
-    settings = settings or settings_of_process()
+    settings = settings or get_settings()
     found = preflight.examine(db, spec, dataset, live=False, settings=settings, providers=providers)
     if not found.checked.can_start:
         raise _refused(found)

@@ -6,7 +6,7 @@ from sqlalchemy import func, select, text
 
 from core.db import Database
 from core.db.tables import tuning_events, tuning_jobs
-from core.tuning.jobs.records import Event, Job, Page, jobs_query, of_row, read
+from core.tuning.jobs.records import Job, JobEvent, JobPage, jobs_query, of_row, read
 from core.tuning.providers.protocol import OPEN, State
 
 # Jobs are few and this reads no index: 2 ms for a thousand. A sum, and not the newest: of two transactions the one
@@ -31,7 +31,7 @@ def page(
     limit: int = 50,
     offset: int = 0,
     archived: bool = False,
-) -> Page:
+) -> JobPage:
     """One page of the jobs, the newest first. `after` is the `next` of the page before; archived ones if asked for."""
     query = jobs_query().order_by(tuning_jobs.c.id.desc()).limit(limit + 1).offset(offset)
     if states is not None:
@@ -42,7 +42,7 @@ def page(
         query = query.where(tuning_jobs.c.archived_at.is_(None))
     with db.reading() as connection:
         rows = [of_row(row) for row in connection.execute(query)]
-    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+    return JobPage(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
 def open_jobs(db: Database) -> list[Job]:
@@ -69,9 +69,9 @@ def version(db: Database) -> int:
         return connection.execute(_VERSION).scalar_one()
 
 
-def events(db: Database, job_id: int, *, after: int = 0, limit: int = 200) -> list[Event]:
+def events(db: Database, job_id: int, *, after: int = 0, limit: int = 200) -> list[JobEvent]:
     """What happened to a job, in order, from behind the event `after` on."""
-    columns = [tuning_events.c[name] for name in Event.__dataclass_fields__]
+    columns = [tuning_events.c[name] for name in JobEvent.__dataclass_fields__]
     query = (
         select(*columns)
         .where(tuning_events.c.job_id == job_id, tuning_events.c.id > after)
@@ -79,12 +79,12 @@ def events(db: Database, job_id: int, *, after: int = 0, limit: int = 200) -> li
         .limit(limit)
     )
     with db.reading() as connection:
-        return [Event(*row) for row in connection.execute(query)]
+        return [JobEvent(*row) for row in connection.execute(query)]
 
 
-def newest_events(db: Database, job_id: int, *, limit: int = 50) -> list[Event]:
+def newest_events(db: Database, job_id: int, *, limit: int = 50) -> list[JobEvent]:
     """The last `limit` events of a job, the newest first."""
-    columns = [tuning_events.c[name] for name in Event.__dataclass_fields__]
+    columns = [tuning_events.c[name] for name in JobEvent.__dataclass_fields__]
     query = select(*columns).where(tuning_events.c.job_id == job_id).order_by(tuning_events.c.id.desc()).limit(limit)
     with db.reading() as connection:
-        return [Event(*row) for row in connection.execute(query)]
+        return [JobEvent(*row) for row in connection.execute(query)]

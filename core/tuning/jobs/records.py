@@ -108,7 +108,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Event:
+class JobEvent:
     """Something that happened to a job. `state` is set where it became another."""
 
     id: int
@@ -122,7 +122,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Page:
+class JobPage:
     """Rows in order, and the cursor of the page after them; None on the last page."""
 
     rows: list[Job]

@@ -41,7 +41,7 @@ def cancel(db: Database, job_id: int, *, actor: str, reason: str, providers: Pro
             _set(connection, job, state="cancelled", completed_at=func.now(), wants=None, **_FREE)
             already = " for this step" if job.stage else ""
             return f"Job {job.id} is cancelled; nothing was sent to {job.where}{already}."
-        if job.host is not None and _is_forsaken(connection, job):
+        if job.host is not None and _is_abandoned(connection, job):
             _set(connection, job, state="cancelled", completed_at=func.now(), wants=None, **_FREE)
             return (
                 f"Job {job.id} is cancelled here; its machine {job.host} has not been heard of for {_FORSAKEN_MIN} "
@@ -56,7 +56,7 @@ def cancel(db: Database, job_id: int, *, actor: str, reason: str, providers: Pro
         return _cancelling(job)
 
 
-def _is_forsaken(connection: Connection, job: Job) -> bool:
+def _is_abandoned(connection: Connection, job: Job) -> bool:
     """Whether nobody on its machine has looked after a job that is due for long."""
     due = func.greatest(tuning_jobs.c.poll_at, func.coalesce(tuning_jobs.c.lease_until, tuning_jobs.c.poll_at))
     since = func.now() - func.make_interval(0, 0, 0, 0, 0, _FORSAKEN_MIN)

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from core.tuning.providers import pricing
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
-    DataFacts,
     Estimate,
     JobView,
-    Note,
+    NewJobEvent,
     Obstacle,
     ProviderId,
     ProviderTrouble,
+    ReportProgress,
     Spec,
-    Tell,
 )
 
 #: The name under which a job's key stands in the request, so that a submission without answer can be found.
@@ -53,17 +53,17 @@ def short_name(job: JobView, most: int) -> str:
 class Watched(io.BufferedReader):
     """A file that tells how much of it was read, and so how far its upload is."""
 
-    def __init__(self, path: Path, tell: Tell, words: str):
+    def __init__(self, path: Path, report_progress: ReportProgress, words: str):
         super().__init__(io.FileIO(path, "rb"))
-        self._tell, self._words = tell, words
+        self._report_progress, self._words = report_progress, words
         self._size = max(path.stat().st_size, 1)
-        self._told = -_STEP
+        self._reported = -_STEP
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(size)
-        if self.tell() - self._told >= _STEP or not data:
-            self._told = self.tell()
-            self._tell(self._words, min(self._told / self._size, 1.0))
+        if self.tell() - self._reported >= _STEP or not data:
+            self._reported = self.tell()
+            self._report_progress(self._words, min(self._reported / self._size, 1.0))
         return data
 
 
@@ -120,11 +120,11 @@ def chosen_of(marked: Iterable[Any], created: Callable[[Any], Any]) -> tuple[Any
     return (newest_first[0] if newest_first else None), newest_first[1:]
 
 
-def same_marker(job: JobView) -> Iterator[Note]:
+def same_marker(job: JobView) -> Iterator[NewJobEvent]:
     """A warning for each other job under the marker, as `find` left them."""
     words = "bears the same marker. If nobody wants it, cancel it at the provider."
     for name in job.remote.get("same_marker") or []:
-        yield Note(f"Job {name} {words}", "warning", source=name)
+        yield NewJobEvent(f"Job {name} {words}", "warning", source=name)
 
 
 def out_of_reach(title: str, why: str, retry_after_s: float | None = None) -> ProviderTrouble:

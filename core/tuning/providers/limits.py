@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from core.tuning.providers import catalogue
 from core.tuning.providers.catalogue import BaseFacts
-from core.tuning.providers.protocol import DataFacts, LeftOut, Obstacle
+from core.tuning.providers.data import DataFacts, LeftOut
+from core.tuning.providers.protocol import Obstacle
 
 #: From so many days on before the last one, the end is mentioned.
 _SOON_DAYS = 90

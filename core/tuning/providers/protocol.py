@@ -6,13 +6,14 @@ provider keeps nothing to itself: what it needs later it returns, and the engine
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from core.errors import WhetstoneError
 from core.settings import Settings
+from core.tuning.providers.data import DataFacts, Files
 
 State = Literal[
     "draft", "validating", "uploading", "submitting", "submit_unknown", "queued", "running", "paused", "unknown",
@@ -80,70 +81,6 @@ class Setting:
     choices: tuple[Any, ...] = ()
     #: Among what few people change.
     is_advanced: bool = False
-
-
-@dataclass(frozen=True)
-class Files:
-    """The frozen records as files on this disk, named by their sha256. None: the split is empty."""
-
-    train: Path
-    validation: Path | None
-    test: Path | None
-
-
-@dataclass(frozen=True)
-class Form:
-    """How a provider's file is made of an export: the format, and what is still done to each line."""
-
-    format: str
-    #: Names `line`, so that what was counted with it is found again; "": the lines are sent as they are.
-    name: str = ""
-    #: A line of a split as it is sent. Raises `TuningRefused` with the reason where it is left out.
-    line: Callable[[str, bytes], bytes] | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Records of a split that are not in a provider's file, for one reason."""
-
-    split: str
-    why: str
-    count: int
-    #: The place of the first of them in the version, from 1.
-    first: int
-
-
-@dataclass(frozen=True)
-class DataFacts:
-    """What is known of the dataset version without reading it again."""
-
-    dataset_id: int
-    label: str
-    root_hash: str
-    train: int
-    validation: int
-    test: int
-    #: Tokens of the records; exact for OpenAI's tokenizer, otherwise an estimate.
-    tokens_train: int
-    tokens_validation: int
-    tokens_test: int
-    longest_tokens: int
-    is_exact: bool
-    size_bytes: int
-    #: The records in a format, for a live check that measures with them; None: they are not at hand.
-    files: Callable[[str], Files] | None = field(default=None, compare=False, repr=False)
-    #: Bytes of the largest file that is sent; None: not known apart from all records.
-    file_bytes: int | None = None
-    #: Records that are in no file that is sent.
-    left_out: tuple[LeftOut, ...] = ()
-    #: Counts what a file in a form holds; None: there is nothing to count.
-    sent: "Callable[[Form, Sequence[str]], DataFacts] | None" = field(default=None, compare=False, repr=False)
-
-    def as_sent(self, form: Form, splits: Sequence[str] = ("train", "validation")) -> "DataFacts":
-        """The same of exactly what is sent: these splits in this form, without the records that are left out."""
-        found = self if self.sent is None else replace(self.sent(form, splits), files=self.files)
-        unsent = [name for name in ("train", "validation", "test") if name not in splits]
-        return replace(found, **{f"{part}{name}": 0 for name in unsent for part in ("", "tokens_")})
 
 
 @dataclass(frozen=True)
@@ -224,7 +161,7 @@ class JobView:
 
 
 @dataclass(frozen=True)
-class Note:
+class NewJobEvent:
     """Something to keep in the job's history. `source`: the provider's id of it, kept once."""
 
     message: str
@@ -235,7 +172,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Point:
+class MetricPoint:
     """One value of one series: loss, val_loss, learning_rate, tokens_per_s, accuracy, val_accuracy, …"""
 
     name: str
@@ -253,7 +190,7 @@ class Submitted:
 
 
 @dataclass(frozen=True)
-class Polled:
+class JobStatus:
     """What is so now. `state` None: as before. `trained`: the provider is done, and `finish` comes next.
 
     `again`: something paid comes next; the engine goes to the next stage, and calls `upload` and `submit` for it.
@@ -270,8 +207,8 @@ class Polled:
     done_steps: int | None = None
     total_steps: int | None = None
     seconds_left: float | None = None
-    notes: Sequence[Note] = ()
-    points: Sequence[Point] = ()
+    notes: Sequence[NewJobEvent] = ()
+    points: Sequence[MetricPoint] = ()
     #: Merged into the job's `remote`.
     remote: Mapping[str, Any] = field(default_factory=dict)
     #: For a failure: the provider's own words, its code, and what to do.
@@ -284,7 +221,7 @@ class Polled:
 
 
 @dataclass(frozen=True)
-class Made:
+class TrainedModel:
     """The model that came of a job, for the registry."""
 
     kind: Literal["tuned", "profile"]
@@ -303,7 +240,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Served:
+class ServingStatus:
     """What became of serving a model, or of ending it."""
 
     state: Literal["none", "deploying", "ready", "failed", "deleting", "deleted"]
@@ -341,7 +278,7 @@ class ProviderTrouble(WhetstoneError):
 
 
 #: How an upload tells its progress, 0.0 to 1.0, and that it is alive. Raises when the job is to stop.
-Tell = Callable[[str, float | None], None]
+ReportProgress = Callable[[str, float | None], None]
 
 
 class Provider(Protocol):
@@ -362,7 +299,7 @@ class Provider(Protocol):
         """Everything that stands in the way. `live`: ask the provider too (seconds); otherwise nothing is asked."""
         ...
 
-    def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
+    def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
         """Bring the data where the provider reads it; what is to be kept in `remote`. Raises `NotSubmitted`."""
         ...
 
@@ -374,7 +311,7 @@ class Provider(Protocol):
         """The submission by its marker. None: not found, which proves nothing. Raises `NotThere`, `ProviderTrouble`."""
         ...
 
-    def poll(self, job: JobView) -> Polled:
+    def poll(self, job: JobView) -> JobStatus:
         """What is so now. Raises `ProviderTrouble`."""
         ...
 
@@ -382,19 +319,19 @@ class Provider(Protocol):
         """Ask for an end; what to know about it (may still be charged), in a sentence. Raises `ProviderTrouble`."""
         ...
 
-    def finish(self, job: JobView, tell: Tell) -> Made:
+    def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
         """Make the result usable. Raises `ProviderTrouble` to come again, `NotSubmitted` when it cannot be done."""
         ...
 
-    def serve(self, model: "ModelView", *, confirmed_hourly: bool = False) -> Served:
+    def serve(self, model: "ModelView", *, confirmed_hourly: bool = False) -> ServingStatus:
         """Make the model answer. Raises `NotSubmitted`."""
         ...
 
-    def serving(self, model: "ModelView") -> Served:
+    def serving(self, model: "ModelView") -> ServingStatus:
         """How far serving, or its end, is."""
         ...
 
-    def unserve(self, model: "ModelView") -> Served:
+    def unserve(self, model: "ModelView") -> ServingStatus:
         """End what makes it answer."""
         ...
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from core.settings import Settings
 from core.tuning.providers.bedrock.adapter import PROVIDER
-from core.tuning.providers.protocol import DataFacts, Files, JobView, Spec
+from core.tuning.providers.data import DataFacts, Files
+from core.tuning.providers.protocol import JobView, Spec
 
 REGION = "us-west-2"
 ACCOUNT = "123456789012"

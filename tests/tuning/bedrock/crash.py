@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import settings
+from core.settings import get_settings
 from core.tuning.providers.bedrock import discovery
 from core.tuning.providers.bedrock.access import Amazon
 from core.tuning.providers.bedrock.adapter import PROVIDER
@@ -53,7 +53,7 @@ def _serve(_folder: Path) -> Iterator[_Service]:
 
 def provider() -> Provider:
     """The adapter, after AWS was asked what the account may customise, as a page or a command does before it starts."""
-    discovery.ask(Amazon.of(settings()))
+    discovery.ask(Amazon.of(get_settings()))
     return PROVIDER
 
 

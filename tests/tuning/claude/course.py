@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from core.settings import Settings
 from core.tuning.providers.claude.adapter import PROVIDER
 from core.tuning.providers.claude.options import SETTINGS
-from core.tuning.providers.protocol import DataFacts, Files, JobView, Made, Note, Polled, Spec
+from core.tuning.providers.data import DataFacts, Files
+from core.tuning.providers.protocol import JobStatus, JobView, NewJobEvent, Spec, TrainedModel
 from tests.tuning.claude.server import KEY, turns
 
 #: The code that an answer begins with. A model cannot know it, unless an example of the same intent shows it.
@@ -97,7 +98,7 @@ class Course:
     test: Sequence[str] = field(default_factory=lambda: cases(2000, 30))
     base: str = "claude-haiku-5-5"
     key: str = "0123456789abcdef0123456789abcdef"
-    notes: list[Note] = field(default_factory=list)
+    notes: list[NewJobEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         files = Files(
@@ -124,7 +125,7 @@ class Course:
         remote = {**self.job.remote, **submitted.remote}
         self.job = replace(self.job, state="running", remote_id=submitted.remote_id, remote=remote)
 
-    def poll(self) -> Polled:
+    def poll(self) -> JobStatus:
         polled = PROVIDER.poll(self.job)
         json.dumps(polled.remote)
         self.notes += polled.notes
@@ -134,10 +135,10 @@ class Course:
         self.job = replace(self.job, remote=remote, stage=stage, state="running" if state == "trained" else state)
         return polled
 
-    def finish(self) -> Made:
+    def finish(self) -> TrainedModel:
         return PROVIDER.finish(self.job, lambda *_: None)
 
-    def through(self, fake: Any) -> Made:
+    def through(self, fake: Any) -> TrainedModel:
         """The whole life, every batch ending at once."""
         while True:
             self.upload()

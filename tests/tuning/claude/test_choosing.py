@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.errors import TuningRefused
 from core.llm.models import Model
 from core.tuning.providers.claude import records, requests
-from core.tuning.providers.claude.answers import Answer, Bill, Usage, cost_usd
+from core.tuning.providers.claude.answers import BatchAnswer, Bill, Usage, cost_usd
 from core.tuning.providers.claude.candidates import candidates, overlaps
 from core.tuning.providers.claude.options import wishes
 from core.tuning.providers.claude.records import Record
@@ -80,7 +80,7 @@ def test_the_chosen_candidate_is_never_worse_than_the_bare_model_on_validation(
 ) -> None:
     expected = dict.fromkeys(range(rows), "yes it is")
     answers = {
-        (candidate, row): Answer(f"{candidate}-{row}", "succeeded", data.draw(ANSWERS))
+        (candidate, row): BatchAnswer(f"{candidate}-{row}", "succeeded", data.draw(ANSWERS))
         for candidate in range(others + 1)
         for row in range(rows)
     }
@@ -98,11 +98,11 @@ def test_the_chosen_candidate_is_never_worse_than_the_bare_model_on_validation(
     )
 
 
-def answered(*columns: str) -> dict[tuple[int, int], Answer]:
+def answered(*columns: str) -> dict[tuple[int, int], BatchAnswer]:
     """Columns of y (right) and n (wrong) and . (none), one a candidate."""
     said = {"y": "yes", "n": "no"}
     return {
-        (candidate, row): Answer("", "succeeded", said[sign]) if sign in said else Answer("", "errored")
+        (candidate, row): BatchAnswer("", "succeeded", said[sign]) if sign in said else BatchAnswer("", "errored")
         for candidate, column in enumerate(columns)
         for row, sign in enumerate(column)
     }
@@ -155,9 +155,9 @@ def test_the_cache_and_long_prompts_are_priced_as_documented() -> None:
     assert cost_usd(model, Usage()) == 0
     haiku = Model("anthropic", "claude-haiku-5-5")
     assert cost_usd(haiku, Usage(input=100_001)) is None
-    bill = Bill().with_answer(haiku, Answer("a", "succeeded", usage=Usage(input=10, output=1)))
+    bill = Bill().with_answer(haiku, BatchAnswer("a", "succeeded", usage=Usage(input=10, output=1)))
     assert bill.cost_usd is not None
-    assert bill.with_answer(haiku, Answer("b", "succeeded", usage=Usage(input=100_001))).cost_usd is None
+    assert bill.with_answer(haiku, BatchAnswer("b", "succeeded", usage=Usage(input=100_001))).cost_usd is None
 
 
 def test_a_sample_is_the_same_for_the_same_seed_and_holds_no_record_twice(tmp_path: Path) -> None:

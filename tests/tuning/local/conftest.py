@@ -13,10 +13,10 @@ from typing import Any
 import ollama
 import pytest
 
+from core.tuning.providers.data import Files
 from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.ollama import publishing
 from core.tuning.providers.local.training import environment, folder
-from core.tuning.providers.protocol import Files
 from tests.training import Tiny
 from tests.tuning.local.trained import Trained, settings_with
 
@@ -131,7 +131,7 @@ def trained(tiny: Tiny, trainer_python: Path, tmp_path_factory: pytest.TempPathF
         there / "adapter",
         there / "adapter.gguf",
         python=str(trainer_python),
-        tell=lambda _what, _share: None,
+        report_progress=lambda _what, _share: None,
     )
     return there
 

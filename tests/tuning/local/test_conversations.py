@@ -12,7 +12,7 @@ from core.tuning.providers.local.adapter import PROVIDER
 from core.tuning.providers.local.ollama import conversations
 from core.tuning.providers.local.ollama.client import Ollama, Rendered, Shown
 from core.tuning.providers.local.ollama.conversations import compare
-from core.tuning.providers.protocol import Made, NotSubmitted
+from core.tuning.providers.protocol import NotSubmitted, TrainedModel
 from tests.training import PROGRAMS, Tiny, done
 from tests.tuning.local.conftest import Standing
 from tests.tuning.local.trained import Trained, model_of, silent
@@ -55,7 +55,7 @@ def trained_with(job: Trained, tiny: Tiny, template: str, tmp_path: Path, *words
     (job.folder / "adapter" / "conversations.json").write_text(said.splitlines()[-1])
 
 
-def kept(made: Made) -> dict[str, Any]:
+def kept(made: TrainedModel) -> dict[str, Any]:
     return made.serving_remote["conversations"]
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.local import bases, preflight
 from core.tuning.providers.local.bases import Base
-from core.tuning.providers.protocol import DataFacts, NotSubmitted, Spec
+from core.tuning.providers.protocol import NotSubmitted, Spec
 from tests.training import Tiny
 from tests.tuning.local.conftest import settings_with
 from tests.tuning.local.hub import COMMIT, Hub
@@ -33,7 +34,9 @@ def test_it_is_fetched_once(hub: Hub, tiny: Tiny, tmp_path: Path) -> None:
     base, store = Base.parse("hub:ada/tiny"), tmp_path / "bases"
 
     def fetch() -> bases.Resolved:
-        return bases.of_hub(base, store=store, python=str(tiny.python), tell=lambda what, _share: told.append(what))
+        return bases.of_hub(
+            base, store=store, python=str(tiny.python), report_progress=lambda what, _share: told.append(what)
+        )
 
     try:
         fetched = fetch()
@@ -69,7 +72,7 @@ def test_what_stands_in_the_way_is_said(hub: Hub, tiny: Tiny, tmp_path: Path) ->
 
     def fetch(which: Base = base) -> NotSubmitted:
         with pytest.raises(NotSubmitted) as refused:
-            bases.of_hub(which, store=tmp_path / "bases", python=str(tiny.python), tell=lambda _w, _s: None)
+            bases.of_hub(which, store=tmp_path / "bases", python=str(tiny.python), report_progress=lambda _w, _s: None)
         return refused.value
 
     hub.gated = True

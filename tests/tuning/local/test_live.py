@@ -11,11 +11,12 @@ import ollama
 import pytest
 
 from core.settings import Settings
+from core.tuning.providers.data import DataFacts, Files
 from core.tuning.providers.local.adapter import PROVIDER
 from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.ollama.client import Ollama, OllamaAway
 from core.tuning.providers.local.training import folder
-from core.tuning.providers.protocol import DataFacts, Files, JobView, Spec
+from core.tuning.providers.protocol import JobView, Spec
 from tests.training import Tiny
 from tests.tuning.local.conftest import Standing, settings_with
 

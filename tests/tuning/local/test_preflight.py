@@ -11,11 +11,12 @@ from typing import Any
 import psutil
 import pytest
 
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.local import bases, shapes
 from core.tuning.providers.local.adapter import PROVIDER
 from core.tuning.providers.local.choices import SETTINGS, Chosen
 from core.tuning.providers.local.training import environment, programs
-from core.tuning.providers.protocol import Checked, DataFacts, Obstacle, Spec
+from core.tuning.providers.protocol import Checked, Obstacle, Spec
 from tests.tuning.local.conftest import settings_with
 from tests.tuning.local.shown import FACTS, Showing
 from tests.tuning.runners.ray_head import RayHead

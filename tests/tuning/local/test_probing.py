@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
+from core.tuning.providers.data import DataFacts, Files
 from core.tuning.providers.local import places
 from core.tuning.providers.local.adapter import PROVIDER
 from core.tuning.providers.local.runners.local import LocalRunner
 from core.tuning.providers.local.training import programs
-from core.tuning.providers.protocol import DataFacts, Files, Spec
+from core.tuning.providers.protocol import Spec
 from tests.training import Tiny
 from tests.tuning.local.conftest import settings_with
 from tests.tuning.runners.conftest import MakeWork, work

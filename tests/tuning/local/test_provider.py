@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from core.tuning.providers import registry
+from core.tuning.providers.data import DataFacts, Files
 from core.tuning.providers.local import places
 from core.tuning.providers.local.runners import folders
 from core.tuning.providers.local.runners.local import LocalRunner
-from core.tuning.providers.protocol import DataFacts, Files, JobView, NotSubmitted, NotThere, ProviderTrouble, Spec
+from core.tuning.providers.protocol import JobView, NotSubmitted, NotThere, ProviderTrouble, Spec
 from tests.tuning.local import crash
 from tests.tuning.local.conftest import settings_with
 from tests.tuning.runners.conftest import until

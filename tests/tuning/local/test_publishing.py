@@ -226,7 +226,7 @@ def test_an_ollama_model_becomes_a_folder_once(
 
     def resolve() -> bases.Resolved:
         return bases.of_ollama(base, shown, store=store, python=str(trainer_python), dtype="float32",
-                               tell=lambda what, _share: told.append(what))  # fmt: skip
+                               report_progress=lambda what, _share: told.append(what))  # fmt: skip
 
     made = resolve()
     assert (made.folder / "model.safetensors").exists()

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from core.tuning.providers.local.runners import Work, folders
+from core.tuning.providers.local.runners import TrainerRun, folders
 from core.tuning.providers.local.runners.local import LocalRunner
 from core.tuning.providers.local.runners.ray import RayRunner
 from core.tuning.providers.local.training import watching
-from core.tuning.providers.protocol import Polled, ProviderTrouble
+from core.tuning.providers.protocol import JobStatus, ProviderTrouble
 from tests.tuning.runners.conftest import MakeWork, reaches, runner, until, work
 from tests.tuning.runners.ray_head import RayHead
 
@@ -24,15 +24,15 @@ class Watcher:
     def __init__(self, runner: Any, folder: Path) -> None:
         self.runner, self.folder = runner, folder
         self.remote: dict[str, Any] = {}
-        self.polls: list[Polled] = []
+        self.polls: list[JobStatus] = []
 
-    def poll(self) -> Polled:
+    def poll(self) -> JobStatus:
         polled = watching.polled(self.folder, self.remote, self.runner)
         self.remote |= polled.remote
         self.polls.append(polled)
         return polled
 
-    def until(self, *states: str) -> Polled:
+    def until(self, *states: str) -> JobStatus:
         until(lambda: self.poll().state in states)
         return self.polls[-1]
 
@@ -54,7 +54,7 @@ Begin = Callable[..., Watcher]
 @pytest.fixture
 def begin(runner: LocalRunner, work: MakeWork) -> Begin:
     def begin(**values: Any) -> Watcher:
-        job: Work = work(**values)
+        job: TrainerRun = work(**values)
         runner.submit(job)
         return Watcher(runner, job.folder)
 

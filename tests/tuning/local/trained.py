@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
-from core.tuning.providers.protocol import DataFacts, Files, JobView, Made, ModelView, Spec
+from core.tuning.providers.data import DataFacts, Files
+from core.tuning.providers.protocol import JobView, ModelView, Spec, TrainedModel
 
 DATA = DataFacts(1, "tickets@2", "ab" * 32, 200, 50, 50, 9_000, 2_000, 2_000, 60, True, 40_000)
 
@@ -41,7 +42,7 @@ class Trained:
                        self.folder, lambda _f: Files(Path("t"), None, None), DATA, settings)  # fmt: skip
 
 
-def model_of(made: Made, job: JobView, **changes: Any) -> ModelView:
+def model_of(made: TrainedModel, job: JobView, **changes: Any) -> ModelView:
     """The model in the registry."""
     model = ModelView(
         1, job.spec.name or "tickets", "tuned", job.spec.base_model, made.call_name,

@@ -11,10 +11,11 @@ import pytest
 
 from core.errors import TuningRefused
 from core.settings import Settings
+from core.tuning.providers.data import Files
 from core.tuning.providers.openai.access import is_openai
 from core.tuning.providers.openai.adapter import OpenAI
 from core.tuning.providers.openai.checks import automatic_epochs
-from core.tuning.providers.protocol import Checked, Files, Obstacle, Spec
+from core.tuning.providers.protocol import Checked, Obstacle, Spec
 from tests.tuning.openai.conftest import BASE, SECRET, SPEC
 from tests.tuning.openai.service import Service, refused
 from tests.tuning.views import DATA, Jobs, settings

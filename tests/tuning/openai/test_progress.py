@@ -8,7 +8,7 @@ import pytest
 
 from core.tuning.providers.openai import progress
 from core.tuning.providers.openai.adapter import OpenAI
-from core.tuning.providers.protocol import JobView, NotSubmitted, Point, ProviderTrouble
+from core.tuning.providers.protocol import JobView, MetricPoint, NotSubmitted, ProviderTrouble
 from tests.tuning.loopback import DROPPED, Answer
 from tests.tuning.openai import description
 from tests.tuning.openai.conftest import SPEC
@@ -76,7 +76,7 @@ def test_events_become_notes_and_points_each_once(provider: OpenAI, job: JobView
 
     service.happen(name, "Step 6: training loss=0.50", type="metrics", data={"step": 6, "valid_loss": 0.75})
     view, second = looked_at(provider, view)
-    assert second.points == [Point("val_loss", 6, 0.75)]
+    assert second.points == [MetricPoint("val_loss", 6, 0.75)]
     assert second.notes == []
     assert (second.done_steps, second.total_steps) == (6, None)
     _, third = looked_at(provider, view)
@@ -86,7 +86,7 @@ def test_events_become_notes_and_points_each_once(provider: OpenAI, job: JobView
 def test_metrics_that_are_no_numbers_are_left_out(provider: OpenAI, job: JobView, service: Service) -> None:
     data = {"step": 1, "train_loss": "NaN", "valid_loss": None, "train_mean_token_accuracy": True, "full_valid_loss": 1}
     service.happen(name_of(job), "Step 1", type="metrics", data=data)
-    assert provider.poll(job).points == [Point("full_val_loss", 1, 1.0)]
+    assert provider.poll(job).points == [MetricPoint("full_val_loss", 1, 1.0)]
 
 
 def test_checkpoints_are_told_by_their_names(provider: OpenAI, job: JobView, service: Service) -> None:
@@ -142,8 +142,9 @@ def test_the_table_of_results_gives_the_points(provider: OpenAI, job: JobView, s
     polled = provider.poll(job)
     assert (polled.state, polled.tokens_trained) == ("trained", 150_000)
     assert polled.points == [
-        Point("loss", 1, 2.5), Point("accuracy", 1, 0.4), Point("val_loss", 1, 2.75), Point("val_accuracy", 1, 0.3),
-        Point("loss", 2, 1.5), Point("accuracy", 2, 0.6),
+        MetricPoint("loss", 1, 2.5), MetricPoint("accuracy", 1, 0.4),
+        MetricPoint("val_loss", 1, 2.75), MetricPoint("val_accuracy", 1, 0.3),
+        MetricPoint("loss", 2, 1.5), MetricPoint("accuracy", 2, 0.6),
     ]  # fmt: skip
 
 

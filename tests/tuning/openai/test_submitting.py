@@ -186,12 +186,12 @@ def test_an_upload_ends_when_the_job_is_to_stop(provider: OpenAI, jobs: Jobs, se
     class ToStop(Exception):
         pass
 
-    def tell(words: str, part: float | None) -> None:
+    def report_progress(words: str, part: float | None) -> None:
         if "Uploading" in words:
             raise ToStop
 
     with pytest.raises(ToStop):
-        provider.upload(jobs.view(SPEC), tell)
+        provider.upload(jobs.view(SPEC), report_progress)
     assert service.files == {}
 
 

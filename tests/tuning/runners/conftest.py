@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from core.tuning.providers.local.runners import Runner, Work, folders
+from core.tuning.providers.local.runners import Runner, TrainerRun, folders
 from core.tuning.providers.local.runners.local import LocalRunner
 
 PROGRAM = Path(__file__).with_name("trainer.py")
-MakeWork = Callable[..., Work]
+MakeWork = Callable[..., TrainerRun]
 
 
 @pytest.fixture
@@ -27,12 +27,12 @@ def work(tmp_path: Path) -> MakeWork:
         fault: str = "",
         save_steps: int = 5,
         processes: int = 1,
-    ) -> Work:
+    ) -> TrainerRun:
         folder = tmp_path / name
         folder.mkdir()
         job = {"steps": steps, "step_s": step_s, "fault": fault, "save_steps": save_steps}
         (folder / "job.json").write_text(json.dumps(job))
-        return Work(folder, f"key{name}", sys.executable, PROGRAM, processes)
+        return TrainerRun(folder, f"key{name}", sys.executable, PROGRAM, processes)
 
     return work
 

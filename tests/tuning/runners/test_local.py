@@ -52,10 +52,10 @@ def test_a_finished_trainer_is_not_run_again(runner: LocalRunner, work: MakeWork
 def test_it_outlives_the_process_that_started_it_and_is_found_again(work: MakeWork, tmp_path: Path) -> None:
     job = work(steps=500, step_s=0.05)
     start = (
-        "import sys, time; from pathlib import Path; from core.tuning.providers.local.runners import Work;"
+        "import sys, time; from pathlib import Path; from core.tuning.providers.local.runners import TrainerRun;"
         "from core.tuning.providers.local.runners.local import LocalRunner;"
         f"LocalRunner(Path({str(tmp_path / 'device')!r})).submit("
-        f"Work(Path({str(job.folder)!r}), {job.key!r}, {job.python!r}, Path({str(PROGRAM)!r})));"
+        f"TrainerRun(Path({str(job.folder)!r}), {job.key!r}, {job.python!r}, Path({str(PROGRAM)!r})));"
         "print('begun', flush=True); time.sleep(60)"
     )
     starter = subprocess.Popen([sys.executable, "-c", start], stdout=subprocess.PIPE, text=True)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.db import Database
 from core.tuning import jobs, series
-from core.tuning.jobs import Event, Job
+from core.tuning.jobs import Job, JobEvent
 from ui.parts.formatting import ago, count, exactly, shortened
 from ui.tuning import labels, place
 from ui.tuning.jobs import acts, charts, table
@@ -74,7 +74,7 @@ def _one(db: Database, job: Job, line: Line) -> None:
         _happened(happened)
 
 
-def _happened(events: Sequence[Event]) -> None:
+def _happened(events: Sequence[JobEvent]) -> None:
     st.markdown("**Events, newest first**")
     lines(events)
 
@@ -126,12 +126,12 @@ def _ends(line: Line) -> str:
     return ", ".join(parts)
 
 
-def lines(events: Sequence[Event]) -> None:
+def lines(events: Sequence[JobEvent]) -> None:
     """Words of a provider are text and nothing else."""
     st.text("\n".join(event_line(each) for each in events) or "Nothing happened yet.")
 
 
-def event_line(event: Event, *, whole: bool = False) -> str:
+def event_line(event: JobEvent, *, whole: bool = False) -> str:
     what = labels.state_word(event.state) or event.kind
     sign = {"error": "✗ ", "warning": "! ", "checkpoint": "⚑ ", "asked": "→ "}.get(event.kind, "")
     words = event.message if whole else shortened(event.message, 160)

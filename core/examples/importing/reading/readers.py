@@ -23,7 +23,7 @@ from core.examples.importing.reading.sources import (
     BOM,
     ROW_LIMIT,
     BinaryStream,
-    Place,
+    ReadPosition,
     Source,
     detected,
     lines,
@@ -125,7 +125,7 @@ def _unfolded(rows: Iterator[Row]) -> Iterator[Row]:
 
 def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True, encoding: str = "auto") -> Iterator[Row]:
     """Rows of a table whose first row names the columns."""
-    place = Place()
+    place = ReadPosition()
     head = source.peek(1 << 16)[: 1 << 18].removeprefix(BOM)
     texts = text_lines(source, place, encoding)
     hint = _SEPARATOR_HINT.match(head)
@@ -160,14 +160,14 @@ def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True, encoding: st
 
 def jsonl_rows(source: BinaryStream, *, encoding: str = "auto") -> Iterator[Row]:
     """One JSON object a line. Empty lines are passed over, but counted."""
-    place = Place()
+    place = ReadPosition()
     for line in lines(source, place):
         if not line.isspace():
             yield place.line, _json_line(place, line, encoding)
         place.row, place.held = place.line, 0
 
 
-def _json_line(place: Place, line: bytes, encoding: str) -> Mapping[str, Any] | RowError:
+def _json_line(place: ReadPosition, line: bytes, encoding: str) -> Mapping[str, Any] | RowError:
     try:
         value = exact_json.loads(line)
     except orjson.JSONDecodeError as error:
@@ -190,7 +190,7 @@ def _json_line(place: Place, line: bytes, encoding: str) -> Mapping[str, Any] | 
     return value
 
 
-def _record(reader: Any, place: Place) -> list[str] | None:
+def _record(reader: Any, place: ReadPosition) -> list[str] | None:
     place.held = 0
     try:
         return next(reader, None)
@@ -249,7 +249,7 @@ def _header(cells: list[str]) -> list[str]:
     return names
 
 
-def _ragged(place: Place, cells: list[str], width: int) -> RowError:
+def _ragged(place: ReadPosition, cells: list[str], width: int) -> RowError:
     what = "one row with the header's number of cells"
     return RowError(place.row, "row", f"{len(cells)} cells on line {place.line}", f"{what}, {width}")
 

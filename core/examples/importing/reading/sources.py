@@ -196,7 +196,7 @@ BinaryStream: TypeAlias = "io.BufferedReader[Source]"
 
 
 @dataclass
-class Place:
+class ReadPosition:
     """Where reading has got to, for error messages."""
 
     row: int = 0
@@ -308,7 +308,7 @@ def _one_or_many(text: bytes, ending: Format | None) -> Format:
     return "json" if holds_rows and not rest.strip() else "jsonl"
 
 
-def lines(source: BinaryStream, place: Place) -> Iterator[bytes]:
+def lines(source: BinaryStream, place: ReadPosition) -> Iterator[bytes]:
     """Lines as bytes, each with its line break. Refuses NUL bytes and lines without an end."""
     while line := source.readline(ROW_LIMIT):
         place.line += 1
@@ -332,7 +332,7 @@ def lines(source: BinaryStream, place: Place) -> Iterator[bytes]:
         place.offset += len(line)
 
 
-def text_lines(source: BinaryStream, place: Place, encoding: str = "auto") -> Iterator[str]:
+def text_lines(source: BinaryStream, place: ReadPosition, encoding: str = "auto") -> Iterator[str]:
     """Lines as text. Refuses what is not UTF-8."""
     for line in lines(source, place):
         try:
@@ -342,7 +342,7 @@ def text_lines(source: BinaryStream, place: Place, encoding: str = "auto") -> It
         yield text
 
 
-def not_utf8(place: Place, line: bytes, error: UnicodeDecodeError, encoding: str = "auto") -> ImportRefused:
+def not_utf8(place: ReadPosition, line: bytes, error: UnicodeDecodeError, encoding: str = "auto") -> ImportRefused:
     """The refusal of a line that is not UTF-8, with the byte and where in the file it stands; or the question."""
     wrong = line[error.start : error.start + 1]
     around = re.sub(rb"[^ -~]", b"?", line[max(0, error.start - 20) : error.start]).decode()

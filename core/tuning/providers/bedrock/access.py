@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from core.errors import WhetstoneError
 from core.settings import Settings
-from core.text import storable
+from core.text import sanitize
 from core.tuning.providers.protocol import ProviderTrouble
 
 Service = Literal["bedrock", "s3", "sts"]
@@ -151,7 +151,7 @@ def _client(region: str, base_url: str | None, service: Service) -> Any:
 
 def _of_answer(error: Any) -> Refused | NoAnswer:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    words = storable(str(error.response.get("Error", {}).get("Message", ""))) or code
+    words = sanitize(str(error.response.get("Error", {}).get("Message", ""))) or code
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in TAKEN or (status in _REFUSED and status not in _NOT_KNOWN):
         return Refused(f"AWS refused ({code}): {_short(words)}", code)

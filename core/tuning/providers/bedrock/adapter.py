@@ -15,26 +15,26 @@ from core.tuning.providers.bedrock import bucket as store
 from core.tuning.providers.bedrock import checks, discovery, families, hosting, shapes
 from core.tuning.providers.bedrock.access import Amazon, NoAnswer, Refused, Unreachable, is_installed
 from core.tuning.providers.bedrock.families import Family
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
+    JobStatus,
     JobView,
-    Made,
     Method,
     ModelView,
-    Note,
+    NewJobEvent,
     NotSubmitted,
     NotThere,
-    Polled,
     ProviderId,
     ProviderTrouble,
-    Served,
+    ReportProgress,
+    ServingStatus,
     Setting,
     Spec,
     Submitted,
     SubmitUnknown,
-    Tell,
+    TrainedModel,
 )
 
 _STATES = {
@@ -76,7 +76,7 @@ class Bedrock:
         """Everything that stands in the way; without a live answer of AWS nothing can start."""
         return checks.check(spec, data, settings, live=live)
 
-    def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
+    def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
         """Store train and validation split in the bucket."""
         amazon, family, bucket = _amazon(job), _family(job), job.settings.bedrock_bucket
         if not is_installed():
@@ -84,7 +84,7 @@ class Bedrock:
         if not bucket or not job.settings.bedrock_role or not amazon.region:
             raise NotSubmitted("Region, bucket or role of Bedrock is not set.", advice="Look at the checks of the job.")
         files = job.files(families.form(family).format)
-        tell("uploading training data", 0.0)
+        report_progress("uploading training data", 0.0)
         train = store.upload(amazon, bucket, family, files.train)
         if not train:
             raise NotSubmitted(
@@ -98,11 +98,11 @@ class Bedrock:
             "region": amazon.region,
             "account": _account(amazon),
         }
-        tell("uploading validation data", 0.5)
+        report_progress("uploading validation data", 0.5)
         if files.validation is not None:
             held_out = store.upload(amazon, bucket, family, files.validation)
             remote |= {"validation": held_out} if held_out else {}
-        tell("uploaded", 1.0)
+        report_progress("uploaded", 1.0)
         return remote
 
     def submit(self, job: JobView) -> Submitted:
@@ -140,7 +140,7 @@ class Bedrock:
             raise ProviderTrouble(f"The job {name} at AWS bears another token; look at it in AWS's console.")
         return Submitted(found["jobArn"], found["status"], {"arn": found["jobArn"], "name": name})
 
-    def poll(self, job: JobView) -> Polled:
+    def poll(self, job: JobView) -> JobStatus:
         """How far the job is."""
         try:
             with _amazon(job).patient("bedrock") as client:
@@ -164,9 +164,9 @@ class Bedrock:
             raise ProviderTrouble(str(error)) from None
         return "AWS was asked to stop the job. It may charge for what was trained until then."
 
-    def finish(self, job: JobView, tell: Tell) -> Made:
+    def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
         """The model that AWS made. It answers only when it is hosted, which is begun by a person."""
-        tell("asking for the model", None)
+        report_progress("asking for the model", None)
         try:
             with _amazon(job).patient("bedrock") as client:
                 found = client.get_model_customization_job(jobIdentifier=_job_name(job))
@@ -174,7 +174,7 @@ class Bedrock:
             raise ProviderTrouble(str(refused)) from None
         if not found.get("outputModelArn"):
             raise ProviderTrouble(f"AWS does not name the model of the job {_job_name(job)} yet.")
-        return Made(
+        return TrainedModel(
             kind="tuned",
             call_name="",
             artefacts=[
@@ -195,7 +195,7 @@ class Bedrock:
             note=hosting.words_for(job.spec.base_model),
         )
 
-    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> Served:
+    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> ServingStatus:
         """Host the model, after somebody said yes to what that costs."""
         if not confirmed_hourly:
             raise NotSubmitted(hosting.words_for(model.base_model), code="hourly", advice="Confirm the cost to go on.")
@@ -208,11 +208,11 @@ class Bedrock:
         """What answering costs, in words; AWS tells no price to a program."""
         return hosting.words_for(base_model)
 
-    def serving(self, model: ModelView) -> Served:
+    def serving(self, model: ModelView) -> ServingStatus:
         """How far hosting, or its end, is."""
         return hosting.state(model)
 
-    def unserve(self, model: ModelView) -> Served:
+    def unserve(self, model: ModelView) -> ServingStatus:
         """End hosting, and its cost."""
         return hosting.end(model)
 
@@ -292,7 +292,7 @@ def _is_listed(amazon: Amazon, name: str) -> bool:
     return any(each["jobName"] == name for each in found.get("modelCustomizationJobSummaries", []))
 
 
-def _polled(job: JobView, found: Mapping[str, Any]) -> Polled:
+def _polled(job: JobView, found: Mapping[str, Any]) -> JobStatus:
     word = found["status"]
     details = found.get("statusDetails", {})
     state = _STATES.get(word, "unknown")
@@ -300,7 +300,7 @@ def _polled(job: JobView, found: Mapping[str, Any]) -> Polled:
         state = "queued"
     if state == "failed":
         # The field may be filled in any state; only here it means something.
-        return Polled(
+        return JobStatus(
             "failed",
             word,
             error=found.get("failureMessage", "") or "AWS gave no reason.",
@@ -308,8 +308,10 @@ def _polled(job: JobView, found: Mapping[str, Any]) -> Polled:
             advice="Look at the job in AWS's console; its words are those of AWS.",
         )
     if state != "trained":
-        return Polled(state, word, _phase(details))  # type: ignore[arg-type]
-    return Polled("trained", word, notes=list(_losses(found)), points=store.series(_amazon(job), job.remote["output"]))
+        return JobStatus(state, word, _phase(details))  # type: ignore[arg-type]
+    return JobStatus(
+        "trained", word, notes=list(_losses(found)), points=store.series(_amazon(job), job.remote["output"])
+    )
 
 
 def _phase(details: Mapping[str, Any]) -> str:
@@ -325,11 +327,11 @@ def _phase(details: Mapping[str, Any]) -> str:
     return ""
 
 
-def _losses(found: Mapping[str, Any]) -> Sequence[Note]:
+def _losses(found: Mapping[str, Any]) -> Sequence[NewJobEvent]:
     loss = found.get("trainingMetrics", {}).get("trainingLoss")
     if loss is None:
         return ()
-    return (Note(f"Bedrock reports a training loss of {loss:.4f}.", source=f"{found['jobArn']}:loss"),)
+    return (NewJobEvent(f"Bedrock reports a training loss of {loss:.4f}.", source=f"{found['jobArn']}:loss"),)
 
 
 PROVIDER = Bedrock()

@@ -11,7 +11,7 @@ from typing import IO
 from core.errors import TuningRefused
 from core.tuning.providers.bedrock.access import Amazon, NoAnswer, Refused, Unreachable
 from core.tuning.providers.bedrock.families import Family, written
-from core.tuning.providers.protocol import NotSubmitted, Point
+from core.tuning.providers.protocol import MetricPoint, NotSubmitted
 
 _FOLDER = "whetstone"
 #: More than one request stores at once.
@@ -68,7 +68,7 @@ def _put(amazon: Amazon, bucket: str, key: str, file: IO[bytes]) -> None:
         raise NotSubmitted(str(error), code="not_reachable", passing=True) from None
 
 
-def series(amazon: Amazon, output_uri: str) -> list[Point]:
+def series(amazon: Amazon, output_uri: str) -> list[MetricPoint]:
     """The losses that Bedrock left beside the result; nothing where it left none. Raises `ProviderTrouble`."""
     bucket, _, prefix = output_uri.removeprefix("s3://").partition("/")
     with amazon.patient("s3") as client:
@@ -84,11 +84,11 @@ def _read(client: object, bucket: str, name: str) -> str:
     return body.read().decode("utf-8", "replace")
 
 
-def _points(text: str) -> Iterator[Point]:
+def _points(text: str) -> Iterator[MetricPoint]:
     """Lines without a number of a step, or without a loss, are left out."""
     for row in csv.DictReader(io.StringIO(text)):
         for column, name in _SERIES.items():
             try:
-                yield Point(name, int(row["step_number"]), float(row[column]))
+                yield MetricPoint(name, int(row["step_number"]), float(row[column]))
             except (KeyError, TypeError, ValueError):
                 continue

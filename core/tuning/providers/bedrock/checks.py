@@ -9,7 +9,8 @@ from core.settings import Settings
 from core.tuning.providers import catalogue, limits, pricing
 from core.tuning.providers.bedrock import discovery, families
 from core.tuning.providers.bedrock.access import Amazon, NoAnswer, Refused, Unreachable, is_installed
-from core.tuning.providers.protocol import Checked, DataFacts, Estimate, Obstacle, Spec
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import Checked, Estimate, Obstacle, Spec
 
 _ROLE = re.compile(r"arn:aws(-[^:]+)?:iam::([0-9]{12})?:role/.+")
 
@@ -105,7 +106,7 @@ def _discovery(base: str, settings: Settings, *, live: bool) -> Iterator[Obstacl
         yield _not_listed(base, found, settings.aws_region or "")
 
 
-def _not_listed(base: str, found: discovery.Found, region: str) -> Obstacle:
+def _not_listed(base: str, found: discovery.DiscoveredBases, region: str) -> Obstacle:
     if base in found.others:
         return Obstacle(
             "method_not_offered",

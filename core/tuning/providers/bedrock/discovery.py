@@ -14,31 +14,33 @@ _KEPT_S = 600
 
 
 @dataclass(frozen=True)
-class Found:
+class DiscoveredBases:
     """Bases that the account lists as customisable now, and those it lists whose form of data is not known here."""
 
     bases: tuple[str, ...]
     others: tuple[str, ...]
 
 
-_kept: dict[Amazon, tuple[float, Found]] = {}
+_kept: dict[Amazon, tuple[float, DiscoveredBases]] = {}
 _lock = threading.Lock()
 
 
-def ask(amazon: Amazon, *, now: dt.datetime | None = None, clock: Callable[[], float] = time.monotonic) -> Found:
+def ask(
+    amazon: Amazon, *, now: dt.datetime | None = None, clock: Callable[[], float] = time.monotonic
+) -> DiscoveredBases:
     """Ask AWS, and keep the answer. Raises `Refused`, `NoAnswer` or `Unreachable`."""
     with amazon.spoken("bedrock") as client:
         answer = client.list_foundation_models(byCustomizationType="FINE_TUNING")
     moment = now or dt.datetime.now(dt.UTC)
     alive = [each["modelId"] for each in answer.get("modelSummaries", []) if _is_alive(each, moment)]
     known = tuple(name for name in alive if families.of(name))
-    found = Found(known, tuple(name for name in alive if name not in known))
+    found = DiscoveredBases(known, tuple(name for name in alive if name not in known))
     with _lock:
         _kept[amazon] = (clock(), found)
     return found
 
 
-def kept(amazon: Amazon, *, clock: Callable[[], float] = time.monotonic) -> Found | None:
+def kept(amazon: Amazon, *, clock: Callable[[], float] = time.monotonic) -> DiscoveredBases | None:
     """What AWS answered within the last ten minutes, or None."""
     with _lock:
         at, found = _kept.get(amazon, (0.0, None))

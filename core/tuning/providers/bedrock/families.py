@@ -11,7 +11,8 @@ from typing import Any, Literal
 import orjson
 
 from core.errors import TuningRefused
-from core.tuning.providers.protocol import Form, Setting
+from core.tuning.providers.data import Form
+from core.tuning.providers.protocol import Setting
 
 Hosting = Literal["provisioned", "deployment"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from core.tuning.providers.bedrock import families, shapes
 from core.tuning.providers.bedrock.access import Amazon, NoAnswer, Refused, Unreachable
 from core.tuning.providers.bedrock.families import Hosting
-from core.tuning.providers.protocol import ModelView, NotSubmitted, ProviderTrouble, Served
+from core.tuning.providers.protocol import ModelView, NotSubmitted, ProviderTrouble, ServingStatus
 
 _STATES = {"Creating": "deploying", "InService": "ready", "Active": "ready", "Updating": "ready", "Failed": "failed"}
 _LONGEST_NAME = 63
@@ -29,7 +29,7 @@ def words_for(base_model: str) -> str:
     return f"{cost} {_BY_WHOM}"
 
 
-def begin(model: ModelView) -> Served:
+def begin(model: ModelView) -> ServingStatus:
     """Make the model answer. Raises `NotSubmitted`; of a lost reply `state` tells."""
     arn, remote = _arn(model), _remote(model)
     amazon = Amazon.of(model.settings, remote["region"])
@@ -50,10 +50,10 @@ def begin(model: ModelView) -> Served:
     except NoAnswer:
         # It may have begun, and cost: the name tells when it is asked for next.
         pass
-    return Served("deploying", remote=remote)
+    return ServingStatus("deploying", remote=remote)
 
 
-def state(model: ModelView, remote: Mapping[str, Any] | None = None) -> Served:
+def state(model: ModelView, remote: Mapping[str, Any] | None = None) -> ServingStatus:
     """How far it is. Raises `ProviderTrouble`."""
     given = dict(remote or model.serving_remote or _remote(model))
     is_ending = bool(given.get("is_ending"))
@@ -62,21 +62,21 @@ def state(model: ModelView, remote: Mapping[str, Any] | None = None) -> Served:
             answer = _asked(client, given)
     except Refused:  # it is not there
         if is_ending:
-            return Served("deleted", remote=given)
-        return Served("failed", remote=given, error="AWS has nothing under this name that would answer.")
+            return ServingStatus("deleted", remote=given)
+        return ServingStatus("failed", remote=given, error="AWS has nothing under this name that would answer.")
     word = answer["status"]
     if is_ending:
-        return Served("deleting", remote=given)
+        return ServingStatus("deleting", remote=given)
     now = _STATES.get(word)
     if now is None:
         raise ProviderTrouble(f"AWS says {word!r} of what answers with {model.name}, which is not known here.")
     arn = answer.get("provisionedModelArn") or answer.get("customModelDeploymentArn") or ""
     error = answer.get("failureMessage", "") if now == "failed" else ""
     # No name to call it by: core.llm does not speak to Bedrock, and `words` says so before anything is paid.
-    return Served(now, "", {**given, "arn": arn}, error)  # type: ignore[arg-type]
+    return ServingStatus(now, "", {**given, "arn": arn}, error)  # type: ignore[arg-type]
 
 
-def end(model: ModelView) -> Served:
+def end(model: ModelView) -> ServingStatus:
     """End it, and its cost. Raises `ProviderTrouble`."""
     remote = {**(model.serving_remote or _remote(model)), "is_ending": True}
     try:
@@ -86,8 +86,8 @@ def end(model: ModelView) -> Served:
             else:
                 client.delete_custom_model_deployment(customModelDeploymentIdentifier=remote["name"])
     except Refused:  # it is not there
-        return Served("deleted", remote=remote)
-    return Served("deleting", remote=remote)
+        return ServingStatus("deleted", remote=remote)
+    return ServingStatus("deleting", remote=remote)
 
 
 def _asked(client: Any, remote: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -21,30 +21,29 @@ from core.llm import prices
 from core.llm.models import Model
 from core.settings import Settings
 from core.tuning.providers.claude import checks, document, messages, requests, stages
-from core.tuning.providers.claude.answers import Answer, Bill
+from core.tuning.providers.claude.answers import BatchAnswer, Bill
 from core.tuning.providers.claude.batches import MOST_BYTES, Batch, Batches
 from core.tuning.providers.claude.options import SETTINGS, wishes
 from core.tuning.providers.claude.records import FORM, at
 from core.tuning.providers.claude.selection import BASE
+from core.tuning.providers.data import DataFacts, Files
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
-    Files,
+    JobStatus,
     JobView,
-    Made,
     Method,
     ModelView,
-    Note,
+    NewJobEvent,
     NotSubmitted,
-    Polled,
     ProviderId,
     ProviderTrouble,
-    Served,
+    ReportProgress,
+    ServingStatus,
     Setting,
     Spec,
     Submitted,
-    Tell,
+    TrainedModel,
 )
 
 #: A batch is looked for so long before and after it was sent: clocks differ, and a large one takes a while to send.
@@ -81,9 +80,9 @@ class ClaudeProfile:
         """Everything that stands in the way; `live` asks whether the key may use the base, which is free."""
         return checks.check(spec, data, settings, live=live)
 
-    def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
+    def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
         """Choose what is asked. Nothing leaves this machine yet."""
-        tell("choosing examples", None)
+        report_progress("choosing examples", None)
         wished, files = wishes(job.spec.settings), _files(job)
         try:
             if job.stage == 0:
@@ -125,7 +124,7 @@ class ClaudeProfile:
             raise _not_told(unproven)
         return None
 
-    def poll(self, job: JobView) -> Polled:
+    def poll(self, job: JobView) -> JobStatus:
         """How far the batch is, and when it ended what its answers say."""
         batches = _batches(job, ProviderTrouble)
         plan = job.remote[f"stage{job.stage}"]
@@ -133,7 +132,7 @@ class ClaudeProfile:
         if batch.status == "ended":
             return _ended(job, batches, batch, plan)
         state = {"in_progress": "running", "canceling": "cancelling"}.get(batch.status, "unknown")
-        return Polled(
+        return JobStatus(
             state,  # type: ignore[arg-type]
             batch.status,
             messages.phase(plan, job.stage),
@@ -149,9 +148,9 @@ class ClaudeProfile:
             "charged; the others are not."
         )
 
-    def finish(self, job: JobView, tell: Tell) -> Made:
+    def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
         """Write the profile down."""
-        tell("writing the profile", None)
+        report_progress("writing the profile", None)
         made = _profile(job)
         data = document.written(made)
         path = job.folder / "profile.json"
@@ -165,7 +164,7 @@ class ClaudeProfile:
             "sha256": document.sha256(data),
             "size_bytes": len(data),
         }
-        return Made(
+        return TrainedModel(
             kind="profile",
             call_name=str(_model(job)),
             artefacts=[artefact],
@@ -176,17 +175,17 @@ class ClaudeProfile:
             note=_note(job),
         )
 
-    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> Served:
+    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> ServingStatus:
         """Nothing has to run: a profile is sent with each question."""
-        return Served("ready", model.call_name or f"anthropic:{model.base_model}")
+        return ServingStatus("ready", model.call_name or f"anthropic:{model.base_model}")
 
-    def serving(self, model: ModelView) -> Served:
+    def serving(self, model: ModelView) -> ServingStatus:
         """Ready, always."""
         return self.serve(model)
 
-    def unserve(self, model: ModelView) -> Served:
+    def unserve(self, model: ModelView) -> ServingStatus:
         """Nothing runs, so nothing has to end."""
-        return Served("none")
+        return ServingStatus("none")
 
 
 def _model(job: JobView) -> Model:
@@ -231,7 +230,7 @@ def _not_told(unproven: Sequence[Batch]) -> ProviderTrouble:
     )
 
 
-def _ended(job: JobView, batches: Batches, batch: Batch, plan: Mapping[str, Any]) -> Polled:
+def _ended(job: JobView, batches: Batches, batch: Batch, plan: Mapping[str, Any]) -> JobStatus:
     """What comes after a batch. Reading it twice gives the same, and costs nothing."""
     answers = _all_answers(batches, batch)
     _keep(job, answers)
@@ -242,7 +241,7 @@ def _ended(job: JobView, batches: Batches, batch: Batch, plan: Mapping[str, Any]
     remote["cost_usd"] = _text(_spent({**job.remote, **remote}))
     notes = list(messages.course(answers, bill, job.stage, batch.id))
     if batch.is_cancelled or batch.canceled or job.state == "cancelling":
-        outcome = Polled("cancelled")
+        outcome = JobStatus("cancelled")
     elif job.stage == 0:
         outcome = _after_validation(job, batch, plan, answers)
     else:
@@ -257,13 +256,13 @@ def _ended(job: JobView, batches: Batches, batch: Batch, plan: Mapping[str, Any]
     )
 
 
-def _after_validation(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Sequence[Answer]) -> Polled:
+def _after_validation(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Sequence[BatchAnswer]) -> JobStatus:
     wished = wishes(job.spec.settings)
     try:
         _, result = stages.judge(plan, _files(job), 0, job.key, answers, wished.seed)
     except TuningRefused as refused:
         is_late = batch.expired > batch.errored
-        return Polled(
+        return JobStatus(
             "expired" if is_late else "failed",
             error=_words(refused, answers),
             error_code="too_few_answers",
@@ -273,25 +272,25 @@ def _after_validation(job: JobView, batch: Batch, plan: Mapping[str, Any], answe
         )
     # Of the bare model there is nothing to compare with, and nobody pays for that.
     is_done = result["chosen"] == BASE or not job.data.test or not wished.test_rows
-    return Polled(
+    return JobStatus(
         "trained" if is_done else "again",
         notes=list(messages.choice(result, batch.id)),
         remote={"result0": result},
     )
 
 
-def _after_test(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Sequence[Answer]) -> Polled:
+def _after_test(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Sequence[BatchAnswer]) -> JobStatus:
     """The profile is chosen by now, so too few answers only mean that nothing is known of the test split."""
     try:
         _, result = stages.judge(plan, _files(job), 1, job.key, answers, wishes(job.spec.settings).seed)
     except TuningRefused as refused:
-        note = Note(_words(refused, answers), "warning", source=f"{batch.id}:test")
-        return Polled("trained", notes=[note], remote={"result1": None})
-    note = Note(messages.comparison(result, job.remote["result0"]["chosen"]), source=f"{batch.id}:test")
-    return Polled("trained", notes=[note], remote={"result1": result})
+        note = NewJobEvent(_words(refused, answers), "warning", source=f"{batch.id}:test")
+        return JobStatus("trained", notes=[note], remote={"result1": None})
+    note = NewJobEvent(messages.comparison(result, job.remote["result0"]["chosen"]), source=f"{batch.id}:test")
+    return JobStatus("trained", notes=[note], remote={"result1": result})
 
 
-def _all_answers(batches: Batches, batch: Batch) -> list[Answer]:
+def _all_answers(batches: Batches, batch: Batch) -> list[BatchAnswer]:
     answers = sorted(batches.answers(batch.id), key=lambda each: each.custom_id)
     if len(answers) != batch.total:
         raise ProviderTrouble(
@@ -300,13 +299,13 @@ def _all_answers(batches: Batches, batch: Batch) -> list[Answer]:
     return answers
 
 
-def _keep(job: JobView, answers: Sequence[Answer]) -> None:
+def _keep(job: JobView, answers: Sequence[BatchAnswer]) -> None:
     """Every answer, so that figures can be computed again."""
     path = job.folder / f"answers-{job.stage}.jsonl"
     path.write_bytes(b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in answers))
 
 
-def _words(refused: TuningRefused, answers: Sequence[Answer]) -> str:
+def _words(refused: TuningRefused, answers: Sequence[BatchAnswer]) -> str:
     said = next((each.error for each in answers if each.error), "")
     return f"{refused} Anthropic said: {said}" if said else str(refused)
 

@@ -40,7 +40,7 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Answer:
+class BatchAnswer:
     """What became of one request. Only what succeeded has a text, and only that is paid."""
 
     custom_id: str
@@ -71,7 +71,7 @@ class Bill:
     usage: Usage = Usage()
     cost_usd: Decimal | None = Decimal(0)
 
-    def with_answer(self, model: Model, answer: Answer) -> "Bill":
+    def with_answer(self, model: Model, answer: BatchAnswer) -> "Bill":
         """This bill and one answer more. One price that is not known makes the sum not known."""
         one = cost_usd(model, answer.usage)
         total = None if self.cost_usd is None or one is None else self.cost_usd + one

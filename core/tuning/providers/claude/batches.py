@@ -11,7 +11,7 @@ from core.errors import ModelUnavailable
 from core.llm import calling, failures
 from core.llm.models import Access, Model, Question
 from core.settings import Settings
-from core.tuning.providers.claude.answers import Answer, Usage
+from core.tuning.providers.claude.answers import BatchAnswer, Usage
 from core.tuning.providers.protocol import NotSubmitted, ProviderTrouble, SubmitUnknown
 
 #: What the API takes in one batch.
@@ -106,7 +106,7 @@ class Batches:
                     return
                 page = page.get_next_page()
 
-    def answers(self, batch_id: str) -> Iterator[Answer]:
+    def answers(self, batch_id: str) -> Iterator[BatchAnswer]:
         """The answers of a batch that ended, in any order. Raises `ProviderTrouble`."""
         with self._patient():
             lines = self._asking.messages.batches.results(batch_id)
@@ -232,15 +232,15 @@ def _batch(given: Any) -> Batch:
     )
 
 
-def _answer(line: Any) -> Answer:
+def _answer(line: Any) -> BatchAnswer:
     result = line.result
     if result.type != "succeeded":
         inner = getattr(getattr(result, "error", None), "error", None)
         words = f"{inner.type}: {inner.message}" if inner is not None else ""
-        return Answer(line.custom_id, result.type, error=words)
+        return BatchAnswer(line.custom_id, result.type, error=words)
     said = result.message
     text = "".join(block.text for block in said.content if block.type == "text")
-    return Answer(line.custom_id, "succeeded", text, said.stop_reason or "", _usage(said.usage))
+    return BatchAnswer(line.custom_id, "succeeded", text, said.stop_reason or "", _usage(said.usage))
 
 
 def _usage(usage: Any) -> Usage:

@@ -12,7 +12,8 @@ from core.tuning.providers.claude import estimate
 from core.tuning.providers.claude.batches import MOST_BYTES, MOST_REQUESTS, Batches
 from core.tuning.providers.claude.options import LEAST_ROWS, Wishes, wishes
 from core.tuning.providers.claude.records import FORM
-from core.tuning.providers.protocol import Checked, DataFacts, Estimate, Obstacle, Spec
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import Checked, Estimate, Obstacle, Spec
 
 #: Under so many records a result is only a hint.
 _FEW = 30

@@ -7,7 +7,8 @@ from core.llm import prices
 from core.llm.models import Model
 from core.tuning.providers.claude.answers import BATCH, WRITE_5M
 from core.tuning.providers.claude.options import Wishes
-from core.tuning.providers.protocol import DataFacts, Estimate
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import Estimate
 
 #: Examples are taken from records of at most so many times the mean length. At least half of any set is.
 LONGEST_SHOWN = 2

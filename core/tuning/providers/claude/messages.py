@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from core.tuning.providers.claude.answers import Answer, Bill
+from core.tuning.providers.claude.answers import BatchAnswer, Bill
 from core.tuning.providers.claude.selection import BASE
 from core.tuning.providers.claude.stages import line_of
-from core.tuning.providers.protocol import Note
+from core.tuning.providers.protocol import NewJobEvent
 
 _SPLITS = ("validation", "test")
 
@@ -21,11 +21,11 @@ def phase(plan: Mapping[str, Any], stage: int) -> str:
     return f"Claude answers {rows:,} held-out test records, with and without the chosen examples"
 
 
-def course(answers: Sequence[Answer], bill: Bill, stage: int, source: str) -> Iterator[Note]:
+def course(answers: Sequence[BatchAnswer], bill: Bill, stage: int, source: str) -> Iterator[NewJobEvent]:
     """What became of a batch: answers, errors in the provider's own words, and the cost."""
     counts = Counter(each.kind for each in answers)
     cost = "unknown cost" if bill.cost_usd is None else f"{money(bill.cost_usd)} by list price"
-    yield Note(
+    yield NewJobEvent(
         f"The batch on the {_SPLITS[stage]} split ended: {counts['succeeded']:,} of {len(answers):,} requests were "
         f"answered, for {bill.usage.all_input:,} tokens in and {bill.usage.output:,} out ({cost}).",
         source=f"{source}:ended",
@@ -34,7 +34,7 @@ def course(answers: Sequence[Answer], bill: Bill, stage: int, source: str) -> It
     if unanswered := len(answers) - counts["succeeded"]:
         said = Counter(each.error for each in answers if each.error).most_common(3)
         words = "; ".join(f"{number:,} times {text[:200]}" for text, number in said)
-        yield Note(
+        yield NewJobEvent(
             f"{unanswered:,} requests have no answer ({counts['errored']:,} failed, {counts['expired']:,} expired, "
             f"{counts['canceled']:,} were cancelled). They are not asked again, and not charged."
             + (f" Anthropic's words: {words}." if words else ""),
@@ -43,7 +43,7 @@ def course(answers: Sequence[Answer], bill: Bill, stage: int, source: str) -> It
         )
 
 
-def choice(result: Mapping[str, Any], source: str) -> Iterator[Note]:
+def choice(result: Mapping[str, Any], source: str) -> Iterator[NewJobEvent]:
     """What was chosen, and why."""
     base, chosen = line_of(result, BASE), line_of(result, result["chosen"])
     if chosen["index"] == BASE:
@@ -57,10 +57,10 @@ def choice(result: Mapping[str, Any], source: str) -> Iterator[Note]:
             f"a score of {chosen['value']['mean']:.2f} with its {len(chosen['positions'])} examples against "
             f"{base['value']['mean']:.2f} without, on {result['n']:,} validation records {_by(chosen['gain'])}."
         )
-    yield Note(sentence, source=f"{source}:choice", data={"candidates": list(result["candidates"])})
+    yield NewJobEvent(sentence, source=f"{source}:choice", data={"candidates": list(result["candidates"])})
     shortened = sum(each["cut"] for each in result["candidates"])
     if shortened:
-        yield Note(
+        yield NewJobEvent(
             f"{shortened:,} answers were cut off at the longest answer that was allowed; allow more if that is too "
             "short.",
             "warning",

@@ -59,13 +59,10 @@ def wishes(settings: Mapping[str, Any]) -> Wishes:
     """What was chosen, with defaults for the rest. Raises `TuningRefused` naming the setting that is wrong."""
     unknown = sorted(set(settings) - {each.name for each in SETTINGS})
     if unknown:
-        raise TuningRefused(f"There is no setting {unknown[0]!r} of a profile; there are: {_names()}.")
+        known = ", ".join(each.name for each in SETTINGS)
+        raise TuningRefused(f"There is no setting {unknown[0]!r} of a profile; there are: {known}.")
     chosen = {each.name: _checked(each, settings.get(each.name, each.default)) for each in SETTINGS}
     return Wishes(**{**chosen, "sizes": _sizes(chosen["sizes"])})
-
-
-def _names() -> str:
-    return ", ".join(each.name for each in SETTINGS)
 
 
 def _checked(setting: Setting, value: Any) -> Any:

@@ -12,7 +12,7 @@ import orjson
 
 from core.datasets.tokens import count_tokens
 from core.errors import TuningRefused
-from core.tuning.providers.protocol import Form
+from core.tuning.providers.data import Form
 
 
 @dataclass(frozen=True)

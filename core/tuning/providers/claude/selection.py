@@ -8,7 +8,7 @@ from statistics import stdev
 from core import metrics
 from core.errors import TuningRefused
 from core.metrics import Mean
-from core.tuning.providers.claude.answers import Answer
+from core.tuning.providers.claude.answers import BatchAnswer
 from core.tuning.providers.claude.options import LEAST_ROWS
 
 #: A candidate is compared when it answered this share of the records.
@@ -39,7 +39,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Choice:
+class CandidateChoice:
     """The chosen candidate, the records that were compared, and the figures of all."""
 
     candidate: int
@@ -51,13 +51,13 @@ class Choice:
 
 
 def choose(
-    answers: Mapping[tuple[int, int], Answer],
+    answers: Mapping[tuple[int, int], BatchAnswer],
     expected: Mapping[int, str],
     costs: Sequence[int],
     *,
     least_rows: int = LEAST_ROWS,
     seed: int = 0,
-) -> Choice:
+) -> CandidateChoice:
     """The best candidate on the records that all compared candidates answered.
 
     `answers` by candidate and row, `expected` by row, `costs`: what showing each candidate takes, in tokens; 0 is the
@@ -82,7 +82,7 @@ def choose(
         _entry(index, answers, scores, expected, rows if index in compared else (), values.get(BASE, []), seed)
         for index in range(len(costs))
     )
-    return Choice(_simplest(values, costs), rows, entries)
+    return CandidateChoice(_simplest(values, costs), rows, entries)
 
 
 def _answered(scores: Mapping[tuple[int, int], metrics.Score], candidate: int) -> int:
@@ -112,7 +112,7 @@ def _noise(one: Sequence[float], other: Sequence[float]) -> float:
 
 def _entry(
     candidate: int,
-    answers: Mapping[tuple[int, int], Answer],
+    answers: Mapping[tuple[int, int], BatchAnswer],
     scores: Mapping[tuple[int, int], metrics.Score],
     expected: Mapping[int, str],
     rows: Sequence[int],

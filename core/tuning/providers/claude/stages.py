@@ -11,13 +11,13 @@ from typing import Any
 from core import metrics
 from core.errors import TuningRefused
 from core.tuning.providers.claude import requests
-from core.tuning.providers.claude.answers import Answer
+from core.tuning.providers.claude.answers import BatchAnswer
 from core.tuning.providers.claude.candidates import POOL, candidates
 from core.tuning.providers.claude.estimate import LONGEST_SHOWN
 from core.tuning.providers.claude.options import Wishes
 from core.tuning.providers.claude.records import Record, at, sample, usual_system
-from core.tuning.providers.claude.selection import BASE, Choice, Entry, choose
-from core.tuning.providers.protocol import DataFacts, Files
+from core.tuning.providers.claude.selection import BASE, CandidateChoice, Entry, choose
+from core.tuning.providers.data import DataFacts, Files
 
 Plan = dict[str, Any]
 
@@ -79,8 +79,8 @@ def asked(plan: Mapping[str, Any], files: Files, stage: int, key: str, model: st
 
 
 def judge(
-    plan: Mapping[str, Any], files: Files, stage: int, key: str, answers: Sequence[Answer], seed: int
-) -> tuple[Choice, dict[str, Any]]:
+    plan: Mapping[str, Any], files: Files, stage: int, key: str, answers: Sequence[BatchAnswer], seed: int
+) -> tuple[CandidateChoice, dict[str, Any]]:
     """The choice that the answers make, and its figures for the job's record. Raises `TuningRefused` for too few."""
     rows = _rows(plan, files, stage)
     examples = at(files.train, {position for each in plan["candidates"] for position in each["positions"]})

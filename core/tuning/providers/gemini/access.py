@@ -19,7 +19,7 @@ _REGION_OF = re.compile(r"projects/[^/]+/locations/([^/]+)/")
 _LOGIN = "Renew the credentials with `gcloud auth application-default login`, or check GOOGLE_APPLICATION_CREDENTIALS."
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Where jobs run and their files lie. `prefix` ends in a slash."""
 
     project: str
@@ -28,7 +28,7 @@ class Place(NamedTuple):
     prefix: str
 
 
-def place(settings: Settings) -> Place:
+def place(settings: Settings) -> Location:
     """The place that the settings name. Raises `NotSubmitted` for one that is missing."""
     if missing := missing_settings(settings):
         raise NotSubmitted(
@@ -36,7 +36,7 @@ def place(settings: Settings) -> Place:
         )
     assert settings.google_project and settings.google_location and settings.google_bucket  # noqa: PT018
     bucket, _, folder = settings.google_bucket.removeprefix("gs://").strip("/").partition("/")
-    return Place(settings.google_project, settings.google_location, bucket, f"{folder or 'whetstone'}/")
+    return Location(settings.google_project, settings.google_location, bucket, f"{folder or 'whetstone'}/")
 
 
 def missing_settings(settings: Settings) -> list[str]:
@@ -50,7 +50,7 @@ def missing_settings(settings: Settings) -> list[str]:
 
 
 @contextmanager
-def looking(settings: Settings, timeout_s: float, name: str = "") -> Iterator[Any]:
+def query_client(settings: Settings, timeout_s: float, name: str = "") -> Iterator[Any]:
     """A client for what costs nothing, in the region of what `name` names. Raises `ProviderTrouble`."""
     from google.auth import exceptions
     from google.genai import errors
@@ -69,7 +69,7 @@ def looking(settings: Settings, timeout_s: float, name: str = "") -> Iterator[An
 
 
 @contextmanager
-def beginning(settings: Settings, timeout_s: float) -> Iterator[Any]:
+def submit_client(settings: Settings, timeout_s: float) -> Iterator[Any]:
     """A client for the one request that is paid for. Raises `NotSubmitted` or `SubmitUnknown`."""
     from google.auth import exceptions
     from google.genai import errors

@@ -9,24 +9,24 @@ from core.errors import ModelUnavailable
 from core.llm import Model, complete
 from core.settings import Settings
 from core.tuning.providers import catalogue, hosted
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.gemini import bucket, checks, endpoints, progress
-from core.tuning.providers.gemini.access import TITLE, beginning, is_status, looking, place, said
+from core.tuning.providers.gemini.access import TITLE, is_status, place, query_client, said, submit_client
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
+    JobStatus,
     JobView,
-    Made,
     Method,
     ModelView,
     NotSubmitted,
-    Polled,
     ProviderTrouble,
-    Served,
+    ReportProgress,
+    ServingStatus,
     Setting,
     Spec,
     Submitted,
-    Tell,
+    TrainedModel,
 )
 
 #: An endpoint that was just deployed may not answer everywhere at once.
@@ -65,13 +65,13 @@ class Gemini:
         timeout_s = min(self._timeout_s, 20)
         return checks.check(spec, data, settings, live=live, today=self._today(), timeout_s=timeout_s)
 
-    def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
+    def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
         """The files in the bucket, under the hash of their content. Raises `NotSubmitted`."""
         files = job.files(checks.FORM.format)
-        training = bucket.bring(job.settings, files.train, tell, self._timeout_s)
+        training = bucket.bring(job.settings, files.train, report_progress, self._timeout_s)
         validation = ""
         if files.validation is not None and "validation" in hosted.splits_of(job.spec):
-            validation = bucket.bring(job.settings, files.validation, tell, self._timeout_s)
+            validation = bucket.bring(job.settings, files.validation, report_progress, self._timeout_s)
         return {"training_uri": training, "validation_uri": validation}
 
     def submit(self, job: JobView) -> Submitted:
@@ -81,7 +81,7 @@ class Gemini:
         place(job.settings)  # a key alone opens nothing that tunes, whatever the SDK would make of it
         dataset = types.TuningDataset(gcs_uri=job.remote["training_uri"])
         config = types.CreateTuningJobConfig(**_chosen(job))
-        with beginning(job.settings, self._timeout_s) as client:
+        with submit_client(job.settings, self._timeout_s) as client:
             made = client.tunings.tune(base_model=job.spec.base_model, training_dataset=dataset, config=config)
             if not (isinstance(made.name, str) and "/tuningJobs/" in made.name):
                 raise ValueError("the job has no name")
@@ -89,7 +89,7 @@ class Gemini:
 
     def find(self, job: JobView) -> Submitted | None:
         """The job with this key among its labels, compared here too: whether the filter is heeded is not documented."""
-        with looking(job.settings, self._timeout_s) as client:
+        with query_client(job.settings, self._timeout_s) as client:
             marked = [each for each in _listed(client, job.key) if (each.labels or {}).get(hosted.MARKER) == job.key]
             found, others = hosted.chosen_of(marked, lambda each: str(each.create_time or ""))
         if found is None:
@@ -97,12 +97,12 @@ class Gemini:
         more = {"same_marker": [each.name for each in others]} if others else {}
         return Submitted(found.name, progress.word(found.state), more)
 
-    def poll(self, job: JobView) -> Polled:
+    def poll(self, job: JobView) -> JobStatus:
         """State, phase, what was left out, checkpoints."""
         from google.genai import errors
 
         name = job.remote_id or ""
-        with looking(job.settings, self._timeout_s, name) as client:
+        with query_client(job.settings, self._timeout_s, name) as client:
             try:
                 found = client.tunings.get(name=name)
             except errors.APIError as error:
@@ -118,7 +118,7 @@ class Gemini:
         from google.genai import errors
 
         name = job.remote_id or ""
-        with looking(job.settings, self._timeout_s, name) as client:
+        with query_client(job.settings, self._timeout_s, name) as client:
             try:
                 client.tunings.cancel(name=name)
             except errors.APIError as error:
@@ -130,10 +130,10 @@ class Gemini:
             "it has trained until then may be charged."
         )
 
-    def finish(self, job: JobView, tell: Tell) -> Made:
+    def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
         """Ask the endpoint for one word. Raises `ProviderTrouble` to come again."""
         name = job.remote_id or ""
-        with looking(job.settings, self._timeout_s, name) as client:
+        with query_client(job.settings, self._timeout_s, name) as client:
             found = client.tunings.get(name=name)
             endpoint = found.tuned_model.endpoint if found.tuned_model else None
             model = (found.tuned_model.model if found.tuned_model else None) or ""
@@ -142,13 +142,13 @@ class Gemini:
                 f"{TITLE} says that job {name} has succeeded, and names no endpoint.",
                 advice="Look at the job in the Google Cloud console.",
             )
-        tell(hosted.SMOKE, None)
+        report_progress(hosted.SMOKE, None)
         serving, note = self._smoke(endpoint, found, job.settings)
         checkpoints = progress.checkpoints(found)
         more = [each["endpoint"] for each in checkpoints if each["endpoint"] not in ("", endpoint)]
         tokens = progress.tokens(found)
         base = catalogue.base("gemini", job.spec.base_model)
-        return Made(
+        return TrainedModel(
             "tuned",
             f"vertex:{endpoint}",
             artefacts=_artefacts(job, endpoint, model),
@@ -162,7 +162,7 @@ class Gemini:
             note=note,
         )
 
-    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> Served:
+    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> ServingStatus:
         """Nothing has to be started: whether its endpoint is there. Raises `NotSubmitted`."""
         found = self.serving(model)
         if found.state != "ready":
@@ -171,16 +171,16 @@ class Gemini:
             )
         return found
 
-    def serving(self, model: ModelView) -> Served:
+    def serving(self, model: ModelView) -> ServingStatus:
         """Whether the endpoint is there; while it is being ended, the next step of that. Raises `ProviderTrouble`."""
         model = _with_endpoint(model)
         if model.serving_remote.get("ending"):
             return endpoints.end(model, self._timeout_s)
         if endpoints.is_there(model.settings, model.serving_remote["endpoint"], self._timeout_s):
-            return Served("ready", model.call_name, remote=model.serving_remote)
-        return Served("deleted", error=f"{TITLE} has no endpoint {model.serving_remote['endpoint']} any more.")
+            return ServingStatus("ready", model.call_name, remote=model.serving_remote)
+        return ServingStatus("deleted", error=f"{TITLE} has no endpoint {model.serving_remote['endpoint']} any more.")
 
-    def unserve(self, model: ModelView) -> Served:
+    def unserve(self, model: ModelView) -> ServingStatus:
         """Begin to delete endpoints and model, for good; `serving` goes on with it. Raises `ProviderTrouble`."""
         return endpoints.end(_with_endpoint(model), self._timeout_s)
 

@@ -8,8 +8,8 @@ from typing import Any
 from core.llm import failures, google_cloud
 from core.settings import Settings
 from core.tuning.providers import hosted
-from core.tuning.providers.gemini.access import Place, not_logged_in, place
-from core.tuning.providers.protocol import NotSubmitted, Tell
+from core.tuning.providers.gemini.access import Location, not_logged_in, place
+from core.tuning.providers.protocol import NotSubmitted, ReportProgress
 
 #: A larger file goes in pieces of this size, and what was sent of it is not sent again.
 _PIECE = 8 << 20
@@ -18,7 +18,7 @@ _BUSY = {408, 429, 500, 502, 503, 504}
 _NEEDED = ["storage.objects.create", "storage.objects.get"]
 
 
-def bring(settings: Settings, path: Path, tell: Tell, timeout_s: float) -> str:
+def bring(settings: Settings, path: Path, report_progress: ReportProgress, timeout_s: float) -> str:
     """Where the file lies after this, as `gs://…`. One that is there is not sent again. Raises `NotSubmitted`."""
     from google.api_core.exceptions import PreconditionFailed
     from google.cloud.storage.retry import DEFAULT_RETRY
@@ -28,7 +28,7 @@ def bring(settings: Settings, path: Path, tell: Tell, timeout_s: float) -> str:
         blob = client.bucket(where.bucket).blob(f"{where.prefix}{path.name}", chunk_size=_PIECE)
         words = f"Uploading {path.stat().st_size / 2**20:,.1f} MB to the bucket {where.bucket}"
         try:
-            with hosted.Watched(path, tell, words) as file:
+            with hosted.Watched(path, report_progress, words) as file:
                 blob.upload_from_file(
                     file,
                     size=path.stat().st_size,
@@ -60,7 +60,7 @@ def missing_rights(settings: Settings, timeout_s: float) -> list[str]:
 
 
 @contextmanager
-def _opened(settings: Settings, where: Place) -> Iterator[Any]:
+def _opened(settings: Settings, where: Location) -> Iterator[Any]:
     """A client of Cloud Storage. An emulator is asked without credentials: they are nothing for it."""
     import requests
     from google.api_core import exceptions as api
@@ -88,7 +88,7 @@ def _opened(settings: Settings, where: Place) -> Iterator[Any]:
         ) from None
 
 
-def _refused(error: Any, where: Place) -> NotSubmitted:
+def _refused(error: Any, where: Location) -> NotSubmitted:
     code = int(error.code or 0)
     why = {
         401: "refused the credentials of this machine",

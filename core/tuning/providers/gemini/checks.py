@@ -7,18 +7,10 @@ from core.llm import google_cloud
 from core.settings import Settings
 from core.tuning.providers import catalogue, hosted, limits
 from core.tuning.providers.catalogue import BaseFacts
+from core.tuning.providers.data import DataFacts, Form
 from core.tuning.providers.gemini import bucket as gemini_bucket
-from core.tuning.providers.gemini.access import TITLE, looking, missing_settings, place
-from core.tuning.providers.protocol import (
-    Checked,
-    DataFacts,
-    Form,
-    NotSubmitted,
-    Obstacle,
-    ProviderTrouble,
-    Setting,
-    Spec,
-)
+from core.tuning.providers.gemini.access import TITLE, missing_settings, place, query_client
+from core.tuning.providers.protocol import Checked, NotSubmitted, Obstacle, ProviderTrouble, Setting, Spec
 
 FORM = Form("gemini")
 EPOCHS = 3
@@ -132,7 +124,7 @@ def _project(settings: Settings, timeout_s: float) -> Iterator[Obstacle]:
     """Without the list of jobs a lost answer could never be cleared up, so that is what is tried."""
     where = place(settings)
     try:
-        with looking(settings, timeout_s) as client:
+        with query_client(settings, timeout_s) as client:
             client.tunings.list(config={"page_size": 1})
     except ProviderTrouble as trouble:
         yield Obstacle(

@@ -8,7 +8,7 @@ from core.llm import failures, google_cloud
 from core.settings import Settings
 from core.tuning.providers import hosted
 from core.tuning.providers.gemini.access import TITLE
-from core.tuning.providers.protocol import ModelView, Served
+from core.tuning.providers.protocol import ModelView, ServingStatus
 
 
 def is_there(settings: Settings, endpoint: str, timeout_s: float) -> bool:
@@ -17,22 +17,22 @@ def is_there(settings: Settings, endpoint: str, timeout_s: float) -> bool:
         return ask("GET", endpoint) is not None
 
 
-def end(model: ModelView, timeout_s: float) -> Served:
+def end(model: ModelView, timeout_s: float) -> ServingStatus:
     """One more step towards the end of the model, and how far it is. Raises `ProviderTrouble`."""
     remote = dict(model.serving_remote)
     with _session(model.settings, remote["endpoint"], timeout_s) as ask:
         if operation := remote.pop("operation", ""):
             found: dict[str, Any] = ask("GET", operation) or {"done": True}
             if not found.get("done"):
-                return Served("deleting", remote={**remote, "operation": operation})
+                return ServingStatus("deleting", remote={**remote, "operation": operation})
             if error := found.get("error"):
-                return Served(
+                return ServingStatus(
                     "failed", remote=remote, error=f"Google could not end it: {_short(error.get('message'))}."
                 )
         started = _step(ask, [remote["endpoint"], *remote.get("more_endpoints", ())], remote.get("model", ""))
     if started is None:
-        return Served("deleted")
-    return Served("deleting", remote={**remote, "ending": True, "operation": started})
+        return ServingStatus("deleted")
+    return ServingStatus("deleting", remote={**remote, "ending": True, "operation": started})
 
 
 def _step(ask: Any, endpoints: Sequence[str], model: str) -> str | None:

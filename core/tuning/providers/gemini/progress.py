@@ -6,7 +6,7 @@ from typing import Any
 from core.tuning.providers import hosted
 from core.tuning.providers.gemini.access import TITLE, said
 from core.tuning.providers.gemini.checks import EPOCHS
-from core.tuning.providers.protocol import JobView, Note, Polled
+from core.tuning.providers.protocol import JobStatus, JobView, NewJobEvent
 
 #: Our state and a phase in words, by Google's state.
 STATES: dict[str, tuple[Any, str]] = {
@@ -32,7 +32,7 @@ _DETAILS = {
 }
 
 
-def polled(found: Any, job: JobView) -> Polled:
+def polled(found: Any, job: JobView) -> JobStatus:
     """The state of a job as the SDK gives it."""
     status = word(found.state)
     state, phase = STATES.get(status, ("unknown", ""))
@@ -40,7 +40,7 @@ def polled(found: Any, job: JobView) -> Polled:
         phase = _DETAILS.get(word(getattr(found, "tuning_job_state", None)), phase)
     stats = _stats(found)
     error, code, advice = _failure(found, state)
-    return Polled(
+    return JobStatus(
         state,
         provider_status=status,
         phase=phase,
@@ -53,13 +53,13 @@ def polled(found: Any, job: JobView) -> Polled:
     )
 
 
-def gone(job: JobView, error: Any) -> Polled:
+def gone(job: JobView, error: Any) -> JobStatus:
     """A job that was there and cannot be found is an alarm, and never the same as cancelled."""
     words = (
         f"{TITLE} knows no job {job.remote_id} ({said(error)}). It is looked for on; if GOOGLE_CLOUD_PROJECT or the "
         "credentials are others now, set those that started it."
     )
-    return Polled("unknown", provider_status="not found", notes=[Note(words, "error", source="not-found")])
+    return JobStatus("unknown", provider_status="not found", notes=[NewJobEvent(words, "error", source="not-found")])
 
 
 def word(value: Any) -> str:
@@ -103,10 +103,10 @@ def _stats(found: Any) -> Any:
     return getattr(getattr(found, "tuning_data_stats", None), "supervised_tuning_data_stats", None)
 
 
-def _notes(found: Any, stats: Any) -> Iterator[Note]:
+def _notes(found: Any, stats: Any) -> Iterator[NewJobEvent]:
     for each in checkpoints(found):
         words = f"Checkpoint {each['id']} of epoch {each['epoch']}, step {each['step']}"
-        yield Note(words, "checkpoint", data=each, source=f"checkpoint:{each['id']}")
+        yield NewJobEvent(words, "checkpoint", data=each, source=f"checkpoint:{each['id']}")
     left_out = whole(getattr(stats, "total_truncated_example_count", None)) or 0
     if left_out:
         rows = getattr(stats, "truncated_example_indices", None) or []
@@ -114,21 +114,21 @@ def _notes(found: Any, stats: Any) -> Iterator[Note]:
         named = "; ".join(f"example {row}: {why}" for row, why in zip(rows[:5], reasons, strict=False))
         of_all = whole(getattr(stats, "tuning_dataset_example_count", None))
         words = f"Google left out or cut {left_out:,}{f' of {of_all:,}' if of_all else ''} examples. {named}".strip()
-        yield Note(words, "warning", data={"rows": list(rows), "reasons": list(reasons)}, source="left-out")
+        yield NewJobEvent(words, "warning", data={"rows": list(rows), "reasons": list(reasons)}, source="left-out")
 
 
-def _endings(found: Any, status: str) -> Iterator[Note]:
+def _endings(found: Any, status: str) -> Iterator[NewJobEvent]:
     if status == "JOB_STATE_PARTIALLY_SUCCEEDED":
         why = getattr(getattr(found, "error", None), "message", None) or "no reason given"
         words = f"Google made the model, and parts of the result are missing: {why}. Try it before it is used."
-        yield Note(words, "warning", source="partially")
+        yield NewJobEvent(words, "warning", source="partially")
     endpoint = getattr(getattr(found, "tuned_model", None), "endpoint", None)
     if endpoint and STATES.get(status, ("",))[0] == "trained":
         words = (
             f"Google has deployed the model by itself, to the shared endpoint {endpoint}: it is asked and paid by "
             "tokens, and costs nothing by the hour."
         )
-        yield Note(words, source="deployed")
+        yield NewJobEvent(words, source="deployed")
 
 
 def _failure(found: Any, state: str) -> tuple[str, str, str]:

@@ -6,32 +6,32 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.local import bases, choices, places, preflight
 from core.tuning.providers.local.bases import Base, Resolved
 from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.ollama import publishing, serving
 from core.tuning.providers.local.ollama.client import Ollama, OllamaAway
-from core.tuning.providers.local.runners import Runner, Work
+from core.tuning.providers.local.runners import Runner, TrainerRun
 from core.tuning.providers.local.shapes import config_in
 from core.tuning.providers.local.training import folder, interpreter, watching
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
+    JobStatus,
     JobView,
-    Made,
     Method,
     ModelView,
     NotSubmitted,
     NotThere,
-    Polled,
     ProviderId,
     ProviderTrouble,
-    Served,
+    ReportProgress,
+    ServingStatus,
     Setting,
     Spec,
     Submitted,
-    Tell,
+    TrainedModel,
 )
 
 
@@ -64,11 +64,11 @@ class LocalProvider:
     def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
         return preflight.check(spec, data, settings, live=live)
 
-    def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
+    def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
         """The base as a folder that can be trained, and the job's own folder with everything the trainer needs."""
         chosen = Chosen.of(job.spec.settings)
-        resolved = _resolve(job, chosen, tell)
-        tell("laying out the job", None)
+        resolved = _resolve(job, chosen, report_progress)
+        report_progress("laying out the job", None)
         there = places.folder_of(job)
         folder.prepare(there, chosen, resolved.folder, job.files("openai"), job.data.train)
         return {
@@ -88,7 +88,7 @@ class LocalProvider:
             raise NotThere(f"Nothing was begun in {places.folder_of(job)}.")
         return Submitted(found, remote={"offset": _offset(job)})
 
-    def poll(self, job: JobView) -> Polled:
+    def poll(self, job: JobView) -> JobStatus:
         try:
             runner = _runner(job)
         except NotSubmitted as refused:  # the cluster's address was taken away meanwhile
@@ -110,7 +110,7 @@ class LocalProvider:
         remote_id = _runner(job).resume(places.folder_of(job), python=_work(job).python)
         return Submitted(remote_id, remote={"offset": _offset(job)})
 
-    def finish(self, job: JobView, tell: Tell) -> Made:
+    def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
         """The adapter as one GGUF file, and a model in Ollama where that runs."""
         there = places.folder_of(job)
         made = _runner(job).artifacts(there)
@@ -120,12 +120,14 @@ class LocalProvider:
             )
         python = interpreter.python(job.settings)
         gguf = job.folder / "adapter.gguf"
-        adapter = publishing.to_gguf(made.base_config, made.adapter, gguf, python=python, tell=tell)
+        adapter = publishing.to_gguf(
+            made.base_config, made.adapter, gguf, python=python, report_progress=report_progress
+        )
         chosen = Chosen.of(job.spec.settings)
         parameters = _parameters(job, chosen, made.result)
         engine = str(made.result.get("engine", ""))
-        served = serving.publish(job, chosen, adapter, made.adapter, made.base_config, engine, tell)
-        return Made(
+        served = serving.publish(job, chosen, adapter, made.adapter, made.base_config, engine, report_progress)
+        return TrainedModel(
             "tuned",
             served.call_name,
             artefacts=[adapter, _weights(made.adapter, made.result)],
@@ -138,19 +140,19 @@ class LocalProvider:
             note=served.note,
         )
 
-    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> Served:
+    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> ServingStatus:
         """Push an adapter that was trained before. Nothing is paid for it."""
         return serving.serve(model)
 
-    def serving(self, model: ModelView) -> Served:
+    def serving(self, model: ModelView) -> ServingStatus:
         return serving.state_of(model)
 
-    def unserve(self, model: ModelView) -> Served:
+    def unserve(self, model: ModelView) -> ServingStatus:
         """Delete it from Ollama; adapter and base stay."""
         return serving.unserve(model)
 
 
-def _resolve(job: JobView, chosen: Chosen, tell: Tell) -> Resolved:
+def _resolve(job: JobView, chosen: Chosen, report_progress: ReportProgress) -> Resolved:
     base = Base.parse(job.spec.base_model)
     store = places.store(job.settings, chosen.runner)
     if base.kind == "folder":
@@ -160,7 +162,7 @@ def _resolve(job: JobView, chosen: Chosen, tell: Tell) -> Resolved:
         return Resolved(there, "", "")
     python = interpreter.python(job.settings)
     if base.kind == "hub":
-        return bases.of_hub(base, store=store, python=python, tell=tell)
+        return bases.of_hub(base, store=store, python=python, report_progress=report_progress)
     try:
         shown = Ollama(job.settings).show(base.name)
     except OllamaAway:
@@ -173,14 +175,14 @@ def _resolve(job: JobView, chosen: Chosen, tell: Tell) -> Resolved:
             f"Ollama has no model {base.name}.", code="base_missing", advice=f"Get it with `ollama pull {base.name}`."
         )
     dtype = bases.dtype_of(chosen.precision, bases.shape_of(base, shown, store))
-    return bases.of_ollama(base, shown, store=store, python=python, dtype=dtype, tell=tell)
+    return bases.of_ollama(base, shown, store=store, python=python, dtype=dtype, report_progress=report_progress)
 
 
 def _runner(job: JobView) -> Runner:
     return places.runner_of(job.settings, Chosen.of(job.spec.settings).runner)
 
 
-def _work(job: JobView) -> Work:
+def _work(job: JobView) -> TrainerRun:
     chosen = Chosen.of(job.spec.settings)
     there = places.folder_of(job)
     on_cluster = chosen.runner == "ray"
@@ -191,7 +193,7 @@ def _work(job: JobView) -> Work:
             code="no_trainer",
             advice="Install the trainer's packages there, and set it to that Python.",
         )
-    return Work(
+    return TrainerRun(
         there,
         job.key,
         python,

@@ -17,9 +17,9 @@ from typing import Any, Literal
 from core.tuning.providers.local import shapes
 from core.tuning.providers.local.ollama.client import Shown
 from core.tuning.providers.local.runners import folders
-from core.tuning.providers.local.shapes import Shape
+from core.tuning.providers.local.shapes import ModelShape
 from core.tuning.providers.local.training import programs
-from core.tuning.providers.protocol import NotSubmitted, Tell
+from core.tuning.providers.protocol import NotSubmitted, ReportProgress
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+\Z")
 #: Where Ollama keeps its files, when it names a place that is not seen from here, as one in a container does.
@@ -68,7 +68,7 @@ class Resolved:
     tag: str
 
 
-def shape_of(base: Base, shown: Shown | None, store: Path) -> Shape | None:
+def shape_of(base: Base, shown: Shown | None, store: Path) -> ModelShape | None:
     """How large it is, as far as that is known without loading it."""
     if base.kind == "ollama":
         return shapes.of_facts(shown.facts) if shown else None
@@ -119,38 +119,46 @@ def remembered(base: Base, store: Path, dtype: str) -> Resolved | None:
     return Resolved(folder, digest, base.name) if (folder / "config.json").exists() else None
 
 
-def dtype_of(precision: str, shape: Shape | None) -> str:
+def dtype_of(precision: str, shape: ModelShape | None) -> str:
     """The numbers in which a base is kept: as they are trained, but no more than are worth it."""
     if precision == "auto":
         return "bfloat16" if shape is not None and shape.parameters > _LARGE else "float32"
     return precision
 
 
-def of_ollama(base: Base, shown: Shown, *, store: Path, python: str, dtype: str, tell: Tell) -> Resolved:
+def of_ollama(
+    base: Base, shown: Shown, *, store: Path, python: str, dtype: str, report_progress: ReportProgress
+) -> Resolved:
     """The folder made of an Ollama model's weights, now or before. Raises `NotSubmitted`."""
     file = weights_file(shown)
     if not shown.digest or (file is None and kept(shown, store, dtype) is None):
+        where = str(shown.files[0]) if shown.files else "Ollama names no file"
         raise NotSubmitted(
-            f"The weights of {base.name} cannot be read from here ({_where(shown)}).",
+            f"The weights of {base.name} cannot be read from here ({where}).",
             code="base_missing",
             advice=UNREADABLE,
         )
     folder = _folder(store, shown.digest, dtype)
     if kept(shown, store, dtype) is None:
         assert file is not None
-        tell("making the base's weights plain", None)
-        _check_digest(file, shown.digest, tell)
+        report_progress("making the base's weights plain", None)
+        _check_digest(file, shown.digest, report_progress)
         _make(
             folder,
             lambda new: programs.run(
-                python, "from_gguf.py", file, new, dtype, told=lambda _: tell("making the base's weights plain", None)
+                python,
+                "from_gguf.py",
+                file,
+                new,
+                dtype,
+                told=lambda _: report_progress("making the base's weights plain", None),
             ),
         )
     folders.write_json(_note(store, base), {"digest": shown.digest})
     return Resolved(folder, shown.digest, base.name)
 
 
-def of_hub(base: Base, *, store: Path, python: str, tell: Tell) -> Resolved:
+def of_hub(base: Base, *, store: Path, python: str, report_progress: ReportProgress) -> Resolved:
     """The folder fetched from a hub, now or before. Raises `NotSubmitted`."""
     if found := kept_hub(base, store):
         return found
@@ -158,7 +166,7 @@ def of_hub(base: Base, *, store: Path, python: str, tell: Tell) -> Resolved:
 
     def told(said: Mapping[str, Any] | None) -> None:
         if said and said.get("total"):
-            tell(f"fetching {base.name}", said["done"] / said["total"])
+            report_progress(f"fetching {base.name}", said["done"] / said["total"])
 
     commit = ""
 
@@ -201,24 +209,20 @@ def _take(new: Path, folder: Path) -> None:
             new.replace(folder)
 
 
-def _check_digest(file: Path, digest: str, tell: Tell) -> None:
+def _check_digest(file: Path, digest: str, report_progress: ReportProgress) -> None:
     """What is trained on has to be what answers: a file that was damaged on disk is neither."""
     size, done, found = file.stat().st_size, 0, hashlib.sha256()
     with file.open("rb") as opened:
         while piece := opened.read(8 << 20):
             found.update(piece)
             done += len(piece)
-            tell("reading the base's weights", done / size)
+            report_progress("reading the base's weights", done / size)
     if f"sha256:{found.hexdigest()}" != digest:
         raise NotSubmitted(
             f"{file} is damaged: its hash is not the one it is named by.",
             code="base_missing",
             advice="Fetch the base again with `ollama pull`.",
         )
-
-
-def _where(shown: Shown) -> str:
-    return str(shown.files[0]) if shown.files else "Ollama names no file"
 
 
 def _folder(store: Path, digest: str, dtype: str) -> Path:

@@ -9,13 +9,14 @@ from typing import Any
 import psutil
 
 from core.settings import Settings, without_login
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.local import bases, choices, places, shapes
 from core.tuning.providers.local.bases import Base
 from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.ollama.client import Ollama, OllamaAway, Shown
 from core.tuning.providers.local.runners.ray import RayRunner, is_address, is_loopback
-from core.tuning.providers.local.shapes import ARCHITECTURES, Shape, in_words
-from core.tuning.providers.protocol import DataFacts, NotSubmitted, Obstacle, ProviderTrouble, Spec
+from core.tuning.providers.local.shapes import ARCHITECTURES, ModelShape, format_bytes
+from core.tuning.providers.protocol import NotSubmitted, Obstacle, ProviderTrouble, Spec
 
 #: Below, a model learns the examples by heart; from the second on it is only worth a word.
 LEAST_EXAMPLES, FEW_EXAMPLES = 10, 50
@@ -30,7 +31,7 @@ class Looked:
     """What a live look at a base found."""
 
     obstacles: tuple[Obstacle, ...]
-    shape: Shape | None = None
+    shape: ModelShape | None = None
     shown: Shown | None = None
 
 
@@ -228,7 +229,7 @@ def _unreadable(base: Base, shown: Shown) -> Iterator[Obstacle]:
         )
 
 
-def _no_room(store: Path, shape: Shape | None, chosen: Chosen) -> Iterator[Obstacle]:
+def _no_room(store: Path, shape: ModelShape | None, chosen: Chosen) -> Iterator[Obstacle]:
     if shape is None:
         return
     needed = shape.parameters * number_bytes(chosen, shape)
@@ -236,12 +237,13 @@ def _no_room(store: Path, shape: Shape | None, chosen: Chosen) -> Iterator[Obsta
     if needed > free:
         yield Obstacle(
             "other",
-            f"The base needs {in_words(needed)} on the disk with its weights made plain; {in_words(free)} are free.",
+            f"The base needs {format_bytes(needed)} on the disk with its weights made plain; "
+            f"{format_bytes(free)} are free.",
             f"Make room in {store}, or choose a smaller base.",
         )
 
 
-def of_memory(shape: Shape, chosen: Chosen, data: DataFacts) -> Iterator[Obstacle]:
+def of_memory(shape: ModelShape, chosen: Chosen, data: DataFacts) -> Iterator[Obstacle]:
     """By a rule, before real steps are measured. Only for what trains on this machine's processor."""
     if chosen.runner == "ray" or chosen.device == "cuda":
         return
@@ -251,13 +253,13 @@ def of_memory(shape: Shape, chosen: Chosen, data: DataFacts) -> Iterator[Obstacl
     if needed > memory.total:
         yield Obstacle(
             "no_memory",
-            f"Training takes about {in_words(needed)} of memory; this machine has {in_words(memory.total)}.",
+            f"Training takes about {format_bytes(needed)} of memory; this machine has {format_bytes(memory.total)}.",
             smaller,
         )
     elif needed > memory.available:
         yield Obstacle(
             "no_memory",
-            f"Training takes about {in_words(needed)} of memory; {in_words(memory.available)} are free now.",
+            f"Training takes about {format_bytes(needed)} of memory; {format_bytes(memory.available)} are free now.",
             f"Close what needs memory. {smaller}",
             blocks=False,
         )
@@ -270,7 +272,7 @@ def of_memory(shape: Shape, chosen: Chosen, data: DataFacts) -> Iterator[Obstacl
         )
 
 
-def number_bytes(chosen: Chosen, shape: Shape | None) -> int:
+def number_bytes(chosen: Chosen, shape: ModelShape | None) -> int:
     return 2 if bases.dtype_of(chosen.precision, shape) == "bfloat16" else 4
 
 

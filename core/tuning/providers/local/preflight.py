@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.settings import Settings
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.local import bases, checks, places, shapes
 from core.tuning.providers.local.bases import Base
 from core.tuning.providers.local.checks import Looked
@@ -11,7 +12,7 @@ from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.ollama.client import Ollama
 from core.tuning.providers.local.training import interpreter, probing
 from core.tuning.providers.local.training.probing import Probed
-from core.tuning.providers.protocol import Checked, DataFacts, Estimate, NotSubmitted, Obstacle, ProviderTrouble, Spec
+from core.tuning.providers.protocol import Checked, Estimate, NotSubmitted, Obstacle, ProviderTrouble, Spec
 
 _LATER = "Three real steps are timed when you press Check, which takes some seconds to minutes."
 
@@ -133,7 +134,7 @@ def _ready(base: Base, chosen: Chosen, settings: Settings, looked: Looked, pytho
     if looked.shown is None:
         known = bases.remembered(base, store, dtype)
         return known.folder if known else None
-    return bases.of_ollama(base, looked.shown, store=store, python=python, dtype=dtype, tell=_silence).folder
+    return bases.of_ollama(base, looked.shown, store=store, python=python, dtype=dtype, report_progress=_silence).folder
 
 
 def _silence(_what: str, _share: float | None) -> None:

@@ -25,7 +25,7 @@ _VOCABULARY = 150_000
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelShape:
     """The form of a transformer."""
 
     kind: str
@@ -54,7 +54,7 @@ class Shape:
         return _LIBRARIES + self.parameters * number_bytes + trained + activations
 
 
-def of_config(config: Mapping[str, Any]) -> Shape | None:
+def of_config(config: Mapping[str, Any]) -> ModelShape | None:
     """By a model's config.json; None where it does not say enough."""
     try:
         width, layers = int(config["hidden_size"]), int(config["num_hidden_layers"])
@@ -67,10 +67,12 @@ def of_config(config: Mapping[str, Any]) -> Shape | None:
     tables = 1 if config.get("tie_word_embeddings") else 2
     a_layer = width * head * (2 * heads + 2 * kv_heads) + 3 * width * inner
     parameters = tables * vocabulary * width + layers * a_layer
-    return Shape(str(config.get("model_type", "")), layers, width, inner, heads, kv_heads, head, vocabulary, parameters)
+    return ModelShape(
+        str(config.get("model_type", "")), layers, width, inner, heads, kv_heads, head, vocabulary, parameters
+    )
 
 
-def of_facts(facts: Mapping[str, Any]) -> Shape | None:
+def of_facts(facts: Mapping[str, Any]) -> ModelShape | None:
     """By the facts in a GGUF file, as Ollama shows them; None where they do not say enough."""
     kind = str(facts.get("general.architecture", ""))
     try:
@@ -82,7 +84,7 @@ def of_facts(facts: Mapping[str, Any]) -> Shape | None:
         parameters = int(facts["general.parameter_count"])
     except (KeyError, TypeError, ValueError):
         return None
-    return Shape(kind, layers, width, inner, heads, kv_heads, head, vocabulary, parameters)
+    return ModelShape(kind, layers, width, inner, heads, kv_heads, head, vocabulary, parameters)
 
 
 def config_in(folder: Path) -> dict[str, Any] | None:
@@ -94,6 +96,6 @@ def config_in(folder: Path) -> dict[str, Any] | None:
     return config if isinstance(config, dict) else None
 
 
-def in_words(size: float) -> str:
+def format_bytes(size: float) -> str:
     """Bytes for people."""
     return f"{size / 2**30:,.1f} GB" if size >= 2**29 else f"{size / 2**20:,.0f} MB"

@@ -47,7 +47,7 @@ def client(settings: Settings, timeout_s: float) -> Iterator[Any]:
 
 
 @contextmanager
-def looking(settings: Settings, timeout_s: float) -> Iterator[Any]:
+def query_client(settings: Settings, timeout_s: float) -> Iterator[Any]:
     """A client for what costs nothing. Raises `ProviderTrouble` for everything but an answer."""
     import openai
 
@@ -64,7 +64,7 @@ def looking(settings: Settings, timeout_s: float) -> Iterator[Any]:
 
 
 @contextmanager
-def sending(settings: Settings, timeout_s: float, *, may_begin: bool) -> Iterator[Any]:
+def submit_client(settings: Settings, timeout_s: float, *, may_begin: bool) -> Iterator[Any]:
     """A client for what a job needs. Raises `NotSubmitted`, and where the request may begin a job `SubmitUnknown`."""
     import openai
 

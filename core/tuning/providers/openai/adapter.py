@@ -11,24 +11,32 @@ from core.errors import ModelUnavailable
 from core.llm import Model, complete
 from core.settings import Settings
 from core.tuning.providers import catalogue, hosted
+from core.tuning.providers.data import DataFacts
 from core.tuning.providers.openai import chat_lines, checks, progress
-from core.tuning.providers.openai.access import is_openai, is_status, looking, not_understood, said, sending, title
+from core.tuning.providers.openai.access import (
+    is_openai,
+    is_status,
+    not_understood,
+    query_client,
+    said,
+    submit_client,
+    title,
+)
 from core.tuning.providers.protocol import (
     Capabilities,
     Checked,
-    DataFacts,
+    JobStatus,
     JobView,
-    Made,
     Method,
     ModelView,
     NotSubmitted,
-    Polled,
     ProviderTrouble,
-    Served,
+    ReportProgress,
+    ServingStatus,
     Setting,
     Spec,
     Submitted,
-    Tell,
+    TrainedModel,
 )
 
 #: A file is looked at by OpenAI before it can be trained on.
@@ -75,24 +83,26 @@ class OpenAI:
         """Key, dates, sizes and price; `live`: the key is tried, and the base looked up."""
         return checks.check(spec, data, settings, live=live, today=self._today())
 
-    def upload(self, job: JobView, tell: Tell) -> Mapping[str, Any]:
+    def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
         """Each file once: `files` has their ids by the hash of their content. Raises `NotSubmitted`."""
         files = job.files("dpo" if job.spec.method == "dpo" else checks.FORM.format)
         validation = files.validation if "validation" in hosted.splits_of(job.spec) else None
-        tell("Looking through the files", None)
+        report_progress("Looking through the files", None)
         noticed = chat_lines.warnings(files.train, validation, job.spec.method)
         ids = dict(job.remote.get("files") or {})
         remote: dict[str, Any] = {"files": ids, "noticed": noticed, "validation_file": None}
-        with sending(job.settings, self._timeout_s, may_begin=False) as client:
+        with submit_client(job.settings, self._timeout_s, may_begin=False) as client:
             for name, path in (("training_file", files.train), ("validation_file", validation)):
                 if path is not None:
-                    ids[path.stem] = remote[name] = self._file(client, ids.get(path.stem), path, job.settings, tell)
+                    ids[path.stem] = remote[name] = self._file(
+                        client, ids.get(path.stem), path, job.settings, report_progress
+                    )
         return remote
 
     def submit(self, job: JobView) -> Submitted:
         """Create the job, once. Raises `NotSubmitted` or `SubmitUnknown`."""
         body = _request(job)
-        with sending(job.settings, self._timeout_s, may_begin=True) as client:
+        with submit_client(job.settings, self._timeout_s, may_begin=True) as client:
             made = client.fine_tuning.jobs.create(**body)
             remote_id = getattr(made, "id", None)
             if not (isinstance(remote_id, str) and remote_id):
@@ -101,18 +111,18 @@ class OpenAI:
 
     def find(self, job: JobView) -> Submitted | None:
         """The job with this key in its metadata, compared here too: a service may ignore the filter."""
-        with looking(job.settings, self._timeout_s) as client:
+        with query_client(job.settings, self._timeout_s) as client:
             found, others = hosted.chosen_of(_marked(client, job.key), lambda each: each.created_at or 0)
         if found is None:
             return None
         more = {"same_marker": [each.id for each in others]} if others else {}
         return Submitted(found.id, progress.text(found.status), more)
 
-    def poll(self, job: JobView) -> Polled:
+    def poll(self, job: JobView) -> JobStatus:
         """State, new events, checkpoints; at the end the table of results."""
         import openai
 
-        with looking(job.settings, self._timeout_s) as client, _understood(job.settings):
+        with query_client(job.settings, self._timeout_s) as client, _understood(job.settings):
             try:
                 return progress.polled(client, job, dt.datetime.now(dt.UTC))
             except openai.APIStatusError as error:
@@ -124,7 +134,7 @@ class OpenAI:
         """Cancel at once. Raises `ProviderTrouble`."""
         import openai
 
-        with looking(job.settings, self._timeout_s) as client:
+        with query_client(job.settings, self._timeout_s) as client:
             try:
                 client.fine_tuning.jobs.cancel(job.remote_id)
             except openai.APIStatusError as error:
@@ -136,9 +146,9 @@ class OpenAI:
             "cancelled job costs is not documented."
         )
 
-    def finish(self, job: JobView, tell: Tell) -> Made:
+    def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
         """Ask the model for one word, and look up until when it will answer."""
-        with looking(job.settings, self._timeout_s) as client, _understood(job.settings):
+        with query_client(job.settings, self._timeout_s) as client, _understood(job.settings):
             found = client.fine_tuning.jobs.retrieve(job.remote_id)
             name = progress.text(found.fine_tuned_model)
             if not name:
@@ -148,10 +158,10 @@ class OpenAI:
                 )
             made = progress.checkpoints(client, job.remote_id or "")
             ends = self._ends(client, name, job)
-        tell(hosted.SMOKE, None)
+        report_progress(hosted.SMOKE, None)
         serving, note = self._smoke(name, found, job.settings)
         tokens = progress.whole(getattr(found, "trained_tokens", None))
-        return Made(
+        return TrainedModel(
             "tuned",
             f"openai:{name}",
             artefacts=_artefacts(found, job),
@@ -165,47 +175,49 @@ class OpenAI:
             note=note,
         )
 
-    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> Served:
+    def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> ServingStatus:
         """Nothing has to be started: whether the model is there, and still will be. Raises `NotSubmitted`."""
         found = self.serving(model)
         if found.state != "ready":
             raise NotSubmitted(found.error or f"{model.call_name} is not there any more.")
         return found
 
-    def serving(self, model: ModelView) -> Served:
+    def serving(self, model: ModelView) -> ServingStatus:
         """Whether the model is there. Raises `ProviderTrouble`."""
         import openai
 
         name = _name(model)
-        with looking(model.settings, self._timeout_s) as client:
+        with query_client(model.settings, self._timeout_s) as client:
             try:
                 ends = checks.shutdown_date(client.models.retrieve(name))
             except openai.APIStatusError as error:
                 if not is_status(error, 404):
                     raise
-                return Served("deleted", error=f"{title(model.settings)} has no model {name} any more.")
+                return ServingStatus("deleted", error=f"{title(model.settings)} has no model {name} any more.")
         if ends is not None and ends <= self._today():
-            return Served("failed", error=f"{name} was shut down on {ends}.")
-        return Served("ready", f"openai:{name}")
+            return ServingStatus("failed", error=f"{name} was shut down on {ends}.")
+        return ServingStatus("ready", f"openai:{name}")
 
-    def unserve(self, model: ModelView) -> Served:
+    def unserve(self, model: ModelView) -> ServingStatus:
         """Delete the model at the provider, for good: nothing else makes it answer. Raises `ProviderTrouble`."""
         import openai
 
-        with looking(model.settings, self._timeout_s) as client:
+        with query_client(model.settings, self._timeout_s) as client:
             try:
                 client.models.delete(_name(model))
             except openai.APIStatusError as error:
                 if not is_status(error, 404):
                     raise
-        return Served("deleted")
+        return ServingStatus("deleted")
 
-    def _file(self, client: Any, known: str | None, path: Path, settings: Settings, tell: Tell) -> str:
+    def _file(
+        self, client: Any, known: str | None, path: Path, settings: Settings, report_progress: ReportProgress
+    ) -> str:
         """The id of the file, uploaded unless it is there, and looked at by OpenAI."""
         found = _existing(client, known) if known else None
         if found is None:
             words = f"Uploading {path.stat().st_size / 2**20:,.1f} MB to {title(settings)}"
-            with hosted.Watched(path, tell, words) as file:
+            with hosted.Watched(path, report_progress, words) as file:
                 found = client.files.create(file=(path.name, file, "application/jsonl"), purpose="fine-tune")
         for _ in range(_MOST_WAITS):
             if getattr(found, "status", None) == "error":
@@ -217,7 +229,7 @@ class OpenAI:
                 )
             if getattr(found, "status", None) in ("processed", None):
                 return found.id
-            tell(f"{title(settings)} looks at the file", None)
+            report_progress(f"{title(settings)} looks at the file", None)
             self._pause(_WAIT_S)
             found = client.files.retrieve(found.id)
         raise NotSubmitted(

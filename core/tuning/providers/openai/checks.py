@@ -9,9 +9,10 @@ from core.errors import ModelUnavailable
 from core.settings import Settings
 from core.tuning.providers import catalogue, hosted, limits
 from core.tuning.providers.catalogue import BaseFacts
+from core.tuning.providers.data import DataFacts, Form
 from core.tuning.providers.openai import pairs
 from core.tuning.providers.openai.access import client, is_openai, is_status, said, title, winding_down
-from core.tuning.providers.protocol import Checked, DataFacts, Estimate, Form, Method, Obstacle, Setting, Spec
+from core.tuning.providers.protocol import Checked, Estimate, Method, Obstacle, Setting, Spec
 
 FORM = Form("openai")
 METHODS: tuple[Method, ...] = ("sft", "dpo")

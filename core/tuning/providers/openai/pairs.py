@@ -9,7 +9,8 @@ import orjson
 
 from core.datasets.tokens import count_tokens, texts_of
 from core.errors import TuningRefused
-from core.tuning.providers.protocol import DataFacts, Obstacle
+from core.tuning.providers.data import DataFacts
+from core.tuning.providers.protocol import Obstacle
 
 
 def facts(data: DataFacts, splits: Sequence[str] = ("train", "validation")) -> DataFacts | None:

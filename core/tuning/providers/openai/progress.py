@@ -12,7 +12,7 @@ from typing import Any
 
 from core.tuning.providers import hosted
 from core.tuning.providers.openai.access import is_status, said
-from core.tuning.providers.protocol import JobView, Note, Point, Polled
+from core.tuning.providers.protocol import JobStatus, JobView, MetricPoint, NewJobEvent
 
 #: Our state and a phase in words, by OpenAI's status. `paused` is possible, though not in its list.
 STATES: dict[str, tuple[Any, str]] = {
@@ -40,7 +40,7 @@ _LEVELS = {"warn": "warning", "warning": "warning", "error": "error"}
 _MOST_RESULT_BYTES = 64 << 20
 
 
-def polled(client: Any, job: JobView, now: dt.datetime) -> Polled:
+def polled(client: Any, job: JobView, now: dt.datetime) -> JobStatus:
     """What is so now. Raises the SDK's errors."""
     found = client.fine_tuning.jobs.retrieve(job.remote_id)
     status = text(found.status)
@@ -53,7 +53,7 @@ def polled(client: Any, job: JobView, now: dt.datetime) -> Polled:
         notes, points = [*notes, *more_notes], [*points, *more_points]
     done, total = steps
     error, code, advice = _failure(found) if state == "failed" else ("", "", "")
-    return Polled(
+    return JobStatus(
         state,
         provider_status=status,
         phase=phase,
@@ -70,13 +70,13 @@ def polled(client: Any, job: JobView, now: dt.datetime) -> Polled:
     )
 
 
-def gone(job: JobView, error: Any) -> Polled:
+def gone(job: JobView, error: Any) -> JobStatus:
     """A job that was there and cannot be found is an alarm, and never the same as cancelled."""
     words = (
         f"OpenAI knows no job {job.remote_id} for this key ({said(error)}). It is looked for on; if OPENAI_API_KEY "
         "belongs to another organisation or project now, set the one that started it."
     )
-    return Polled("unknown", provider_status="not found", notes=[Note(words, "error", source="not-found")])
+    return JobStatus("unknown", provider_status="not found", notes=[NewJobEvent(words, "error", source="not-found")])
 
 
 def text(value: Any) -> str:
@@ -124,9 +124,9 @@ def _checkpoint(found: Any) -> dict[str, Any]:
     }
 
 
-def _checkpoints(client: Any, job: JobView) -> list[Note]:
+def _checkpoints(client: Any, job: JobView) -> list[NewJobEvent]:
     return [
-        Note(
+        NewJobEvent(
             f"Checkpoint of step {each['step']}: {each['name']}",
             "checkpoint",
             data=each,
@@ -136,18 +136,20 @@ def _checkpoints(client: Any, job: JobView) -> list[Note]:
     ]
 
 
-def _of_upload(job: JobView) -> list[Note]:
+def _of_upload(job: JobView) -> list[NewJobEvent]:
     """What was noticed before there was a job to tell it of, told once."""
     if job.remote.get("told"):
         return []
     noticed = enumerate(job.remote.get("noticed") or [])
     return [
-        *(Note(sentence, "warning", source=f"file:{row}") for row, sentence in noticed),
+        *(NewJobEvent(sentence, "warning", source=f"file:{row}") for row, sentence in noticed),
         *hosted.same_marker(job),
     ]
 
 
-def _events(client: Any, job: JobView) -> tuple[list[Note], list[Point], str, tuple[int | None, int | None]]:
+def _events(
+    client: Any, job: JobView
+) -> tuple[list[NewJobEvent], list[MetricPoint], str, tuple[int | None, int | None]]:
     """Notes and points of the events since the last look, the newest event's id, and steps done and in all."""
     new = list(_new_events(client, job))
     notes, points = [], []
@@ -189,15 +191,15 @@ def _step_of(event: Any, values: Mapping[str, Any]) -> tuple[int | None, int | N
     return whole(values.get("step", step)), whole(values.get("total_steps", total))
 
 
-def _points(step: int, values: Mapping[str, Any]) -> list[Point]:
+def _points(step: int, values: Mapping[str, Any]) -> list[MetricPoint]:
     found = ((ours, hosted.number(values.get(theirs))) for theirs, ours in _SERIES.items())
-    return [Point(name, step, value) for name, value in found if value is not None]
+    return [MetricPoint(name, step, value) for name, value in found if value is not None]
 
 
-def _note(event: Any) -> Note:
+def _note(event: Any) -> NewJobEvent:
     level = _LEVELS.get(text(getattr(event, "level", None)), "message")
     at = whole(getattr(event, "created_at", None))
-    return Note(
+    return NewJobEvent(
         text(getattr(event, "message", None)),
         level,  # pyright: ignore[reportArgumentType]
         at=None if at is None else dt.datetime.fromtimestamp(at, dt.UTC),
@@ -221,22 +223,22 @@ def _failure(found: Any) -> tuple[str, str, str]:
     return words or "OpenAI gave no reason.", code, advice
 
 
-def _results(client: Any, found: Any) -> tuple[list[Note], list[Point]]:
+def _results(client: Any, found: Any) -> tuple[list[NewJobEvent], list[MetricPoint]]:
     """The points of the tables of results; a note where one cannot be read, which takes nothing from the model."""
     import openai
 
-    notes: list[Note] = []
-    points: list[Point] = []
+    notes: list[NewJobEvent] = []
+    points: list[MetricPoint] = []
     for name in getattr(found, "result_files", None) or []:
         try:
             points += table(client.files.content(name).content[:_MOST_RESULT_BYTES])
         except openai.APIStatusError as error:
             words = f"The table of results {name} cannot be read ({said(error)}); the curves are those of the events."
-            notes.append(Note(words, "warning", source=f"results:{name}"))
+            notes.append(NewJobEvent(words, "warning", source=f"results:{name}"))
     return notes, points
 
 
-def table(data: bytes) -> list[Point]:
+def table(data: bytes) -> list[MetricPoint]:
     """The points of a table of results: CSV, plain or (as OpenAI has sent it) in base64."""
     content = data.decode(errors="replace")
     if "step" not in content.partition("\n")[0]:
@@ -244,7 +246,7 @@ def table(data: bytes) -> list[Point]:
             content = base64.b64decode(b"".join(data.split()), validate=True).decode(errors="replace")
         except binascii.Error:
             return []
-    points: list[Point] = []
+    points: list[MetricPoint] = []
     for row in islice(csv.DictReader(io.StringIO(content)), 1_000_000):
         step = whole(row.get("step"))
         if step is not None:

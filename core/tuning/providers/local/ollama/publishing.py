@@ -14,7 +14,7 @@ from core.tuning.providers.local.ollama.client import Ollama, Shown
 from core.tuning.providers.local.ollama.conversations import Compared, Differs
 from core.tuning.providers.local.runners import folders
 from core.tuning.providers.local.training import programs
-from core.tuning.providers.protocol import NotSubmitted, Tell
+from core.tuning.providers.protocol import NotSubmitted, ReportProgress
 
 #: What a name in Ollama can hold; it takes up to 80 characters.
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
@@ -39,7 +39,9 @@ _FITS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def to_gguf(base_config: Path, adapter: Path, out: Path, *, python: str, tell: Tell) -> dict[str, Any]:
+def to_gguf(
+    base_config: Path, adapter: Path, out: Path, *, python: str, report_progress: ReportProgress
+) -> dict[str, Any]:
     """The adapter as one GGUF file; an artefact of the model. Raises `NotSubmitted`.
 
     What was made of the same adapter before is taken as it is.
@@ -47,10 +49,15 @@ def to_gguf(base_config: Path, adapter: Path, out: Path, *, python: str, tell: T
     weights, note = sha256(adapter / "adapter_model.safetensors"), out.with_suffix(".json")
     said = _made_before(out, note, weights)
     if said is None:
-        tell("converting the adapter", None)
+        report_progress("converting the adapter", None)
         out.parent.mkdir(parents=True, exist_ok=True)
         said = programs.run(
-            python, "to_gguf.py", base_config, adapter, out, told=lambda _: tell("converting the adapter", None)
+            python,
+            "to_gguf.py",
+            base_config,
+            adapter,
+            out,
+            told=lambda _: report_progress("converting the adapter", None),
         )
         if said.get("sha256") != sha256(out):
             raise NotSubmitted(f"{out} is not what was written; look at the disk, and try again.")
@@ -108,28 +115,30 @@ def publish(
     ollama: Ollama,
     wanted: Wanted,
     trained: Mapping[str, Any] | None,
-    tell: Tell = lambda _what, _share: None,
+    report_progress: ReportProgress = lambda _what, _share: None,
 ) -> Compared:
     """Make the model, ask it once, and compare what it makes of conversations with what the trainer made of them.
 
     One that cannot answer, or that reads them in another way, is removed again. Raises `NotSubmitted`. `trained` None:
     it is not known what the trainer made of them, so nothing is compared.
     """
-    tell("giving the adapter to Ollama", None)
+    report_progress("giving the adapter to Ollama", None)
     ollama.take_blob(wanted.file, wanted.digest)
-    shown = _create(ollama, wanted, tell)
+    shown = _create(ollama, wanted, report_progress)
     if trained is None:
         return Compared("unknown", _NOT_TOLD)
     try:
-        return _alike(ollama, wanted, shown, trained, tell)
+        return _alike(ollama, wanted, shown, trained, report_progress)
     except NotSubmitted:
         ollama.delete(wanted.name)
         raise
 
 
-def _alike(ollama: Ollama, wanted: Wanted, shown: Shown, trained: Mapping[str, Any], tell: Tell) -> Compared:
+def _alike(
+    ollama: Ollama, wanted: Wanted, shown: Shown, trained: Mapping[str, Any], report_progress: ReportProgress
+) -> Compared:
     """As it was trained: as the base is in Ollama, or else with nothing of that but its weights."""
-    tell("comparing with the training", None)
+    report_progress("comparing with the training", None)
     first = conversations.compare(ollama, wanted.name, shown, trained)
     if first.verdict != "different":
         return first
@@ -137,7 +146,7 @@ def _alike(ollama: Ollama, wanted: Wanted, shown: Shown, trained: Mapping[str, A
     if first.advice or len(base.files) != 1 or not base.digest:
         raise Differs(first, _REMAKE.format(base=base.name))
     try:
-        shown = _create(ollama, wanted, tell, weights=base.digest)
+        shown = _create(ollama, wanted, report_progress, weights=base.digest)
         second = conversations.compare(ollama, wanted.name, shown, trained)
     except NotSubmitted:  # Ollama makes no model of the weights alone
         raise Differs(first, _REMAKE.format(base=base.name)) from None
@@ -149,9 +158,9 @@ def _alike(ollama: Ollama, wanted: Wanted, shown: Shown, trained: Mapping[str, A
     return replace(second, sentence=told, is_of_weights=True)
 
 
-def _create(ollama: Ollama, wanted: Wanted, tell: Tell, *, weights: str = "") -> Shown:
+def _create(ollama: Ollama, wanted: Wanted, report_progress: ReportProgress, *, weights: str = "") -> Shown:
     """The model as Ollama shows it, once it has answered."""
-    tell("making the model in Ollama", None)
+    report_progress("making the model in Ollama", None)
     name, base = wanted.name, wanted.base.name
     ollama.create(
         name, base=base, adapter=wanted.digest, parameters=wanted.parameters, quantise=wanted.quantise, weights=weights
@@ -161,7 +170,7 @@ def _create(ollama: Ollama, wanted: Wanted, tell: Tell, *, weights: str = "") ->
         raise NotSubmitted(
             f"Ollama made {name}, but shows it without the adapter; look at `ollama show {name} --modelfile`."
         )
-    tell("asking the model", None)
+    report_progress("asking the model", None)
     try:
         ollama.ask(name, _PROMPT)
     except NotSubmitted as refused:

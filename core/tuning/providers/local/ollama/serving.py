@@ -14,7 +14,14 @@ from core.tuning.providers.local.ollama import conversations, publishing
 from core.tuning.providers.local.ollama.client import Ollama, OllamaAway
 from core.tuning.providers.local.ollama.conversations import Compared, Differs
 from core.tuning.providers.local.training import interpreter
-from core.tuning.providers.protocol import JobView, ModelView, NotSubmitted, ProviderTrouble, Served, Tell
+from core.tuning.providers.protocol import (
+    JobView,
+    ModelView,
+    NotSubmitted,
+    ProviderTrouble,
+    ReportProgress,
+    ServingStatus,
+)
 
 _SERVE = "press Serve on the model"
 
@@ -30,7 +37,13 @@ class Published:
 
 
 def publish(
-    job: JobView, chosen: Chosen, adapter: Mapping[str, Any], weights: Path, config: Path, engine: str, tell: Tell
+    job: JobView,
+    chosen: Chosen,
+    adapter: Mapping[str, Any],
+    weights: Path,
+    config: Path,
+    engine: str,
+    report_progress: ReportProgress,
 ) -> Published:
     """Put a trained model into Ollama; where that cannot be, say why: trained it is all the same."""
     base = job.remote.get("base", {})
@@ -44,7 +57,7 @@ def publish(
     try:
         trained = partial(_of_training, weights, engine, job.settings)
         name, compared = _put(
-            Ollama(job.settings), wanted, tag, adapter, base.get("digest", ""), config, chosen, trained, tell
+            Ollama(job.settings), wanted, tag, adapter, base.get("digest", ""), config, chosen, trained, report_progress
         )
     except OllamaAway as away:
         return Published("none", note=f"Trained, not deployed: {away} Then {_SERVE}.")
@@ -68,7 +81,7 @@ def _kept(refused: NotSubmitted) -> dict[str, Any]:
     return {conversations.KEPT: refused.compared.kept()} if isinstance(refused, Differs) else {}
 
 
-def serve(model: ModelView) -> Served:
+def serve(model: ModelView) -> ServingStatus:
     """Put it into Ollama now. Raises `NotSubmitted`."""
     parameters = model.parameters
     chosen = Chosen.of(parameters.get("settings", {}))
@@ -90,35 +103,35 @@ def serve(model: ModelView) -> Served:
             lambda _w, _s: None,
         )
     except Differs as differs:
-        return Served("failed", remote=_kept(differs), error=f"{differs} {differs.advice}".strip())
+        return ServingStatus("failed", remote=_kept(differs), error=f"{differs} {differs.advice}".strip())
     except OllamaAway as away:
         raise NotSubmitted(str(away), code="ollama_not_running", advice="Start Ollama, and try again.") from None
     except ProviderTrouble as trouble:
         raise NotSubmitted(str(trouble), advice="Try again.") from None
-    return Served("ready", f"ollama:{name}", {"name": name, conversations.KEPT: compared.kept()})
+    return ServingStatus("ready", f"ollama:{name}", {"name": name, conversations.KEPT: compared.kept()})
 
 
-def state_of(model: ModelView) -> Served:
+def state_of(model: ModelView) -> ServingStatus:
     """Whether Ollama has it. Raises `ProviderTrouble`."""
     name = _name(model)
     if not name:
-        return Served("none")
+        return ServingStatus("none")
     shown = Ollama(model.settings).show(name)
     if shown is None:
-        return Served("deleted")
+        return ServingStatus("deleted")
     if shown.adapters != (f"sha256:{_adapter(model)['sha256']}",):
-        return Served("failed", error=f"{name} in Ollama is not this model any more: it has another adapter.")
-    return Served("ready", f"ollama:{name}", {"name": name})
+        return ServingStatus("failed", error=f"{name} in Ollama is not this model any more: it has another adapter.")
+    return ServingStatus("ready", f"ollama:{name}", {"name": name})
 
 
-def unserve(model: ModelView) -> Served:
+def unserve(model: ModelView) -> ServingStatus:
     """Take it out of Ollama, unless what has its name there is something else. Raises `NotSubmitted`."""
     try:
         if state_of(model).state == "ready":
             Ollama(model.settings).delete(_name(model))
     except OllamaAway as away:
         raise NotSubmitted(str(away), code="ollama_not_running", advice="Start Ollama, and try again.") from None
-    return Served("deleted")
+    return ServingStatus("deleted")
 
 
 def standing_in(base_model: str, digest: str) -> str:
@@ -147,7 +160,7 @@ def _put(
     config: Path,
     chosen: Chosen,
     trained: Callable[[], Mapping[str, Any] | None],
-    tell: Tell,
+    report_progress: ReportProgress,
 ) -> tuple[str, Compared]:
     file, own = Path(adapter["path"]), f"sha256:{adapter['sha256']}"
     if not file.exists() or publishing.sha256(file) != adapter["sha256"]:
@@ -156,7 +169,7 @@ def _put(
     name = publishing.free_name(ollama, wanted, own)
     quantise = None if chosen.quantised == "no" else chosen.quantised
     model = publishing.Wanted(name, base, file, own, {"temperature": chosen.temperature}, quantise)
-    return name, publishing.publish(ollama, model, trained(), tell)
+    return name, publishing.publish(ollama, model, trained(), report_progress)
 
 
 def _adapter(model: ModelView) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True)
-class Work:
+class TrainerRun:
     """A trainer to run in a folder that has its `job.json`."""
 
     folder: Path
@@ -38,7 +38,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Status:
+class TrainerStatus:
     """What a trainer does. waiting: for its turn. ended: for whatever reason; its events say why."""
 
     state: Literal["waiting", "running", "ended"]
@@ -47,7 +47,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Event:
+class TrainerEvent:
     """One line of `progress.jsonl`."""
 
     #: Where the line begins, which names it.
@@ -72,7 +72,7 @@ class Runner(Protocol):
     `submit` and `resume` begin nothing while a trainer of the folder waits or runs.
     """
 
-    def submit(self, work: Work) -> str:
+    def submit(self, work: TrainerRun) -> str:
         """Begin, or wait for a turn; the id of the submission. Raises `NotSubmitted` or `SubmitUnknown`."""
         ...
 
@@ -91,11 +91,11 @@ class Runner(Protocol):
         """Do what is due: start what waits, insist where an end was asked for. Raises `ProviderTrouble`."""
         ...
 
-    def status(self, folder: Path) -> Status:
+    def status(self, folder: Path) -> TrainerStatus:
         """What the trainer does now. Raises `ProviderTrouble`."""
         ...
 
-    def events(self, folder: Path, offset: int) -> tuple[list[Event], int]:
+    def events(self, folder: Path, offset: int) -> tuple[list[TrainerEvent], int]:
         """Events from this byte on, and the byte to go on from."""
         ...
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from core.tuning.providers.local.runners import Artifacts, Event, Work
+from core.tuning.providers.local.runners import Artifacts, TrainerEvent, TrainerRun
 
 BEGUN = "begun.json"
 EVENTS = "progress.jsonl"
@@ -51,7 +51,7 @@ class Begun:
     since: float = 0.0
 
     @classmethod
-    def of(cls, work: Work, *, since: float) -> "Begun":
+    def of(cls, work: TrainerRun, *, since: float) -> "Begun":
         return cls(
             key=work.key,
             python=work.python,
@@ -63,8 +63,8 @@ class Begun:
             since=since,
         )
 
-    def work(self, folder: Path) -> Work:
-        return Work(
+    def work(self, folder: Path) -> TrainerRun:
+        return TrainerRun(
             folder, self.key, self.python, Path(self.program), self.processes, self.cpus, self.gpus, self.environment
         )
 
@@ -84,7 +84,7 @@ def note(folder: Path, now: Begun, **changes: Any) -> Begun:
     return now
 
 
-def begin(folder: Path, work: Work, now: float) -> Begun:
+def begin(folder: Path, work: TrainerRun, now: float) -> Begun:
     """Put a folder in line: for the first time, or for another attempt, whose events begin where the file ends."""
     (folder / STOP).unlink(missing_ok=True)
     before = begun(folder)
@@ -130,7 +130,7 @@ def _size_of_events(folder: Path) -> int:
         return 0
 
 
-def events(folder: Path, offset: int) -> tuple[list[Event], int]:
+def events(folder: Path, offset: int) -> tuple[list[TrainerEvent], int]:
     """Whole lines from `offset` on. A last line that is not whole yet is left for the next time."""
     try:
         with (folder / EVENTS).open("rb") as file:
@@ -138,7 +138,7 @@ def events(folder: Path, offset: int) -> tuple[list[Event], int]:
             piece = file.read(_READ_AT_ONCE)
     except FileNotFoundError:
         return [], offset
-    found: list[Event] = []
+    found: list[TrainerEvent] = []
     for line in piece[: piece.rfind(b"\n") + 1].split(b"\n")[:-1]:
         if event := _event(offset, line):
             found.append(event)
@@ -146,7 +146,7 @@ def events(folder: Path, offset: int) -> tuple[list[Event], int]:
     return found, offset
 
 
-def last_of(folder: Path, names: frozenset[str], offset: int) -> Event | None:
+def last_of(folder: Path, names: frozenset[str], offset: int) -> TrainerEvent | None:
     """The last event of one of these names, from `offset` on."""
     last = None
     while True:
@@ -157,7 +157,7 @@ def last_of(folder: Path, names: frozenset[str], offset: int) -> Event | None:
         offset = following
 
 
-def _event(at_byte: int, line: bytes) -> Event | None:
+def _event(at_byte: int, line: bytes) -> TrainerEvent | None:
     """None: a line that a killed trainer did not finish, behind which another one went on."""
     try:
         values = json.loads(line)
@@ -165,7 +165,7 @@ def _event(at_byte: int, line: bytes) -> Event | None:
         return None
     if not isinstance(values, dict) or not isinstance(values.get("event"), str):
         return None
-    return Event(at_byte, values["event"], values)
+    return TrainerEvent(at_byte, values["event"], values)
 
 
 def artifacts(folder: Path) -> Artifacts | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings, variables
-from core.tuning.providers.local.runners import Artifacts, Event, Status, Work, folders, processes
+from core.tuning.providers.local.runners import Artifacts, TrainerEvent, TrainerRun, TrainerStatus, folders, processes
 from core.tuning.providers.local.runners.device import Device
 from core.tuning.providers.local.runners.folders import Begun
 from core.tuning.providers.protocol import NotSubmitted
@@ -31,7 +31,7 @@ class LocalRunner:
         self._device = Device(device, clock=clock)
         self._clock = clock
 
-    def submit(self, work: Work) -> str:
+    def submit(self, work: TrainerRun) -> str:
         current = folders.begun(work.folder)
         if current is None or not (self._goes_on(work.folder, current) or folders.artifacts(work.folder)):
             folders.begin(work.folder, work, self._clock())
@@ -60,17 +60,17 @@ class LocalRunner:
         elif current.state != "started":
             self._start_if_free(folder)
 
-    def status(self, folder: Path) -> Status:
+    def status(self, folder: Path) -> TrainerStatus:
         _bury()
         current = folders.begun(folder)
         if current is None:
-            return Status("ended", "nothing was begun")
+            return TrainerStatus("ended", "nothing was begun")
         if current.state == "started":
             is_alive = processes.is_alive(current.pid, current.pid_started)
-            return Status("running", f"process {current.pid}") if is_alive else Status("ended")
-        return Status("ended") if current.asked else Status("waiting")
+            return TrainerStatus("running", f"process {current.pid}") if is_alive else TrainerStatus("ended")
+        return TrainerStatus("ended") if current.asked else TrainerStatus("waiting")
 
-    def events(self, folder: Path, offset: int) -> tuple[list[Event], int]:
+    def events(self, folder: Path, offset: int) -> tuple[list[TrainerEvent], int]:
         return folders.events(folder, offset)
 
     def stop(self, folder: Path) -> None:
@@ -192,7 +192,7 @@ class LocalRunner:
         folders.note(folder, current, state="started", pid=child.pid, pid_started=started)
 
 
-def environment(work: Work) -> dict[str, str]:
+def environment(work: TrainerRun) -> dict[str, str]:
     """What a trainer gets to see: not our secrets, and not what Python code of ours would be found by."""
     kept = (each for each in Settings.model_fields.values() if "Secret" in str(each.annotation))
     secret = {name for each in kept for name in variables(each)}

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from core.settings import without_login
-from core.tuning.providers.local.runners import Artifacts, Event, Status, Work, folders
+from core.tuning.providers.local.runners import Artifacts, TrainerEvent, TrainerRun, TrainerStatus, folders
 from core.tuning.providers.local.runners.folders import Begun
 from core.tuning.providers.protocol import NotSubmitted, ProviderTrouble, SubmitUnknown
 
@@ -50,7 +50,7 @@ class RayRunner:
             )
         return found
 
-    def submit(self, work: Work) -> str:
+    def submit(self, work: TrainerRun) -> str:
         current = folders.begun(work.folder)
         if current is None or not (self._goes_on(work.folder, current) or folders.artifacts(work.folder)):
             current = folders.begin(work.folder, work, self._clock())
@@ -81,21 +81,21 @@ class RayRunner:
         elif current.state != "started":
             self._send_again(folder, current)
 
-    def status(self, folder: Path) -> Status:
+    def status(self, folder: Path) -> TrainerStatus:
         current = folders.begun(folder)
         if current is None:
-            return Status("ended", "nothing was begun")
+            return TrainerStatus("ended", "nothing was begun")
         if current.state != "started":
-            return Status("ended" if current.asked else "waiting")
+            return TrainerStatus("ended" if current.asked else "waiting")
         told = self._told(current)
         if told is None:  # a cluster that was started anew knows nothing of what ran before, and nothing of it runs
-            return Status("ended", "the cluster does not know it any more")
+            return TrainerStatus("ended", "the cluster does not know it any more")
         said = str(told.get("status", ""))
         if said in ("SUCCEEDED", "FAILED", "STOPPED"):
-            return Status("ended", _words(said, told))
-        return Status("waiting" if said == "PENDING" else "running", _words(said, told))
+            return TrainerStatus("ended", _words(said, told))
+        return TrainerStatus("waiting" if said == "PENDING" else "running", _words(said, told))
 
-    def events(self, folder: Path, offset: int) -> tuple[list[Event], int]:
+    def events(self, folder: Path, offset: int) -> tuple[list[TrainerEvent], int]:
         return folders.events(folder, offset)
 
     def stop(self, folder: Path) -> None:

@@ -41,7 +41,7 @@ _INSTALL = "python -m core trainer install --device cpu (or cuda)"
 
 
 @dataclass(frozen=True)
-class Progress:
+class InstallProgress:
     """How far an installation is."""
 
     phase: Literal["making", "planning", "downloading", "installing", "checking"]
@@ -61,10 +61,10 @@ class Environment:
     size_bytes: int | None = None
     sentence: str = ""
     #: Of an installation that runs now.
-    progress: Progress | None = None
+    progress: InstallProgress | None = None
 
 
-Tell = Callable[[Progress], None]
+Tell = Callable[[InstallProgress], None]
 
 
 def status(settings: Settings, *, tools: Tools | None = None) -> Environment:
@@ -95,7 +95,7 @@ def _judged(folder: Path, current: Mapping[str, Any]) -> Environment:
     if current.get("wanted") != wanted():
         said = f"The trainer was installed for another version of Whetstone; run {_INSTALL}."
         return Environment("outdated", **facts, sentence=said)
-    return Environment("ready", **facts, sentence=_in_words(current["device"], current["versions"]))
+    return Environment("ready", **facts, sentence=_describe(current["device"], current["versions"]))
 
 
 def install(settings: Settings, device: Device, tell: Tell, *, tools: Tools | None = None) -> Environment:
@@ -119,7 +119,9 @@ def install(settings: Settings, device: Device, tell: Tell, *, tools: Tools | No
         if now and now.state == "ready" and now.device == device:
             return now
         told = _told(folder, tell)
-        told(Progress("making", 0.0, "Making an environment."))  # first: by this others know that it is being made
+        told(
+            InstallProgress("making", 0.0, "Making an environment.")
+        )  # first: by this others know that it is being made
         _sweep(folder, keep=current)
         _refuse_without_room(folder, device)
         made = _make(folder, device, settings.torch_index, told, tools)
@@ -136,10 +138,10 @@ def _make(folder: Path, device: Device, index: str | None, tell: Tell, tools: To
         if tools.make(path, said.append):
             raise TrainerUnavailable(f"This Python cannot make an environment: {' '.join(said)[-300:]}")
         python = _python_of(path)
-        tell(Progress("planning", 0.05, "Asking the package index what is needed."))
+        tell(InstallProgress("planning", 0.05, "Asking the package index what is needed."))
         found = packages.plan(tools, python, device, index)
         packages.install(tools, python, found, index, _counting(tell, len(found)))
-        tell(Progress("checking", 0.95, "Importing everything once."))
+        tell(InstallProgress("checking", 0.95, "Importing everything once."))
         facts = packages.check(tools, python)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
@@ -161,10 +163,10 @@ def _counting(tell: Tell, packages_: int) -> packages.Line:
         nonlocal done
         if found := re.match(r"(?:Collecting|Processing) (\S+)", line):
             name = re.split(r"==|-(?=\d)", found[1].rpartition("/")[2])[0]
-            tell(Progress("downloading", 0.1 + 0.5 * min(done / packages_, 1.0), f"Fetching {name}."))
+            tell(InstallProgress("downloading", 0.1 + 0.5 * min(done / packages_, 1.0), f"Fetching {name}."))
             done += 1
         elif line.startswith("Installing collected packages"):
-            tell(Progress("installing", 0.65, f"Installing {packages_} packages."))
+            tell(InstallProgress("installing", 0.65, f"Installing {packages_} packages."))
 
     return heard
 
@@ -206,7 +208,7 @@ def _given(settings: Settings, tools: Tools) -> Environment:
         _folder(settings).mkdir(parents=True, exist_ok=True)
         _write(_folder(settings) / "given.json", remembered)
     versions, device = remembered["versions"], remembered["device"]
-    return Environment("ready", python, device, versions, None, _in_words(device, versions))
+    return Environment("ready", python, device, versions, None, _describe(device, versions))
 
 
 def _changed(python: Path) -> list[int]:
@@ -215,7 +217,7 @@ def _changed(python: Path) -> list[int]:
     return [each.stat().st_mtime_ns for each in beside]
 
 
-def _in_words(device: Device, versions: Mapping[str, str]) -> str:
+def _describe(device: Device, versions: Mapping[str, str]) -> str:
     where = "an NVIDIA GPU" if device == "cuda" else "the CPU"
     return f"Trains on {where}: torch {versions.get('torch')}, TRL {versions.get('trl')}."
 
@@ -252,15 +254,17 @@ def _is_held(folder: Path) -> bool:
 def _told(folder: Path, tell: Tell) -> Tell:
     """Tells the caller, and whoever asks for the status meanwhile."""
 
-    def both(progress: Progress) -> None:
+    def both(progress: InstallProgress) -> None:
         _write(folder / "progress.json", asdict(progress))
         tell(progress)
 
     return both
 
 
-def _read_progress(folder: Path) -> Progress:
-    return Progress(**(_read(folder / "progress.json") or asdict(Progress("making", 0.0, "Making an environment."))))
+def _read_progress(folder: Path) -> InstallProgress:
+    return InstallProgress(
+        **(_read(folder / "progress.json") or asdict(InstallProgress("making", 0.0, "Making an environment.")))
+    )
 
 
 def _refuse_without_room(folder: Path, device: Device) -> None:

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from core.tuning.providers.data import Files
 from core.tuning.providers.local import places
 from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.runners import folders
-from core.tuning.providers.protocol import Files
 
 _PARTS = 100
 _EVALUATIONS = 20

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
+from core.tuning.providers.data import DataFacts, Files
 from core.tuning.providers.local import places
 from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.runners import folders
 from core.tuning.providers.local.runners.local import LocalRunner
 from core.tuning.providers.local.training import folder as job_folder
 from core.tuning.providers.local.training import programs
-from core.tuning.providers.protocol import DataFacts, Estimate, Files, NotSubmitted, Obstacle
+from core.tuning.providers.protocol import Estimate, NotSubmitted, Obstacle
 
 #: How long a measurement is true: the machine does other things later.
 _TRUE_FOR_S = 3_600.0

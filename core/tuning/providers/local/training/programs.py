@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from core.tuning.providers.local.runners import Work, processes
+from core.tuning.providers.local.runners import TrainerRun, processes
 from core.tuning.providers.local.runners.local import environment
 from core.tuning.providers.protocol import NotSubmitted
 
@@ -29,7 +29,7 @@ def run(
     ends the program. Raises `NotSubmitted` with the program's own words when it failed.
     """
     path = FOLDER / program
-    work = Work(FOLDER, "", python, path, environment=env or {})
+    work = TrainerRun(FOLDER, "", python, path, environment=env or {})
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as output:
         try:
             child = subprocess.Popen(

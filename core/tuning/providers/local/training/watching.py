@@ -5,9 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.tuning.providers.local.runners import Event, Runner, Status, folders
+from core.tuning.providers.local.runners import Runner, TrainerEvent, TrainerStatus, folders
 from core.tuning.providers.local.runners.folders import Begun
-from core.tuning.providers.protocol import Note, NotSubmitted, Point, Polled, ProviderTrouble, SubmitUnknown
+from core.tuning.providers.protocol import (
+    JobStatus,
+    MetricPoint,
+    NewJobEvent,
+    NotSubmitted,
+    ProviderTrouble,
+    SubmitUnknown,
+)
 
 #: A trainer that ends without a word is started again so often.
 MOST_DEATHS = 3
@@ -30,12 +37,12 @@ _ADVICE: Mapping[str, str] = {
 }
 
 
-def polled(folder: Path, remote: Mapping[str, Any], runner: Runner) -> Polled:
+def polled(folder: Path, remote: Mapping[str, Any], runner: Runner) -> JobStatus:
     """What is new since the last poll, and what is so now. Raises `ProviderTrouble`."""
     offset = int(remote.get("offset", 0))
     current = folders.begun(folder)
     if current is None:
-        return Polled(
+        return JobStatus(
             "failed",
             error=f"The folder of the job is gone: {folder}.",
             error_code="folder_gone",
@@ -51,10 +58,10 @@ def polled(folder: Path, remote: Mapping[str, Any], runner: Runner) -> Polled:
     except NotSubmitted as refused:
         if refused.passing:
             raise ProviderTrouble(str(refused)) from None
-        return Polled("failed", error=str(refused), error_code=refused.code, advice=refused.advice)
+        return JobStatus("failed", error=str(refused), error_code=refused.code, advice=refused.advice)
     current = folders.begun(folder) or current
     news = _news(folder, remote, events, following)
-    return Polled(
+    return JobStatus(
         "queued" if status.state == "waiting" else "running",
         status.said,
         _phase(status, current, folder),
@@ -63,7 +70,7 @@ def polled(folder: Path, remote: Mapping[str, Any], runner: Runner) -> Polled:
     )
 
 
-def _news(folder: Path, remote: Mapping[str, Any], events: Sequence[Event], following: int) -> dict[str, Any]:
+def _news(folder: Path, remote: Mapping[str, Any], events: Sequence[TrainerEvent], following: int) -> dict[str, Any]:
     """Notes and points of new events, and how far they say it is."""
     told = [each for each in events if "max_steps" in each.values]
     last = told[-1].values if told else {}
@@ -80,7 +87,7 @@ def _news(folder: Path, remote: Mapping[str, Any], events: Sequence[Event], foll
     }
 
 
-def _points(events: Sequence[Event]) -> Iterator[Point]:
+def _points(events: Sequence[TrainerEvent]) -> Iterator[MetricPoint]:
     for event in events:
         step = event.values.get("step")
         if event.name != "log" or not isinstance(step, int):
@@ -88,25 +95,25 @@ def _points(events: Sequence[Event]) -> Iterator[Point]:
         for name, series in _SERIES.items():
             value = event.values.get(name)
             if isinstance(value, int | float) and math.isfinite(value):
-                yield Point(series, step, float(value))
+                yield MetricPoint(series, step, float(value))
 
 
-def _notes(folder: Path, events: Sequence[Event]) -> Iterator[Note]:
+def _notes(folder: Path, events: Sequence[TrainerEvent]) -> Iterator[NewJobEvent]:
     for event in events:
         # A byte of the file is said once, however often it is read.
         source = f"event {event.at_byte}"
         values = event.values
         if event.name == "start":
-            yield Note(_start(values), data=dict(values), source=source)
+            yield NewJobEvent(_start(values), data=dict(values), source=source)
         elif event.name == "checkpoint":
             where = str(folder / "out" / str(values.get("name")))
-            yield Note(
+            yield NewJobEvent(
                 str(values.get("name")), "checkpoint", data={"step": values.get("step"), "path": where}, source=source
             )
         elif event.name == "stopped":
-            yield Note(f"Stopped at step {values.get('step')}, with a checkpoint.", source=source)
+            yield NewJobEvent(f"Stopped at step {values.get('step')}, with a checkpoint.", source=source)
         elif event.name == "done":
-            yield Note(_done(values), data=dict(values), source=source)
+            yield NewJobEvent(_done(values), data=dict(values), source=source)
 
 
 def _start(values: Mapping[str, Any]) -> str:
@@ -124,7 +131,7 @@ def _done(values: Mapping[str, Any]) -> str:
     return f"Trained in {values.get('steps')} steps."
 
 
-def _phase(status: Status, current: Begun, folder: Path) -> str:
+def _phase(status: TrainerStatus, current: Begun, folder: Path) -> str:
     if current.asked:
         return "stopping at the next step" if current.asked == "stop" else "ending"
     if status.state == "waiting":
@@ -133,19 +140,19 @@ def _phase(status: Status, current: Begun, folder: Path) -> str:
     return "starting" if said is None else "training" if said.name == "train_begin" else "preparing"
 
 
-def _ended(folder: Path, runner: Runner, status: Status, news: dict[str, Any]) -> Polled:
+def _ended(folder: Path, runner: Runner, status: TrainerStatus, news: dict[str, Any]) -> JobStatus:
     current = folders.begun(folder)
     assert current is not None
     news = {**news, "seconds_left": None, "remote": {**news["remote"], "seconds_left": None}}
     last = folders.last_of(folder, _LAST, current.offset)
     if current.asked == "cancel":
-        return Polled("cancelled", status.said, **news)
+        return JobStatus("cancelled", status.said, **news)
     if (last and last.name == "done") or runner.artifacts(folder) is not None:
-        return Polled("trained", status.said, **news, tokens_trained=_tokens(runner, folder))
+        return JobStatus("trained", status.said, **news, tokens_trained=_tokens(runner, folder))
     if last and last.name == "failed":
         return _failed(last, status, news)
     if current.asked == "stop":
-        return Polled("paused", status.said, "stopped", **news)
+        return JobStatus("paused", status.said, "stopped", **news)
     return _died(folder, runner, current, status, last, news)
 
 
@@ -155,9 +162,9 @@ def _tokens(runner: Runner, folder: Path) -> int | None:
     return tokens if isinstance(tokens, int) else None
 
 
-def _failed(last: Event, status: Status, news: dict[str, Any]) -> Polled:
+def _failed(last: TrainerEvent, status: TrainerStatus, news: dict[str, Any]) -> JobStatus:
     code = str(last.values.get("code") or "other")
-    return Polled(
+    return JobStatus(
         "failed",
         status.said,
         **news,
@@ -168,13 +175,13 @@ def _failed(last: Event, status: Status, news: dict[str, Any]) -> Polled:
 
 
 def _died(
-    folder: Path, runner: Runner, current: Begun, status: Status, last: Event | None, news: dict[str, Any]
-) -> Polled:
+    folder: Path, runner: Runner, current: Begun, status: TrainerStatus, last: TrainerEvent | None, news: dict[str, Any]
+) -> JobStatus:
     """Nobody asked for the end: it was killed, ran out of memory, or the machine was started anew."""
     how = "was stopped from outside" if last else "ended without a word"
     if current.deaths >= MOST_DEATHS:
         tail = runner.log_tail(folder)[-_TAIL_SHOWN:]
-        return Polled(
+        return JobStatus(
             "failed",
             status.said,
             **news,
@@ -189,11 +196,11 @@ def _died(
         runner.resume(folder, died=True)
     except SubmitUnknown as unknown:
         raise ProviderTrouble(str(unknown)) from None
-    warning = Note(
+    warning = NewJobEvent(
         f"The trainer {how}; it {since} ({current.deaths + 1} of {MOST_DEATHS}).",
         "warning",
         source=f"death {current.attempt}",
     )
-    return Polled(
+    return JobStatus(
         "queued", status.said, "starting again", **{**news, "notes": [*news["notes"], warning]}, poll_again_s=_SOON_S
     )
