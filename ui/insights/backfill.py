@@ -5,7 +5,7 @@ import streamlit as st
 
 from core import history
 from core.db import Database
-from core.history.backfill import Plan, Record
+from core.history.backfill import PastBackfill, Plan
 from ui.parts import messages, modals, session
 from ui.parts.formatting import ago, count, exactly, shortened
 from ui.parts.tables import height
@@ -131,7 +131,7 @@ def _former(db: Database) -> None:
             _record(db, record)
 
 
-def _record(db: Database, record: Record) -> None:
+def _record(db: Database, record: PastBackfill) -> None:
     with (
         st.container(border=True, key=f"backfill_{record.id}"),
         st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"),

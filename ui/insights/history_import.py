@@ -13,7 +13,7 @@ from core.errors import ImportRefused, WhetstoneError
 from core.examples.importing.models import Undecided
 from core.history import SHAPES, Files, Options
 from core.history.imports import Imported, Preview
-from core.history.undoing import Record, Undone
+from core.history.undoing import PastImport, Undone
 from ui.importing import choices, questions, run, source
 from ui.insights import reads
 from ui.parts import messages, session
@@ -216,7 +216,7 @@ def _former(db: Database) -> None:
             _record(db, record)
 
 
-def _record(db: Database, record: Record) -> None:
+def _record(db: Database, record: PastImport) -> None:
     with (
         st.container(border=True, key=f"history_import_{record.id}"),
         st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"),
