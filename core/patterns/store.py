@@ -349,8 +349,16 @@ def retire(db: Database, pattern_id: str, *, actor: str, reason: str) -> Kept:
 
 
 def restore(db: Database, pattern_id: str, *, actor: str, reason: str) -> Kept:
-    """Undo of `retire`."""
-    return _decide(db, pattern_id, "restored", {"retired_at": None, "is_active": True}, actor, reason)
+    """Undo of `retire`. One that was gone from the examples when it was last looked for stays decayed."""
+    events = pattern_events.c
+    last = (
+        select(events.event != "decayed")
+        .where(events.pattern_id == pattern_id, events.event.in_(("discovered", "validated", "decayed")))
+        .order_by(events.id.desc())
+        .limit(1)
+    )
+    active = func.coalesce(last.scalar_subquery(), True)
+    return _decide(db, pattern_id, "restored", {"retired_at": None, "is_active": active}, actor, reason)
 
 
 def _decide(db: Database, pattern_id: str, event: Event, values: dict[str, Any], actor: str, reason: str) -> Kept:

@@ -136,6 +136,17 @@ def test_a_retired_pattern_stays_retired_and_can_be_taken_back(planted: Database
     )  # fmt: skip
 
 
+def test_a_pattern_that_had_decayed_is_not_in_use_again_because_it_was_taken_back(planted: Database) -> None:
+    patterns.mine(planted, _EVERYTHING, actor="ada")
+    kept = patterns.accept(planted, _of_thread(planted).id, actor="bob", reason="of use")
+    with planted.begin() as connection:
+        connection.execute(text("UPDATE orchestrator_training_data SET quality_score = 0.3 + 0.6 * (id % 2)"))
+    assert patterns.mine(planted, _EVERYTHING, actor="ada").decayed == 1
+    before = patterns.get(planted, kept.id).state
+    patterns.retire(planted, kept.id, actor="bob", reason="of no use")
+    assert (before, patterns.restore(planted, kept.id, actor="bob", reason="after all").state) == ("decayed", "decayed")
+
+
 def test_an_unknown_pattern_is_told_as_such(database: Database) -> None:
     for act in (patterns.accept, patterns.unaccept, patterns.retire, patterns.restore):
         with pytest.raises(UnknownPattern, match="There is no pattern 'nothere'"):
