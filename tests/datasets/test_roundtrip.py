@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import example as tried
 from hypothesis import strategies as st
 
 from core.datasets import snapshots
@@ -172,10 +173,12 @@ numbers = count()
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(made=st.lists(records(), min_size=1, max_size=3))
+@tried(made=[{"user_request": "Is it open?", "execution_result": "FALSE", "context": None}])
 def test_any_record_comes_back_from_every_format_that_carries_it(
     database: Database, add: Add, tmp_path: Path, made: list[dict[str, Any]]
 ) -> None:
-    ids = add([example(0, execution_id=f"r{next(numbers)}", **record) for record in made])
+    # A file of conversations is read literally: its "FALSE" is an answer.
+    ids = add([example(0, execution_id=f"r{next(numbers)}", is_literal=True, **record) for record in made])
     for format_ in LINES:
         lines = preview(database, ids, RECIPE, format_)
         expected = [each for record in made if (each := carried(record, format_)) is not None]
@@ -190,13 +193,14 @@ def test_any_record_comes_back_from_every_format_that_carries_it(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(made=st.lists(pairs(), min_size=1, max_size=3))
+@tried(made=[{"user_request": "Is it open?", "execution_result": "FALSE", "context": None}])
 def test_any_record_comes_back_from_the_file_of_a_version_in_every_format(
     database: Database, add: Add, tmp_path: Path, made: list[dict[str, Any]]
 ) -> None:
     """The same for Parquet, and for pairs, which only a version has: from the bytes that a download gives."""
     for place, record in enumerate(made):  # two answers to one request would be a pair, too
         record["user_request"] = f"{place}{record['user_request']}"
-    rows = [example(0, execution_id=f"v{next(numbers)}", success=True, **record) for record in made]
+    rows = [example(0, execution_id=f"v{next(numbers)}", success=True, is_literal=True, **record) for record in made]
     chosen = Filter(ids=tuple(add(rows)), exclude_tags=())
     version = snapshots.create(
         database, "all", filter=chosen, recipe=RECIPE, split=ALL_TRAIN, actor="ada", drop_duplicates=False
