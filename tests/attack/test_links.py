@@ -20,11 +20,12 @@ from tests.served import add
 
 SEED = 20261130
 EACH_PAGE = 12
-PAGES = tuple(sorted(path.stem for path in (ROUTER.parents[1] / "pages").glob("*.py")))
+ROOT = ROUTER.parents[2]
+PAGES = tuple(sorted(path.stem for path in (ROOT / "pages").glob("*.py")))
 #: What the pages themselves read of an address, beside the two filters.
 OWN = (
     "workspace", "dataset", "version", "with", "new", "part", "job", "model", "train_on", "run", "execution_status",
-    "unknown",
+    "tab", "pattern", "unknown",
 )  # fmt: skip
 TEXTS = (
     "", " ", "-", "..", "../../etc/passwd", "\0", "a\0b", "\ufffe", "\u202e", "<script>alert(1)</script>",
@@ -53,10 +54,12 @@ def parameters(chance: random.Random) -> dict[str, str | list[str]]:
 def test_the_parameters_of_pages_are_all_attacked() -> None:
     """What pages read of an address is named there, or in constants; both are found in their source."""
     assert len(PAGES) >= 8
-    written = "".join(path.read_text() for path in (ROUTER.parent).glob("*.py"))
+    written = "".join(path.read_text() for path in (ROOT / "ui").rglob("*.py"))
     named = set(re.findall(r'query_params(?:\.get\(|\[)"(\w+)"', written))
-    named |= set(re.findall(r'^_?(?:PARAMETER|PART|JOB|TRAIN_ON)\b.* = "(\w+)"', written, re.MULTILINE))
-    assert named
+    named |= set(
+        re.findall(r'^_?(?:PARAMETER|PART|JOB|MODEL|TRAIN_ON|TAB|PATTERN)\b.* = "(\w+)"', written, re.MULTILINE)
+    )
+    assert len(named) >= 8
     assert named <= {*OWN, *OF_EXAMPLES.values(), *OF_COMMANDS.values()}
 
 

@@ -62,6 +62,10 @@ class DataFacts:
     #: Counts what a file in a form holds; None: there is nothing to count.
     sent: "Callable[[Form, Sequence[str]], DataFacts] | None" = field(default=None, compare=False, repr=False)
 
+    def __getstate__(self) -> dict[str, object]:
+        """What is remembered are the facts; what reads the records belongs to this process."""
+        return {**self.__dict__, "files": None, "sent": None}
+
     def as_sent(self, form: Form, splits: Sequence[str] = ("train", "validation")) -> "DataFacts":
         """The same of exactly what is sent: these splits in this form, without the records that are left out."""
         found = self if self.sent is None else replace(self.sent(form, splits), files=self.files)
