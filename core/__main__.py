@@ -1,5 +1,6 @@
 """`python -m core`: the command line."""
 
+import importlib
 import sys
 
 import typer
@@ -8,25 +9,32 @@ from typer.exceptions import TyperException
 from core import logs
 from core.cli import app, failed
 
+#: The commands of each module of `core.cli`; to import a module is to register them.
+COMMANDS = {
+    "datasets": ("dataset", "verify"),
+    "demo": ("demo",),
+    "examples": ("stats", "tag", "undo-tag"),
+    "history": ("history",),
+    "importing": ("import", "undo-import"),
+    "migrating": ("migrate",),
+    "models": (
+        "add-model", "compare", "deploy", "evaluate", "model", "models", "rollback", "serve", "undeploy", "unserve",
+    ),
+    "patterns": ("patterns",),
+    "requesting": ("request",),
+    "similar": ("similar", "similarity"),
+    "trainer": ("trainer",),
+    "tuning": ("cancel", "job", "jobs", "tune"),
+    "worker": ("worker",),
+}  # fmt: skip
 
-def registered() -> typer.Typer:
-    """The command line with every group of commands; to import a module of them is to register it."""
-    from core.cli import (  # noqa: F401
-        datasets,
-        demo,
-        examples,
-        history,
-        importing,
-        migrating,
-        models,
-        patterns,
-        requesting,
-        similar,
-        trainer,
-        tuning,
-        worker,
-    )
 
+def registered(command: str | None = None) -> typer.Typer:
+    """The command line with every command; of a `command` that there is, only with those beside it, for importing all
+    of them takes as long as most commands do."""
+    modules = [module for module, commands in COMMANDS.items() if command in commands] or COMMANDS
+    for module in modules:
+        importlib.import_module(f"core.cli.{module}")
     return app
 
 
@@ -35,7 +43,7 @@ def main() -> None:
     logs.configure()
     as_json = "--json" in sys.argv
     try:
-        code = registered()(standalone_mode=False)
+        code = registered(sys.argv[1] if len(sys.argv) > 1 else None)(standalone_mode=False)
     except TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message())

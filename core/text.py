@@ -1,4 +1,4 @@
-"""Errors of handlers as text that may be stored and shown: short, and without secrets."""
+"""Errors and values as text that may be stored and shown: short, and without secrets."""
 
 import os
 import re
@@ -50,3 +50,11 @@ def _own_secrets() -> list[str]:
     secrets = {value.get_secret_value().strip() for value in values if isinstance(value, SecretStr)}
     secrets |= {os.environ.get(name, "").strip() for name in _OF_LIBRARIES}
     return sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True)
+
+
+def shortened(value: object, limit: int = 60) -> str:
+    """A value for an error message: as Python writes it, on one line, never long."""
+    if isinstance(value, str | bytes):
+        return repr(value) if len(value) <= limit else f"{value[:limit]!r}… ({len(value):,} long)"
+    text = repr(value) if isinstance(value, int | float | bool | None) else type(value).__name__
+    return text if len(text) <= limit else text[:limit] + "…"

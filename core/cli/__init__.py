@@ -18,8 +18,8 @@ from core.bounds import LARGEST_ID
 from core.db import Database, open_database
 from core.db.embedded import EmbeddedPostgres
 from core.errors import WhetstoneError, WorkspaceRefused
-from core.examples.importing.models import shortened
 from core.settings import get_settings
+from core.text import shortened
 
 app = typer.Typer(
     help="Whetstone: examples, datasets and fine-tuning from the command line.",

@@ -11,9 +11,10 @@ from pydantic import Field as Default
 from core.errors import ImportRefused
 from core.examples.importing.converting import moments
 from core.examples.importing.converting import scale as scales
-from core.examples.importing.models import RowError, Undecided, Unfit, shortened
+from core.examples.importing.models import RowError, Undecided, Unfit
 from core.history.shapes import SHAPES, SOURCES, Shape
 from core.history.supplies import Table
+from core.text import shortened
 
 
 class Options(BaseModel):

@@ -11,11 +11,12 @@ import psycopg
 from core.errors import ImportRefused
 from core.examples.importing.converting import moments
 from core.examples.importing.converting import scale as scales
-from core.examples.importing.models import Progress, RowError, Undecided, shortened
+from core.examples.importing.models import Progress, RowError, Undecided
 from core.examples.importing.staging import Errors, execute
 from core.history.columns import Converter, Options, mapped, recognised, scored
 from core.history.shapes import Shape
 from core.history.supplies import Supply, Table
+from core.text import shortened
 
 _REPORT_EVERY = 2_000
 

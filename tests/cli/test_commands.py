@@ -124,9 +124,28 @@ def test_the_demo_company_is_loaded_in_the_name_of_who_asks(database: Database) 
     assert [entry.actor for entry in audit.entries(database)] == ["kim", "kim"]
 
 
+def test_every_command_is_registered_by_the_module_that_is_said_to() -> None:
+    program = """
+from typer.main import get_group
+from core.__main__ import COMMANDS, registered
+before = set()
+for commands in COMMANDS.values():
+    found = set(get_group(registered(commands[0])).commands)
+    assert found - before == {*commands}, (commands, found - before)
+    before = found
+assert set(get_group(registered()).commands) == before
+"""
+    python(program)
+
+
 def test_a_command_loads_no_library_that_only_a_few_need() -> None:
     """Each takes half a second or more, of every command and every start."""
     heavy = ("scipy", "pandas", "streamlit", "openai", "anthropic", "google.genai", "boto3", "torch")
     said = "import sys; from core.__main__ import registered; registered(); print(*sys.modules, sep='\\n')"
-    done = subprocess.run([sys.executable, "-c", said], cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert not set(heavy) & set(done.stdout.split())
+    assert not set(heavy) & set(python(said).split())
+
+
+def python(program: str) -> str:
+    """What a program of one line prints."""
+    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

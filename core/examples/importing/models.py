@@ -137,14 +137,6 @@ class RowError(NamedTuple):
         return f" Mend the file, or leave such rows out with --skip-invalid{column}."
 
 
-def shortened(value: object, limit: int = 60) -> str:
-    """A value for an error message: as Python writes it, on one line, never long."""
-    if isinstance(value, str | bytes):
-        return repr(value) if len(value) <= limit else f"{value[:limit]!r}… ({len(value):,} long)"
-    text = repr(value) if isinstance(value, int | float | bool | None) else type(value).__name__
-    return text if len(text) <= limit else text[:limit] + "…"
-
-
 @dataclass(frozen=True)
 class ScaleEffect:
     """What reading the scores of a file on one scale would do."""

@@ -24,11 +24,11 @@ from core.examples.importing.models import (
     RowError,
     Scale,
     Undecided,
-    shortened,
 )
 from core.examples.importing.reading import files
 from core.examples.importing.reading.readers import Rows
 from core.examples.importing.reading.sources import Source, opened
+from core.text import shortened
 
 #: Columns of the staging table that are not text.
 _TYPES = {"quality_score": "float8", "certain_score": "float8", "success": "bool"} | {

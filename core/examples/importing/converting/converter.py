@@ -17,7 +17,8 @@ from core.examples.importing.converting.other_tools import OTHER_TOOLS, Aside
 from core.examples.importing.converting.shapes import SHAPES, UNKNOWN, UNUSED, Raw, Shape
 from core.examples.importing.converting.values import PARSERS, TRUTHS, read_tags, truth
 from core.examples.importing.converting.values import context as parsed_context
-from core.examples.importing.models import FIELDS, ImportOptions, RowError, Unfit, UnfitColumn, shortened
+from core.examples.importing.models import FIELDS, ImportOptions, RowError, Unfit, UnfitColumn
+from core.text import shortened
 
 #: The parts of a staged record: the fields, the score where it says itself what it means, which fields the row has,
 #: whether "success" and the like are answers in it, and whether plan and result may be such a word, or nothing.

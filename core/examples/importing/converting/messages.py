@@ -15,7 +15,8 @@ import orjson
 
 from core.examples.importing import exact_json
 from core.examples.importing.converting.values import text
-from core.examples.importing.models import Unfit, shortened
+from core.examples.importing.models import Unfit
+from core.text import shortened
 
 Message = dict[str, Any]
 

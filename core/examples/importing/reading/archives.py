@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 
 from core import shortages
 from core.errors import ImportRefused
-from core.examples.importing.models import shortened
 from core.examples.importing.reading.sources import ENDINGS, ending_of, unpacked_limit
+from core.text import shortened
 
 #: What Hugging Face keeps beside the rows of a data set.
 ABOUT_THE_DATA = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}

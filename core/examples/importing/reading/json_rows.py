@@ -9,8 +9,9 @@ import ijson
 
 from core.errors import ImportRefused
 from core.examples.importing import exact_json
-from core.examples.importing.models import DEPTH_LIMIT, RowError, shortened
+from core.examples.importing.models import DEPTH_LIMIT, RowError
 from core.examples.importing.reading.sources import BOM, LISTS, ROW_LIMIT, BinaryStream, Source, encoding_problem
+from core.text import shortened
 
 Row = tuple[int, Mapping[str, Any] | RowError]
 Event = tuple[str, Any]

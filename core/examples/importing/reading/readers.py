@@ -17,7 +17,7 @@ from core.examples.exporting import FORMULA as QUOTED
 from core.examples.importing import exact_json
 from core.examples.importing.converting.other_tools import unfolding
 from core.examples.importing.converting.values import too_deep
-from core.examples.importing.models import FIELD_LIMIT, Format, RowError, shortened
+from core.examples.importing.models import FIELD_LIMIT, Format, RowError
 from core.examples.importing.reading import columnar, json_rows
 from core.examples.importing.reading.sources import (
     BOM,
@@ -30,6 +30,7 @@ from core.examples.importing.reading.sources import (
     not_utf8,
     text_lines,
 )
+from core.text import shortened
 
 #: A row of the file, or why it cannot be read.
 Row = tuple[int, Mapping[str, Any] | RowError]
