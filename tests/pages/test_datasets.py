@@ -248,7 +248,7 @@ class TestCreating:
         some(database)
         app = visit("datasets", new="1", intent="nothing")
         assert app.button(key="new_freeze").disabled
-        assert "No example of this filter can be taken." in text(app)
+        assert "No example of this filter has something to learn" in text(app)
 
     def test_without_a_name_there_is_nothing_to_freeze(self, visit: Visit, database: Database) -> None:
         some(database)
@@ -443,7 +443,7 @@ class TestBuilding:
         version = queued(database, filter=chosen, recipe=Recipe(target="result"), split=Split(seed=3))
         snapshots.build(database, version.id)
         app = visit("datasets", dataset="plans", version="1")
-        assert "No example of this filter can be taken." in text(app)
+        assert "No example of this filter has something to learn" in text(app)
 
         click(app, "version_again")
 
