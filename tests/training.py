@@ -17,6 +17,7 @@ from core.errors import TrainerUnavailable
 from core.settings import Settings
 from core.tuning.providers.local.training import environment
 from tests.trainer import tickets
+from tests.trainer.forked import finished
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ROOT / "trainer"
@@ -86,22 +87,19 @@ def tiny_in(folder: Path, python: Path) -> Tiny:
 
 def done(python: Path, program: Path, *arguments: str | Path) -> str:
     """What a program printed, which must have gone well."""
-    finished = subprocess.run(
-        [str(python), str(program), *map(str, arguments)], capture_output=True, text=True, check=False,
-        env={**os.environ, **PATIENT},
-    )  # fmt: skip
-    assert finished.returncode == 0, finished.stderr[-3_000:]
-    return finished.stdout
+    code, said, errors = finished(python, [str(program), *map(str, arguments)], {**os.environ, **PATIENT})
+    assert code == 0, errors[-3_000:]
+    return said
 
 
 def exact_match(model: Path, chats: list[dict[str, Any]], adapter: Path | None = None) -> int:
     """How many last answers llama.cpp gives word for word. In a process of its own: it is native code."""
     given = [str(adapter)] if adapter else []
-    finished = subprocess.run(
+    answered = subprocess.run(
         [sys.executable, str(Path(__file__).parent / "trainer" / "answer.py"), str(model), *given],
         input=json.dumps([chat["messages"][:-1] for chat in chats]), capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert finished.returncode == 0, finished.stderr[-3_000:]
-    answers = json.loads(finished.stdout.splitlines()[-1])
+    assert answered.returncode == 0, answered.stderr[-3_000:]
+    answers = json.loads(answered.stdout.splitlines()[-1])
     wanted = [chat["messages"][-1]["content"] for chat in chats]
     return sum(answer.strip() == right for answer, right in zip(answers, wanted, strict=True))

@@ -2,13 +2,14 @@
 
 import json
 import os
-import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.trainer.forked import Process, finished, started
 from tests.training import PATIENT, PROGRAMS, Tiny
 
 #: Long enough for the rule to be learned: 100 steps.
@@ -23,6 +24,8 @@ class TrainerJob:
 
     def __init__(self, tiny: Tiny, folder: Path, environment: Mapping[str, str] | None = None, **changes: Any) -> None:
         self.tiny, self.folder = tiny, folder
+        #: What an environment says is read when libraries are imported, before a fork.
+        self.may_fork = not environment
         self.environment = {**os.environ, **PATIENT, **(environment or {})}
         folder.mkdir(parents=True, exist_ok=True)
         files = {"train": str(tiny.folder / "train.jsonl"), "val": str(tiny.folder / "val.jsonl")}
@@ -36,36 +39,37 @@ class TrainerJob:
         self.say({**self.values, **changes})
 
     @contextmanager
-    def started(self) -> Iterator[subprocess.Popen[str]]:
-        command = [str(self.tiny.python), str(PROGRAMS / "train.py"), str(self.folder)]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment
-        ) as process:
+    def started(self) -> Iterator[Process]:
+        with tempfile.TemporaryFile("w+") as output:
+            argv = [str(PROGRAMS / "train.py"), str(self.folder)]
+            process = started(self.tiny.python, argv, self.environment, output, output, may_fork=self.may_fork)
             try:
                 yield process
             finally:
                 process.kill()
+                process.wait()
+                output.seek(0)
+                self.said = output.read()
 
     def run(self) -> int:
         """Train; the exit code."""
         with self.started() as process:
-            self.said = process.communicate()[0]
-            return process.returncode
+            return process.wait()
 
     def finished(self) -> "TrainerJob":
         assert self.run() == 0, self.said[-3_000:]
         return self
 
     def probe(self) -> dict[str, Any]:
-        command = [str(self.tiny.python), str(PROGRAMS / "probe.py"), str(self.folder)]
-        finished = subprocess.run(command, capture_output=True, text=True, check=False, env=self.environment)
-        assert finished.stdout, finished.stderr[-3_000:]
-        return json.loads(finished.stdout)
+        argv = [str(PROGRAMS / "probe.py"), str(self.folder)]
+        _, said, errors = finished(self.tiny.python, argv, self.environment)
+        assert said, errors[-3_000:]
+        return json.loads(said)
 
-    def wait_for_step(self, process: subprocess.Popen[str], step: int) -> None:
+    def wait_for_step(self, process: Process, step: int) -> None:
         while process.poll() is None and not any(each.get("step", 0) >= step for each in self.events("log")):
             time.sleep(0.02)
-        assert process.poll() is None, process.communicate()[0][-3_000:]
+        assert process.poll() is None, self.events()[-1:]
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         path = self.folder / "progress.jsonl"
