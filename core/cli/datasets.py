@@ -20,7 +20,6 @@ from core.datasets.snapshots import BuildProgress
 from core.datasets.splits import GROUPS, Group
 from core.datasets.verification import verify as check
 from core.datasets.versions import DatasetVersion
-from core.db import Database
 from core.errors import DatasetRefused
 from core.examples import filters
 from core.settings import get_settings
@@ -73,9 +72,10 @@ def create(
             actor=get_settings().actor,
             progress=None if as_json else _tell,
         )
-        left = [] if as_json else _interrupted(db)
-    for sentence in left:
-        typer.echo(sentence, err=True)
+        # What to do about each version whose process was killed.
+        left = [] if as_json else [versions.get(db, dataset_id) for dataset_id in snapshots.interrupted(db)]
+    for each in left:
+        typer.echo(_describe(each, gone=True), err=True)
     for line in [] if as_json else _noticed(version):
         typer.echo(line, err=True)
     by_default = {"of": found.total, "left_out": dict(found.left_out), "let_in": dict(found.let_in)}
@@ -189,29 +189,25 @@ def _write(path: Path, pieces: Any, *, what: str) -> int:
         if os.path.lexists(path) and not path.is_file():
             kind = "a folder" if path.is_dir() else "not an ordinary file, and would be replaced by one"
             raise DatasetRefused(f"{path} is {kind}; name a file for --out, such as train.jsonl. Nothing was written.")
-        return _written(path, pieces)
+        # A name of its own and not the file's, which may be as long as a name can be.
+        number, beside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        try:
+            with os.fdopen(number, "wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+                size = file.tell()
+                file.flush()
+                os.fsync(file.fileno())
+            Path(beside).chmod(0o666 & ~_umask())
+            Path(beside).replace(path)
+        finally:
+            Path(beside).unlink(missing_ok=True)
+        return size
     except OSError as error:
         why = shortages.unwritable(path, error)
         raise DatasetRefused(
             f"{what} was not written to {path}: {why}. Name another file for --out; no file was changed."
         ) from None
-
-
-def _written(path: Path, pieces: Any) -> int:
-    # A name of its own and not the file's, which may be as long as a name can be.
-    number, beside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(number, "wb") as file:
-            for piece in pieces:
-                file.write(piece)
-            size = file.tell()
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).chmod(0o666 & ~_umask())
-        Path(beside).replace(path)
-    finally:
-        Path(beside).unlink(missing_ok=True)
-    return size
 
 
 def _umask() -> int:
@@ -274,11 +270,6 @@ def _facts(version: DatasetVersion) -> dict[str, Any]:
         "created_by": version.created_by,
         "created_at": version.created_at and version.created_at.isoformat(),
     }
-
-
-def _interrupted(db: Database) -> list[str]:
-    """What to do about each version whose process was killed."""
-    return [_describe(versions.get(db, dataset_id), gone=True) for dataset_id in snapshots.interrupted(db)]
 
 
 def _describe(version: DatasetVersion, *, gone: bool = False) -> str:

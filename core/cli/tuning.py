@@ -56,7 +56,15 @@ def tune(
     db = database(workspace)
     if check_only:
         checked = preflight.check(db, spec, dataset, live=True, again=again, over_budget=over_budget)
-        show(_checked_as_json(checked), as_json=as_json, text=_describe_check(checked))
+        show(
+            {
+                "can_start": checked.can_start,
+                "obstacles": [asdict(each) for each in checked.obstacles],
+                "estimate": asdict(checked.estimate),
+            },
+            as_json=as_json,
+            text=_describe_check(checked),
+        )
         if not checked.can_start:
             raise typer.Exit(1)
         return
@@ -187,14 +195,6 @@ def _hints(job: Job) -> list[str]:
 
 def _as_json(job: Job) -> dict[str, Any]:
     return {**asdict(job), "is_open": job.is_open, "needs_person": job.needs_person}
-
-
-def _checked_as_json(checked: Checked) -> dict[str, Any]:
-    return {
-        "can_start": checked.can_start,
-        "obstacles": [asdict(each) for each in checked.obstacles],
-        "estimate": asdict(checked.estimate),
-    }
 
 
 def _describe_check(checked: Checked) -> str:

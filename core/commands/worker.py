@@ -134,17 +134,14 @@ class Worker:
             time.sleep(0.02)
         left = self._in_flight.all()
         for each in left:
-            self._abandon(each)
+            each.asked = "lost"
+            try:
+                claims.hand_back(each.db, each.claim.command.id, each.claim.token)
+            except (SQLAlchemyError, *TRANSIENT_ERRORS):
+                # Its lease will end, and another worker takes it up.
+                log.warning("not_handed_back", workspace=each.db.schema, command=each.claim.command.id)
         self._end(wait_s=0.1 if left else 5.0)
         return not left
-
-    def _abandon(self, held: LeasedCommand) -> None:
-        held.asked = "lost"
-        try:
-            claims.hand_back(held.db, held.claim.command.id, held.claim.token)
-        except (SQLAlchemyError, *TRANSIENT_ERRORS):
-            # Its lease will end, and another worker takes it up.
-            log.warning("not_handed_back", workspace=held.db.schema, command=held.claim.command.id)
 
     def _end(self, wait_s: float) -> None:
         self._ended.set()
