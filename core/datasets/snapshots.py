@@ -92,7 +92,13 @@ def build(
     """
     try:
         with db.begin() as connection:
-            _lock(connection, db, dataset_id, wait=wait)
+            key = _key(db, f"dataset {dataset_id}")
+            if wait:
+                connection.execute(select(func.pg_advisory_xact_lock(key)))
+            elif not connection.scalar(select(func.pg_try_advisory_xact_lock(key))):
+                raise Conflict(
+                    f"The dataset version with the id {dataset_id} is being built by another process; look again."
+                )
             version = by_id(connection, dataset_id)
             if not version.is_open:
                 return version
@@ -221,20 +227,16 @@ def _build(
     if review.blocked:
         raise DatasetRefused(" ".join(f"{error.sentence} {error.fix}" for error in review.errors))
     tick("freezing", review.kept)
-    _insert_members(connection, version.id)
-    pair_counts = pairs.freeze(connection, version.id, version.choice.recipe)
-    _freeze(connection, version, review, pair_counts)
-    return by_id(connection, version.id)
-
-
-def _insert_members(connection: Connection, dataset_id: int) -> None:
-    """In the order of the examples, counted from 1. One statement: the trigger that guards members runs once."""
+    # In the order of the examples, counted from 1. One statement: the trigger that guards members runs once.
     run(
         connection,
         f"""INSERT INTO dataset_members (dataset_id, position, example_id, revision, split, sha256)
-            SELECT {dataset_id:d}, row_number() OVER (ORDER BY example_id), example_id, revision, split, sha256
+            SELECT {version.id:d}, row_number() OVER (ORDER BY example_id), example_id, revision, split, sha256
             FROM candidates ORDER BY example_id""",
     )
+    pair_counts = pairs.freeze(connection, version.id, version.choice.recipe)
+    _freeze(connection, version, review, pair_counts)
+    return by_id(connection, version.id)
 
 
 def _freeze(connection: Connection, version: DatasetVersion, review: Review, pair_counts: Mapping[str, int]) -> None:
@@ -283,14 +285,6 @@ def _tell(db: Database, dataset_id: int, phase: str, done: int) -> None:
         )
         if not told.rowcount:
             raise _NoLongerWanted
-
-
-def _lock(connection: Connection, db: Database, dataset_id: int, *, wait: bool) -> None:
-    key = _key(db, f"dataset {dataset_id}")
-    if wait:
-        connection.execute(select(func.pg_advisory_xact_lock(key)))
-    elif not connection.scalar(select(func.pg_try_advisory_xact_lock(key))):
-        raise Conflict(f"The dataset version with the id {dataset_id} is being built by another process; look again.")
 
 
 def _key(db: Database, what: str) -> object:

@@ -46,7 +46,7 @@ def count_tokens(text: str, family: Family = "openai") -> TokenCount:
     """The tokens of `text`. Only OpenAI's tokenizer is known here; for others a token is taken to be four bytes."""
     encoding = _encoding() if family == "openai" else None
     if encoding is None:
-        return TokenCount(_by_bytes(len(text.encode())), exact=False)
+        return TokenCount(-(-len(text.encode()) // _BYTES_A_TOKEN), exact=False)
     return TokenCount(len(encoding.encode_ordinary(text)), exact=True)
 
 
@@ -143,7 +143,3 @@ def total(sample: Sequence[str], *, rows: int, size: int) -> TokenTotal:
     if len(sample) == rows:
         return TokenTotal(counted, "exact", per_byte)
     return TokenTotal(round(size * per_byte), "estimate (sample)", per_byte)
-
-
-def _by_bytes(size: int) -> int:
-    return -(-size // _BYTES_A_TOKEN)

@@ -197,17 +197,13 @@ def _copied(package: Path, home: Path) -> Path:
         for source in (package, package.with_name(f"{package.name}.libs")):
             if source.exists():
                 shutil.copytree(source, unfinished / source.name, symlinks=True)
-        _open_to_all(unfinished)
+        # Let everybody read the copy, whatever umask the package was installed under.
+        for path in (unfinished, *unfinished.rglob("*")):
+            if not path.is_symlink():
+                is_program = path.is_dir() or path.stat().st_mode & 0o100
+                path.chmod(0o755 if is_program else 0o644)
         unfinished.rename(target)  # half a copy is never taken for a whole one
     return target / package.name
-
-
-def _open_to_all(folder: Path) -> None:
-    """Let everybody read the copy, whatever umask the package was installed under."""
-    for path in (folder, *folder.rglob("*")):
-        if not path.is_symlink():
-            is_program = path.is_dir() or path.stat().st_mode & 0o100
-            path.chmod(0o755 if is_program else 0o644)
 
 
 def _clean_environment() -> dict[str, str]:

@@ -76,27 +76,24 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Start the server unless it runs already, wait until it answers, and return the URL of the database."""
         try:
-            return self._started()
+            self._prepare_home()
+            deadline = time.monotonic() + _START_TIMEOUT_S
+            with self._lock():
+                if not (self._data / "PG_VERSION").exists():
+                    self._initialise()
+                self._check_owner()
+                while not self._answers():
+                    if not self._is_listening():
+                        self._launch()
+                    if time.monotonic() > deadline:
+                        raise DatabaseUnavailable(f"The database in {self.home} does not answer; see {self._log_file}.")
+                    time.sleep(0.05)
+            return self.url()
         except OSError as error:
             sentence = shortages.sentence(error, folder=self.home)
             if sentence is None:
                 raise
             raise DatabaseUnavailable(sentence) from error
-
-    def _started(self) -> str:
-        self._prepare_home()
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        with self._lock():
-            if not (self._data / "PG_VERSION").exists():
-                self._initialise()
-            self._check_owner()
-            while not self._answers():
-                if not self._is_listening():
-                    self._launch()
-                if time.monotonic() > deadline:
-                    raise DatabaseUnavailable(f"The database in {self.home} does not answer; see {self._log_file}.")
-                time.sleep(0.05)
-        return self.url()
 
     def revive(self) -> str:
         """Start the server again if it was killed or stopped, and return the URL of the database.
@@ -224,17 +221,14 @@ class EmbeddedPostgres:
     def _is_used(self) -> bool:
         """One that cannot be asked, because it is full or recovers, is left to whoever uses it."""
         try:
-            return self._connections() > 0
+            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+                row = connection.execute(
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                ).fetchone()
+            return (row[0] if row else 0) > 0
         except psycopg.OperationalError:
             return True
-
-    def _connections(self) -> int:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            row = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-            ).fetchone()
-        return row[0] if row else 0
 
     def _is_our_server(self, pid: str) -> bool:
         """Whether `pid` is a server on our data. A server's working folder is its data folder."""

@@ -58,15 +58,6 @@ def _sorted_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(sorted(set(values)))
 
 
-def _utc(moment: dt.datetime | None) -> dt.datetime | None:
-    if moment is None:
-        return None
-    try:
-        return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
-    except OverflowError:
-        raise ValueError("in UTC this moment lies outside the years 1 to 9999") from None
-
-
 def _validated(text: str) -> str:
     if "\0" in text:
         raise ValueError("text cannot hold a NUL character")
@@ -115,7 +106,12 @@ class Filter(BaseModel):
     @field_validator("created_from", "created_to")
     @classmethod
     def _in_utc(cls, moment: dt.datetime | None) -> dt.datetime | None:
-        return _utc(moment)
+        if moment is None:
+            return None
+        try:
+            return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+        except OverflowError:
+            raise ValueError("in UTC this moment lies outside the years 1 to 9999") from None
 
     @field_validator("words")
     @classmethod

@@ -294,7 +294,16 @@ def edit(
         changed = {field: value for field, value in values.items() if content.differ(getattr(before, field), value)}
         if not changed:
             return before
-        _write(connection, before, changed)
+        try:
+            connection.execute(
+                update(examples)
+                .where(examples.c.id == before.id)
+                .values(**changed, revision=before.revision + 1, updated_at=func.now(), source_record=_SOURCE_RECORD)
+            )
+        except OperationalError as error:
+            if isinstance(error.orig, psycopg.errors.ProgramLimitExceeded):
+                raise InvalidExample("The request holds too many different words for the search; shorten it.") from None
+            raise
         after = _get(connection, example_id)
         audit.record(
             connection,
@@ -308,19 +317,6 @@ def edit(
             row_count=1,
         )
         return after
-
-
-def _write(connection: Connection, before: Example, changed: Mapping[str, Any]) -> None:
-    try:
-        connection.execute(
-            update(examples)
-            .where(examples.c.id == before.id)
-            .values(**changed, revision=before.revision + 1, updated_at=func.now(), source_record=_SOURCE_RECORD)
-        )
-    except OperationalError as error:
-        if isinstance(error.orig, psycopg.errors.ProgramLimitExceeded):
-            raise InvalidExample("The request holds too many different words for the search; shorten it.") from None
-        raise
 
 
 #: A person's first change keeps what the source had given, so that its next file changes nothing of the person's.

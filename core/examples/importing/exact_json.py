@@ -63,14 +63,10 @@ def fraction(digits: str | Decimal) -> float | str:
     """A fraction, or its text where a float is infinite or differs before the decimal point."""
     number = float(digits)
     if math.isinf(number) or (
-        abs(number) >= 2**53 and Decimal(number) != Decimal(digits) and "E" not in _upper(digits)
+        abs(number) >= 2**53 and Decimal(number) != Decimal(digits) and "E" not in str(digits).upper()
     ):
         return str(digits)
     return number
-
-
-def _upper(digits: str | Decimal) -> str:
-    return str(digits).upper()
 
 
 class WithoutConstants:

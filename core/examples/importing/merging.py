@@ -52,7 +52,13 @@ def merge(
     if counts["changed"] + counts["returned"]:
         lock_examples(raw, "id IN (SELECT example_id FROM decided WHERE outcome IN ('changed', 'returned'))")
     if counts["new"]:
-        _expect(insert(raw, import_id, options, scale), counts["new"])
+        written = insert(raw, import_id, options, scale)
+        expected = counts["new"]
+        if written != expected:
+            raise Conflict(
+                f"{expected - written:,} rows of the file were saved by somebody else meanwhile; nothing was changed. "
+                "Import the file again."
+            )
     if counts["changed"] + counts["returned"]:
         _update(raw, import_id, scale, overwrite=options.overwrite)
     if counts["returned"]:
@@ -178,11 +184,3 @@ def _bring_back(raw: psycopg.Connection[Any], import_id: int, options: ImportOpt
         WHERE d.outcome = 'returned' AND t.id = d.example_id""",
         {"import_id": import_id, "tags": list(options.tags)},
     )
-
-
-def _expect(written: int, expected: int) -> None:
-    if written != expected:
-        raise Conflict(
-            f"{expected - written:,} rows of the file were saved by somebody else meanwhile; nothing was changed. "
-            "Import the file again."
-        )

@@ -212,7 +212,8 @@ def _made(
 ) -> Raw:
     """The fields of a conversation with what stands beside it in its row."""
     asked = loaded(row["input"]) if "preferred_output" in row else row
-    _refuse_media(row)
+    if media := [name for name in _MEDIA if row.get(name)]:
+        raise Unfit(f"a conversation of text alone: it has {media[0]}, which are not kept")
     unused = set(reading.unused)
     if rejected is None and isinstance(row.get("rejected_response"), str):
         rejected = {"role": "assistant", "content": row["rejected_response"]}
@@ -272,12 +273,6 @@ def _label(row: Raw, unused: set[str]) -> bool | None:
         if value not in (None, ""):
             unused.add(name)
     return None
-
-
-def _refuse_media(row: Raw) -> None:
-    for name in _MEDIA:
-        if row.get(name):
-            raise Unfit(f"a conversation of text alone: it has {name}, which are not kept")
 
 
 def conversation(messages: Sequence[Message], system: str = "") -> Raw:

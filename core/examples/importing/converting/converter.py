@@ -215,7 +215,8 @@ class Converter:
             return filled
         values, given = filled
         if made or not row.keys() <= self._used:
-            self._count_unused(row, made)
+            self.unused.update(column for column in row if column not in self._used and row[column] not in _NOTHING)
+            self.unused.update(made.get(UNUSED, ()))
         score = values[_SCORE]
         if values[0] is None:
             values[0] = _made_key(values)
@@ -292,12 +293,6 @@ class Converter:
             if len(self.tags_became) < WORDS_TOLD:
                 self.tags_became[written] = tag
         return array
-
-    def _count_unused(self, row: Raw, made: Raw) -> None:
-        for column in row:
-            if column not in self._used and row[column] not in _NOTHING:
-                self.unused[column] += 1
-        self.unused.update(made.get(UNUSED, ()))
 
 
 def _with_system(context: Any, said: Any) -> Any:

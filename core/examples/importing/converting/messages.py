@@ -238,16 +238,13 @@ class Reading:
             if not words:
                 made["content"] = None
             self._open = [(call["id"], call["function"]["name"]) for call in read]
-        if self._is_unlearned(message, column):
-            made["weight"] = 0
-        return made
-
-    def _is_unlearned(self, message: Mapping[str, Any], column: str) -> bool:
-        """Whether its source says that nobody shall learn it."""
+        # Whether its source says that nobody shall learn it.
         weight = _number(message.get("weight", message.get("loss_weight")))
         if weight is not None and weight not in (0, 1):
             self.unused.add(f"{column}[].weight other than 0 and 1")
-        return any(_number(each) == 0 for each in (weight, message.get("train"), message.get("loss")))
+        if any(_number(each) == 0 for each in (weight, message.get("train"), message.get("loss"))):
+            made["weight"] = 0
+        return made
 
     def _read_calls(self, calls: Any, ids: Any) -> list[Message]:
         if isinstance(calls, str):

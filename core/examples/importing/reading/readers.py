@@ -147,7 +147,8 @@ def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True, encoding: st
         if len(cells) > width and not any(cells[width:]):
             cells = cells[:width]  # delimiters at the end of the row
         if len(cells) != width:
-            yield place.row, _ragged(place, cells, width)
+            what = "one row with the header's number of cells"
+            yield place.row, RowError(place.row, "row", f"{len(cells)} cells on line {place.line}", f"{what}, {width}")
         elif (place.held > FIELD_LIMIT or not _FORMULA_STARTS.isdisjoint([cell[:1] for cell in cells])) and (
             error := _unfit_cell(place.row, header, cells, refuse_formulas=refuse_formulas)
         ):
@@ -247,11 +248,6 @@ def _header(cells: list[str]) -> list[str]:
             expected="each column once",
         )
     return names
-
-
-def _ragged(place: ReadPosition, cells: list[str], width: int) -> RowError:
-    what = "one row with the header's number of cells"
-    return RowError(place.row, "row", f"{len(cells)} cells on line {place.line}", f"{what}, {width}")
 
 
 def _unfit_cell(row: int, header: list[str], cells: list[str], *, refuse_formulas: bool) -> RowError | None:

@@ -155,7 +155,13 @@ class Source(io.RawIOBase):
                 f"The file {self.path.name!r} is packed with {self.packed} and cannot be unpacked: {said}. Is it cut?"
             ) from None
         if self.packed:
-            self._refuse_bomb(len(block))
+            # Texts get 3 to 50 times smaller; what gets smaller by far more was made to fill a disk.
+            self._unpacked += len(block)
+            if self._unpacked > unpacked_limit(self.size):
+                raise ImportRefused(
+                    f"The file {self.path.name!r} unpacks to more than {_UNPACKED_TIMES} times its size "
+                    f"({self._unpacked >> 20:,} MiB and more); if that is right, unpack it, and import what is in it."
+                )
         if self._decoder is not None:
             try:
                 self._waiting = self._decoder.decode(block, final=not block).encode()
@@ -167,15 +173,6 @@ class Source(io.RawIOBase):
         else:
             self._waiting = block
         return bool(block)
-
-    def _refuse_bomb(self, more: int) -> None:
-        """Texts get 3 to 50 times smaller; what gets smaller by far more was made to fill a disk."""
-        self._unpacked += more
-        if self._unpacked > unpacked_limit(self.size):
-            raise ImportRefused(
-                f"The file {self.path.name!r} unpacks to more than {_UNPACKED_TIMES} times its size "
-                f"({self._unpacked >> 20:,} MiB and more); if that is right, unpack it, and import what is in it."
-            )
 
     def close(self) -> None:
         self._file.close()
@@ -213,7 +210,11 @@ class ReadPosition:
 def opened(path: Path, encoding: str = "auto") -> Iterator[Source]:
     """The file as a source. Raises `ImportRefused` if it cannot be opened or holds nothing."""
     try:
-        _refuse_no_file(path)
+        # What has a name and no content that can be read from beginning to end.
+        mode = path.stat().st_mode
+        for is_kind, what, then in _NO_FILES:
+            if is_kind(mode):
+                raise ImportRefused(f"{path.name!r} is {what}, not a file; {then}.")
         source = Source(path, encoding)
     except FileNotFoundError:
         raise ImportRefused(f"There is no file {path.name!r} to import.") from None
@@ -232,14 +233,6 @@ def opened(path: Path, encoding: str = "auto") -> Iterator[Source]:
 def _without_waiting(path: str, flags: int) -> int:
     """A pipe that took the place of the file a moment ago would have the import wait for its other end."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _refuse_no_file(path: Path) -> None:
-    """What has a name and no content that can be read from beginning to end."""
-    mode = path.stat().st_mode
-    for is_kind, what, then in _NO_FILES:
-        if is_kind(mode):
-            raise ImportRefused(f"{path.name!r} is {what}, not a file; {then}.")
 
 
 def detected(source: Source) -> Format:
