@@ -105,7 +105,8 @@ class Converter:
         missing = [
             group
             for group in shape.required
-            if not any(name in self.mapping for name in group) and not self._derived(group)
+            if not any(name in self.mapping for name in group)
+            and not ("tracked_date" in group and "tracked_at" in self.mapping)
         ]
         if missing:
             raise _missing(shape, missing[0], table)
@@ -115,9 +116,6 @@ class Converter:
         self._used = frozenset(self.mapping.values())
         self.unused: Counter[str] = Counter()
         self.met_either_order = False
-
-    def _derived(self, group: tuple[str, ...]) -> bool:
-        return "tracked_date" in group and "tracked_at" in self.mapping
 
     def record(self, number: int, row: Mapping[str, Any]) -> list[Any] | RowError:
         """The values in the order of the fields, then the certain scores, then which fields the row has."""

@@ -70,7 +70,9 @@ def shrunk(groups: Sequence[Group]) -> dict[str, Estimate]:
         return {group.name: Estimate(group.n, group.mean, group.mean, 1.0, None, None) for group in groups}
     within = math.fsum((group.n - 1) * (group.variance or 0.0) for group in groups) / freedom
     centre = math.fsum(group.n * group.mean for group in groups) / total
-    between = _between(groups, within, centre, total)
+    spread = math.fsum(group.n * (group.mean - centre) ** 2 for group in groups)
+    rows = total - math.fsum(group.n**2 for group in groups) / total
+    between = max(0.0, (spread - (len(groups) - 1) * within) / rows) if rows > 0 else 0.0
     weights = [_weight(between, within, group.n) if count > 1 else 1.0 for group in groups]
     # Where groups do not differ, or rows do not, the formulas' limits.
     if between > 0 and count > 1:
@@ -85,12 +87,6 @@ def shrunk(groups: Sequence[Group]) -> dict[str, Estimate]:
         half = reach * math.sqrt(weight * within / group.n + (1 - weight) ** 2 * of_centre)
         found[group.name] = Estimate(group.n, group.mean, value, weight, value - half, value + half)
     return found
-
-
-def _between(groups: Sequence[Group], within: float, centre: float, total: int) -> float:
-    spread = math.fsum(group.n * (group.mean - centre) ** 2 for group in groups)
-    rows = total - math.fsum(group.n**2 for group in groups) / total
-    return max(0.0, (spread - (len(groups) - 1) * within) / rows) if rows > 0 else 0.0
 
 
 def _weight(between: float, within: float, n: int) -> float:

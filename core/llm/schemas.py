@@ -34,14 +34,10 @@ def plain(schema: dict[str, Any], *, closed: bool = False) -> dict[str, Any]:
     if "object" in kept.get("type", ()) and (closed or "properties" in schema):
         kept.setdefault("properties", {})
         kept["additionalProperties"] = False
-    return _typed(kept)
-
-
-def _typed(schema: dict[str, Any]) -> dict[str, Any]:
-    """A choice of values says its type too, which some providers insist on."""
-    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    # A choice of values says its type too, which some providers insist on.
+    values = kept.get("enum", [kept["const"]] if "const" in kept else [])
     kinds = list(dict.fromkeys(_TYPES.get(type(value), "object") for value in values))
-    return schema if "type" in schema or not kinds else {"type": kinds[0] if len(kinds) == 1 else kinds, **schema}
+    return kept if "type" in kept or not kinds else {"type": kinds[0] if len(kinds) == 1 else kinds, **kept}
 
 
 def strict(schema: dict[str, Any]) -> dict[str, Any]:
@@ -60,15 +56,11 @@ def _all_required(schema: dict[str, Any]) -> dict[str, Any]:
     if "properties" in schema:
         required = schema.get("required", [])
         changed["properties"] = {
-            name: _all_required(each) if name in required else _nullable(_all_required(each))
+            name: _all_required(each) if name in required else {"anyOf": [_all_required(each), {"type": "null"}]}
             for name, each in schema["properties"].items()
         }
         changed["required"] = list(schema["properties"])
     return changed
-
-
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def without_const(schema: Any) -> Any:

@@ -174,7 +174,9 @@ def _of_outcome(
     longest: int,
     least: int,
 ) -> _Mined:
-    is_first = _first_half(basket.ids)
+    # By a hash of the id, so that an example stays in its half whatever else comes in.
+    mixed = basket.ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # wraps around, as it shall
+    is_first = (mixed >> np.uint64(63)) == 0
     first, second = _half(basket, known & is_first, good), _half(basket, known & ~is_first, good)
     enough = max(least, int(LEAST_SHARE * first.rows))
     tried = combinations(first.bits, first.good, least=enough, longest=longest)
@@ -244,12 +246,6 @@ def _apart(extents: Bits, p: NDArray[np.float64], is_worse: NDArray[np.bool_], r
         if not (np.maximum(same, opposite) >= SAME).any():
             kept.append(int(at))
     return sorted(kept)
-
-
-def _first_half(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """By a hash of the id, so that an example stays in its half whatever else comes in."""
-    mixed = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # wraps around, as it shall
-    return (mixed >> np.uint64(63)) == 0
 
 
 def _half(basket: Basket, rows: NDArray[np.bool_], good: NDArray[np.bool_]) -> _Half:

@@ -105,7 +105,7 @@ def keep(db: Database, found: "MiningResult", chosen: Filter, threshold: float, 
                 )
             )
         }
-        ids = {_id(each, chosen): each for each in found.patterns}
+        ids = {each.id(chosen.to_json()): each for each in found.patterns}
         gone = [each for each, is_active in known.items() if is_active and each not in ids and _looked_at(found, each)]
         new = [each for each in ids if each not in known]
         again = [each for each in ids if each in known]
@@ -152,10 +152,6 @@ def keep(db: Database, found: "MiningResult", chosen: Filter, threshold: float, 
 def _looked_at(found: "MiningResult", pattern_id: str) -> bool:
     """An outcome that could show nothing says nothing against what was found before."""
     return pattern_id.rpartition("-")[0] not in {f"pattern-{outcome}" for outcome in found.refused}
-
-
-def _id(pattern: "Pattern", chosen: Filter) -> str:
-    return pattern.id(chosen.to_json())
 
 
 def _figures(pattern: "Pattern") -> dict[str, Any]:

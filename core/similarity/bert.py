@@ -59,17 +59,14 @@ class Encoder:
         ids = [self._tokens.ids(text, self._most) for text in texts]
         found = np.zeros((len(ids), self.dimension), np.float32)
         with one_core():
-            self._fill(found, ids)
+            lengths: dict[int, list[int]] = {}
+            for number, each in enumerate(ids):
+                lengths.setdefault(len(each), []).append(number)
+            for numbers in lengths.values():
+                for start in range(0, len(numbers), _TOGETHER):
+                    some = numbers[start : start + _TOGETHER]
+                    found[some] = self._forward(np.array([ids[number] for number in some])).mean(1)
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-
-    def _fill(self, found: Floats, ids: list[list[int]]) -> None:
-        lengths: dict[int, list[int]] = {}
-        for number, each in enumerate(ids):
-            lengths.setdefault(len(each), []).append(number)
-        for numbers in lengths.values():
-            for start in range(0, len(numbers), _TOGETHER):
-                some = numbers[start : start + _TOGETHER]
-                found[some] = self._forward(np.array([ids[number] for number in some])).mean(1)
 
     def _forward(self, ids: np.ndarray[Any, Any]) -> Floats:
         """The last layer for texts (rows) of as many tokens (columns)."""
