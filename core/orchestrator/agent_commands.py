@@ -15,7 +15,7 @@ from core.orchestrator.agents import ACTIONS, SHAPE
 from core.orchestrator.agents.tasks import Before, Task
 from core.orchestrator.material import context as contexts
 from core.orchestrator.material.wording import sentences
-from core.orchestrator.plans import Plan, Request, payload_problems
+from core.orchestrator.plans import Request, payload_problems
 from core.orchestrator.records import Execution
 
 _BEFORE = text(
@@ -69,12 +69,8 @@ def _task(work: CommandContext) -> Task:
 
 def _before(db: Database, execution: Execution, step: str | None) -> tuple[Before, ...]:
     """The results of the steps that this one depends on."""
-    needed = _depends_on(execution.plan, step)
+    steps = execution.plan.steps if execution.plan else ()
+    needed = next((each.depends_on for each in steps if each.id == step), ())
     with db.connect() as connection:
         rows = connection.execute(_BEFORE, {"run": execution.execution_id, "steps": list(needed)}).all()
     return tuple(Before(row.step, row.agent, row.action, row.result or {}) for row in rows)
-
-
-def _depends_on(plan: Plan | None, step: str | None) -> tuple[str, ...]:
-    steps = plan.steps if plan else ()
-    return next((each.depends_on for each in steps if each.id == step), ())

@@ -119,10 +119,6 @@ def acquisition_cost(task: Task) -> Findings:
     if not months:
         sentence = "No month has all of the figures that cost of acquisition and lifetime value need."
         return Findings(sentence, {}, 0, [sentence])
-    return _customer_value(every, months)
-
-
-def _customer_value(every: Mapping[str, list[PeriodValue]], months: list[Any]) -> Findings:
     total = {name: sum(series.value_at(every[name], month) for month in months) for name in _NEEDED}
     recorded = {point.start: point.value for point in every.get("gross_margin", ())}
     margins = [recorded[month] for month in months if month in recorded]

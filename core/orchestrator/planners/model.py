@@ -79,7 +79,15 @@ def plan_with_model(
     """
     deadline = time.monotonic() + timeout_s
     asking = _Asking(model, shape, settings, deadline)
-    prompt = _prompt(request, context)
+    parts = [
+        ("request", request.text),
+        ("intent", request.intent),
+        ("constraints", request.constraints),
+        ("platforms", ", ".join(request.platforms)),
+        ("audience", request.audience),
+        ("known", dict(context)),
+    ]
+    prompt = "\n\n".join(fenced(name, data) for name, data in parts if data)
     first = asking.once(prompt)
     if first.plan:
         return asking.planned(first.plan, request, "")
@@ -177,18 +185,6 @@ def _catalogue(shape: Shape) -> str:
                 f"  example: {json.dumps(dict(action.example))}",
             ]
     return "\n".join(lines)
-
-
-def _prompt(request: Request, context: Mapping[str, Any]) -> str:
-    parts = [
-        ("request", request.text),
-        ("intent", request.intent),
-        ("constraints", request.constraints),
-        ("platforms", ", ".join(request.platforms)),
-        ("audience", request.audience),
-        ("known", dict(context)),
-    ]
-    return "\n\n".join(fenced(name, data) for name, data in parts if data)
 
 
 def _complaint(failed: _Try) -> str:

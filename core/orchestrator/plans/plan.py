@@ -130,7 +130,12 @@ def parse(raw: str | bytes | Mapping[str, Any], shape: Shape) -> Plan:
     steps = values.get("steps")
     if not isinstance(steps, list):
         raise InvalidPlan(problems)
-    names = _names(steps)
+    # How a problem names each step: by its id, or by its place where the id is no use.
+    ids = [step.get("id") if isinstance(step, dict) else None for step in steps]
+    names = [
+        id_ if isinstance(id_, str) and _ID.fullmatch(id_) and ids.index(id_) == place else f"#{place + 1}"
+        for place, id_ in enumerate(ids)
+    ]
     for name, step in zip(names, steps, strict=True):
         problems += _step_problems(name, step, shape, set(names))
     if not problems:
@@ -233,15 +238,6 @@ def _text_problems(name: str, values: Mapping[str, Any], field: str, most: int) 
         yield PlanProblem(name, field, "It must be a text that is not empty.")
     elif len(text) > most:
         yield PlanProblem(name, field, f"It has {len(text):,} characters; at most {most:,} are allowed.")
-
-
-def _names(steps: Sequence[Any]) -> list[str]:
-    """How a problem names each step: by its id, or by its place where the id is no use."""
-    ids = [step.get("id") if isinstance(step, dict) else None for step in steps]
-    return [
-        id_ if isinstance(id_, str) and _ID.fullmatch(id_) and ids.index(id_) == place else f"#{place + 1}"
-        for place, id_ in enumerate(ids)
-    ]
 
 
 def _step_problems(name: str, step: Any, shape: Shape, known: set[str]) -> Iterator[PlanProblem]:

@@ -278,7 +278,9 @@ def _wrong_platform(request: Request, text: str, wished: Wishes, placed: tuple[s
         if without or others:
             yield Fault("wrong platform", f"Asked for {listed(asked)}; written for {listed(written_for)}.")
             return
-    speaks = _speaks_as(text)
+    found = [(match[0], homes) for pattern, homes in _IDIOMS if (match := pattern.search(text))]
+    greeted = [(match[0], (match[1],)) for match in _GREETED.finditer(text) if networks_in(f"on {match[1]}")]
+    speaks = [*found, *greeted]
     networks = [name for name in asked if networks_in(f"on {name}")]
     foreign = [phrase for phrase, homes in speaks if networks and not any(_among(name, homes) for name in networks)]
     if foreign:
@@ -289,12 +291,6 @@ def _wrong_platform(request: Request, text: str, wished: Wishes, placed: tuple[s
 
 def _among(name: str, others: tuple[str, ...] | list[str]) -> bool:
     return any(same_network(name, other) for other in others)
-
-
-def _speaks_as(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    found = [(match[0], homes) for pattern, homes in _IDIOMS if (match := pattern.search(text))]
-    greeted = [(match[0], (match[1],)) for match in _GREETED.finditer(text) if networks_in(f"on {match[1]}")]
-    return [*found, *greeted]
 
 
 def _wrong_form(request: Request, text: str, networks: list[str]) -> Iterator[Fault]:
