@@ -75,12 +75,8 @@ def _arguments(job: Job, base: Base, out: Path, measures: bool) -> dict[str, Any
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": on_gpu,
         "ddp_find_unused_parameters": False,
-        **_distributed(on_gpu),
+        **({"ddp_backend": "nccl" if on_gpu else "gloo"} if int(os.environ.get("WORLD_SIZE", "1")) > 1 else {}),
     }
-
-
-def _distributed(on_gpu: bool) -> dict[str, Any]:
-    return {"ddp_backend": "nccl" if on_gpu else "gloo"} if int(os.environ.get("WORLD_SIZE", "1")) > 1 else {}
 
 
 def _adapter(job: Job) -> LoraConfig:

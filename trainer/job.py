@@ -124,7 +124,11 @@ def _check(name: str, value: Any) -> None:
         if value not in _CHOICES[name]:
             raise Refused("job_wrong", f"{name} is {value!r}; it can be {', '.join(_CHOICES[name])}.")
     elif name in _NUMBERS:
-        _check_number(name, value)
+        kinds = (int, float) if name in _FRACTIONS else (int,)
+        least, most = _NUMBERS[name]
+        if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
+            kind = "a number" if name in _FRACTIONS else "a whole number"
+            raise Refused("job_wrong", f"{name} is {value!r}; it has to be {kind} from {least:g} to {most:g}.")
     elif name == "hub":
         if not isinstance(value, bool):
             raise Refused("job_wrong", "hub has to be true or false.")
@@ -134,14 +138,6 @@ def _check(name: str, value: Any) -> None:
             raise Refused("job_wrong", "lora.target_modules has to be all-linear or a list of names of modules.")
     elif name != "lora" and not isinstance(value, str):
         raise Refused("job_wrong", f"{name} is {value!r}; it has to be text.")
-
-
-def _check_number(name: str, value: Any) -> None:
-    kinds = (int, float) if name in _FRACTIONS else (int,)
-    least, most = _NUMBERS[name]
-    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
-        kind = "a number" if name in _FRACTIONS else "a whole number"
-        raise Refused("job_wrong", f"{name} is {value!r}; it has to be {kind} from {least:g} to {most:g}.")
 
 
 def _path(folder: Path, name: str) -> str:

@@ -143,7 +143,10 @@ def _timed(job: Job, train: list[rows.Row], counted: Counted) -> dict[str, Any]:
     """Three real steps after one that warms up, and one look at validation rows, all with the longest rows."""
     import engines
 
-    longest = _longest(job, train)
+    # The chats by their length in characters, calls and tools among them; the longest first, enough for all steps
+    # that are timed.
+    wanted = job.batch_size * job.grad_accum * (_WARM + _TIMED)
+    longest = sorted(train, key=lambda chat: -len(json.dumps(chat)))[:wanted]
     at_once = job.batch_size * job.grad_accum
     sample = [longest[at % len(longest)] for at in range(at_once * (_WARM + _TIMED))]
     folder = Path(tempfile.mkdtemp(prefix="whetstone-probe-"))
@@ -177,13 +180,6 @@ def _timed(job: Job, train: list[rows.Row], counted: Counted) -> dict[str, Any]:
         "measured_peak_bytes": memory.peak_bytes(),
         "measured_gpu_bytes": memory.peak_gpu_bytes(),
     }
-
-
-def _longest(job: Job, train: list[rows.Row]) -> list[rows.Row]:
-    """The chats by their length in characters, calls and tools among them; the longest first, enough for all steps that
-    are timed."""
-    wanted = job.batch_size * job.grad_accum * (_WARM + _TIMED)
-    return sorted(train, key=lambda chat: -len(json.dumps(chat)))[:wanted]
 
 
 def _clock() -> Any:

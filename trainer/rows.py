@@ -51,7 +51,12 @@ def _chat(path: str, number: int, line: str) -> Row:
             raise Refused("data_wrong", f"{where} has {min(more)} in a message, which is not trained; remove it.")
     if not any(_is_answer(each) for each in chat):
         raise Refused("data_wrong", f"{where} has no answer of the assistant, so there is nothing to learn.")
-    _name_results(chat)
+    # Some templates say which tool answered.
+    names: dict[Any, str] = {}
+    for message in chat:
+        names |= {call["id"]: call["function"]["name"] for call in message.get("tool_calls", ())}
+        if message["role"] == "tool" and message.get("tool_call_id") in names:
+            message["name"] = names[message["tool_call_id"]]
     return {"messages": chat, **({"tools": tools} if tools else {})}
 
 
@@ -75,15 +80,6 @@ def _call(given: Row) -> Row:
     except ValueError:
         arguments = function["arguments"]  # what a model wrote once; it is learned as it is
     return {"id": given.get("id"), "type": "function", "function": {"name": function["name"], "arguments": arguments}}
-
-
-def _name_results(chat: list[Row]) -> None:
-    """Some templates say which tool answered."""
-    names: dict[Any, str] = {}
-    for message in chat:
-        names |= {call["id"]: call["function"]["name"] for call in message.get("tool_calls", ())}
-        if message["role"] == "tool" and message.get("tool_call_id") in names:
-            message["name"] = names[message["tool_call_id"]]
 
 
 def _is_answer(message: Row) -> bool:
@@ -213,7 +209,8 @@ def is_learned(row: Row) -> bool:
 def end_of(reader: Reader) -> int | None:
     """The first token of the base's own behind the words of an answer that is learned; None: there is none."""
     row = reader.encode(reader.rows([_CHAT])[-1])
-    own = _own(reader.tokenizer)
+    # Tokens that no text of a person makes.
+    own = {*reader.tokenizer.get_added_vocab().values(), *reader.tokenizer.all_special_ids}
     end = None
     for token in reversed([token for token, label in _labelled(row) if label != IGNORED]):
         if token in own:
@@ -252,11 +249,6 @@ def refuse_endless(reader: Reader, chats: Sequence[Row], most: int) -> None:
         f"None of {rows:,} rows teaches {text}, with which an answer ends, so the model would never learn to stop; "
         "choose a base whose chat template ends every answer.",
     )
-
-
-def _own(tokenizer: Any) -> set[int]:
-    """Tokens that no text of a person makes."""
-    return {*tokenizer.get_added_vocab().values(), *tokenizer.all_special_ids}
 
 
 def _labelled(row: Row) -> list[tuple[int, int]]:

@@ -45,7 +45,10 @@ def main(folder: Path) -> int:
 
 def _run(folder: Path, progress: Progress, stopping: Stopping) -> int:
     if (folder / "result.json").exists():
-        return _was_done(folder, progress)
+        # Nothing is trained again; but a trainer killed right after its result said nothing of it.
+        if not any(each.get("event") == "done" for each in progress.events()):
+            progress.tell("done", **json.loads((folder / "result.json").read_text(encoding="utf-8")))
+        return 0
     try:
         job = jobs.read(folder)
         base.check(job)
@@ -67,13 +70,6 @@ def _checked(folder: Path, job: jobs.Job) -> str:
     base_hash = origin.hash_of_base(job)
     origin.unchanged(folder, job, base_hash)
     return base_hash
-
-
-def _was_done(folder: Path, progress: Progress) -> int:
-    """Nothing is trained again; but a trainer killed right after its result said nothing of it."""
-    if not any(each.get("event") == "done" for each in progress.events()):
-        progress.tell("done", **json.loads((folder / "result.json").read_text(encoding="utf-8")))
-    return 0
 
 
 def _failed(progress: Progress, code: str, sentence: str) -> int:

@@ -56,7 +56,14 @@ def run(
             raise Interrupted
         after = _after(trainer)
     except Interrupted:
-        return _stopped(trainer, progress, stopping)
+        progress.tell(
+            "stopped",
+            step=trainer.state.global_step,
+            max_steps=trainer.state.max_steps,
+            by=stopping.reason or "another process",
+        )
+        stopping.obeyed()
+        return STOPPED
     if is_first():
         result = {**_result(trainer, before, after, began), **facts}
         _write(folder, job, trainer, base, result)
@@ -112,17 +119,6 @@ def _after(trainer: Any) -> dict[str, float]:
         return {}
     step, values = trainer.measured or (-1, {})
     return values if step == trainer.state.global_step else trainer.measure()
-
-
-def _stopped(trainer: Any, progress: Progress, stopping: Stopping) -> int:
-    progress.tell(
-        "stopped",
-        step=trainer.state.global_step,
-        max_steps=trainer.state.max_steps,
-        by=stopping.reason or "another process",
-    )
-    stopping.obeyed()
-    return STOPPED
 
 
 def _result(trainer: Any, before: dict[str, float], after: dict[str, float], began: float) -> dict[str, Any]:

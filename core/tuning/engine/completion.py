@@ -33,7 +33,13 @@ def poll(work: JobStep) -> bool:
         work.trouble(error)
         return False
     if polled.state in ("cancelled", "failed", "expired"):
-        _ended(work, polled.state, polled)
+        news = {**_news(work, polled), "seconds_left": None}
+        notes = news.pop("notes")
+        del news["seconds_left"]
+        cost = {"actual_cost": _kept_cost(news["remote"])}
+        work.end(
+            polled.state, notes=notes, error=polled.error, code=polled.error_code, advice=polled.advice, **news, **cost
+        )
     elif polled.state == "trained":
         _trained(work, polled)
     elif polled.state == "again":
@@ -77,14 +83,6 @@ def _news(work: JobStep, polled: JobStatus) -> dict[str, Any]:
         "notes": polled.notes,
         "points": polled.points,
     }
-
-
-def _ended(work: JobStep, state: State, polled: JobStatus) -> None:
-    news = {**_news(work, polled), "seconds_left": None}
-    notes = news.pop("notes")
-    del news["seconds_left"]
-    cost = {"actual_cost": _kept_cost(news["remote"])}
-    work.end(state, notes=notes, error=polled.error, code=polled.error_code, advice=polled.advice, **news, **cost)
 
 
 def _kept_cost(remote: Mapping[str, Any]) -> Decimal | None:
@@ -195,11 +193,6 @@ def finish(work: JobStep) -> bool:
         advice = f"The {done} is done; try again when the cause is gone, which costs nothing."
         work.end("failed", error=describe_error(error), advice=advice)
         return False
-    _succeed(work, made)
-    return False
-
-
-def _succeed(work: JobStep, made: TrainedModel) -> None:
     tokens = work.job.tokens_trained if made.tokens_trained is None else made.tokens_trained
     cost = made.cost_usd if made.cost_usd is not None else _cost(work.job, tokens)
     work.end(
@@ -211,6 +204,7 @@ def _succeed(work: JobStep, made: TrainedModel) -> None:
         result_model_id=made.call_name or None,
         within=lambda connection: _register(connection, work.job, replace(made, cost_usd=cost, tokens_trained=tokens)),
     )
+    return False
 
 
 def _cost(job: Job, tokens: int | None) -> Decimal | None:

@@ -1,8 +1,7 @@
 """What stands in the way of a customisation at Bedrock, in words."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from core.errors import TuningRefused
 from core.settings import Settings
@@ -39,7 +38,17 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Che
         found.append(Obstacle("setting_wrong", str(refused), "Change the setting."))
     if live and settings.bedrock_bucket and settings.aws_region:
         found += _bucket(settings)
-    estimated = _estimate(spec.base_model, data, chosen)
+    epochs = int(chosen.get("epochCount", 2))
+    price = pricing.price(None, "bedrock", spec.base_model)
+    low, high = pricing.range_usd(data.tokens_train, epochs, epochs, price.usd_per_million)
+    estimated = Estimate(
+        data.tokens_train * epochs,
+        low,
+        high,
+        None,
+        f"{data.tokens_train:,} tokens, counted with another tokenizer, times {epochs} epochs; price: {price.source}. "
+        "AWS does not say afterwards how many tokens it charged.",
+    )
     if estimated.cost_high is None:
         found.append(
             Obstacle(
@@ -131,17 +140,3 @@ def _bucket(settings: Settings) -> Iterator[Obstacle]:
             f"The bucket {settings.bedrock_bucket} cannot be used. {error}",
             "Check WHETSTONE_S3_BUCKET, its region, and that the credentials may use it.",
         )
-
-
-def _estimate(base: str, data: DataFacts, chosen: Mapping[str, Any]) -> Estimate:
-    epochs = int(chosen.get("epochCount", 2))
-    price = pricing.price(None, "bedrock", base)
-    low, high = pricing.range_usd(data.tokens_train, epochs, epochs, price.usd_per_million)
-    return Estimate(
-        data.tokens_train * epochs,
-        low,
-        high,
-        None,
-        f"{data.tokens_train:,} tokens, counted with another tokenizer, times {epochs} epochs; price: {price.source}. "
-        "AWS does not say afterwards how many tokens it charged.",
-    )

@@ -100,7 +100,13 @@ class ClaudeProfile:
         asked = list(
             stages.asked(plan, _files(job), job.stage, job.key, job.spec.base_model, wishes(job.spec.settings))
         )
-        _refuse_large(asked)
+        size = sum(len(orjson.dumps(each)) for each in asked)
+        if size > MOST_BYTES:
+            raise NotSubmitted(
+                f"The batch would have {size / 2**20:,.0f} MB; Anthropic takes {MOST_BYTES // 2**20} MB.",
+                code="too_long",
+                advice="Choose fewer validation records, or smaller numbers of examples.",
+            )
         batch = batches.create(asked)
         return Submitted(batch.id, batch.status, {f"batch{job.stage}": batch.id})
 
@@ -203,16 +209,6 @@ def _batches(job: JobView, otherwise: type[NotSubmitted] | type[ProviderTrouble]
         raise otherwise(str(failure)) from None
 
 
-def _refuse_large(asked: Sequence[Mapping[str, Any]]) -> None:
-    size = sum(len(orjson.dumps(each)) for each in asked)
-    if size > MOST_BYTES:
-        raise NotSubmitted(
-            f"The batch would have {size / 2**20:,.0f} MB; Anthropic takes {MOST_BYTES // 2**20} MB.",
-            code="too_long",
-            advice="Choose fewer validation records, or smaller numbers of examples.",
-        )
-
-
 def _is_ours(batches: Batches, batch: Batch, prefix: str) -> bool:
     """By the id of any one of its requests: a batch is all ours or not at all."""
     for answer in batches.answers(batch.id):
@@ -232,8 +228,14 @@ def _not_told(unproven: Sequence[Batch]) -> ProviderTrouble:
 
 def _ended(job: JobView, batches: Batches, batch: Batch, plan: Mapping[str, Any]) -> JobStatus:
     """What comes after a batch. Reading it twice gives the same, and costs nothing."""
-    answers = _all_answers(batches, batch)
-    _keep(job, answers)
+    answers = sorted(batches.answers(batch.id), key=lambda each: each.custom_id)
+    if len(answers) != batch.total:
+        raise ProviderTrouble(
+            f"Only {len(answers):,} of {batch.total:,} results of batch {batch.id} could be read. They are read again."
+        )
+    # Every answer, so that figures can be computed again.
+    path = job.folder / f"answers-{job.stage}.jsonl"
+    path.write_bytes(b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in answers))
     bill = Bill()
     for answer in answers:
         bill = bill.with_answer(_model(job), answer)
@@ -288,21 +290,6 @@ def _after_test(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Se
         return JobStatus("trained", notes=[note], remote={"result1": None})
     note = NewJobEvent(messages.comparison(result, job.remote["result0"]["chosen"]), source=f"{batch.id}:test")
     return JobStatus("trained", notes=[note], remote={"result1": result})
-
-
-def _all_answers(batches: Batches, batch: Batch) -> list[BatchAnswer]:
-    answers = sorted(batches.answers(batch.id), key=lambda each: each.custom_id)
-    if len(answers) != batch.total:
-        raise ProviderTrouble(
-            f"Only {len(answers):,} of {batch.total:,} results of batch {batch.id} could be read. They are read again."
-        )
-    return answers
-
-
-def _keep(job: JobView, answers: Sequence[BatchAnswer]) -> None:
-    """Every answer, so that figures can be computed again."""
-    path = job.folder / f"answers-{job.stage}.jsonl"
-    path.write_bytes(b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in answers))
 
 
 def _words(refused: TuningRefused, answers: Sequence[BatchAnswer]) -> str:

@@ -143,17 +143,13 @@ def is_status(error: Any, *codes: int) -> bool:
 
 
 def _client(settings: Settings, timeout_s: float, name: str) -> Any:
-    _hush()
+    # Two warnings of the SDK that are no news: that tuning in it may change, and states that it does not know.
+    warnings.filterwarnings("ignore", message="The SDK's tuning implementation is experimental")
+    warnings.filterwarnings("ignore", message=".* is not a valid (JobState|TuningJobState)")
     named = _REGION_OF.match(name)
     found = place(settings)
     location = named[1] if named else found.location
     return google_cloud.client(found.project, location, settings.vertex_base_url, timeout_s)
-
-
-def _hush() -> None:
-    """Two warnings of the SDK that are no news: that tuning in it may change, and states that it does not know."""
-    warnings.filterwarnings("ignore", message="The SDK's tuning implementation is experimental")
-    warnings.filterwarnings("ignore", message=".* is not a valid (JobState|TuningJobState)")
 
 
 def _transport_errors() -> tuple[type[Exception], ...]:

@@ -148,10 +148,20 @@ class Gemini:
         more = [each["endpoint"] for each in checkpoints if each["endpoint"] not in ("", endpoint)]
         tokens = progress.tokens(found)
         base = catalogue.base("gemini", job.spec.base_model)
+        uris = [job.remote.get("training_uri"), job.remote.get("validation_uri")]
         return TrainedModel(
             "tuned",
             f"vertex:{endpoint}",
-            artefacts=_artefacts(job, endpoint, model),
+            artefacts=[
+                {"kind": "endpoint", "id": endpoint},
+                {"kind": "model", "id": model},
+                {"kind": "job", "id": job.remote_id},
+                *(
+                    {"kind": "file", "id": uri, "sha256": uri.rpartition("/")[2].removesuffix(".jsonl")}
+                    for uri in uris
+                    if uri
+                ),
+            ],
             checkpoints=checkpoints,
             parameters={**job.spec.settings, "epoch_count": progress.epochs(found), "method": job.spec.method},
             cost_usd=hosted.cost("gemini", job.spec.base_model, tokens),
@@ -250,16 +260,6 @@ def _with_endpoint(model: ModelView) -> ModelView:
     if model.serving_remote.get("endpoint"):
         return model
     return replace(model, serving_remote={**model.serving_remote, "endpoint": model.call_name.removeprefix("vertex:")})
-
-
-def _artefacts(job: JobView, endpoint: str, model: str) -> list[dict[str, Any]]:
-    uris = [job.remote.get("training_uri"), job.remote.get("validation_uri")]
-    return [
-        {"kind": "endpoint", "id": endpoint},
-        {"kind": "model", "id": model},
-        {"kind": "job", "id": job.remote_id},
-        *({"kind": "file", "id": uri, "sha256": uri.rpartition("/")[2].removesuffix(".jsonl")} for uri in uris if uri),
-    ]
 
 
 PROVIDER = Gemini()

@@ -152,7 +152,12 @@ def of_ollama(base: Base, chosen: Chosen, settings: Settings) -> Looked:
     try:
         shown = Ollama(settings).show(base.name)
     except OllamaAway as away:
-        return _without_ollama(base, chosen, store, away)
+        # What was read of the base before can be trained; all else lies with Ollama.
+        known = bases.remembered(base, store, bases.dtype_of(chosen.precision, None))
+        if known is None:
+            return Looked((Obstacle("ollama_not_running", f"{away} The base is one of its models.", "Start Ollama."),))
+        config = shapes.config_in(known.folder) or {}
+        return Looked((_not_running(away),), shapes.of_config(config))
     except (NotSubmitted, ProviderTrouble) as refused:
         return Looked((Obstacle("base_missing", str(refused), f"Look at `ollama show {base.name}`."),))
     if shown is None:
@@ -167,15 +172,6 @@ def of_ollama(base: Base, chosen: Chosen, settings: Settings) -> Looked:
     if not bases.kept(shown, store, bases.dtype_of(chosen.precision, shape)):
         found += [*_unreadable(base, shown), *_no_room(store, shape, chosen)]
     return Looked(tuple(found), shape, shown)
-
-
-def _without_ollama(base: Base, chosen: Chosen, store: Path, away: OllamaAway) -> Looked:
-    """What was read of the base before can be trained; all else lies with Ollama."""
-    known = bases.remembered(base, store, bases.dtype_of(chosen.precision, None))
-    if known is None:
-        return Looked((Obstacle("ollama_not_running", f"{away} The base is one of its models.", "Start Ollama."),))
-    config = shapes.config_in(known.folder) or {}
-    return Looked((_not_running(away),), shapes.of_config(config))
 
 
 def ollama_is_away(settings: Settings) -> Obstacle | None:

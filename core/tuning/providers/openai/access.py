@@ -140,7 +140,16 @@ def _refusal(error: Any) -> str:
 def _not_submitted(error: Any, settings: Settings) -> NotSubmitted:
     status, code = error.status_code, str(error.code or error.status_code)
     if status == 403:
-        return _not_eligible(error, settings)
+        why = f"{title(settings)} does not let this key train: {_refusal(error)}"
+        if not is_openai(settings):
+            return NotSubmitted(why, code="not_eligible", advice="Ask whoever runs the service.", blocked=True)
+        return NotSubmitted(
+            f"{why} {winding_down()}",
+            code="not_eligible",
+            advice="Train locally or with Gemini. If your organisation is eligible, check that the key may create "
+            "fine-tuning jobs.",
+            blocked=True,
+        )
     is_empty = code == "insufficient_quota" or status == 402
     advice = {
         401: "Set OPENAI_API_KEY to a key that is valid, and retry the job.",
@@ -152,17 +161,4 @@ def _not_submitted(error: Any, settings: Settings) -> NotSubmitted:
         code=code,
         advice="Top up the account at OpenAI, and retry the job." if is_empty else advice,
         passing=not is_empty and (status in _BUSY or status >= 500),
-    )
-
-
-def _not_eligible(error: Any, settings: Settings) -> NotSubmitted:
-    why = f"{title(settings)} does not let this key train: {_refusal(error)}"
-    if not is_openai(settings):
-        return NotSubmitted(why, code="not_eligible", advice="Ask whoever runs the service.", blocked=True)
-    return NotSubmitted(
-        f"{why} {winding_down()}",
-        code="not_eligible",
-        advice="Train locally or with Gemini. If your organisation is eligible, check that the key may create "
-        "fine-tuning jobs.",
-        blocked=True,
     )

@@ -161,10 +161,16 @@ class OpenAI:
         report_progress(hosted.SMOKE, None)
         serving, note = self._smoke(name, found, job.settings)
         tokens = progress.whole(getattr(found, "trained_tokens", None))
+        files: Mapping[str, str] = job.remote.get("files") or {}
         return TrainedModel(
             "tuned",
             f"openai:{name}",
-            artefacts=_artefacts(found, job),
+            artefacts=[
+                {"kind": "model", "id": found.fine_tuned_model},
+                {"kind": "job", "id": job.remote_id},
+                *({"kind": "file", "id": file_id, "sha256": digest} for digest, file_id in files.items()),
+                *({"kind": "results", "id": name} for name in getattr(found, "result_files", None) or []),
+            ],
             checkpoints=made,
             parameters=_parameters(found, job),
             cost_usd=hosted.cost("openai", job.spec.base_model, tokens),
@@ -334,16 +340,6 @@ def _existing(client: Any, file_id: str) -> Any:
 
 def _name(model: ModelView) -> str:
     return model.call_name.removeprefix("openai:") or str(model.serving_remote.get("model", ""))
-
-
-def _artefacts(found: Any, job: JobView) -> list[dict[str, Any]]:
-    files: Mapping[str, str] = job.remote.get("files") or {}
-    return [
-        {"kind": "model", "id": found.fine_tuned_model},
-        {"kind": "job", "id": job.remote_id},
-        *({"kind": "file", "id": file_id, "sha256": digest} for digest, file_id in files.items()),
-        *({"kind": "results", "id": name} for name in getattr(found, "result_files", None) or []),
-    ]
 
 
 def _parameters(found: Any, job: JobView) -> dict[str, Any]:

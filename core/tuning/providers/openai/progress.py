@@ -156,7 +156,9 @@ def _events(
     steps: tuple[int | None, int | None] = (None, None)
     for event in reversed(new):
         values = _values(event)
-        step, total = _step_of(event, values)
+        named = _STEP_OF.search(text(getattr(event, "message", None)))
+        said = named.groups() if named else (None, None)
+        step, total = whole(values.get("step", said[0])), whole(values.get("total_steps", said[1]))
         if text(getattr(event, "type", None)) == "metrics" and step is not None:
             points += _points(step, values)
         else:
@@ -183,12 +185,6 @@ def _new_events(client: Any, job: JobView) -> Iterator[Any]:
 def _values(event: Any) -> Mapping[str, Any]:
     data = getattr(event, "data", None)
     return data if isinstance(data, dict) else {}
-
-
-def _step_of(event: Any, values: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    named = _STEP_OF.search(text(getattr(event, "message", None)))
-    step, total = named.groups() if named else (None, None)
-    return whole(values.get("step", step)), whole(values.get("total_steps", total))
 
 
 def _points(step: int, values: Mapping[str, Any]) -> list[MetricPoint]:

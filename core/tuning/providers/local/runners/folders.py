@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.tuning.providers.local.runners import Artifacts, TrainerEvent, TrainerRun
+from core.tuning.providers.protocol import NotSubmitted
 
 BEGUN = "begun.json"
 EVENTS = "progress.jsonl"
@@ -75,6 +76,14 @@ def begun(folder: Path) -> Begun | None:
         return Begun(**json.loads((folder / BEGUN).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
+
+
+def begun_before(folder: Path) -> Begun:
+    """Return what was begun in this folder. Raises `NotSubmitted` where nothing was."""
+    current = begun(folder)
+    if current is None:
+        raise NotSubmitted(f"Nothing was begun in {folder}.", advice="Start the job again.")
+    return current
 
 
 def note(folder: Path, now: Begun, **changes: Any) -> Begun:

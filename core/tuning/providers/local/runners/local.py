@@ -39,7 +39,7 @@ class LocalRunner:
         return work.key
 
     def resume(self, folder: Path, *, died: bool = False, python: str | None = None) -> str:
-        current = _begun(folder)
+        current = folders.begun_before(folder)
         if not self._goes_on(folder, current):
             folders.begin_again(folder, current, self._clock(), died=died, python=python)
         elif python is not None and current.state == "waiting":  # it could not be started with the one before
@@ -199,13 +199,6 @@ def environment(work: TrainerRun) -> dict[str, str]:
     hidden = secret | {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
     kept = {name: value for name, value in os.environ.items() if name.upper() not in hidden}
     return {**kept, "PYTHONUNBUFFERED": "1", **work.environment}
-
-
-def _begun(folder: Path) -> Begun:
-    current = folders.begun(folder)
-    if current is None:
-        raise NotSubmitted(f"Nothing was begun in {folder}.", advice="Start the job again.")
-    return current
 
 
 def _apart() -> dict[str, Any]:

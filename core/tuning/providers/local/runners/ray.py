@@ -57,7 +57,7 @@ class RayRunner:
         return self._send(work.folder, current)
 
     def resume(self, folder: Path, *, died: bool = False, python: str | None = None) -> str:
-        current = _begun(folder)
+        current = folders.begun_before(folder)
         if not self._goes_on(folder, current):
             current = folders.begin_again(folder, current, self._clock(), died=died, python=python)
         return self._send(folder, current)
@@ -79,7 +79,14 @@ class RayRunner:
             if self._clock() - current.asked_at >= _PATIENCE_S[current.asked]:
                 self.kill(folder)
         elif current.state != "started":
-            self._send_again(folder, current)
+            try:
+                self._send(folder, current)
+            except SubmitUnknown as unknown:
+                raise ProviderTrouble(str(unknown)) from None
+            except NotSubmitted as refused:
+                if refused.passing:
+                    raise ProviderTrouble(str(refused)) from None
+                raise
 
     def status(self, folder: Path) -> TrainerStatus:
         current = folders.begun(folder)
@@ -171,16 +178,6 @@ class RayRunner:
             raise SubmitUnknown(f"Ray was asked to begin, and failed: {_told_by(answer)}")
         raise NotSubmitted(f"Ray refused the job: {_told_by(answer)}", code=str(answer.status_code))
 
-    def _send_again(self, folder: Path, current: Begun) -> None:
-        try:
-            self._send(folder, current)
-        except SubmitUnknown as unknown:
-            raise ProviderTrouble(str(unknown)) from None
-        except NotSubmitted as refused:
-            if refused.passing:
-                raise ProviderTrouble(str(refused)) from None
-            raise
-
     def _told(self, current: Begun) -> Mapping[str, Any] | None:
         """What Ray says of the submission; None: it knows none."""
         with self._asking() as ray:
@@ -234,13 +231,6 @@ def is_address(address: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         return False
-
-
-def _begun(folder: Path) -> Begun:
-    current = folders.begun(folder)
-    if current is None:
-        raise NotSubmitted(f"Nothing was begun in {folder}.", advice="Start the job again.")
-    return current
 
 
 def _id(current: Begun) -> str:

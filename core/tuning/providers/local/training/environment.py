@@ -73,7 +73,9 @@ def status(settings: Settings, *, tools: Tools | None = None) -> Environment:
         return _given(settings, tools or Tools())
     folder = _folder(settings)
     if _is_held(folder):
-        progress = _read_progress(folder)
+        progress = InstallProgress(
+            **(_read(folder / "progress.json") or asdict(InstallProgress("making", 0.0, "Making an environment.")))
+        )
         return Environment("installing", None, None, sentence=progress.sentence, progress=progress)
     current = _read(folder / "current.json")
     if current is None:
@@ -123,7 +125,12 @@ def install(settings: Settings, device: Device, tell: Tell, *, tools: Tools | No
             InstallProgress("making", 0.0, "Making an environment.")
         )  # first: by this others know that it is being made
         _sweep(folder, keep=current)
-        _refuse_without_room(folder, device)
+        free = shutil.disk_usage(folder).free
+        if free < _ROOM[device]:
+            raise TrainerUnavailable(
+                f"The trainer for {device} needs {_ROOM[device] / 1e9:.0f} GB of disk, and {folder} has "
+                f"{free / 1e9:.1f} GB free; free some, or name another folder with WHETSTONE_HOME."
+            )
         made = _make(folder, device, settings.torch_index, told, tools)
         _write(folder / "current.json", made)
         _sweep(folder, keep=made)
@@ -196,7 +203,9 @@ def _given(settings: Settings, tools: Tools) -> Environment:
     if not python.exists():
         said = f"WHETSTONE_TRAINER_PYTHON names {python}, which does not exist; correct it, or take it away."
         return Environment("broken", None, None, sentence=said)
-    key = {"python": str(python), "changed": _changed(python), "wanted": wanted()}
+    beside = [python, *sorted(python.parent.parent.glob("[lL]ib/python3*/site-packages"))]
+    changed_ns = [each.stat().st_mtime_ns for each in beside]  # the interpreter, and the packages beside it
+    key = {"python": str(python), "changed": changed_ns, "wanted": wanted()}
     remembered = _read(_folder(settings) / "given.json")
     if remembered is None or any(remembered.get(name) != value for name, value in key.items()):
         try:
@@ -209,12 +218,6 @@ def _given(settings: Settings, tools: Tools) -> Environment:
         _write(_folder(settings) / "given.json", remembered)
     versions, device = remembered["versions"], remembered["device"]
     return Environment("ready", python, device, versions, None, _describe(device, versions))
-
-
-def _changed(python: Path) -> list[int]:
-    """When the interpreter and the packages beside it changed (nanoseconds since 1970)."""
-    beside = [python, *sorted(python.parent.parent.glob("[lL]ib/python3*/site-packages"))]
-    return [each.stat().st_mtime_ns for each in beside]
 
 
 def _describe(device: Device, versions: Mapping[str, str]) -> str:
@@ -259,21 +262,6 @@ def _told(folder: Path, tell: Tell) -> Tell:
         tell(progress)
 
     return both
-
-
-def _read_progress(folder: Path) -> InstallProgress:
-    return InstallProgress(
-        **(_read(folder / "progress.json") or asdict(InstallProgress("making", 0.0, "Making an environment.")))
-    )
-
-
-def _refuse_without_room(folder: Path, device: Device) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < _ROOM[device]:
-        raise TrainerUnavailable(
-            f"The trainer for {device} needs {_ROOM[device] / 1e9:.0f} GB of disk, and {folder} has "
-            f"{free / 1e9:.1f} GB free; free some, or name another folder with WHETSTONE_HOME."
-        )
 
 
 def _sweep(folder: Path, *, keep: Mapping[str, Any] | None) -> None:

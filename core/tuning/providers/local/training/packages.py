@@ -87,7 +87,10 @@ def plan(tools: Tools, python: Path, device: Device, index: str | None) -> list[
 
 def planned(report: Mapping[str, Any]) -> list[Package]:
     """The packages of a report of pip's."""
-    return [Package(_plain(each["metadata"]["name"]), each["metadata"]["version"]) for each in report["install"]]
+    return [
+        Package(re.sub(r"[-_.]+", "-", each["metadata"]["name"]).lower(), each["metadata"]["version"])
+        for each in report["install"]
+    ]
 
 
 def refuse_wrong(found: Sequence[Package], device: Device) -> None:
@@ -164,7 +167,3 @@ def _index_line(index: str | None) -> str:
 def _quoted(path: Path) -> str:
     """For a requirements file, where spaces separate."""
     return f'"{path.as_posix()}"'
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

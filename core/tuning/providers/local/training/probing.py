@@ -73,7 +73,9 @@ def _measure(
         job_folder.prepare(Path(room), chosen, base, files, data.train)
         found = programs.run(python, Path(room) / "trainer" / "probe.py", room)
     folders.write_json(note, found)
-    _forget_old(home)
+    for path in home.iterdir():
+        if time.time() - path.stat().st_mtime > _TRUE_FOR_S:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     return found
 
 
@@ -84,12 +86,6 @@ def _known(note: Path) -> dict[str, Any] | None:
         )
     except (OSError, ValueError):
         return None
-
-
-def _forget_old(home: Path) -> None:
-    for path in home.iterdir():
-        if time.time() - path.stat().st_mtime > _TRUE_FOR_S:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _name(chosen: Chosen, data: DataFacts, base: Path, python: str) -> str:
