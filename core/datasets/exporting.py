@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from core.datasets.pairs import lines_sql
 from core.datasets.recipes import Recipe
-from core.datasets.rendering import CANONICAL, FEATURES, IN_ORDER, NOT_CARRIED, Format, frozen_content, line_sql
+from core.datasets.rendering import CANONICAL, FEATURES, IN_ORDER, NOT_CARRIED, Format, frozen_content, line_sql, run
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, frozen
 from core.db import Database
@@ -36,6 +36,18 @@ def export(db: Database, dataset: str | int | DatasetVersion, split: Part, forma
     if format == "parquet":
         return _parquet(db, version, split)
     return _lines(db, version, split, format)
+
+
+def first_lines(db: Database, dataset: str | int | DatasetVersion, split: SplitName, limit: int = 3) -> list[str]:
+    """Return the first records of a split as lines of the canonical format, without those whose content is missing."""
+    version = frozen(db, dataset)
+    assert version.choice is not None, "only a legacy version has none, and it is not frozen"
+    content = frozen_content(version.id, f"split = {NAMES.index(split)} ORDER BY position LIMIT {limit:d}")
+    line = line_sql(version.choice.recipe, CANONICAL, version.rendered_by)
+    with db.reading() as connection:
+        run(connection, IN_ORDER)
+        rows = run(connection, f"SELECT {line} FROM ({content}) AS c ORDER BY position")
+    return [line for (line,) in rows if line is not None]
 
 
 def row_count(

@@ -1,4 +1,4 @@
-"""Executions one by one, page by page, counted and exported."""
+"""Executions one by one, page by page, counted and exported, and what their page asks beside them."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -27,6 +27,10 @@ from core.orchestrator.records import (
 #: The median duration is that of the latest executions, so that its cost does not grow.
 _LATEST = 1_000
 _EXPORTED_AT_ONCE = 200
+_PLATFORMS = text(
+    "SELECT platform FROM orchestrator_published_posts WHERE platform <> '' GROUP BY platform"
+    " ORDER BY count(*) DESC, platform LIMIT 50"
+)
 
 
 def get(db: Database, execution_id: str) -> Execution:
@@ -181,3 +185,16 @@ def export(db: Database, ids: Sequence[str] | None = None, *, statuses: Sequence
             yield separator + orjson.dumps(orjson.loads(row), option=orjson.OPT_SORT_KEYS)
             separator = b",\n"
     yield b"\n]\n"
+
+
+def platforms(db: Database) -> list[str]:
+    """Return the platforms that the company has published on, the most used first; others may be named as well."""
+    with db.reading() as connection:
+        return list(connection.execute(_PLATFORMS).scalars())
+
+
+def waiting(db: Database) -> int:
+    """Count the plans that wait for a decision, from the index of states, so that every page can ask."""
+    query = select(func.count()).select_from(executions).where(executions.c.status == "pending_approval")
+    with db.reading() as connection:
+        return connection.execute(query).scalar_one()

@@ -1,12 +1,13 @@
 """Fine-tuning jobs as pages, commands and routes read them."""
 
+import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import func, select, text
 
 from core.db import Database
 from core.db.tables import tuning_events, tuning_jobs
-from core.tuning.jobs.records import Job, JobEvent, JobPage, jobs_query, of_row, read
+from core.tuning.jobs.records import Job, JobEvent, JobPage, MonthlyJobs, jobs_query, of_row, read
 from core.tuning.providers.protocol import OPEN, State
 
 # Jobs are few and this reads no index: 2 ms for a thousand. A sum, and not the newest: of two transactions the one
@@ -14,6 +15,16 @@ from core.tuning.providers.protocol import OPEN, State
 _VERSION = text("""
     SELECT coalesce(sum((extract(epoch FROM updated_at) * 1000000)::bigint) % 4611686018427387904, 0)::bigint
     FROM fine_tuning_jobs WHERE state <> 'legacy'
+""")
+
+# A month is one of UTC, as it is for the budget. What a person cancelled says nothing about success.
+_ENDED = text("""
+    SELECT state, count(*) AS number
+    FROM fine_tuning_jobs
+    WHERE state IN ('succeeded', 'failed', 'cancelled', 'expired', 'blocked')
+      AND coalesce(completed_at, updated_at) >= date_trunc('month', cast(:now AS timestamptz) AT TIME ZONE 'UTC')
+                                                AT TIME ZONE 'UTC'
+    GROUP BY state
 """)
 
 
@@ -61,6 +72,13 @@ def counts(db: Database) -> dict[State, int]:
     )
     with db.reading() as connection:
         return {row.state: row.number for row in connection.execute(query)}
+
+
+def month(db: Database, now: dt.datetime | None = None) -> MonthlyJobs:
+    """Count the jobs that ended in the month of UTC in which `now` lies."""
+    with db.reading() as connection:
+        rows = connection.execute(_ENDED, {"now": now or dt.datetime.now(dt.UTC)})
+        return MonthlyJobs({row.state: row.number for row in rows})
 
 
 def version(db: Database) -> int:

@@ -129,6 +129,27 @@ class JobPage:
     next: int | None
 
 
+@dataclass(frozen=True)
+class MonthlyJobs:
+    """Jobs that ended in a month, by state."""
+
+    ended: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.ended.values())
+
+    @property
+    def succeeded(self) -> int:
+        return self.ended.get("succeeded", 0)
+
+    @property
+    def success_rate(self) -> float | None:
+        """0.0 to 1.0, of those that were not cancelled; None without any."""
+        judged = self.total - self.ended.get("cancelled", 0)
+        return self.succeeded / judged if judged else None
+
+
 def jobs_query() -> Select[*tuple[Any, ...]]:
     """Rows for `of_row`; jobs of the original system are no part of them."""
     return (
