@@ -76,7 +76,7 @@ class Bench:
 
     def one_round(self, provider: Answers) -> None:
         """Poll every job once, in one thread."""
-        engine = Engine(self.db, settings=self.settings, providers=provider, pace=Schedule())
+        engine = Engine(self.db, settings=self.settings, providers=provider, schedule=Schedule())
         while holds := engine.claim(_BATCH, leads=True, slow=True):
             for hold in holds:
                 engine.work(hold)

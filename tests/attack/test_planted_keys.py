@@ -158,7 +158,7 @@ def test_no_planted_key_comes_out_anywhere(
     ):  # fmt: skip
         said("tune", "plans", f"--provider={provider}", f"--base={base}", "--check-only")
         said("tune", "plans", f"--provider={provider}", f"--base={base}", "--over-budget")
-    engine = Engine(planted, settings=get_settings(), pace=AT_ONCE)
+    engine = Engine(planted, settings=get_settings(), schedule=AT_ONCE)
     started = [job.id for job in jobs.page(planted, limit=50).rows]
     assert started
     for job_id in started:

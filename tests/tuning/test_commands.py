@@ -93,7 +93,7 @@ def test_followed_as_json_it_is_one_object(core: Core, world: World) -> None:
 def test_followed_beside_a_leader_it_only_looks_on(
     core: Core, world: World, database: Database, scripted: Scripted
 ) -> None:
-    leader = poller.Poller(database, providers=scripted, pace=BRISK)
+    leader = poller.Poller(database, providers=scripted, schedule=BRISK)
     leader.start()
     try:
         until(lambda: bool(leader.snapshot().leads))

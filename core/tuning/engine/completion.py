@@ -56,7 +56,7 @@ def _goes_on(work: JobStep, polled: JobStatus) -> None:
         state = "cancelling"  # until it says how it ended, it has not
     on_machine = work.provider.capabilities.is_on_a_machine
     age = dt.datetime.now(dt.UTC) - (job.started_at or job.submitted_at or job.created_at)
-    pause = work.pace.until_poll(max(0.0, age.total_seconds()), on_machine=on_machine and state != "paused")
+    pause = work.schedule.until_poll(max(0.0, age.total_seconds()), on_machine=on_machine and state != "paused")
     work.write(
         "polled",
         state=state,
@@ -186,7 +186,7 @@ def finish(work: JobStep) -> bool:
         work.trouble(error)
         return False
     except Exception as error:  # noqa: BLE001 the training is paid for: whatever it was, it is tried again
-        if work.job.faults + 1 < work.pace.tries:
+        if work.job.faults + 1 < work.schedule.tries:
             work.trouble(error)
             return False
         done = "training" if work.provider.capabilities.trains else "part that is paid for"

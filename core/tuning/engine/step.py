@@ -32,7 +32,7 @@ class JobStep:
 
     hold: LeasedJob
     provider: Provider
-    pace: Schedule
+    schedule: Schedule
     stopping: threading.Event
     hook: Callable[[str], None]
     make_view: Callable[[Job], JobView]
@@ -91,7 +91,11 @@ class JobStep:
         again_s = error.retry_after_s if isinstance(error, ProviderTrouble) else None
         told = [NewJobEvent(describe_error(error), "warning")] if faults == 1 or faults % _EVERY == 0 else []
         self.write(
-            "trouble", faults=faults, notes=[*notes, *told], release_s=self.pace.after_fault(faults, again_s), **values
+            "trouble",
+            faults=faults,
+            notes=[*notes, *told],
+            release_s=self.schedule.after_fault(faults, again_s),
+            **values,
         )
 
     def report_progress(self, what: str, share: float | None) -> None:
@@ -103,7 +107,7 @@ class JobStep:
             raise Stopping
         if self.hold.lost.is_set():
             raise LeaseLost
-        if time.monotonic() - self._reported_at < self.pace.report_s and share != 1.0:
+        if time.monotonic() - self._reported_at < self.schedule.report_s and share != 1.0:
             return
         self._reported_at = time.monotonic()
         text = sanitize(what) if share is None else f"{sanitize(what)} {share:.0%}"
