@@ -30,7 +30,7 @@ DEFAULT_PORT = 8501
 WINDOWS = os.name == "nt"
 
 
-class Refused(Exception):
+class CannotStart(Exception):
     """Something is missing; the message is one sentence that says what to do."""
 
 
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
             return become(core_command(python, rest), environment={"PYTHONPATH": str(FOLDER)})
         os.chdir(FOLDER)
         return become(test_command(python, rest) if command == "test" else app_command(python, rest, port))
-    except Refused as refusal:
+    except CannotStart as refusal:
         print(refusal, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 def check_python(version: Sequence[int]) -> None:
     """Refuse a Python that is too old."""
     if tuple(version[:2]) < OLDEST_PYTHON:
-        raise Refused(
+        raise CannotStart(
             "Whetstone needs Python {}.{} or newer, and this is {}; start it with a newer one, for example "
             "`python3.12 start.py`.".format(*OLDEST_PYTHON, ".".join(map(str, version)))
         )
@@ -108,14 +108,14 @@ def choose_port(arguments: Sequence[str], environment: Mapping[str, str], folder
     wanted = named_port(arguments) or environment.get("STREAMLIT_SERVER_PORT")
     if wanted:
         if not wanted.isdigit() or not 0 < int(wanted) < 65536:
-            raise Refused(f"{wanted!r} is not a port; name a number from 1 to 65535.")
+            raise CannotStart(f"{wanted!r} is not a port; name a number from 1 to 65535.")
         if not is_free(int(wanted)):
-            raise Refused(f"Port {wanted} is taken by another program; name another one with --server.port.")
+            raise CannotStart(f"Port {wanted} is taken by another program; name another one with --server.port.")
         return None
     usual = configured_port(folder) or DEFAULT_PORT
     port = next((port for port in range(usual, min(usual + 100, 65536)) if is_free(port)), None)
     if port is None:
-        raise Refused(f"All ports from {usual} to {usual + 99} are taken; name a free one with --server.port.")
+        raise CannotStart(f"All ports from {usual} to {usual + 99} are taken; name a free one with --server.port.")
     if port != usual:
         print(f"Port {usual} is taken, so Whetstone uses port {port}.", flush=True)
     return port
@@ -186,7 +186,7 @@ def prepare(folder: Path, requirements: str, run: Callable[[Sequence[str]], int]
         print(f"Installing what {requirements} asks for into .venv; once, and it takes a minute or two.", flush=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
         if run([*pip, "-r", str(folder / requirements)]):
-            raise Refused(
+            raise CannotStart(
                 f"pip could not install what {requirements} asks for (its own words are above); "
                 "check the connection to the package index and start again."
             )
@@ -204,12 +204,12 @@ def create(environment: Path, run: Callable[[Sequence[str]], int]) -> None:
         f"(Debian, Ubuntu: sudo apt install python{version}-venv) and start again."
     )
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
-        raise Refused(advice)
+        raise CannotStart(advice)
     environment.mkdir(exist_ok=True)
     write_stamp(environment, ours=True, ready=False, installed={})
     print(f"Making an environment with Python {version} in {environment}.", flush=True)
     if run([sys.executable, "-m", "venv", str(environment)]):
-        raise Refused(advice)
+        raise CannotStart(advice)
 
 
 def environment_python(environment: Path) -> Path:
@@ -257,7 +257,7 @@ def locked(path: Path) -> Iterator[None]:
     try:
         file = path.open("a+b")
     except OSError as error:
-        raise Refused(
+        raise CannotStart(
             f"The folder {path.parent} cannot be written to ({error.strerror}); Whetstone keeps .venv there."
         ) from None
     with file:

@@ -11,7 +11,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import PrinterCallback
 
 from base import Base
-from job import Job, Refused
+from job import Job, JobRefused
 from progress import Progress
 from rows import IGNORED, NO_WORDS, Row, is_learned, is_special
 from stopping import Stopping
@@ -25,7 +25,7 @@ def trainer_of(
     """A trainer with the base, a new adapter and the rows of these chats. `other`: arguments of the engine."""
     chats, asked = base.reader.kept(train), base.reader.kept(val) if val else None
     if not chats:
-        raise Refused("data_wrong", NO_WORDS)
+        raise JobRefused("data_wrong", NO_WORDS)
     rows, held_out = base.reader.rows(chats), base.reader.rows(asked) if asked else None
     # TRL reads chats by itself, but knows no weights, and one schema for all tools: it gets tokens then.
     if job.engine == "trl" and any(is_special(chat) for chat in [*chats, *(asked or ())]):
@@ -37,7 +37,7 @@ def trainer_of(
     trainer.left_out = len(train) - len(chats)
     trainer.remove_callback(PrinterCallback)  # the events say it all
     if len(trainer.train_dataset) == 0:
-        raise Refused("too_long", f"No answer begins within the first {job.max_length} tokens; allow longer rows.")
+        raise JobRefused("too_long", f"No answer begins within the first {job.max_length} tokens; allow longer rows.")
     return trainer
 
 

@@ -22,7 +22,7 @@ import base as bases
 import job as jobs
 import memory
 import rows
-from job import FAILED, Job, Refused
+from job import FAILED, Job, JobRefused
 from progress import Progress
 from stopping import Stopping
 
@@ -35,7 +35,7 @@ def main(folder: Path) -> int:
         job = jobs.read(folder)
         bases.check(job)
         said, code = probe(job), 0
-    except Refused as refused:
+    except JobRefused as refused:
         said, code = {"error": str(refused), "code": refused.code}, FAILED
     line = json.dumps(said)
     written = folder / "probe.part"
@@ -47,18 +47,18 @@ def main(folder: Path) -> int:
 
 
 def probe(job: Job) -> dict[str, Any]:
-    """All that can be known beforehand. Raises `Refused`."""
+    """All that can be known beforehand. Raises `JobRefused`."""
     began = time.time()
     train, val = rows.read(job.train), rows.read(job.val) if job.val else None
     bases.quiet_libraries(job)
     reader = bases.reader_of(job, tokenizer := bases.tokenizer_of(job))
     chats, asked = reader.kept(train), reader.kept(val) if val else None
     if not chats:
-        raise Refused("data_wrong", rows.NO_WORDS)
+        raise JobRefused("data_wrong", rows.NO_WORDS)
     counted = Counted.of(reader, chats, job.max_length)
     held_out = Counted.of(reader, asked, job.max_length) if asked else None
     if not counted.kept:
-        raise Refused("too_long", f"No answer begins within the first {job.max_length} tokens; allow longer rows.")
+        raise JobRefused("too_long", f"No answer begins within the first {job.max_length} tokens; allow longer rows.")
     rows.refuse_endless(reader, chats, job.max_length)
     left_out = len(train) - len(chats)  # chats with tools of which the base's template knows nothing
     facts = {"way": reader.way, **counted.facts(), "left_out": left_out, "val": held_out.facts() if held_out else None}

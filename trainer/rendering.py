@@ -16,7 +16,7 @@ from typing import Any
 
 import base as bases
 from base import CONVERSATIONS
-from job import FAILED, Job, Refused
+from job import FAILED, Job, JobRefused
 from rows import Reader, end_of
 
 FILE = "conversations.json"
@@ -69,12 +69,12 @@ def main(arguments: list[str]) -> int:
     job = Job(str(folder), "", engine=engine)
     try:
         if not folder.is_dir():
-            raise Refused("base_missing", f"There is no adapter in {folder}.")
+            raise JobRefused("base_missing", f"There is no adapter in {folder}.")
         bases.quiet_libraries(job)
         found = made(bases.reader_of(job, bases.tokenizer_of(job)), taught=_taught_before(folder))
         write(folder, found)
         said, code = found, 0
-    except Refused as refused:
+    except JobRefused as refused:
         said, code = {"error": str(refused), "code": refused.code}, FAILED
     except OSError as error:
         said, code = {"error": str(error), "code": "other"}, FAILED

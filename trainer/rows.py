@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from job import Refused
+from job import JobRefused
 
 Row = dict[str, Any]
 _KEYS = {"role", "content", "tool_calls", "tool_call_id", "weight"}
@@ -25,14 +25,14 @@ _CHAT: Row = {"messages": [{"role": "user", "content": "word"}, {"role": "assist
 
 
 def read(path: str) -> list[Row]:
-    """The chats of a JSON lines file. Raises `Refused` naming the line."""
+    """The chats of a JSON lines file. Raises `JobRefused` naming the line."""
     try:
         lines = Path(path).read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused("data_wrong", f"The records in {path} cannot be read: {error}.") from None
+        raise JobRefused("data_wrong", f"The records in {path} cannot be read: {error}.") from None
     found = [_chat(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not found:
-        raise Refused("data_wrong", f"{path} has no records.")
+        raise JobRefused("data_wrong", f"{path} has no records.")
     return found
 
 
@@ -43,14 +43,14 @@ def _chat(path: str, number: int, line: str) -> Row:
         chat = [_message(each) for each in record["messages"]]
         tools = record.get("tools") or []
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise Refused("data_wrong", f'{where} is not {{"messages": [{{"role", "content"}}, …]}}.') from None
+        raise JobRefused("data_wrong", f'{where} is not {{"messages": [{{"role", "content"}}, …]}}.') from None
     for each, whole in zip(chat, record["messages"], strict=True):
         if each["role"] not in _ROLES or not isinstance(each["content"], str):
-            raise Refused("data_wrong", f"{where} has a message without a known role or without text.")
+            raise JobRefused("data_wrong", f"{where} has a message without a known role or without text.")
         if more := set(whole) - _KEYS:
-            raise Refused("data_wrong", f"{where} has {min(more)} in a message, which is not trained; remove it.")
+            raise JobRefused("data_wrong", f"{where} has {min(more)} in a message, which is not trained; remove it.")
     if not any(_is_answer(each) for each in chat):
-        raise Refused("data_wrong", f"{where} has no answer of the assistant, so there is nothing to learn.")
+        raise JobRefused("data_wrong", f"{where} has no answer of the assistant, so there is nothing to learn.")
     # Some templates say which tool answered.
     names: dict[Any, str] = {}
     for message in chat:
@@ -134,7 +134,7 @@ class Reader:
         try:
             for pair in _pairs(chat):
                 self._paired(pair)
-        except Refused:  # some know one call at a time
+        except JobRefused:  # some know one call at a time
             return False
         return True
 
@@ -175,7 +175,7 @@ class Reader:
         except Exception as error:
             if type(error).__module__.partition(".")[0] != "jinja2":
                 raise
-            raise Refused("data_wrong", f"The base's chat template refuses a record: {error}.") from None
+            raise JobRefused("data_wrong", f"The base's chat template refuses a record: {error}.") from None
 
 
 def _pairs(chat: Row) -> list[Row]:
@@ -221,10 +221,10 @@ def end_of(reader: Reader) -> int | None:
 
 
 def refuse_endless(reader: Reader, chats: Sequence[Row], most: int) -> None:
-    """Raise `Refused` where no record teaches the end of an answer within its first `most` tokens."""
+    """Raise `JobRefused` where no record teaches the end of an answer within its first `most` tokens."""
     end = end_of(reader)
     if end is None:
-        raise Refused(
+        raise JobRefused(
             "base_wrong",
             "The base's chat template ends an answer with no token of its own, so a model would never learn to stop; "
             "choose a base whose template does.",
@@ -239,12 +239,12 @@ def refuse_endless(reader: Reader, chats: Sequence[Row], most: int) -> None:
         all_are_cut &= len(encoded["input_ids"]) > most
     text = reader.tokenizer.convert_ids_to_tokens(end)
     if all_are_cut:
-        raise Refused(
+        raise JobRefused(
             "too_long",
             f"All {rows:,} rows are cut at {most} tokens before their last answer ends with {text}, so the model would "
             "never learn to stop; allow longer rows.",
         )
-    raise Refused(
+    raise JobRefused(
         "data_wrong",
         f"None of {rows:,} rows teaches {text}, with which an answer ends, so the model would never learn to stop; "
         "choose a base whose chat template ends every answer.",

@@ -18,7 +18,7 @@ import job as jobs
 import origin
 import rows
 from alone import Taken, alone
-from job import BUSY, FAILED, Refused
+from job import BUSY, FAILED, JobRefused
 from progress import Progress, is_first
 from stopping import Stopping
 
@@ -58,7 +58,7 @@ def _run(folder: Path, progress: Progress, stopping: Stopping) -> int:
         import training  # only now: its libraries take seconds
 
         return training.run(folder, job, base_hash, train, val, progress, stopping, _BEGAN)
-    except Refused as refused:
+    except JobRefused as refused:
         return _failed(progress, refused.code, str(refused))
     except Exception as error:  # noqa: BLE001 (the outermost edge: whoever watches must learn the reason)
         traceback.print_exc()

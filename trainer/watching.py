@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from job import Job, Refused
+from job import Job, JobRefused
 from progress import Progress
 from rows import IGNORED
 from stopping import Stopping
@@ -64,7 +64,7 @@ class Watch(TrainerCallback):
             "log", step=state.global_step, max_steps=state.max_steps or None, epoch=state.epoch, **values, **speed
         )
         if not math.isfinite(values.get("loss", 0.0)):
-            raise Refused(
+            raise JobRefused(
                 "diverged",
                 f"The loss is no number any more at step {state.global_step}; choose a smaller learning rate.",
             )
