@@ -11,7 +11,7 @@ from core.settings import Settings
 from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     Estimate,
     JobStatus,
     JobView,
@@ -96,7 +96,7 @@ class Scripted:
         del settings
         return self.found
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         del settings
         low, high = self.cost or (None, None)
         epochs = int(spec.settings["epochs"])  # preflight fills in what is not chosen
@@ -104,8 +104,8 @@ class Scripted:
             low = high = Decimal(0)
         estimate = Estimate(data.tokens_train * epochs, low, high, 90.0 if live else None, "Reckoned by the script.")
         if not spec.base_model:
-            return Checked((*self.obstacles, Obstacle("base_missing", "No base is named.", "Name one.")), _UNKNOWN)
-        return Checked((*self.obstacles, *(self.live_obstacles if live else ())), estimate)
+            return CheckReport((*self.obstacles, Obstacle("base_missing", "No base is named.", "Name one.")), _UNKNOWN)
+        return CheckReport((*self.obstacles, *(self.live_obstacles if live else ())), estimate)
 
     def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
         report_progress("uploading", 1.0)

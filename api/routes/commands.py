@@ -99,7 +99,7 @@ class Ended(Strict):
     status: Status
 
 
-class Asked(Strict):
+class RetryRequest(Strict):
     reason: Reason = ""
 
 
@@ -245,7 +245,7 @@ def hand_back(db: Workspace, command_id: CommandId, body: HandingBack) -> Answer
 
 
 @router.post("/commands/{command_id}/retry", response_model=enveloped(CommandModel))
-def retry(db: Workspace, actor: Actor, command_id: CommandId, body: Asked) -> Answer:
+def retry(db: Workspace, actor: Actor, command_id: CommandId, body: RetryRequest) -> Answer:
     """Give a failed or cancelled command a new round of attempts."""
     _done(db, "retry", command_id, actor, body.reason)
     return Answer(store.get(db, command_id))

@@ -17,7 +17,7 @@ from core.tuning import jobs, preflight
 from core.tuning.engine import Poller
 from core.tuning.jobs import Job, JobEvent
 from core.tuning.providers import registry
-from core.tuning.providers.protocol import PROVIDER_IDS, STATES, Checked, Estimate, Method, ProviderId, Spec, State
+from core.tuning.providers.protocol import PROVIDER_IDS, STATES, CheckReport, Estimate, Method, ProviderId, Spec, State
 
 JobId = Annotated[int, typer.Argument(metavar="ID", help="The number of the job.")]
 Follow = Annotated[bool, typer.Option("--follow", help="Tell what happens until the job ends, or a person is asked.")]
@@ -197,7 +197,7 @@ def _as_json(job: Job) -> dict[str, Any]:
     return {**asdict(job), "is_open": job.is_open, "needs_person": job.needs_person}
 
 
-def _describe_check(checked: Checked) -> str:
+def _describe_check(checked: CheckReport) -> str:
     lines = [f"{'✗' if each.blocks else '!'} {each.sentence} {each.remedy}" for each in checked.obstacles]
     verdict = "It can start." if checked.can_start else "It cannot start."
     return "\n".join([*lines, f"{verdict} {_estimated(checked.estimate)}"])

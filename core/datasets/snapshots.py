@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from core import audit
 from core.datasets import candidates, checks, manifests, pairs
-from core.datasets.checks import Review
+from core.datasets.checks import CheckReport
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import RENDERER, run
 from core.datasets.splits import Split
@@ -239,7 +239,9 @@ def _build(
     return by_id(connection, version.id)
 
 
-def _freeze(connection: Connection, version: DatasetVersion, review: Review, pair_counts: Mapping[str, int]) -> None:
+def _freeze(
+    connection: Connection, version: DatasetVersion, review: CheckReport, pair_counts: Mapping[str, int]
+) -> None:
     facts = manifests.facts(connection, version.id)
     now = connection.scalar(select(func.now()))
     manifest = manifests.manifest(version, review, facts, pair_counts, checks.not_carried(connection), now)

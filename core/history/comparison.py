@@ -41,7 +41,7 @@ def _scale(name: str, scores: scales.Scores, *, is_rate: bool) -> str:
         between = next(value for value in counts if 0 < value < 1)
         highest = max(counts)
         raise ScaleUndecided(
-            Question(
+            ScaleQuestion(
                 name,
                 f"{name} has {between:g} (row {scores.rows[between][0]}) beside {highest:g} (row "
                 f"{scores.rows[highest][0]}): all may be per cent, or some shares and some per cent.",
@@ -51,12 +51,12 @@ def _scale(name: str, scores: scales.Scores, *, is_rate: bool) -> str:
     finding = scales.found(scores)
     if finding.scale is None:
         fitting = {effect.scale: effect.reads[0] for effect in finding.effects if not effect.rejected and effect.reads}
-        raise ScaleUndecided(Question(name, f"The scale of {name} is not clear. {finding.explanation}", fitting))
+        raise ScaleUndecided(ScaleQuestion(name, f"The scale of {name} is not clear. {finding.explanation}", fitting))
     return finding.scale
 
 
 @dataclass(frozen=True)
-class Question:
+class ScaleQuestion:
     """What the numbers of a field mean, which somebody has to say: one of the choices, each explained."""
 
     field: str
@@ -67,7 +67,7 @@ class Question:
 class ScaleUndecided(ImportRefused):
     """The scale of a field cannot be told."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: ScaleQuestion) -> None:
         name, choices = question.field, question.choices
         ways = "; ".join(f"--scale {name}={scale} ({reads})" for scale, reads in choices.items())
         super().__init__(

@@ -65,7 +65,7 @@ class Preview:
     #: The scale of each field that would be used; empty: one has to be chosen first, and `undecided` says which.
     scales_used: Mapping[str, str]
     undecided: str
-    question: comparison.Question | None
+    question: comparison.ScaleQuestion | None
     #: Rows of each status, "" for none.
     statuses: Mapping[str, int]
     #: Where the first changed rows differ from what is there.

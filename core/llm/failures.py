@@ -3,11 +3,11 @@
 import re
 
 from core.errors import ModelReason, ModelUnavailable
-from core.llm.models import KEY_SETTINGS, TITLES, Access, Model, Question
+from core.llm.models import KEY_SETTINGS, TITLES, Access, ChatRequest, Model
 from core.settings import without_login
 
 #: What is worth asking again: the provider was busy, not unwilling.
-PASSING: frozenset[ModelReason] = frozenset({"rate_limited", "server_error"})
+TRANSIENT_REASONS: frozenset[ModelReason] = frozenset({"rate_limited", "server_error"})
 
 _SHOWN = 200
 #: What a provider says when it cannot work with a schema: too large for its grammar, or structured answers unknown.
@@ -117,19 +117,19 @@ def strange(model: Model, access: Access) -> ModelUnavailable:
 
 
 def of_status(
-    question: Question, access: Access, status: int, said: str, *, retry_after: str | None = None
+    request: ChatRequest, access: Access, status: int, said: str, *, retry_after: str | None = None
 ) -> ModelUnavailable:
     """The failure that an HTTP status and the provider's words for it mean."""
-    reason = _reason(question, status, said)
+    reason = _reason(request, status, said)
     return ModelUnavailable(
-        _sentence(reason, question.model, status, in_short(said, access)),
+        _sentence(reason, request.model, status, in_short(said, access)),
         reason=reason,
         retry_after_s=_seconds(retry_after),
     )
 
 
-def _reason(question: Question, status: int, said: str) -> ModelReason:
-    if question.schema is not None and status in (400, 422, 500) and _ABOUT_SCHEMA.search(said):
+def _reason(request: ChatRequest, status: int, said: str) -> ModelReason:
+    if request.schema is not None and status in (400, 422, 500) and _ABOUT_SCHEMA.search(said):
         return "schema_refused"
     if status == 401 or (status == 400 and _KEY_INVALID.search(said)):
         return "key_refused"

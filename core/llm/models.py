@@ -112,8 +112,8 @@ class ProviderStatus:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a provider is asked."""
+class ChatRequest:
+    """What a provider is asked, whichever it is."""
 
     model: Model
     #: "": none is sent, so that what a model was made with stands.

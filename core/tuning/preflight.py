@@ -16,7 +16,7 @@ from core.settings import Settings, get_settings
 from core.tuning import budget, facts, files
 from core.tuning.providers import pricing, registry
 from core.tuning.providers.data import DataFacts
-from core.tuning.providers.protocol import Checked, Estimate, Obstacle, Provider, ProviderId, Setting, Spec
+from core.tuning.providers.protocol import CheckReport, Estimate, Obstacle, Provider, ProviderId, Setting, Spec
 
 Providers = Callable[[ProviderId], Provider]
 
@@ -32,7 +32,7 @@ class Examined:
     version: DatasetVersion
     data: DataFacts
     #: By the provider alone.
-    checked: Checked
+    checked: CheckReport
 
     @property
     def spec_hash(self) -> str:
@@ -60,7 +60,7 @@ def check(
     again: bool = False,
     over_budget: bool = False,
     providers: Providers = registry.provider,
-) -> Checked:
+) -> CheckReport:
     """Everything that stands in the way of this job, and what it will take.
 
     `live`: the provider is asked too, which takes seconds. `again`: the same was done before, and that is meant.
@@ -91,13 +91,13 @@ def examine(
     provider = providers(spec.provider)
     data = facts.of(db, version, home=settings.home)
     if spec.method not in provider.capabilities.methods:
-        return Examined(spec, version, data, Checked((_not_offered(spec, provider),), _NOTHING_KNOWN))
+        return Examined(spec, version, data, CheckReport((_not_offered(spec, provider),), _NOTHING_KNOWN))
     offered = provider.settings_for(spec.base_model, spec.method)
     wrong = list(_wrong(spec, offered))
     spec = replace(spec, settings={**{each.name: each.default for each in offered}, **spec.settings})
     if wrong:
         # The provider would calculate with them.
-        return Examined(spec, version, data, Checked(tuple(wrong), _NOTHING_KNOWN))
+        return Examined(spec, version, data, CheckReport(tuple(wrong), _NOTHING_KNOWN))
     # Who measures needs the records, too.
     at_hand = replace(data, files=lambda format_: files.of(db, version, format_, settings.home)) if live else data
     with pricing.prices_of(db):
@@ -137,7 +137,7 @@ def _not_offered(spec: Spec, provider: Provider) -> Obstacle:
     )
 
 
-def _without_training_data(checked: Checked, data: DataFacts) -> Checked:
+def _without_training_data(checked: CheckReport, data: DataFacts) -> CheckReport:
     if (checked.data or data).train or any(each.code == "too_small" and each.blocks for each in checked.obstacles):
         return checked
     empty = Obstacle(

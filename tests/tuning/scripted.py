@@ -18,7 +18,7 @@ from core.tuning.providers import pricing
 from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     Estimate,
     JobStatus,
     JobView,
@@ -233,10 +233,10 @@ class Scripted:
     def bases(self, settings: Settings) -> Sequence[str]:
         return ("tiny",)
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         own = pricing.price(None, spec.provider, spec.base_model).usd_per_million
         low, high = self.costs if own is None else (own, own)
-        return Checked(self.obstacles, Estimate(1_000, low, high, 60.0, "Made up for a test."))
+        return CheckReport(self.obstacles, Estimate(1_000, low, high, 60.0, "Made up for a test."))
 
     def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
         report_progress("uploading", 0.0)

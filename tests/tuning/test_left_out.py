@@ -29,7 +29,7 @@ from core.tuning.providers.gemini import checks
 from core.tuning.providers.gemini.adapter import Gemini
 from core.tuning.providers.openai import checks as openai_checks
 from core.tuning.providers.openai.adapter import OpenAI
-from core.tuning.providers.protocol import Checked, Spec
+from core.tuning.providers.protocol import CheckReport, Spec
 from tests.datasets.conftest import example
 from tests.tuning.views import settings
 
@@ -182,7 +182,7 @@ PROVIDERS: dict[str, tuple[Any, Spec, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def checked(database: Database, version: DatasetVersion, home: Path, name: str, **more: Any) -> Checked:
+def checked(database: Database, version: DatasetVersion, home: Path, name: str, **more: Any) -> CheckReport:
     provider, spec, keys = PROVIDERS[name]
     spec = replace(spec, settings={**spec.settings, **more})
     return preflight.check(

@@ -29,7 +29,7 @@ class PeriodValue:
 
 
 @dataclass(frozen=True)
-class Line:
+class LinearFit:
     """y = intercept + slope · x over x = 0, 1, 2, …; `s` is the residual standard error."""
 
     slope: float
@@ -84,14 +84,14 @@ def compound_rate(first: float, last: float, periods: int) -> float | None:
     return (last / first) ** (1 / periods) - 1 if first > 0 and last > 0 and periods > 0 else None
 
 
-def line(values: Sequence[float]) -> Line:
+def line(values: Sequence[float]) -> LinearFit:
     """The straight line through at least two values that leaves the least squares."""
     n, x_mean, y_mean = len(values), (len(values) - 1) / 2, fmean(values)
     sxx = sum((x - x_mean) ** 2 for x in range(n))
     slope = sum((x - x_mean) * (y - y_mean) for x, y in enumerate(values)) / sxx
     intercept = y_mean - slope * x_mean
     rest = sum((y - intercept - slope * x) ** 2 for x, y in enumerate(values))
-    return Line(slope, intercept, math.sqrt(rest / (n - 2)) if n > 2 else 0.0)
+    return LinearFit(slope, intercept, math.sqrt(rest / (n - 2)) if n > 2 else 0.0)
 
 
 def predict(values: Sequence[float], ahead: int) -> Predicted:

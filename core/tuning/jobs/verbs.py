@@ -23,7 +23,7 @@ from core.tuning.providers import registry
 #: Nobody holds the job any more: what its holder still writes is refused.
 _FREE: dict[str, Any] = {"owner": None, "token": None, "lease_until": None}
 #: A job of a machine on which nobody has looked after it for so many minutes can be cancelled from elsewhere.
-_FORSAKEN_MIN = 10
+_ABANDONED_MIN = 10
 _NOW: dict[str, Any] = {"poll_at": func.now()}
 
 
@@ -44,7 +44,7 @@ def cancel(db: Database, job_id: int, *, actor: str, reason: str, providers: Pro
         if job.host is not None and _is_abandoned(connection, job):
             _set(connection, job, state="cancelled", completed_at=func.now(), wants=None, **_FREE)
             return (
-                f"Job {job.id} is cancelled here; its machine {job.host} has not been heard of for {_FORSAKEN_MIN} "
+                f"Job {job.id} is cancelled here; its machine {job.host} has not been heard of for {_ABANDONED_MIN} "
                 "minutes, and what still runs there was not stopped."
             )
         if job.is_at_provider and not job.is_finishing and not providers(job.provider).capabilities.cancels:
@@ -59,7 +59,7 @@ def cancel(db: Database, job_id: int, *, actor: str, reason: str, providers: Pro
 def _is_abandoned(connection: Connection, job: Job) -> bool:
     """Whether nobody on its machine has looked after a job that is due for long."""
     due = func.greatest(tuning_jobs.c.poll_at, func.coalesce(tuning_jobs.c.lease_until, tuning_jobs.c.poll_at))
-    since = func.now() - func.make_interval(0, 0, 0, 0, 0, _FORSAKEN_MIN)
+    since = func.now() - func.make_interval(0, 0, 0, 0, 0, _ABANDONED_MIN)
     query = select(due < since).where(tuning_jobs.c.id == job.id)
     return bool(connection.execute(query).scalar_one())
 

@@ -28,7 +28,7 @@ MOST_PAGES = 50
 #: One word is enough to see that a model answers.
 SMOKE = "Asking the model for one word, which costs a fraction of a cent"
 #: A model that was just made does not answer now, and may in a while.
-PASSING = {"rate_limited", "server_error", "timed_out", "not_running", "no_model"}
+TRANSIENT_REASONS = {"rate_limited", "server_error", "timed_out", "not_running", "no_model"}
 #: It answered, though not with what was asked for.
 ANSWERED = {"cut", "empty", "declined", "bad_answer"}
 LATER = " It is asked again later."

@@ -127,7 +127,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckReport:
     """The answer of a preflight. It can start when no obstacle blocks."""
 
     obstacles: tuple[Obstacle, ...]
@@ -295,7 +295,7 @@ class Provider(Protocol):
         """Bases that can be chosen now; more may exist."""
         ...
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         """Everything that stands in the way. `live`: ask the provider too (seconds); otherwise nothing is asked."""
         ...
 

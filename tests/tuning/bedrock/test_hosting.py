@@ -16,7 +16,7 @@ from core.tuning.providers import catalogue
 from core.tuning.providers.bedrock import access, discovery, families
 from core.tuning.providers.bedrock.access import Amazon
 from core.tuning.providers.bedrock.adapter import PROVIDER
-from core.tuning.providers.protocol import Checked, ModelView, NotSubmitted, ProviderTrouble, Spec
+from core.tuning.providers.protocol import CheckReport, ModelView, NotSubmitted, ProviderTrouble, Spec
 from tests.tuning.bedrock import cloud
 from tests.tuning.bedrock.cloud import Door, Stubbed
 
@@ -34,12 +34,12 @@ def listed(model_id: str, status: str = "ACTIVE", end: dt.datetime | None = None
 
 
 def check(base: str = cloud.NOVA, *, live: bool = True, method: Any = "sft", wished: Mapping[str, Any] | None = None,
-          **settings: Any) -> Checked:  # fmt: skip
+          **settings: Any) -> CheckReport:  # fmt: skip
     given = cloud.settings_at(None, **settings)
     return PROVIDER.check(Spec("bedrock", base, method, wished or {}), cloud.facts(), given, live=live)
 
 
-def blocking(checked: Checked) -> list[str]:
+def blocking(checked: CheckReport) -> list[str]:
     return [each.code for each in checked.obstacles if each.blocks]
 
 

@@ -12,7 +12,7 @@ import pytest
 import core.tuning.providers.claude as package
 from core.tuning.providers import catalogue
 from core.tuning.providers.claude.adapter import PROVIDER
-from core.tuning.providers.protocol import Checked, Spec
+from core.tuning.providers.protocol import CheckReport, Spec
 from tests.tuning.claude import course
 from tests.tuning.claude.course import Course
 from tests.tuning.claude.server import KEY, FakeAnthropic, serving
@@ -29,13 +29,13 @@ def fake() -> Iterator[FakeAnthropic]:
 def check(
     fake: FakeAnthropic, *, live: bool = False, base: str = "claude-haiku-5-5", key: str | None = KEY,
     method: Any = "profile", train: int = 100, validation: int = 40, test: int = 30, **settings: Any,
-) -> Checked:  # fmt: skip
+) -> CheckReport:  # fmt: skip
     data = course.facts(course.cases(0, train), course.cases(1000, validation), course.cases(2000, test))
     given = course.settings_at(fake.base_url, key)
     return PROVIDER.check(Spec("claude", base, method, settings), data, given, live=live)
 
 
-def codes(checked: Checked) -> list[tuple[str, bool]]:
+def codes(checked: CheckReport) -> list[tuple[str, bool]]:
     return [(each.code, each.blocks) for each in checked.obstacles]
 
 

@@ -16,7 +16,7 @@ from core.tuning.providers.local import bases, shapes
 from core.tuning.providers.local.adapter import PROVIDER
 from core.tuning.providers.local.choices import SETTINGS, Chosen
 from core.tuning.providers.local.training import environment, programs
-from core.tuning.providers.protocol import Checked, Obstacle, Spec
+from core.tuning.providers.protocol import CheckReport, Obstacle, Spec
 from tests.tuning.local.conftest import settings_with
 from tests.tuning.local.shown import FACTS, Showing
 from tests.tuning.runners.ray_head import RayHead
@@ -27,7 +27,7 @@ CONFIG = {
     "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 414,
 }  # fmt: skip
 
-Check = Callable[..., Checked]
+Check = Callable[..., CheckReport]
 
 
 @pytest.fixture
@@ -68,14 +68,14 @@ def check(showing: Showing, trainer: dict[str, Any], blob: Path) -> Check:
     def check(
         base: str = "ollama:tiny", data: DataFacts = DATA, *, live: bool = True, given: dict[str, Any] | None = None,
         **chosen: Any,
-    ) -> Checked:  # fmt: skip
+    ) -> CheckReport:  # fmt: skip
         settings = settings_with(trainer["home"], **{"OLLAMA_HOST": showing.address, **(given or {})})
         return PROVIDER.check(Spec("local", base, "sft", chosen), data, settings, live=live)
 
     return check
 
 
-def only(checked: Checked) -> Obstacle:
+def only(checked: CheckReport) -> Obstacle:
     (obstacle,) = checked.obstacles
     assert obstacle.sentence.endswith((".", "?"))
     assert obstacle.remedy.endswith(".")

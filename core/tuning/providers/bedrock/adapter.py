@@ -13,12 +13,12 @@ from core.settings import Settings
 from core.tuning.providers import catalogue
 from core.tuning.providers.bedrock import bucket as store
 from core.tuning.providers.bedrock import checks, discovery, families, hosting, shapes
-from core.tuning.providers.bedrock.access import Amazon, NoAnswer, Refused, Unreachable, is_installed
+from core.tuning.providers.bedrock.access import Amazon, AwsRefused, NoAnswer, Unreachable, is_installed
 from core.tuning.providers.bedrock.families import Family
 from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     JobStatus,
     JobView,
     Method,
@@ -72,7 +72,7 @@ class Bedrock:
         found = discovery.kept(Amazon.of(settings)) if is_installed() else None
         return found.bases if found else [each.name for each in catalogue.bases("bedrock")]
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         """Everything that stands in the way; without a live answer of AWS nothing can start."""
         return checks.check(spec, data, settings, live=live)
 
@@ -113,7 +113,7 @@ class Bedrock:
                 if wrong := shapes.violations(client, "CreateModelCustomizationJob", request):
                     raise NotSubmitted(" ".join(wrong), code="setting_wrong", advice="Change what is named.")
                 arn = client.create_model_customization_job(**request)["jobArn"]
-        except Refused as refused:
+        except AwsRefused as refused:
             raise _not_begun(refused) from None
         except Unreachable as error:
             raise NotSubmitted(str(error), code="not_reachable", passing=True) from None
@@ -132,7 +132,7 @@ class Bedrock:
         try:
             with amazon.patient("bedrock") as client:
                 found = client.get_model_customization_job(jobIdentifier=name)
-        except Refused:
+        except AwsRefused:
             if _is_listed(amazon, name):
                 raise ProviderTrouble(f"AWS lists the job {name} but does not describe it yet.") from None
             raise NotThere(f"AWS has no customisation job {name}.") from None
@@ -145,7 +145,7 @@ class Bedrock:
         try:
             with _amazon(job).patient("bedrock") as client:
                 found = client.get_model_customization_job(jobIdentifier=_job_name(job))
-        except Refused as refused:
+        except AwsRefused as refused:
             raise ProviderTrouble(
                 f"AWS does not know the job {_job_name(job)} any more. {refused} Check credentials and region."
             ) from None
@@ -156,7 +156,7 @@ class Bedrock:
         try:
             with _amazon(job).spoken("bedrock") as client:
                 client.stop_model_customization_job(jobIdentifier=_job_name(job))
-        except Refused as refused:
+        except AwsRefused as refused:
             if refused.is_taken:  # it ended by itself in the meantime
                 return "AWS says that the job cannot be stopped any more; what it is charged is decided by AWS."
             raise ProviderTrouble(str(refused)) from None
@@ -170,7 +170,7 @@ class Bedrock:
         try:
             with _amazon(job).patient("bedrock") as client:
                 found = client.get_model_customization_job(jobIdentifier=_job_name(job))
-        except Refused as refused:
+        except AwsRefused as refused:
             raise ProviderTrouble(str(refused)) from None
         if not found.get("outputModelArn"):
             raise ProviderTrouble(f"AWS does not name the model of the job {_job_name(job)} yet.")
@@ -236,7 +236,7 @@ def _account(amazon: Amazon) -> str:
     try:
         with amazon.spoken("sts") as client:
             return client.get_caller_identity()["Account"]
-    except (Refused, NoAnswer, Unreachable):
+    except (AwsRefused, NoAnswer, Unreachable):
         return ""
 
 
@@ -272,7 +272,7 @@ def _request(job: JobView) -> dict[str, Any]:
     return request
 
 
-def _not_begun(refused: Refused) -> NotSubmitted | SubmitUnknown:
+def _not_begun(refused: AwsRefused) -> NotSubmitted | SubmitUnknown:
     if refused.is_taken:
         # The name holds the key of this job: whoever has it is an earlier request of ours.
         return SubmitUnknown(f"{refused} An earlier request may have begun the job.")

@@ -28,7 +28,7 @@ _lock = threading.Lock()
 def ask(
     amazon: Amazon, *, now: dt.datetime | None = None, clock: Callable[[], float] = time.monotonic
 ) -> DiscoveredBases:
-    """Ask AWS, and keep the answer. Raises `Refused`, `NoAnswer` or `Unreachable`."""
+    """Ask AWS, and keep the answer. Raises `AwsRefused`, `NoAnswer` or `Unreachable`."""
     with amazon.spoken("bedrock") as client:
         answer = client.list_foundation_models(byCustomizationType="FINE_TUNING")
     moment = now or dt.datetime.now(dt.UTC)

@@ -29,7 +29,7 @@ from core.tuning.providers.claude.selection import BASE
 from core.tuning.providers.data import DataFacts, Files
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     JobStatus,
     JobView,
     Method,
@@ -76,7 +76,7 @@ class ClaudeProfile:
         """The models whose price of asking is known."""
         return [each.model for each in prices.table() if each.provider == "anthropic"]
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         """Everything that stands in the way; `live` asks whether the key may use the base, which is free."""
         return checks.check(spec, data, settings, live=live)
 

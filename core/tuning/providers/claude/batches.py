@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from core.errors import ModelUnavailable
 from core.llm import calling, failures
-from core.llm.models import Access, Model, Question
+from core.llm.models import Access, ChatRequest, Model
 from core.settings import Settings
 from core.tuning.providers.claude.answers import BatchAnswer, Usage
 from core.tuning.providers.protocol import NotSubmitted, ProviderTrouble, SubmitUnknown
@@ -146,7 +146,7 @@ class Batches:
             raise ProviderTrouble(str(failure), retry_after_s=failure.retry_after_s) from None
 
     def _of_status(self, error: Any) -> ModelUnavailable:
-        question = Question(self._model, "", "", None, 0)
+        question = ChatRequest(self._model, "", "", None, 0)
         return failures.of_status(
             question,
             self._access,

@@ -14,7 +14,7 @@ from core.tuning.providers.gemini import bucket, checks, endpoints, progress
 from core.tuning.providers.gemini.access import TITLE, is_status, place, query_client, said, submit_client
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     JobStatus,
     JobView,
     Method,
@@ -60,7 +60,7 @@ class Gemini:
         """Those of the catalogue that can still be tuned."""
         return [each.name for each in catalogue.bases("gemini") if not catalogue.is_closed(each, self._today())]
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         """Project, region, bucket, credentials, dates, sizes and price; `live`: project and bucket are tried."""
         timeout_s = min(self._timeout_s, 20)
         return checks.check(spec, data, settings, live=live, today=self._today(), timeout_s=timeout_s)
@@ -210,7 +210,7 @@ class Gemini:
                 return "ready", ""
             ended = found.end_time or found.update_time
             is_fresh = ended is not None and (dt.datetime.now(dt.UTC) - ended).total_seconds() < _SETTLES_S
-            if is_fresh and failure.reason in hosted.PASSING:
+            if is_fresh and failure.reason in hosted.TRANSIENT_REASONS:
                 raise ProviderTrouble(f"The model is trained and does not answer yet: {failure}") from None
             return "failed", f"The model is trained, and did not answer: {failure}"
         return "ready", ""

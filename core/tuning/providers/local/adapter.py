@@ -17,7 +17,7 @@ from core.tuning.providers.local.shapes import config_in
 from core.tuning.providers.local.training import folder, interpreter, watching
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     JobStatus,
     JobView,
     Method,
@@ -61,7 +61,7 @@ class LocalProvider:
         except (NotSubmitted, ProviderTrouble):
             return []
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         return preflight.check(spec, data, settings, live=live)
 
     def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ from core.tuning.providers.openai.access import (
 )
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     JobStatus,
     JobView,
     Method,
@@ -79,7 +79,7 @@ class OpenAI:
         known = catalogue.bases("openai")
         return [each.name for each in known if not is_openai(settings) or not catalogue.is_closed(each, self._today())]
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         """Key, dates, sizes and price; `live`: the key is tried, and the base looked up."""
         return checks.check(spec, data, settings, live=live, today=self._today())
 
@@ -273,7 +273,7 @@ class OpenAI:
                 return "ready", ""
             finished = hosted.number(getattr(found, "finished_at", None)) or 0.0
             is_fresh = time.time() - finished < _SETTLES_S
-            if is_fresh and failure.reason in hosted.PASSING:
+            if is_fresh and failure.reason in hosted.TRANSIENT_REASONS:
                 raise ProviderTrouble(f"The model is trained and does not answer yet: {failure}") from None
             return "failed", f"The model is trained, and did not answer: {failure}"
         return "ready", ""

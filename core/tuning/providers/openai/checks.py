@@ -12,7 +12,7 @@ from core.tuning.providers.catalogue import BaseFacts
 from core.tuning.providers.data import DataFacts, Form
 from core.tuning.providers.openai import pairs
 from core.tuning.providers.openai.access import client, is_openai, is_status, said, title, winding_down
-from core.tuning.providers.protocol import Checked, Estimate, Method, Obstacle, Setting, Spec
+from core.tuning.providers.protocol import CheckReport, Estimate, Method, Obstacle, Setting, Spec
 
 FORM = Form("openai")
 METHODS: tuple[Method, ...] = ("sft", "dpo")
@@ -89,7 +89,7 @@ def offered(method: Method) -> tuple[Setting, ...]:
     )
 
 
-def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today: dt.date) -> Checked:
+def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today: dt.date) -> CheckReport:
     """Everything that stands in the way, and what the job will take."""
     base = catalogue.base("openai", spec.base_model)
     found = [*_key(settings), *_service(base, settings, today), *_method(spec, base, settings)]
@@ -104,7 +104,7 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today:
         found.append(hosted.price_unknown(spec.base_model))
     if live and not any(each.code == "key_missing" for each in found):
         found += list(_asked(spec, settings, today))
-    return Checked(tuple(found), expected, facts)
+    return CheckReport(tuple(found), expected, facts)
 
 
 def expectation(spec: Spec, data: DataFacts | None) -> Estimate:
