@@ -40,9 +40,8 @@ def main() -> None:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message())
             raise SystemExit(error.exit_code) from None
-        code = failed(
-            f"{error.format_message().rstrip('.')}; see --help.", "WrongOption", as_json=as_json, code=2
-        ).exit_code
+        said = error.format_message().replace("Value error, ", "").rstrip(".")
+        code = failed(f"{said}; see --help.", "WrongOption", as_json=as_json, code=2).exit_code
     except typer.Abort:
         code = failed("Stopped; what was not finished was rolled back.", "Stopped", as_json=as_json, code=130).exit_code
     sys.exit(code)

@@ -32,13 +32,13 @@ _T = TypeVar("_T")
 @command("models")
 def list_models(
     archived: Annotated[bool, typer.Option("--archived", help="Archived models too.")] = False,
-    kind: Annotated[str, typer.Option("--kind", help=f"Only one kind: {', '.join(models.KINDS)}.")] = "",
+    kind: Annotated[models.Kind | None, typer.Option("--kind", help="Only one kind.")] = None,
     workspace: Workspace = "public",
     as_json: AsJson = False,
 ) -> None:
     """All models, the newest first, with their last evaluation."""
     db = database(workspace)
-    found = [each for each in models.all_models(db, archived=archived) if not kind or each.kind == models.kind_of(kind)]
+    found = [each for each in models.all_models(db, archived=archived) if kind in (None, each.kind)]
     scores = evaluation.latest(db, [each.id for each in found])
     lines = [_line(each, scores.get(each.id)) for each in found]
     facts = [{**_facts(each), "evaluation": _evaluated(scores.get(each.id))} for each in found]

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, Select, exists, select, text
 
@@ -14,7 +14,6 @@ from core.db.tables import deployments, models
 from core.errors import ModelRefused, UnknownModel
 
 Kind = Literal["base", "tuned", "profile"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 Serving = Literal["none", "deploying", "ready", "failed", "deleting", "deleted"]
 #: Something happens at the provider, and it is asked how far it is.
 MOVING: tuple[Serving, ...] = ("deploying", "deleting")
@@ -169,10 +168,3 @@ def refuse_archived(model: Model) -> None:
     """Raises `ModelRefused`."""
     if model.archived_at is not None:
         raise ModelRefused(f"{model.name} is archived; take it out of the archive first.")
-
-
-def kind_of(word: str) -> Kind:
-    """The kind that the word names. Raises `ModelRefused`."""
-    if word not in KINDS:
-        raise ModelRefused(f"There is no kind of model {word[:50]!r}; choose one of {', '.join(KINDS)}.")
-    return cast(Kind, word)

@@ -52,7 +52,7 @@ def test_models_are_listed_with_what_they_are_worth(run: Run, database: Database
     assert text[1].startswith("*    1  plans  tuned  ollama:plans  exact 0.500 (0.250 to 0.750, n 16) on plans@1 test")
     facts = told(run("models", "--kind", "tuned", "--json"))
     assert [(each["name"], each["in_use"], each["evaluation"]["id"]) for each in facts] == [("plans", True, done)]
-    assert run("models", "--kind", "large").exit_code == 1
+    assert run("models", "--kind", "large").exit_code == 2
 
 
 def test_a_model_tells_its_lineage(run: Run, database: Database, dataset: DatasetVersion) -> None:

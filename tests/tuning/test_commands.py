@@ -150,9 +150,7 @@ def test_checked_only_nothing_is_made(core: Core, scripted: Scripted, database: 
 @pytest.mark.parametrize(
     ("words", "kind"),
     [
-        (("tune", "plans", "--provider", "azure", "--base", "x"), "TuningRefused"),
         (("tune", "nothing", "--provider", "openai", "--base", "x"), "UnknownDataset"),
-        ((*TUNE, "--method", "magic"), "TuningRefused"),
         ((*TUNE, "--set", "epochs"), "TuningRefused"),
         ((*TUNE, "--set", "epochs=many"), "TuningRefused"),
         (("job", "99"), "UnknownJob"),
