@@ -19,9 +19,15 @@ _ANY_JSON = {
 AnyJson = Annotated[JsonValue, WithJsonSchema(_ANY_JSON)]
 JsonObject = Annotated[
     dict[str, JsonValue],
-    WithJsonSchema({"title": "JSON object", "type": "object", "additionalProperties": True,
-                    "description": "A JSON object of any content."}),
-]  # fmt: skip
+    WithJsonSchema(
+        {
+            "title": "JSON object",
+            "type": "object",
+            "additionalProperties": True,
+            "description": "A JSON object of any content.",
+        }
+    ),
+]
 _OUR_CONFIG = ConfigDict(from_attributes=True)
 
 

@@ -19,9 +19,15 @@ from watching import Measured, Watch
 
 
 def trainer_of(
-    job: Job, base: Base, train: list[Row], val: list[Row] | None, out: Path, progress: Progress, stopping: Stopping,
+    job: Job,
+    base: Base,
+    train: list[Row],
+    val: list[Row] | None,
+    out: Path,
+    progress: Progress,
+    stopping: Stopping,
     **other: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     """A trainer with the base, a new adapter and the rows of these chats. `other`: arguments of the engine."""
     chats, asked = base.reader.kept(train), base.reader.kept(val) if val else None
     if not chats:

@@ -27,9 +27,15 @@ _WEIGHTS = "adapter_model.safetensors"
 
 
 def run(
-    folder: Path, job: Job, base_hash: str, train: list[Row], val: list[Row] | None, progress: Progress,
-    stopping: Stopping, began: float,
-) -> int:  # fmt: skip
+    folder: Path,
+    job: Job,
+    base_hash: str,
+    train: list[Row],
+    val: list[Row] | None,
+    progress: Progress,
+    stopping: Stopping,
+    began: float,
+) -> int:
     """Train, or go on from the newest checkpoint; the exit code. `began`: when the process did (time.time())."""
     imported_s = time.time() - began
     set_seed(job.seed)

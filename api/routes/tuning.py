@@ -36,7 +36,7 @@ CheckedModel = shown(
     name="Checked",
     without=("data",),
     also={"can_start": bool, "data": shown(DataFacts, without=("files", "sent")) | None},
-)  # fmt: skip
+)
 ModelModel = shown(
     records.Model,
     name="ModelRow",

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
     tuple_,
     update,
-)  # fmt: skip
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import OperationalError
 

@@ -20,6 +20,19 @@ from core.models.registry import (
 )
 
 __all__ = [
-    "Kind", "Model", "ModelPage", "add_base", "all_models", "archive", "find", "get", "page",
-    "register_in", "rename", "set_notes", "set_shutdown_date", "unarchive", "version",
-]  # fmt: skip
+    "Kind",
+    "Model",
+    "ModelPage",
+    "add_base",
+    "all_models",
+    "archive",
+    "find",
+    "get",
+    "page",
+    "register_in",
+    "rename",
+    "set_notes",
+    "set_shutdown_date",
+    "unarchive",
+    "version",
+]

@@ -16,9 +16,22 @@ from core.settings import Settings
 from core.tuning.providers.data import DataFacts, Files
 
 State = Literal[
-    "draft", "validating", "uploading", "submitting", "submit_unknown", "queued", "running", "paused", "unknown",
-    "cancelling", "blocked", "succeeded", "failed", "cancelled", "expired",
-]  # fmt: skip
+    "draft",
+    "validating",
+    "uploading",
+    "submitting",
+    "submit_unknown",
+    "queued",
+    "running",
+    "paused",
+    "unknown",
+    "cancelling",
+    "blocked",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "expired",
+]
 STATES: tuple[State, ...] = get_args(State)
 #: Something still happens, or has to.
 OPEN: tuple[State, ...] = (

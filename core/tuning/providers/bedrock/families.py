@@ -76,16 +76,32 @@ _CLAUDE = Family(
     line=_claude_line,
     settings=(
         _epochs(10),
-        Setting("batch_size", "Batch size", "Examples between two updates of the model; Bedrock's default is 32.", 32,
-                "integer", 4, 256, is_advanced=True),
-        Setting("learning_rate_multiplier", "Learning rate multiplier", "How strongly each update changes the model; "
-                "Bedrock's default is 1.", 1.0, "number", 0.1, 2, is_advanced=True),
+        Setting(
+            "batch_size",
+            "Batch size",
+            "Examples between two updates of the model; Bedrock's default is 32.",
+            32,
+            "integer",
+            4,
+            256,
+            is_advanced=True,
+        ),
+        Setting(
+            "learning_rate_multiplier",
+            "Learning rate multiplier",
+            "How strongly each update changes the model; Bedrock's default is 1.",
+            1.0,
+            "number",
+            0.1,
+            2,
+            is_advanced=True,
+        ),
     ),
     names={"epochs": "epochCount", "batch_size": "batchSize", "learning_rate_multiplier": "learningRateMultiplier"},
     hosting="provisioned",
     hosting_words="Answering needs provisioned throughput, which AWS charges by the hour, asked or not, until it is "
     "ended here. The price by the hour is on AWS's price page of Bedrock; it is not known here.",
-)  # fmt: skip
+)
 
 _NOVA = Family(
     prefix="amazon.nova-",
@@ -93,16 +109,32 @@ _NOVA = Family(
     line=_nova_line,
     settings=(
         _epochs(5),
-        Setting("learning_rate", "Learning rate", "How strongly each update changes the model; Bedrock's default is "
-                "0.00001.", 1e-5, "number", 1e-6, 1e-4, is_advanced=True),
-        Setting("warmup_steps", "Warm-up steps", "Updates until the learning rate is reached; Bedrock's default is 10.",
-                10, "integer", 0, 100, is_advanced=True),
+        Setting(
+            "learning_rate",
+            "Learning rate",
+            "How strongly each update changes the model; Bedrock's default is 0.00001.",
+            1e-5,
+            "number",
+            1e-6,
+            1e-4,
+            is_advanced=True,
+        ),
+        Setting(
+            "warmup_steps",
+            "Warm-up steps",
+            "Updates until the learning rate is reached; Bedrock's default is 10.",
+            10,
+            "integer",
+            0,
+            100,
+            is_advanced=True,
+        ),
     ),
     names={"epochs": "epochCount", "learning_rate": "learningRate", "warmup_steps": "learningRateWarmupSteps"},
     hosting="deployment",
     hosting_words="Answering needs a deployment of the model. AWS charges what is asked of it, and may charge for "
     "keeping the model; look at its price page of Bedrock, and end the deployment here when it is not needed.",
-)  # fmt: skip
+)
 
 FAMILIES = (_CLAUDE, _NOVA)
 
