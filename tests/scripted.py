@@ -31,13 +31,25 @@ from core.tuning.providers.protocol import (
 )
 
 LOCAL = Capabilities(
-    trains=True, methods=("sft",), finds="exact", cancels=True, stops_and_resumes=True, retries_free=True,
-    costs_money=False, hosting_costs=False,
-)  # fmt: skip
+    trains=True,
+    methods=("sft",),
+    finds="exact",
+    cancels=True,
+    stops_and_resumes=True,
+    retries_free=True,
+    costs_money=False,
+    hosting_costs=False,
+)
 HOSTED = Capabilities(
-    trains=True, methods=("sft", "dpo"), finds="likely", cancels=True, stops_and_resumes=False, retries_free=False,
-    costs_money=True, hosting_costs=False,
-)  # fmt: skip
+    trains=True,
+    methods=("sft", "dpo"),
+    finds="likely",
+    cancels=True,
+    stops_and_resumes=False,
+    retries_free=False,
+    costs_money=True,
+    hosting_costs=False,
+)
 PROFILE = replace(HOSTED, trains=False, methods=("profile",))
 
 SETTINGS = (

@@ -87,9 +87,12 @@ def tiny_in(folder: Path, python: Path) -> Tiny:
 def done(python: Path, program: Path, *arguments: str | Path) -> str:
     """What a program printed, which must have gone well."""
     finished = subprocess.run(
-        [str(python), str(program), *map(str, arguments)], capture_output=True, text=True, check=False,
+        [str(python), str(program), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, **PATIENT},
-    )  # fmt: skip
+    )
     assert finished.returncode == 0, finished.stderr[-3_000:]
     return finished.stdout
 
@@ -99,8 +102,11 @@ def exact_match(model: Path, chats: list[dict[str, Any]], adapter: Path | None =
     given = [str(adapter)] if adapter else []
     finished = subprocess.run(
         [sys.executable, str(Path(__file__).parent / "trainer" / "answer.py"), str(model), *given],
-        input=json.dumps([chat["messages"][:-1] for chat in chats]), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        input=json.dumps([chat["messages"][:-1] for chat in chats]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert finished.returncode == 0, finished.stderr[-3_000:]
     answers = json.loads(finished.stdout.splitlines()[-1])
     wanted = [chat["messages"][-1]["content"] for chat in chats]

@@ -77,9 +77,15 @@ def test_the_model_of_a_job_is_deployed_and_rolled_back(call: Caller, database: 
     made = TrainedModel("tuned", "ollama:planner", serving="ready")
     with database.begin() as connection:
         model_id = models.register_in(
-            connection, job_id=job_id, dataset_id=None, provider="openai", base_model="tiny", name="planner",
-            made=made, actor="ada",
-        )  # fmt: skip
+            connection,
+            job_id=job_id,
+            dataset_id=None,
+            provider="openai",
+            base_model="tiny",
+            name="planner",
+            made=made,
+            actor="ada",
+        )
     base = models.add_base(database, "ollama:base-one", name="base-one", actor="ada").id
     told = call(f"POST {PATH}/jobs/{{job_id}}/deploy", other, body={}, status=400)
     assert "has not made a model" in told["message"]

@@ -43,9 +43,21 @@ def test_a_dataset_is_created_listed_exported_and_verified(
 ) -> None:
     add(60)
     made = command(
-        "dataset", "create", "plans", "--filter", '{"intents": ["content", "finance"], "exclude_tags": []}', "--all",
-        "--target", "result", "--split", "70/20/10", "--seed", "4", "--description", "First",
-    )  # fmt: skip
+        "dataset",
+        "create",
+        "plans",
+        "--filter",
+        '{"intents": ["content", "finance"], "exclude_tags": []}',
+        "--all",
+        "--target",
+        "result",
+        "--split",
+        "70/20/10",
+        "--seed",
+        "4",
+        "--description",
+        "First",
+    )
     assert (made["dataset"], made["status"], made["examples"]) == ("plans@1", "frozen", 40)
     assert [each["root_hash"] for each in command("dataset", "list")] == [made["root_hash"]]
     version = versions.get(database, "plans")

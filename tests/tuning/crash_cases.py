@@ -122,10 +122,13 @@ def _scripted(finds: str, *scenarios: Scenario, stages: int = 1) -> Case:
             server.close()
 
     return Case(
-        SPEC, serve, provider="tests.tuning.crash_cases:scripted_provider", stages=stages,
+        SPEC,
+        serve,
+        provider="tests.tuning.crash_cases:scripted_provider",
+        stages=stages,
         scenarios=scenarios,
         adopted=lambda remote: [str(value) for name, value in remote.items() if name.startswith("done_")],
-    )  # fmt: skip
+    )
 
 
 def scripted_provider() -> Provider:

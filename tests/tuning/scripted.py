@@ -197,9 +197,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 KNOWN = ("queued", "running", "paused", "cancelling", "cancelled", "failed", "expired", "trained")
 CAPABILITIES = Capabilities(
-    trains=True, methods=("sft",), finds="likely", cancels=True, stops_and_resumes=False, retries_free=False,
-    costs_money=True, hosting_costs=False,
-)  # fmt: skip
+    trains=True,
+    methods=("sft",),
+    finds="likely",
+    cancels=True,
+    stops_and_resumes=False,
+    retries_free=False,
+    costs_money=True,
+    hosting_costs=False,
+)
 
 
 class Scripted:
@@ -306,9 +312,13 @@ class Scripted:
     def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
         report_progress("fetching", 0.5)
         return TrainedModel(
-            "tuned", f"openai:ft:{job.remote_id}", cost_usd=Decimal("2.50"), tokens_trained=2_000, serving="ready",
+            "tuned",
+            f"openai:ft:{job.remote_id}",
+            cost_usd=Decimal("2.50"),
+            tokens_trained=2_000,
+            serving="ready",
             parameters={"epochs": job.spec.settings["epochs"]},
-        )  # fmt: skip
+        )
 
     def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> ServingStatus:
         return ServingStatus("ready", model.call_name)

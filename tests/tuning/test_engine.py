@@ -133,8 +133,16 @@ def test_what_passes_is_tried_again_by_itself(create: Create, step: Step, world:
     world.refusals = [(429, "Too many jobs."), (429, "Too many jobs.")]
     job = step(create(), "queued")
     assert (len(world.paid), job.faults) == (1, 0)
-    assert states(database, job) == ["validating", "uploading", "submitting", "uploading", "submitting", "uploading",
-                                     "submitting", "queued"]  # fmt: skip
+    assert states(database, job) == [
+        "validating",
+        "uploading",
+        "submitting",
+        "uploading",
+        "submitting",
+        "uploading",
+        "submitting",
+        "queued",
+    ]
     assert told(database, job, "warning") == ["Too many jobs."]
 
 

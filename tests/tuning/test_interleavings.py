@@ -22,8 +22,11 @@ from tests.tuning.conftest import AT_ONCE, Create, run
 from tests.tuning.scripted import CAPABILITIES, Scripted, World
 
 #: Every commit of a job's way from the first to the last.
-POINTS = [f"{when} {name}" for name in ("uploading", "told", "submitting", "submitted", "polled", "trained", "ended")
-          for when in ("before", "after")]  # fmt: skip
+POINTS = [
+    f"{when} {name}"
+    for name in ("uploading", "told", "submitting", "submitted", "polled", "trained", "ended")
+    for when in ("before", "after")
+]
 
 
 class Dead(Heartbeats):

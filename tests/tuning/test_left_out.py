@@ -86,17 +86,29 @@ def frozen(
 ) -> DatasetVersion:
     made = [
         example(
-            number, execution_id=f"{name} {number}", intent=name, user_request=f"Write post {number}",
-            context=KINDS.get(kinds(number)), quality_score=1.0, success=True,
+            number,
+            execution_id=f"{name} {number}",
+            intent=name,
+            user_request=f"Write post {number}",
+            context=KINDS.get(kinds(number)),
+            quality_score=1.0,
+            success=True,
         )
         for number in range(rows)
-    ]  # fmt: skip
+    ]
     with database.begin() as connection:
         connection.execute(insert(examples), made)
     return snapshots.create(
-        database, name, filter=Filter(intents=(name,)), recipe=recipes.parse({"target": "result"}),
-        split=splits.parse("70/20/10"), description="", drop_duplicates=False, actor="ada", progress=None,
-    )  # fmt: skip
+        database,
+        name,
+        filter=Filter(intents=(name,)),
+        recipe=recipes.parse({"target": "result"}),
+        split=splits.parse("70/20/10"),
+        description="",
+        drop_duplicates=False,
+        actor="ada",
+        progress=None,
+    )
 
 
 def written(path: Path | None, form: Form, split: str) -> list[bytes]:
@@ -116,8 +128,10 @@ def test_facts_of_a_file_are_those_of_the_file(database: Database, tmp_path: Pat
     form, version = FORMS[name], frozen(database)
     export = files.of(database, version, form.format, tmp_path)
     lines = {split: written(getattr(export, split), form, split) for split in splits.NAMES}
-    with patch.object(facts, "COUNTED_BYTES", 1 << 20 if counted == "one by one" else 1), \
-            patch.object(facts, "_SAMPLE", 70):  # fmt: skip
+    with (
+        patch.object(facts, "COUNTED_BYTES", 1 << 20 if counted == "one by one" else 1),
+        patch.object(facts, "_SAMPLE", 70),
+    ):
         found = facts.of(database, version, home=tmp_path).as_sent(form, splits.NAMES)
         with patch.object(facts, "_count_file", side_effect=AssertionError("counted again")):
             assert facts.of(database, version, home=tmp_path).as_sent(form, splits.NAMES) == found

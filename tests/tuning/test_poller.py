@@ -19,9 +19,16 @@ from tests.tuning.scripted import CAPABILITIES, Scripted, World
 
 #: Quick enough for a test, and still with pauses.
 BRISK = Schedule(
-    lease_s=2.0, hosted_s=(0.02, 0.05), machine_s=(0.02, 0.05), searches_s=(0.05,) * SEARCHES, late_search_s=5.0,
-    settle_s=0.0, backoff_s=0.05, longest_s=0.2, report_s=0.0,
-)  # fmt: skip
+    lease_s=2.0,
+    hosted_s=(0.02, 0.05),
+    machine_s=(0.02, 0.05),
+    searches_s=(0.05,) * SEARCHES,
+    late_search_s=5.0,
+    settle_s=0.0,
+    backoff_s=0.05,
+    longest_s=0.2,
+    report_s=0.0,
+)
 
 
 Start = Callable[..., Poller]

@@ -96,9 +96,7 @@ def test_each_missing_setting_is_named(
     [("b", "b", "whetstone/"), ("gs://b/", "b", "whetstone/"), ("gs://b/team/x", "b", "team/x/")],
 )
 def test_the_forms_of_a_buckets_name(tmp_path: Path, given: str, bucket: str, prefix: str) -> None:
-    chosen = settings(
-        tmp_path, GOOGLE_CLOUD_PROJECT="p", GOOGLE_CLOUD_LOCATION="l", WHETSTONE_GCS_BUCKET=given
-    )  # fmt: skip
+    chosen = settings(tmp_path, GOOGLE_CLOUD_PROJECT="p", GOOGLE_CLOUD_LOCATION="l", WHETSTONE_GCS_BUCKET=given)
     assert place(chosen)[2:] == (bucket, prefix)
 
 
