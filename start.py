@@ -69,7 +69,7 @@ def check_python(version: Sequence[int]) -> None:
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """What to run (`app`, `test` or `core`) and the arguments for it."""
+    """Return what to run (`app`, `test` or `core`) and the arguments for it."""
     rest = list(arguments)
     command = rest.pop(0) if rest[:1] in (["test"], ["core"]) else "app"
     if rest[:1] == ["--"]:
@@ -78,7 +78,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def app_command(python: Path, arguments: Sequence[str], port: int | None) -> list[str]:
-    """The command that serves the app; `port` is None where the arguments or the environment name one."""
+    """Return the command that serves the app; `port` is None where the arguments or the environment name one."""
     chosen = [] if port is None else [f"--server.port={port}"]
     # Without this, the first start on a machine waits for an e-mail address.
     return [str(python), "-m", "streamlit", "run", "app.py", "--server.showEmailPrompt=false", *chosen, *arguments]
@@ -86,7 +86,8 @@ def app_command(python: Path, arguments: Sequence[str], port: int | None) -> lis
 
 def test_command(python: Path, arguments: Sequence[str]) -> list[str]:
     """The command that tests: all of it in as many processes as there are processors, up to four, in a new order each
-    time (`--randomly-seed=NUMBER` brings one back: the run names it), and the slowest are listed."""
+    time (`--randomly-seed=NUMBER` brings one back: the run names it), and the slowest are listed.
+    """
     at_once = (
         []
         if arguments
@@ -96,7 +97,7 @@ def test_command(python: Path, arguments: Sequence[str]) -> list[str]:
 
 
 def core_command(python: Path, arguments: Sequence[str]) -> list[str]:
-    """The command line, run where the user stands; -P keeps a folder `core` there from being taken for ours."""
+    """Return the command line, run where the user stands; -P keeps a folder `core` there from being taken for ours."""
     return [str(python), "-P", "-m", "core", *arguments]
 
 
@@ -104,7 +105,7 @@ def core_command(python: Path, arguments: Sequence[str]) -> list[str]:
 
 
 def choose_port(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> int | None:
-    """The port to ask Streamlit for, or None where the user named one, which then has to be free."""
+    """Return the port to ask Streamlit for, or None where the user named one, which then has to be free."""
     wanted = named_port(arguments) or environment.get("STREAMLIT_SERVER_PORT")
     if wanted:
         if not wanted.isdigit() or not 0 < int(wanted) < 65536:
@@ -122,7 +123,7 @@ def choose_port(arguments: Sequence[str], environment: Mapping[str, str], folder
 
 
 def named_port(arguments: Sequence[str]) -> str | None:
-    """The port among Streamlit's arguments. The last one counts."""
+    """Return the port among Streamlit's arguments. The last one counts."""
     found = None
     for position, argument in enumerate(arguments):
         if argument.startswith("--server.port="):
@@ -133,7 +134,7 @@ def named_port(arguments: Sequence[str]) -> str | None:
 
 
 def configured_port(folder: Path) -> int | None:
-    """The port in `.streamlit/config.toml`, if it names one."""
+    """Return the port in `.streamlit/config.toml`, if it names one."""
     import tomllib  # not in the Pythons that only have to read this file
 
     try:
@@ -165,7 +166,7 @@ def is_free(port: int) -> bool:
 
 
 def prepare(folder: Path, requirements: str, run: Callable[[Sequence[str]], int]) -> Path:
-    """The Python of an environment that has what the file `requirements` asks for.
+    """Return the Python of an environment that has what the file `requirements` asks for.
 
     The stamp is written first as "not ready" and last as "ready". An environment of ours that is not ready was
     interrupted and is made anew; one that somebody else made is only ever installed into.
@@ -218,7 +219,7 @@ def environment_python(environment: Path) -> Path:
 
 
 def included(requirements: Path) -> list[str]:
-    """The names of a requirements file and of those that it includes with -r, all in one folder."""
+    """Return the names of a requirements file and of those that it includes with -r, all in one folder."""
     names = [requirements.name]
     for line in requirements.read_text(encoding="utf-8").splitlines():
         if line.startswith("-r "):
@@ -235,7 +236,7 @@ def fingerprint(requirements: Path) -> str:
 
 
 def read_stamp(environment: Path) -> dict:
-    """What we wrote about the environment: did we make it, is it whole, what is installed."""
+    """Return what we wrote about the environment: did we make it, is it whole, what is installed."""
     empty = {"ours": False, "ready": False, "installed": {}}
     try:
         return {**empty, **json.loads((environment / "whetstone.json").read_text(encoding="utf-8"))}

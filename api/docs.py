@@ -23,7 +23,7 @@ td, th { border-bottom: 1px solid var(--line); padding: .3rem .6rem .3rem 0; tex
 
 
 def page(document: dict[str, Any]) -> str:
-    """The whole page as HTML."""
+    """Return the whole page as HTML."""
     found = sorted(operations(document), key=lambda each: _tag(each[2]))
     sections = [(tag, list(those)) for tag, those in groupby(found, key=lambda each: _tag(each[2]))]
     body = "".join(

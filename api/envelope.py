@@ -70,7 +70,7 @@ class Answer:
 
 
 def enveloped(data: Any) -> Any:
-    """The envelope around this type, for `response_model`."""
+    """Return the envelope around this type, for `response_model`."""
     return Envelope[data]
 
 
@@ -90,7 +90,7 @@ def of_error(error: errors.WhetstoneError) -> JSONResponse:
 
 
 def phrase(status: int) -> str:
-    """A sentence for a status that nobody said anything about."""
+    """Return a sentence for a status that nobody said anything about."""
     return {
         404: "There is nothing at this address; /api/docs lists what there is.",
         405: "This address does not take this method; /api/docs lists what it takes.",

@@ -71,7 +71,7 @@ class Guard:
         await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
-        """The whole body; None where it is too large, which a header may say before a byte of it is read."""
+        """Return the whole body; None where it is too large, which a header may say before a byte of it is read."""
         said = headers.get("content-length", "")
         if said.isascii() and said.isdecimal() and (len(said) > 15 or int(said) > self._most_bytes):
             return None
@@ -130,5 +130,7 @@ def _request_id(given: str) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """The path as it was declared, so that there are as many of them as routes and not as there are addresses."""
+    """Return the path as it was declared, so that there are as many of them as routes and not as
+    there are addresses.
+    """
     return getattr(scope.get("route"), "path", "") or "(no route)"

@@ -43,7 +43,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def described(api: FastAPI) -> dict[str, Any]:
-    """The document at /api/openapi.json."""
+    """Return the document at /api/openapi.json."""
     if api.openapi_schema is None:
         document = get_openapi(
             title=api.title,

@@ -74,7 +74,7 @@ Page = Annotated[Paging, Depends(paging)]
 
 
 def from_first(rows: list[Any], paging: Paging, key: Callable[[Any], str]) -> dict[str, Any]:
-    """A page of a list that is whole at hand. Raises `Conflict` where the row to go on from is gone."""
+    """Return a page of a list that is whole at hand. Raises `Conflict` where the row to go on from is gone."""
     start = 0
     if paging.after is not None:
         found = [number for number, row in enumerate(rows) if key(row) == paging.after]

@@ -10,7 +10,7 @@ from core.cli import app, failed
 
 
 def registered() -> typer.Typer:
-    """The command line with every group of commands; to import a module of them is to register it."""
+    """Return the command line with every group of commands; to import a module of them is to register it."""
     from core.cli import (  # noqa: F401
         datasets,
         demo,

@@ -35,7 +35,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that is written beside `path` and takes its place when all is on disk: nobody sees half of it."""
+    """Yield a file that is written beside `path` and takes its place when all is on disk: nobody sees half of it."""
     number, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     beside = Path(name)
     try:

@@ -25,7 +25,10 @@ _OF_LIBRARIES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKE
 
 
 def describe_error(error: BaseException) -> str:
-    """What went wrong. Our own errors are sentences already; the database's come without statement and values."""
+    """Return what went wrong.
+
+    Our own errors are sentences already; the database's come without statement and values.
+    """
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig
     text = str(error).strip()
@@ -35,7 +38,7 @@ def describe_error(error: BaseException) -> str:
 
 
 def sanitize(text: str) -> str:
-    """The text without secrets and without what PostgreSQL cannot hold, cut where it is very long."""
+    """Return the text without secrets and without what PostgreSQL cannot hold, cut where it is very long."""
     text = text.replace("\0", "").encode(errors="replace").decode().strip()
     # The secrets that this process was given, the longest first.
     values = (getattr(get_settings(), name) for name in type(get_settings()).model_fields)

@@ -60,7 +60,7 @@ def check(job: Job) -> None:
 
 
 def weights(folder: Path) -> list[Path]:
-    """The files with the weights of a model's folder."""
+    """Return the files with the weights of a model's folder."""
     return sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
 
 
@@ -79,7 +79,10 @@ def device_of(job: Job) -> str:
 
 
 def dtype_of(job: Job, device: str, stored: Any) -> Any:
-    """The numbers to compute with. bfloat16 halves memory; on a processor without it, it is slower than float32."""
+    """Return the numbers to compute with.
+
+    bfloat16 halves memory; on a processor without it, it is slower than float32.
+    """
     import torch
 
     if job.dtype != "auto":
@@ -124,7 +127,7 @@ def load(job: Job) -> Base:
 
 
 def tokenizer_of(job: Job) -> Any:
-    """The base's tokenizer, which must have a chat template. Raises `JobRefused`."""
+    """Return the base's tokenizer, which must have a chat template. Raises `JobRefused`."""
     from transformers import AutoTokenizer
 
     try:
@@ -139,7 +142,7 @@ def tokenizer_of(job: Job) -> Any:
 
 
 def template_of(tokenizer: Any) -> str | None:
-    """The chat template; of several, the default one."""
+    """Return the chat template; of several, the default one."""
     template = tokenizer.chat_template
     return template.get("default") if isinstance(template, dict) else template
 

@@ -28,7 +28,7 @@ def trainer_of(
     stopping: Stopping,
     **other: Any,
 ) -> Any:
-    """A trainer with the base, a new adapter and the rows of these chats. `other`: arguments of the engine."""
+    """Return a trainer with the base, a new adapter and the rows of these chats. `other`: arguments of the engine."""
     chats, asked = base.reader.kept(train), base.reader.kept(val) if val else None
     if not chats:
         raise JobRefused("data_wrong", NO_WORDS)

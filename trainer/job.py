@@ -80,7 +80,7 @@ _MAY_BE_NONE = {"val", "threads"}
 
 
 def read(folder: Path) -> Job:
-    """The job of a folder, checked. Raises `JobRefused`."""
+    """Return the job of a folder, checked. Raises `JobRefused`."""
     path = folder / "job.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -94,7 +94,7 @@ def read(folder: Path) -> Job:
 
 
 def parse(values: Any) -> Job:
-    """A job from JSON values. Raises `JobRefused` naming the first that is wrong."""
+    """Return a job from JSON values. Raises `JobRefused` naming the first that is wrong."""
     if not isinstance(values, dict):
         raise JobRefused("job_wrong", "job.json has to be an object.")
     lora = values.get("lora", {})

@@ -110,7 +110,7 @@ def _learned(row: rows.Row) -> int:
 
 
 def _memory(job: Job, counted: Counted) -> dict[str, Any]:
-    """What is needed and what there is; with a refusal when it cannot fit."""
+    """Return what is needed and what there is; with a refusal when it cannot fit."""
     from transformers import AutoConfig
 
     device = bases.device_of(job)
@@ -209,7 +209,7 @@ def _clock() -> Any:
 def _whole(
     job: Job, counted: Counted, held_out: Counted | None, timed: dict[str, Any], start_s: float
 ) -> dict[str, Any]:
-    """The whole job by these speeds: all tokens of all epochs, and every look at the validation rows."""
+    """Return the whole job by these speeds: all tokens of all epochs, and every look at the validation rows."""
     steps = max(1, math.ceil(math.ceil(len(counted.kept) / (job.batch_size * job.grad_accum)) * job.epochs))
     training = counted.tokens * job.epochs / timed["tokens_per_s"]
     looks = 1 + math.ceil(steps / job.eval_steps) if held_out else 0

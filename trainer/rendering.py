@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _taught_before(folder: Path) -> bool | None:
-    """What the training itself said of its records."""
+    """Return what the training itself said of its records."""
     try:
         return json.loads((folder / FILE).read_text(encoding="utf-8"))["end"]["taught"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -25,7 +25,7 @@ _CHAT: Row = {"messages": [{"role": "user", "content": "word"}, {"role": "assist
 
 
 def read(path: str) -> list[Row]:
-    """The chats of a JSON lines file. Raises `JobRefused` naming the line."""
+    """Return the chats of a JSON lines file. Raises `JobRefused` naming the line."""
     try:
         lines = Path(path).read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -61,7 +61,7 @@ def _chat(path: str, number: int, line: str) -> Row:
 
 
 def _message(given: Row) -> Row:
-    """A message as chat templates read it: arguments of calls as values, and no text as an empty one."""
+    """Return a message as chat templates read it: arguments of calls as values, and no text as an empty one."""
     message: Row = {"role": given["role"], "content": given["content"]}
     if calls := given.get("tool_calls"):
         message["content"] = given["content"] or ""
@@ -125,7 +125,7 @@ class Reader:
         return "masks" if self.template else "pairs"
 
     def kept(self, chats: Sequence[Row]) -> list[Row]:
-        """The chats that this base can learn from: with tools, only what its template has words for."""
+        """Return the chats that this base can learn from: with tools, only what its template has words for."""
         return [chat for chat in chats if not needs_tools(chat) or self._has_words_for(chat)]
 
     def _has_words_for(self, chat: Row) -> bool:
@@ -143,7 +143,7 @@ class Reader:
         return "tool_calls" in (" ".join(own.values()) if isinstance(own, dict) else own or "")
 
     def rows(self, chats: Sequence[Row]) -> list[Row]:
-        """The rows of these chats: the chats themselves, or a pair for each answer."""
+        """Return the rows of these chats: the chats themselves, or a pair for each answer."""
         rows: list[Row] = []
         for chat in chats:
             rows += [chat] if self.template and not is_special(chat) else _pairs(chat)
@@ -207,7 +207,7 @@ def is_learned(row: Row) -> bool:
 
 
 def end_of(reader: Reader) -> int | None:
-    """The first token of the base's own behind the words of an answer that is learned; None: there is none."""
+    """Return the first token of the base's own behind the words of an answer that is learned; None: there is none."""
     row = reader.encode(reader.rows([_CHAT])[-1])
     # Tokens that no text of a person makes.
     own = {*reader.tokenizer.get_added_vocab().values(), *reader.tokenizer.all_special_ids}

@@ -66,7 +66,7 @@ def _run(folder: Path, progress: Progress, stopping: Stopping) -> int:
 
 
 def _checked(folder: Path, job: jobs.Job) -> str:
-    """The hash of the base, when all is as it was when the training began."""
+    """Return the hash of the base, when all is as it was when the training began."""
     base_hash = origin.hash_of_base(job)
     origin.unchanged(folder, job, base_hash)
     return base_hash

@@ -78,7 +78,7 @@ def run(
 
 
 def newest_checkpoint(out: Path) -> Path | None:
-    """The newest that is whole: its state is written last."""
+    """Return the newest that is whole: its state is written last."""
     found = {
         int(number): path
         for path in out.glob("checkpoint-*")
@@ -113,7 +113,7 @@ def _facts(job: Job, base: bases.Base, base_hash: str, trainer: Any) -> dict[str
 
 
 def _before(trainer: Any, progress: Progress, checkpoint: Path | None) -> dict[str, float]:
-    """The validation rows before anything was learned; of a training that goes on, what was measured then."""
+    """Return the validation rows before anything was learned; of a training that goes on, what was measured then."""
     if not trainer.eval_dataset:
         return {}
     told = [each for each in progress.events() if each.get("step") == 0 and "eval_loss" in each]

@@ -286,7 +286,7 @@ def _done(db: Database, verb: verbs.Verb, command_id: int, actor: str, reason: s
 
 
 def _own(db: Database, command_id: int, answer: Any) -> Any:
-    """The answer to who works on the command. Raises `Conflict` for who does not."""
+    """Return the answer to who works on the command. Raises `Conflict` for who does not."""
     if answer is None:
         store.get(db, command_id)
         raise Conflict(f"Command {command_id} is not yours any more; what you send for it is refused.")

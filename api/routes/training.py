@@ -31,7 +31,7 @@ StatisticsModel = shown(statistics.Statistics, also={"new_this_week": int})
 
 
 async def filter_of_query(request: Request) -> Filter:
-    """The filter in the parameters of an address, which are those of the data page."""
+    """Return the filter in the parameters of an address, which are those of the data page."""
     return from_query({name: request.query_params.getlist(name) for name in request.query_params})
 
 

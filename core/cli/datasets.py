@@ -168,7 +168,7 @@ def verify(label: Label, workspace: Workspace = "public", as_json: AsJson = Fals
 
 
 def _noticed(version: DatasetVersion) -> list[str]:
-    """What was left out of a version, or of some of its files, each with the first ids and what one can do."""
+    """Return what was left out of a version, or of some of its files, each with the first ids and what one can do."""
     lines = []
     for each in (version.manifest or {}).get("warnings", []):
         ids = each.get("ids", [])
@@ -210,7 +210,7 @@ def _write(path: Path, pieces: Any, *, what: str) -> int:
 
 
 def _umask() -> int:
-    """The mode an ordinary new file would have; a temporary one is readable to its owner alone."""
+    """Return the mode an ordinary new file would have; a temporary one is readable to its owner alone."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

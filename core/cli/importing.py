@@ -179,7 +179,7 @@ def _effect_lines(effect: ScaleEffect) -> list[str]:
 
 
 def _about_rows(found: Preview | ImportResult) -> list[str]:
-    """What else is to be known of the rows; text shows what JSON shows."""
+    """Return what else is to be known of the rows; text shows what JSON shows."""
     lines = []
     if found.aside:
         lines.append(f"Rows that are no examples and are put aside: {found.aside:,}.")
@@ -214,7 +214,7 @@ def _placeholder_lines(found: Preview | ImportResult) -> list[str]:
 
 
 def _unused_lines(unused: Mapping[str, int]) -> list[str]:
-    """What the file holds that becomes no field; nothing of it is lost without a word."""
+    """Return what the file holds that becomes no field; nothing of it is lost without a word."""
     if not unused:
         return []
     named = ", ".join(

@@ -201,7 +201,7 @@ def compare(
 
 
 def _until(db: Database, look: Callable[[], _T], is_so: Callable[[_T], bool]) -> _T:
-    """What it has become, by a worker of this process or by any other."""
+    """Return what it has become, by a worker of this process or by any other."""
     worker = Worker(db, registry(), workspaces=[db.schema], threads=1)
     worker.start()
     try:

@@ -234,7 +234,7 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """A number, true or false where it is one; else the text as it stands."""
+    """Return a number, true or false where it is one; else the text as it stands."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -175,7 +175,7 @@ class Worker:
         return self.snapshot()
 
     def snapshot(self) -> WorkerState:
-        """What it does now, and has done so far."""
+        """Return what it does now, and has done so far."""
         with self._lock:
             return replace(self._state, busy=len(self._in_flight.all()))
 

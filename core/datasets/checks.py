@@ -87,7 +87,7 @@ def review(
     drop_duplicates: bool = True,
     excluded_ids: Sequence[int] = (),
 ) -> CheckReport:
-    """What freezing this choice now would give, and what stands against it. Changes nothing."""
+    """Return what freezing this choice now would give, and what stands against it. Changes nothing."""
     choice = Choice(chosen, recipe, split, tuple(excluded_ids), drop_duplicates)
     with db.reading(WHOLE) as connection:  # rolled back: the temporary tables go with it
         left_out = candidates.gather(connection, choice)

@@ -104,7 +104,7 @@ def _kinds(connection: Connection, left: int, right: int) -> dict[str, Rows]:
 
 
 def _shares(before: Mapping[str, Any], after: Mapping[str, Any], what: str) -> tuple[Share, ...]:
-    """The largest differences first."""
+    """Return the largest differences first."""
     left, right = before.get(what, {}), after.get(what, {})
     shares = [
         Share(name, _part(left.get(name, 0), before), _part(right.get(name, 0), after))

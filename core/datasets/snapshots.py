@@ -141,14 +141,14 @@ def create(
 
 
 def pending(db: Database) -> list[int]:
-    """The ids of the versions that wait to be built, or whose builder may have died, the oldest first."""
+    """Return the ids of the versions that wait to be built, or whose builder may have died, the oldest first."""
     with db.connect() as connection:
         query = select(datasets.c.id).where(datasets.c.status.in_(_OPEN)).order_by(datasets.c.id)
         return list(connection.scalars(query))
 
 
 def interrupted(db: Database) -> list[int]:
-    """The ids of the versions that are said to be built while nobody builds them: the process was killed.
+    """Return the ids of the versions that are said to be built while nobody builds them: the process was killed.
 
     Whoever builds holds the version's lock until the moment it is frozen, so one without a lock has no builder.
     """
@@ -290,7 +290,7 @@ def _tell(db: Database, dataset_id: int, phase: str, done: int) -> None:
 
 
 def _key(db: Database, what: str) -> object:
-    """A key for an advisory lock; they are shared by all schemas of a database, so the schema is part of it."""
+    """Return a key for an advisory lock; they are shared by all schemas of a database, so the schema is part of it."""
     return func.hashtextextended(_key_words(db, what), 0)
 
 

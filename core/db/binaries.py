@@ -47,7 +47,7 @@ class ServerUser:
     is_switched: bool
 
     def popen_arguments(self) -> dict[str, object]:
-        """What `subprocess` needs to run a program as this user."""
+        """Return what `subprocess` needs to run a program as this user."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_switched else {}
 
 
@@ -120,7 +120,7 @@ class Programs:
 
 
 def find(home: Path, user: ServerUser, *, pg_bin: Path | None, majors_on_disk: Sequence[int]) -> Programs:
-    """The programs to use: the first that work, of the version that wrote the data if there is data already."""
+    """Return the programs to use: the first that work, of the version that wrote the data if there is data already."""
     seen: list[int] = []
     for programs in _usable(home, user, pg_bin):
         if programs.major < OLDEST_MAJOR:
@@ -183,7 +183,7 @@ def _system_folders() -> list[Path]:
 
 
 def _copied(package: Path, home: Path) -> Path:
-    """A copy of the package that everybody can read, below `home`; made once for each version.
+    """Return a copy of the package that everybody can read, below `home`; made once for each version.
 
     A virtual environment inside root's 0700 home is closed to the server's user, and opening a home folder to
     everybody is not ours to do. The libraries are found relative to the programs, so both folders lie side by side.

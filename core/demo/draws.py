@@ -59,11 +59,11 @@ class Drawn:
     duration: NDArray[np.float64]
 
     def cut(self, rows: int) -> "Drawn":
-        """The first `rows` examples."""
+        """Return the first `rows` examples."""
         return Drawn(**{name: column[:rows] for name, column in vars(self).items()})
 
     def said(self) -> tuple[NDArray[np.int64], ...]:
-        """What the texts are about."""
+        """Return what the texts are about."""
         return (
             *(self.intent, self.opener, self.topic, self.audience, self.platform, self.tone, self.rival),
             *(self.budget, self.words),
@@ -89,7 +89,7 @@ class Outcome:
 
 
 def draw(random: np.random.Generator) -> Drawn:
-    """A whole slice, always: a shorter last one is cut from it, so that its first rows stay the same."""
+    """Return a whole slice, always: a shorter last one is cut from it, so that its first rows stay the same."""
     intent = random.choice(len(words.INTENTS), SLICE, p=[intent.share for intent in words.INTENTS])
     opener = (
         random.random(SLICE) * np.array([len(words.OPENERS[each.name]) for each in words.INTENTS])[intent]

@@ -42,7 +42,7 @@ class Executions:
         self._posts = _posts_so_far(history.months, history.posts)
 
     def slices(self) -> Iterator[tuple[int, str]]:
-        """The number of rows and their text, slice after slice."""
+        """Yield the number of rows and their text, slice after slice."""
         for first in range(0, self._count, SLICE):
             rows = min(SLICE, self._count - first)
             drawn = draw(np.random.default_rng([self._seed, first // SLICE])).cut(rows)
@@ -65,7 +65,9 @@ class Executions:
             yield rows, "".join(_lines(drawn, traits, outcome(drawn, traits, days), moments, values, requests))
 
     def _values(self, drawn: Drawn, moments: NDArray[np.datetime64]) -> list[Values]:
-        """What the templates of each row are filled with: figures as they stood at the end of the month before."""
+        """Return what the templates of each row are filled with: figures as they stood at the end
+        of the month before.
+        """
         months = moments.astype("datetime64[M]").astype(np.int64) - self._first_month - 1
         return [
             {
@@ -183,7 +185,10 @@ def _sentence_on_posts(views: list[int]) -> str:
 
 
 def _plan(intent: str, steps: Sequence[words.Step]) -> str:
-    """The template of a plan as the orchestrator writes them. Filled in it stays JSON: no value needs escaping."""
+    """Return the template of a plan as the orchestrator writes them.
+
+    Filled in it stays JSON: no value needs escaping.
+    """
     made = [
         {
             "id": f"s{number}",

@@ -185,7 +185,7 @@ def _in_threads(do: Callable[[_T], _R], things: Iterable[_T], at_once: int) -> I
 
 
 def _asked(model: Model, row: Row, settings: Settings | None) -> _Answered:
-    """The answer to one record. Raises `ModelUnavailable` where it says nothing about the model's answers."""
+    """Return the answer to one record. Raises `ModelUnavailable` where it says nothing about the model's answers."""
     begun = time.monotonic()
     try:
         answer = calls.answer(model, system=row.system, prompt=row.prompt, turns=row.turns, settings=settings)

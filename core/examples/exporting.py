@@ -39,7 +39,7 @@ CHUNK = 1 << 20
 
 
 def export(db: Database, chosen: Filter, format: Literal["jsonl", "csv"] = "jsonl") -> Iterator[bytes]:  # noqa: A002
-    """The examples in the order of their ids, in blocks of bytes as PostgreSQL makes them: memory stays flat."""
+    """Yield the examples in the order of their ids, in blocks of bytes as PostgreSQL makes them: memory stays flat."""
     columns = [_harmless(examples.c[name]) if format == "csv" else examples.c[name] for name in COLUMNS]
     query = select(*columns).where(where(chosen)).order_by(examples.c.id)
     if format == "csv":

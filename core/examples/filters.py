@@ -138,7 +138,7 @@ EVERYTHING = Filter(exclude_tags=())
 
 
 def parse(value: str | bytes | Mapping[str, Any]) -> Filter:
-    """A filter from JSON text or plain values. Raises `InvalidFilter` naming the field."""
+    """Return a filter from JSON text or plain values. Raises `InvalidFilter` naming the field."""
     try:
         return Filter.model_validate(orjson.loads(value) if isinstance(value, str | bytes) else value)
     except orjson.JSONDecodeError as error:
@@ -193,7 +193,7 @@ def _hidden(item: str) -> str:
 
 
 def from_query(query: Mapping[str, Sequence[str]]) -> Filter:
-    """The filter that URL parameters describe; unknown parameters are ignored. Raises `InvalidFilter`."""
+    """Return the filter that URL parameters describe; unknown parameters are ignored. Raises `InvalidFilter`."""
     values: dict[str, Any] = {}
     for field, name in PARAMETERS.items():
         given = list(query.get(name, ()))
@@ -207,7 +207,7 @@ def from_query(query: Mapping[str, Sequence[str]]) -> Filter:
 
 
 def where(chosen: Filter) -> ColumnElement[bool]:
-    """The filter as a condition on `orchestrator_training_data`; withdrawn rows are always left out."""
+    """Return the filter as a condition on `orchestrator_training_data`; withdrawn rows are always left out."""
     columns = examples.c
     conditions: list[ColumnElement[bool]] = [columns.withdrawn_at.is_(None)]
     for bound, compared in (
@@ -264,12 +264,12 @@ def verdict(
 
 
 def text_array(values: Sequence[str]) -> ColumnElement[Sequence[str]]:
-    """The values as one parameter of the type text[]."""
+    """Return the values as one parameter of the type text[]."""
     return cast(list(values), ARRAY(Text))
 
 
 def describe(chosen: Filter) -> str:
-    """The filter in words, one clause after the other; for manifests, audit lines and pages."""
+    """Return the filter in words, one clause after the other; for manifests, audit lines and pages."""
     parts = []
     if chosen.quality_min is not None or chosen.quality_max is not None:
         highest = 1 if chosen.quality_max is None else chosen.quality_max

@@ -159,7 +159,7 @@ def _by_week(connection: Connection, chosen: Filter, now: dt.datetime) -> list[t
 
 
 def _groups_in_cube(condition: ColumnElement[bool]) -> CTE:
-    """What `_groups_of` gives, from the cube."""
+    """Return what `_groups_of` gives, from the cube."""
     c = sums.c
     # Cell 40 is the score 1.0, which the last bin includes.
     quality_bin = func.least(c.cell // 2 + 1, BINS).label("quality_bin")
@@ -169,7 +169,7 @@ def _groups_in_cube(condition: ColumnElement[bool]) -> CTE:
 
 
 def _groups_of(chosen: Filter) -> CTE:
-    """The finest groups that the page shows anything of."""
+    """Return the finest groups that the page shows anything of."""
     c = examples.c
     keys = (c.intent, c.source_model, c.success, c.month, c.quality_bin, c.tags)
     sums = (

@@ -121,7 +121,7 @@ class Choices:
 
 
 def get(db: Database, example_id: int) -> Example:
-    """The example, withdrawn or not. Raises `UnknownExample`."""
+    """Return the example, withdrawn or not. Raises `UnknownExample`."""
     with db.connect() as connection:
         return _get(connection, example_id)
 
@@ -241,7 +241,7 @@ def _score(mark: str, after: str) -> float:
 
 
 def choices(db: Database) -> Choices:
-    """What the visible examples hold in all, from the cube or in one scan; to be cached by `version`."""
+    """Return what the visible examples hold in all, from the cube or in one scan; to be cached by `version`."""
     c = examples.c
     groups = (c.intent, c.source_agent, c.source_model, c.tags)
     query = select(*groups, func.count().label("number")).where(c.withdrawn_at.is_(None)).group_by(*groups)
@@ -337,7 +337,7 @@ def set_score(
 def set_score_in(
     connection: Connection, example_id: int, *, score: float | None, success: bool | None, actor: str, reason: str
 ) -> Example:
-    """The same in the caller's transaction."""
+    """Return the same in the caller's transaction."""
     if score is not None and not 0.0 <= score <= 1.0:
         raise InvalidExample(f"The quality score must be between 0 and 1, not {score}.")
     if not reason.strip():

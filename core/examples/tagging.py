@@ -43,7 +43,7 @@ def add_tags(
 def add_tags_in(
     connection: Connection, chosen: Filter | Sequence[int], tags: Iterable[str], *, actor: str, reason: str
 ) -> TagChange:
-    """The same in the caller's transaction."""
+    """Return the same in the caller's transaction."""
     return _change(connection, "add", chosen, tags, actor=actor, reason=reason)
 
 

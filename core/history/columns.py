@@ -34,12 +34,12 @@ class Options(BaseModel):
 
 
 def folded(column: str) -> str:
-    """The name of a column as it is compared: `Page views` is page_views."""
+    """Return the name of a column as it is compared: `Page views` is page_views."""
     return column.strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def recognised(columns: Sequence[str], options: Options) -> Shape:
-    """The shape that the options name or the columns show. Raises `Undecided`."""
+    """Return the shape that the options name or the columns show. Raises `Undecided`."""
     if options.source != "auto":
         return SHAPES[options.source]
     present = {folded(column) for column in columns}
@@ -55,7 +55,7 @@ def recognised(columns: Sequence[str], options: Options) -> Shape:
 
 
 def mapped(shape: Shape, columns: Sequence[str], options: Options) -> dict[str, str]:
-    """The column of each field: what the options say, the field's own name, then its other names."""
+    """Return the column of each field: what the options say, the field's own name, then its other names."""
     _check(shape, options)
     named = {folded(column): column for column in reversed(columns)} | {column: column for column in columns}
     chosen: dict[str, str] = {}
@@ -118,7 +118,7 @@ class Converter:
         self.met_either_order = False
 
     def record(self, number: int, row: Mapping[str, Any]) -> list[Any] | RowError:
-        """The values in the order of the fields, then the certain scores, then which fields the row has."""
+        """Return the values in the order of the fields, then the certain scores, then which fields the row has."""
         values: dict[str, Any] = {}
         given = 0
         for place, (name, column, read) in enumerate(self._readers):
@@ -161,5 +161,5 @@ def _missing(shape: Shape, group: tuple[str, ...], table: Table) -> ImportRefuse
 
 
 def scored(shape: Shape) -> list[str]:
-    """The fields whose scale has to be known."""
+    """Return the fields whose scale has to be known."""
     return [name for name, each in shape.fields.items() if each.kind.is_scored]

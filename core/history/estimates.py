@@ -53,7 +53,7 @@ class Trend:
 
 
 def shrunk(groups: Sequence[Group]) -> dict[str, Estimate]:
-    """The estimate of each group under a random-effects model: m_i ~ N(μ_i, σ²/n_i), μ_i ~ N(μ, τ²).
+    """Return the estimate of each group under a random-effects model: m_i ~ N(μ_i, σ²/n_i), μ_i ~ N(μ, τ²).
 
     σ² = Σ(n_i − 1)s_i² / (N − k), the variance within groups, pooled;
     τ² = max(0, (Σn_i(m_i − m)² − (k − 1)σ²) / (N − Σn_i²/N)), between groups, by the method of moments; m: of all rows;
@@ -100,9 +100,11 @@ def _t(freedom: float) -> float:
 
 
 def trend(n: int, slope: float | None, sxx: float | None, syy: float | None) -> Trend | None:
-    """The slope of the least-squares line, with the interval of its t test; sxx, syy: sums of squares around the means.
+    """Return the slope of the least-squares line, with the interval of its t test; sxx, syy: sums of squares around the
+    means.
 
-    None where all rows have one moment."""
+    None where all rows have one moment.
+    """
     if slope is None or not sxx or syy is None:
         return None
     if n < 3:

@@ -94,7 +94,7 @@ class Imported:
 
 
 def preview(db: Database, supply: Supply, options: Options = DEFAULTS, *, progress: Progress | None = None) -> Preview:
-    """What importing all of it would do. Reads every row the way the import does, and writes nothing."""
+    """Return what importing all of it would do. Reads every row the way the import does, and writes nothing."""
     with _refusing(), db.connect() as connection:  # never committed
         raw = driver(connection)
         staged = staging.stage(raw, supply, options, progress=progress)

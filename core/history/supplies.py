@@ -129,7 +129,10 @@ class Foreign:
             yield Table(self.name, "postgresql", columns, self._rows(connection, query, columns))
 
     def _rows(self, connection: psycopg.Connection[Any], query: sql.Composed, columns: Sequence[str]) -> Iterator[Row]:
-        """The rows, streamed. Only what the other server says is told as its fault, not what becomes of a row here."""
+        """Yield the rows, streamed.
+
+        Only what the other server says is told as its fault, not what becomes of a row here.
+        """
         number = 0
         with _told(self.name), connection.cursor(name="history") as cursor:
             cursor.itersize = _BATCH
@@ -258,7 +261,7 @@ def _told(name: str) -> Iterator[None]:
 
 
 def _plain(value: Any) -> Any:
-    """What PostgreSQL gives, as files would have it."""
+    """Return what PostgreSQL gives, as files would have it."""
     if isinstance(value, uuid.UUID):
         return str(value)
     if isinstance(value, dt.timedelta):

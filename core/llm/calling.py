@@ -63,7 +63,7 @@ def complete(
 
 
 def _request(asked: ChatRequest) -> ChatRequest:
-    """The request as it is sent. Providers refuse a system prompt that is blank."""
+    """Return the request as it is sent. Providers refuse a system prompt that is blank."""
     profile = asked.model.profile
     if profile is not None:
         asked = replace(asked, system=profile.before(asked.system), turns=(*profile.turns, *asked.turns))
@@ -102,7 +102,7 @@ def _in_google_cloud(model: Model, chosen: Settings) -> Access:
 
 
 def _address(model: Model, text: str) -> str:
-    """The address, if it is one. Each HTTP library would fail about it in a way of its own."""
+    """Return the address, if it is one. Each HTTP library would fail about it in a way of its own."""
     try:
         parts = urlsplit(text)
         is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
@@ -143,7 +143,7 @@ def _patiently(request: ChatRequest, access: Access, timeout_s: float, pause: Ca
 
 
 def _within(seconds: float, request: ChatRequest, access: Access) -> Reply:
-    """The reply, or an error after so many seconds.
+    """Return the reply, or an error after so many seconds.
 
     The timeouts of HTTP clients begin anew with each byte, and a server that keeps a connection open with blanks would
     be waited for without end. So the call has a thread of its own, and is left alone when its time is over.
@@ -186,7 +186,10 @@ def _with_schema_in_words(request: ChatRequest) -> ChatRequest:
 
 
 def _checked(completion: Completion, reply: Reply, request: ChatRequest) -> Completion:
-    """The completion with its data. Raises `ModelUnavailable` where there is no answer, or not the one asked for."""
+    """Return the completion with its data.
+
+    Raises `ModelUnavailable` where there is no answer, or not the one asked for.
+    """
     model = request.model
     if reply.ending == "declined":
         raise failures.declined(model, reply.detail).about(completion)

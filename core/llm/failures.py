@@ -119,7 +119,7 @@ def strange(model: Model, access: Access) -> ModelUnavailable:
 def of_status(
     request: ChatRequest, access: Access, status: int, said: str, *, retry_after: str | None = None
 ) -> ModelUnavailable:
-    """The failure that an HTTP status and the provider's words for it mean."""
+    """Return the failure that an HTTP status and the provider's words for it mean."""
     reason = _reason(request, status, said)
     return ModelUnavailable(
         _sentence(reason, request.model, status, in_short(said, access)),
@@ -167,7 +167,7 @@ def _sentence(reason: ModelReason, model: Model, status: int, said: str) -> str:
 
 
 def in_short(said: str, access: Access | None) -> str:
-    """The provider's own words: short, on one line, and without anything that could be a key."""
+    """Return the provider's own words: short, on one line, and without anything that could be a key."""
     if access and access.key and access.key.get_secret_value():
         said = said.replace(access.key.get_secret_value(), "…")
     words = " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())
@@ -180,7 +180,7 @@ def _where(access: Access) -> str:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """The seconds of a Retry-After header; its other form, a date, is not worth reading for a short wait."""
+    """Return the seconds of a Retry-After header; its other form, a date, is not worth reading for a short wait."""
     try:
         return max(0.0, float(retry_after)) if retry_after else None
     except ValueError:

@@ -47,7 +47,7 @@ def table() -> tuple[Price, ...]:
 def cost_usd(
     model: Model, tokens_in: int, tokens_out: int, *, host: str | None = None, today: dt.date | None = None
 ) -> Decimal | None:
-    """What the tokens cost by list price. 0 for a model on a machine of one's own, None where nobody knows."""
+    """Return what the tokens cost by list price. 0 for a model on a machine of one's own, None where nobody knows."""
     if model.provider == "ollama":
         return None if _is_in_the_cloud(model, host) else Decimal(0)
     name = _DATED.sub("", model.name.removeprefix("models/"))

@@ -19,7 +19,10 @@ _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 
 
 def plain(schema: dict[str, Any], *, closed: bool = False) -> dict[str, Any]:
-    """The shape of a schema without its limits. `closed`: an object never has other properties than those named."""
+    """Return the shape of a schema without its limits.
+
+    `closed`: an object never has other properties than those named.
+    """
     if not isinstance(schema, dict):  # `true`, which allows anything
         return {}
     kept: dict[str, Any] = {key: value for key, value in schema.items() if key in _KEPT}
@@ -41,7 +44,9 @@ def plain(schema: dict[str, Any], *, closed: bool = False) -> dict[str, Any]:
 
 
 def strict(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema for OpenAI's strict mode: every property is required, and null stands for one that is left out."""
+    """Return the schema for OpenAI's strict mode: every property is required, and null stands for
+    one that is left out.
+    """
     return _all_required(plain(schema, closed=True))
 
 
@@ -64,7 +69,7 @@ def _all_required(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_const(schema: Any) -> Any:
-    """The schema for Gemini, which knows a single allowed value only as a choice of one."""
+    """Return the schema for Gemini, which knows a single allowed value only as a choice of one."""
     if isinstance(schema, list):
         return [without_const(each) for each in schema]
     if not isinstance(schema, dict):
@@ -88,19 +93,21 @@ def burden(schema: Any) -> tuple[int, int]:
 
 
 def cleaned(text: str) -> str:
-    """The text without thoughts, and without what no database can keep."""
+    """Return the text without thoughts, and without what no database can keep."""
     text = _THOUGHTS.sub("", text).replace("\0", "")
     return text.encode("utf-8", "replace").decode("utf-8").strip()
 
 
 def json_in(text: str) -> Any:
-    """The JSON value of an answer, with or without a code fence around it. Raises `orjson.JSONDecodeError`."""
+    """Return the JSON value of an answer, with or without a code fence around it. Raises `orjson.JSONDecodeError`."""
     fenced = _FENCE.match(text)
     return orjson.loads(fenced[1] if fenced else text)
 
 
 def fitted(data: Any, schema: dict[str, Any]) -> tuple[Any, str]:
-    """The answer without nulls where they only stand for absence, and what does not fit the schema, if anything."""
+    """Return the answer without nulls where they only stand for absence, and what does not fit the
+    schema, if anything.
+    """
     import jsonschema  # here, because it takes a tenth of a second and only answers to a schema need it
 
     validator = jsonschema.Draft202012Validator(schema)
@@ -110,7 +117,7 @@ def fitted(data: Any, schema: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _without_nulls(data: Any, schema: dict[str, Any]) -> Any:
-    """The value without the properties that are null and need not be there."""
+    """Return the value without the properties that are null and need not be there."""
     if "anyOf" in schema or "oneOf" in schema:
         return _of_the_fitting(data, schema.get("anyOf") or schema["oneOf"])
     if isinstance(data, list) and "items" in schema:

@@ -81,7 +81,10 @@ def page(
     limit: int = 50,
     offset: int = 0,
 ) -> ModelPage:
-    """The newest first. `kinds`: none of them is all; `archived`: archived ones too; `after`: the `next` of a page."""
+    """Return the newest first.
+
+    `kinds`: none of them is all; `archived`: archived ones too; `after`: the `next` of a page.
+    """
     query = _query(archived=archived).limit(limit + 1).offset(offset)
     if kinds:
         query = query.where(models.c.kind.in_(kinds))
@@ -99,13 +102,13 @@ def all_models(db: Database, *, archived: bool = False) -> list[Model]:
 
 
 def get(db: Database, which: int | str) -> Model:
-    """The model with this id or name. Raises `UnknownModel`, naming what there is."""
+    """Return the model with this id or name. Raises `UnknownModel`, naming what there is."""
     with db.reading() as connection:
         return find(connection, which)
 
 
 def find(connection: Connection, which: int | str, *, lock: bool = False) -> Model:
-    """The same inside the caller's transaction. `lock`: nobody else changes it before that ends.
+    """Return the same inside the caller's transaction. `lock`: nobody else changes it before that ends.
 
     Text that is no name may be an id, as it is typed on a command line.
     """

@@ -68,7 +68,7 @@ def _task(work: CommandContext) -> Task:
 
 
 def _before(db: Database, execution: Execution, step: str | None) -> tuple[Before, ...]:
-    """The results of the steps that this one depends on."""
+    """Return the results of the steps that this one depends on."""
     steps = execution.plan.steps if execution.plan else ()
     needed = next((each.depends_on for each in steps if each.id == step), ())
     with db.connect() as connection:

@@ -34,7 +34,7 @@ def capture(connection: Connection, execution: Execution, *, actor: str) -> int 
 
 
 def record_of(execution: Execution) -> dict[str, Any]:
-    """The fields of the example."""
+    """Return the fields of the example."""
     known = contexts.Context.of_json(execution.context) if execution.context else None
     # What was asked to be kept to, and the latest figures of the business.
     asked = {
@@ -62,5 +62,5 @@ def record_of(execution: Execution) -> dict[str, Any]:
 
 
 def plan_text(execution: Execution) -> str | None:
-    """The plan as the text that a model learns to write."""
+    """Return the plan as the text that a model learns to write."""
     return None if execution.plan is None else orjson.dumps(to_json(execution.plan)).decode()

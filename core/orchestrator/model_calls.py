@@ -54,7 +54,7 @@ def judge(
 def most_usd(
     model: Model, request: Request, plan: Plan, result: Mapping[str, Any], seen: Sequence[str] = ()
 ) -> Decimal | None:
-    """The most that `judge` may cost; None where nobody knows."""
+    """Return the most that `judge` may cost; None where nobody knows."""
     return judging.most_usd(model, request, plan, result, seen=seen, host=get_settings().ollama_host)
 
 

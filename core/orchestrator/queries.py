@@ -34,7 +34,7 @@ _PLATFORMS = text(
 
 
 def get(db: Database, execution_id: str) -> Execution:
-    """The execution, whole. Raises `UnknownExecution`."""
+    """Return the execution, whole. Raises `UnknownExecution`."""
     with db.reading() as connection:
         return read(connection, execution_id)
 
@@ -49,7 +49,8 @@ def page(
     offset: int = 0,
 ) -> ExecutionPage:
     """One page of the list. `after` is the `next` of the page before; any depth costs the same. `offset` passes over
-    so many rows more."""
+    so many rows more.
+    """
     newest = sort == "newest"
     key = (executions.c.created_at, executions.c.execution_id)
     query = _rows().order_by(*(column.desc() if newest else column for column in key)).limit(limit + 1)
@@ -107,7 +108,7 @@ def _parsed(after: str) -> tuple[dt.datetime, str]:
 
 
 def counts(db: Database) -> Counts:
-    """What the cards show, from indexes; pages ask every few seconds."""
+    """Return what the cards show, from indexes; pages ask every few seconds."""
     c = executions.c
     per_status = select(
         c.status, func.count(), func.count(c.success), func.count().filter(c.success.is_(True))
@@ -168,7 +169,9 @@ def _state(step: Step, row: Any, kept: dict[str, Any] | None) -> StepState:
 
 
 def export(db: Database, ids: Sequence[str] | None = None, *, statuses: Sequence[Status] = ()) -> Iterator[bytes]:
-    """A JSON array of executions with everything that is known of them, piece by piece; None: all of `statuses`."""
+    """Yield a JSON array of executions with everything that is known of them, piece by piece; None:
+    all of `statuses`.
+    """
     condition = sql.SQL("(%(ids)s::text[] IS NULL OR execution_id = ANY(%(ids)s::text[]))")
     if statuses:
         condition += sql.SQL(" AND status = ANY(%(statuses)s)")

@@ -64,7 +64,7 @@ def _longer(
     kept: dict[tuple[int, ...], int],
     least: int,
 ) -> Iterator[tuple[tuple[int, ...], int, int]]:
-    """The base with one item more, whose place is after its last."""
+    """Yield the base with one item more, whose place is after its last."""
     further = [
         int(place)
         for place in singles[np.searchsorted(singles, base[-1], side="right") :]

@@ -43,7 +43,8 @@ def _silent(_what: str, _share: float) -> None:
 @dataclass(frozen=True)
 class Pattern:
     """Examples that have all `items` do well more often (lift above 1) or less often than the rest. All figures but
-    those of the halves are of all examples whose outcome is known."""
+    those of the halves are of all examples whose outcome is known.
+    """
 
     outcome: Outcome
     #: Of `quality`: from which score on an example did well. None of `success`.
@@ -67,7 +68,7 @@ class Pattern:
     quality: Mean | None
 
     def id(self, of: str = "") -> str:
-        """The same for the same items and outcome among the same examples; `of` names those."""
+        """Return the same for the same items and outcome among the same examples; `of` names those."""
         rule = orjson.dumps([self.threshold, [list(item) for item in sorted(self.items)], of])
         return f"pattern-{self.outcome}-{hashlib.blake2b(rule, digest_size=8).hexdigest()}"
 
@@ -154,7 +155,7 @@ class _Half:
         return np.array([np.bitwise_and.reduce(self.bits[row[row >= 0]], axis=0) for row in places], np.uint64)
 
     def counted(self, places: NDArray[np.int32]) -> Sides:
-        """The counts of given combinations."""
+        """Return the counts of given combinations."""
         whole = self.extents(places)
         return Sides(count(whole), count(whole & self.good), self.rows, self.all_good)
 
@@ -220,7 +221,8 @@ def _needed(
     places: NDArray[np.int32], there: Sides, held: NDArray[np.int64], low: NDArray[Any], high: NDArray[Any]
 ) -> list[int]:
     """Which of these say more than every shorter one among them that points the same way: its difference has to be
-    clearly greater, by its interval. Else the shorter one says the same, of more examples."""
+    clearly greater, by its interval. Else the shorter one says the same, of more examples.
+    """
     difference = there.confidence - there.rest
     by_items = {frozenset(int(place) for place in row if place >= 0): at for at, row in enumerate(places)}
     needed = []
@@ -234,8 +236,9 @@ def _needed(
 
 
 def _apart(extents: Bits, p: NDArray[np.float64], is_worse: NDArray[np.bool_], rows: int) -> list[int]:
-    """The surest first, and of those that share most of their examples with a surer one, or with the rest of a surer
-    one, none: "an audience does better" and "no audience does worse" are one."""
+    """Return the surest first, and of those that share most of their examples with a surer one, or with the rest of a
+    surer one, none: "an audience does better" and "no audience does worse" are one.
+    """
     n = count(extents)
     kept: list[int] = []
     # Both sides of one thing are as sure; what to do is told before what to avoid.

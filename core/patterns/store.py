@@ -90,7 +90,8 @@ class Run:
 
 def keep(db: Database, found: "MiningResult", chosen: Filter, threshold: float, *, actor: str, reason: str = "") -> Run:
     """Write what a run has found. A pattern of the same filter that is not among it has decayed: it is not told to the
-    planner any more, unless it is found again. What a person retired stays retired."""
+    planner any more, unless it is found again. What a person retired stays retired.
+    """
     with db.begin() as connection:
         connection.execute(_LOCK)
         canonical = chosen.canonical()
@@ -251,7 +252,7 @@ def _get(connection: Connection, pattern_id: str, *, lock: bool = False) -> Kept
 
 
 def history(db: Database, pattern_id: str) -> list[Change]:
-    """What became of it, the newest first."""
+    """Return what became of it, the newest first."""
     columns = pattern_events.c
     with db.reading() as connection:
         _get(connection, pattern_id)
@@ -262,7 +263,7 @@ def history(db: Database, pattern_id: str) -> list[Change]:
 
 
 def runs(db: Database, *, limit: int = 20) -> list[Run]:
-    """The latest runs, the newest first."""
+    """Return the latest runs, the newest first."""
     with db.reading() as connection:
         rows = connection.execute(select(pattern_runs).order_by(pattern_runs.c.id.desc()).limit(limit))
         return [_run(row) for row in rows]
@@ -383,7 +384,7 @@ def _ended(connection: Connection) -> int:
 
 
 def ended_since(db: Database) -> int | None:
-    """Executions that ended since the last run; None: there was none."""
+    """Return executions that ended since the last run; None: there was none."""
     with db.reading() as connection:
         last = connection.execute(
             select(pattern_runs.c.executions).order_by(pattern_runs.c.id.desc()).limit(1)

@@ -32,7 +32,7 @@ class Running:
         self.database()
 
     def database(self) -> Database:
-        """The company's workspace; others are reached by `in_workspace`. Raises what `open_database` raises."""
+        """Return the company's workspace; others are reached by `in_workspace`. Raises what `open_database` raises."""
         with self._lock:
             if self._database is None:
                 # The database, and every workspace in it brought to the form this version needs.

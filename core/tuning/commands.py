@@ -19,7 +19,7 @@ _TRANSIENT_REASONS: frozenset[ModelReason] = frozenset({"rate_limited", "server_
 
 
 def registry() -> Registry:
-    """The handler of the agent `tuning`."""
+    """Return the handler of the agent `tuning`."""
     actions: dict[str, Handler] = {"evaluate": evaluate, "serve": serve, "unserve": serve, "look": serve}
     return {AGENT: by_action(AGENT, actions)}
 

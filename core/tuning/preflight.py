@@ -85,7 +85,10 @@ def examine(
     settings: Settings | None = None,
     providers: Providers = registry.provider,
 ) -> Examined:
-    """What the provider says to the job, with every setting filled in. Nothing of budget, and of what was done."""
+    """Return what the provider says to the job, with every setting filled in.
+
+    Nothing of budget, and of what was done.
+    """
     settings = settings or get_settings()
     version = frozen(db, dataset)
     provider = providers(spec.provider)
@@ -106,7 +109,7 @@ def examine(
 
 
 def already_done(connection: Connection, spec_hash: str, *, again: bool) -> Obstacle | None:
-    """The newest job of the same records, base and settings that runs, or that made a model."""
+    """Return the newest job of the same records, base and settings that runs, or that made a model."""
     job_id = duplicate_of(connection, spec_hash)
     if job_id is None:
         return None
@@ -119,7 +122,7 @@ def already_done(connection: Connection, spec_hash: str, *, again: bool) -> Obst
 
 
 def duplicate_of(connection: Connection, spec_hash: str) -> int | None:
-    """The id of that job, by the index that keeps it the only one."""
+    """Return the id of that job, by the index that keeps it the only one."""
     columns = tuning_jobs.c
     query = select(columns.id).where(columns.spec_hash == spec_hash, columns.state.not_in(WITHOUT_MODEL))
     return connection.execute(query.order_by(columns.id.desc()).limit(1)).scalar_one_or_none()
@@ -163,7 +166,7 @@ def _wrong(spec: Spec, offered: Sequence[Setting]) -> Iterator[Obstacle]:
 
 
 def _fault(setting: Setting, value: Any) -> str:
-    """What is wrong with a value, in a sentence, or ""."""
+    """Return what is wrong with a value, in a sentence, or ""."""
     if value == setting.default or value in setting.choices:
         return ""
     if setting.kind == "choice":

@@ -209,7 +209,7 @@ def _add(moving: Moving, table: str, wanted: Column, columns: dict[str, Column])
 
 
 def _quoted(value: str | None) -> str:
-    """A default as it may stand in a statement with places for names."""
+    """Return a default as it may stand in a statement with places for names."""
     return (value or "").replace("{", "{{").replace("}", "}}")
 
 

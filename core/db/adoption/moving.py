@@ -45,7 +45,7 @@ class Moving:
         return self.connection.execute(sql.SQL(statement).format(*quoted))  # pyright: ignore[reportArgumentType]
 
     def qualified(self, table: str) -> str:
-        """The table's name with its schema, as SQL writes it."""
+        """Return the table's name with its schema, as SQL writes it."""
         return sql.Identifier(self.schema, table).as_string(self.connection)
 
     def one(self, statement: str, *names: str) -> Any:
@@ -54,13 +54,13 @@ class Moving:
 
 
 def refusal(table: str, column: str, what: str) -> MigrationRefused:
-    """The one sentence about what cannot be taken over."""
+    """Return the one sentence about what cannot be taken over."""
     where = f"The column {column} of the table {table}" if column else f"The table {table}"
     return MigrationRefused(f"{where} cannot be taken over: {what.rstrip('.')}. Nothing was changed.")
 
 
 def complaint(error: psycopg.Error) -> str:
-    """What PostgreSQL says, with its detail."""
+    """Return what PostgreSQL says, with its detail."""
     told = error.diag.message_primary or str(error).splitlines()[0]
     return f"{told} ({error.diag.message_detail})" if error.diag.message_detail else told
 

@@ -29,7 +29,7 @@ SNAPSHOT = "jsonb_build_object(" + ", ".join(f"'{name}', t.{name}" for name in C
 
 
 def _values(scale: Scale) -> dict[str, str]:
-    """What a staged row `s`, decided as `d`, puts into each column of a new example."""
+    """Return what a staged row `s`, decided as `d`, puts into each column of a new example."""
     values = origins.as_staged(scale)
     return values | {
         "source_score": f"CASE WHEN s.quality_score <> {values['quality_score']} THEN s.quality_score END",
@@ -40,7 +40,7 @@ def _values(scale: Scale) -> dict[str, str]:
 
 
 def next_revision(values: Mapping[str, str]) -> str:
-    """The revision of an example `t` that gets these contents: one more, if they differ from what it has."""
+    """Return the revision of an example `t` that gets these contents: one more, if they differ from what it has."""
     old, new = ", ".join(f"t.{name}" for name in CONTENT), ", ".join(values[name] for name in CONTENT)
     return f"t.revision + (({old}) IS DISTINCT FROM ({new}))::int"
 

@@ -121,7 +121,9 @@ class RowError(NamedTuple):
         return f"Row {self.row}, field {self.field}: {self.value} is not {self.expected}."
 
     def refusal(self, total: int = 1, *, remedy: bool = False) -> ImportRefused:
-        """The error that refuses a file because of this row, the first of `total`; with what can be done about it."""
+        """Return the error that refuses a file because of this row, the first of `total`; with what can be done about
+        it.
+        """
         more = f" {total - 1:,} more {'row fails' if total == 2 else 'rows fail'} too." if total > 1 else ""
         return ImportRefused(
             f"{self}{more} Nothing was changed.{self._remedy() if remedy else ''}",
@@ -138,7 +140,7 @@ class RowError(NamedTuple):
 
 
 def shortened(value: object, limit: int = 60) -> str:
-    """A value for an error message: as Python writes it, on one line, never long."""
+    """Return a value for an error message: as Python writes it, on one line, never long."""
     if isinstance(value, str | bytes):
         return repr(value) if len(value) <= limit else f"{value[:limit]!r}… ({len(value):,} long)"
     text = repr(value) if isinstance(value, int | float | bool | None) else type(value).__name__

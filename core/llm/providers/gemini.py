@@ -26,7 +26,7 @@ def ask(request: ChatRequest, access: Access, timeout_s: float) -> Reply:
 
 
 def answer(client: Any, request: ChatRequest, access: Access, timeout_s: float) -> Reply:
-    """What a client of either service replies. Raises `ModelUnavailable`."""
+    """Return what a client of either service replies. Raises `ModelUnavailable`."""
     import httpx2
     from google.genai import errors
 
@@ -46,7 +46,7 @@ def answer(client: Any, request: ChatRequest, access: Access, timeout_s: float) 
 
 
 def _contents(request: ChatRequest) -> list[Any]:
-    """The conversation; the API's word for the assistant is model."""
+    """Return the conversation; the API's word for the assistant is model."""
     from google.genai import types
 
     return [
@@ -77,12 +77,14 @@ def _details(error: Any) -> list[dict[str, Any]]:
 
 
 def _why(error: Any) -> str:
-    """The reason's short name: a wrong key is a 400 here, and only this tells it from other mistakes."""
+    """Return the reason's short name: a wrong key is a 400 here, and only this tells it from other mistakes."""
     return " ".join(str(each["reason"]) for each in _details(error) if "reason" in each)
 
 
 def _wait(error: Any) -> str | None:
-    """The wait that is asked for: there is no Retry-After header, but a detail such as `{"retryDelay": "3s"}`."""
+    """Return the wait that is asked for: there is no Retry-After header, but a detail such as
+    `{"retryDelay": "3s"}`.
+    """
     return next((str(each["retryDelay"]).removesuffix("s") for each in _details(error) if "retryDelay" in each), None)
 
 

@@ -40,7 +40,7 @@ def ask(request: ChatRequest, access: Access, timeout_s: float) -> Reply:
 
 
 def models(access: Access, timeout_s: float) -> tuple[str, ...]:
-    """The names of the models that are there. Raises `ModelUnavailable`."""
+    """Return the names of the models that are there. Raises `ModelUnavailable`."""
     nothing = ChatRequest(Model("ollama", ""), "", "", None, 0)
     with _client(nothing, access, timeout_s) as client:
         return tuple(sorted(each.model for each in client.list().models if each.model))

@@ -71,7 +71,7 @@ def plan_with_model(
     settings: Settings | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> Planned:
-    """The model's plan for the request.
+    """Return the model's plan for the request.
 
     A plan with faults is sent back once, with the faults. Raises `RequestUnclear` where the model cannot tell what is
     wanted, and `PlanNotUsable` where there is still no plan that can be run, or where the model cannot be asked; its
@@ -142,7 +142,7 @@ class _Asking:
         return answer
 
     def planned(self, plan: Plan, request: Request, note: str) -> Planned:
-        """The plan with what it took. What kind of work it is, the person knows best."""
+        """Return the plan with what it took. What kind of work it is, the person knows best."""
         if request.intent:
             plan = replace(plan, intent=request.intent)
         return Planned(plan, str(self._model), note, *self._took())
@@ -175,7 +175,7 @@ def _schema(shape: Shape) -> dict[str, Any]:
 
 
 def _catalogue(shape: Shape) -> str:
-    """What the agents can do, in a fixed order, so that providers can keep the beginning of the prompt."""
+    """Return what the agents can do, in a fixed order, so that providers can keep the beginning of the prompt."""
     lines = ["The catalogue:"]
     for agent, actions in shape.items():
         for name, action in actions.items():

@@ -73,7 +73,10 @@ Shape = Mapping[str, Mapping[str, ActionShape]]
 
 
 def plan_schema(shape: Shape) -> dict[str, Any]:
-    """The JSON Schema of a plan for these agents. What a schema cannot say (known ids, no circles) `parse` checks."""
+    """Return the JSON Schema of a plan for these agents.
+
+    What a schema cannot say (known ids, no circles) `parse` checks.
+    """
     variants = [
         _step_schema(agent, name, action) for agent, actions in shape.items() for name, action in actions.items()
     ]
@@ -124,7 +127,7 @@ def _step_schema(agent: str, name: str, action: ActionShape) -> dict[str, Any]:
 
 
 def parse(raw: str | bytes | Mapping[str, Any], shape: Shape) -> Plan:
-    """The plan in `raw`. Raises `InvalidPlan` with everything that is wrong with it, step by step."""
+    """Return the plan in `raw`. Raises `InvalidPlan` with everything that is wrong with it, step by step."""
     values = _values(raw)
     problems = list(_plan_problems(values))
     steps = values.get("steps")
@@ -164,12 +167,14 @@ def to_json(plan: Plan) -> dict[str, Any]:
 
 
 def from_json(values: Mapping[str, Any]) -> Plan:
-    """A plan that `to_json` made and that was stored; it was checked when it was made, and agents may be gone since."""
+    """Return a plan that `to_json` made and that was stored; it was checked when it was made, and agents may be gone
+    since.
+    """
     return Plan(values["intent"], tuple(_step(step) for step in values["steps"]))
 
 
 def levels(plan: Plan) -> tuple[tuple[Step, ...], ...]:
-    """The steps in groups: those of a group need only steps of groups before it, so they may run together."""
+    """Return the steps in groups: those of a group need only steps of groups before it, so they may run together."""
     sorter = TopologicalSorter({step.id: step.depends_on for step in plan.steps})
     sorter.prepare()
     groups = []
@@ -181,7 +186,7 @@ def levels(plan: Plan) -> tuple[tuple[Step, ...], ...]:
 
 
 def order(plan: Plan) -> tuple[Step, ...]:
-    """The steps so that each comes after those it needs, and otherwise in the order of the plan."""
+    """Return the steps so that each comes after those it needs, and otherwise in the order of the plan."""
     return tuple(step for group in levels(plan) for step in group)
 
 

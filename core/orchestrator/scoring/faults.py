@@ -56,7 +56,9 @@ _BLANK = re.compile(r"\[[^\]\n]{0,60}\]|<[a-z_ ]{2,40}>|\{\{?[^}\n]{0,40}\}?\}|â
 
 
 def _said(text: str) -> list[str]:
-    """The sentences that say something; frames, blanks to fill in and what says that there is nothing are none."""
+    """Return the sentences that say something; frames, blanks to fill in and what says that there
+    is nothing are none.
+    """
     lines = [line for line in text.splitlines() if not _FRAME.match(line.strip())]
     parts = [_BLANK.sub(" ", part) for part in sentences("\n".join(lines))]
     return [part for part in parts if len(re.findall(r"[^\W\d_]{2,}", part)) >= 2 and not _ABSENT.search(part)]
@@ -209,7 +211,9 @@ _LEAST_SHARED, _LEAST_TOPIC = 0.15, 3
 
 
 def topic_words(request: str) -> set[str]:
-    """The words of a request that say what it is about, without endings: no network, audience or kind of text."""
+    """Return the words of a request that say what it is about, without endings: no network,
+    audience or kind of text.
+    """
     reader = wishes.audience_in(request)
     apart = {word for name in (*networks_in(request), reader) for word in words_of(name)}
     return {stem(word) for word in key_words(request) if word not in _OF_WORK and word not in apart}

@@ -67,7 +67,7 @@ def _goes_on(work: JobStep, polled: JobStatus) -> None:
 
 
 def _news(work: JobStep, polled: JobStatus) -> dict[str, Any]:
-    """What every poll writes down."""
+    """Return what every poll writes down."""
     job = work.job
     phase = sanitize(polled.phase) or job.phase
     return {
@@ -86,7 +86,9 @@ def _news(work: JobStep, polled: JobStatus) -> dict[str, Any]:
 
 
 def _kept_cost(remote: Mapping[str, Any]) -> Decimal | None:
-    """What a provider kept in `remote` as spent until now, where it knows that: its job may end before `finish`."""
+    """Return what a provider kept in `remote` as spent until now, where it knows that: its job may
+    end before `finish`.
+    """
     return None if remote.get("cost_usd") is None else Decimal(str(remote["cost_usd"]))
 
 
@@ -208,7 +210,7 @@ def finish(work: JobStep) -> bool:
 
 
 def _cost(job: Job, tokens: int | None) -> Decimal | None:
-    """What the tokens that the provider counted cost; None where they, or the price, are not known."""
+    """Return what the tokens that the provider counted cost; None where they, or the price, are not known."""
     price = pricing.price(None, job.provider, job.base_model).usd_per_million
     if price is not None and price == 0:
         return Decimal(0)

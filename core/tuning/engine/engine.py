@@ -125,7 +125,7 @@ class Engine:
             self._beats.drop(hold)
 
     def _view(self, job: Job) -> JobView:
-        """The job for its provider. A frozen version never changes, so what is known of it is looked up once."""
+        """Return the job for its provider. A frozen version never changes, so what is known of it is looked up once."""
         home = self._settings.home
         if job.dataset_id not in self._facts:
             self._facts[job.dataset_id] = facts.of(self.db, frozen(self.db, job.dataset_id), home=home)
@@ -184,5 +184,5 @@ def _step(work: JobStep) -> bool:
 
 
 def new_owner() -> str:
-    """A name for an owner that nobody else has."""
+    """Return a name for an owner that nobody else has."""
     return f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:4]}"

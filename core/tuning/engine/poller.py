@@ -90,7 +90,7 @@ class _WorkerPool:
         self._queue.put(task)
 
     def take(self) -> _Task | None:
-        """The next job; None: the thread is to end."""
+        """Return the next job; None: the thread is to end."""
         task = self._queue.get()
         if task is not None:
             with self._lock:
@@ -108,7 +108,7 @@ class _WorkerPool:
             self._queue.put(None)
 
     def drain(self) -> list[_Task]:
-        """What still waits; no thread will take it."""
+        """Return what still waits; no thread will take it."""
         waiting: list[_Task] = []
         while not self._queue.empty():
             if (task := self._queue.get()) is not None:

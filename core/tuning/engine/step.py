@@ -43,7 +43,7 @@ class JobStep:
         return self.hold.job
 
     def view(self) -> JobView:
-        """The job as it is now, for the provider."""
+        """Return the job as it is now, for the provider."""
         return self.make_view(self.hold.job)
 
     def write(self, point: str, **values: Any) -> None:

@@ -82,13 +82,13 @@ def month(db: Database, now: dt.datetime | None = None) -> MonthlyJobs:
 
 
 def version(db: Database) -> int:
-    """A number that changes with every state, event and value of every job; what pages' caches are keyed by."""
+    """Return a number that changes with every state, event and value of every job; what pages' caches are keyed by."""
     with db.reading() as connection:
         return connection.execute(_VERSION).scalar_one()
 
 
 def events(db: Database, job_id: int, *, after: int = 0, limit: int = 200) -> list[JobEvent]:
-    """What happened to a job, in order, from behind the event `after` on."""
+    """Return what happened to a job, in order, from behind the event `after` on."""
     columns = [tuning_events.c[name] for name in JobEvent.__dataclass_fields__]
     query = (
         select(*columns)
@@ -101,7 +101,7 @@ def events(db: Database, job_id: int, *, after: int = 0, limit: int = 200) -> li
 
 
 def newest_events(db: Database, job_id: int, *, limit: int = 50) -> list[JobEvent]:
-    """The last `limit` events of a job, the newest first."""
+    """Return the last `limit` events of a job, the newest first."""
     columns = [tuning_events.c[name] for name in JobEvent.__dataclass_fields__]
     query = select(*columns).where(tuning_events.c.job_id == job_id).order_by(tuning_events.c.id.desc()).limit(limit)
     with db.reading() as connection:

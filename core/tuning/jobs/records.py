@@ -160,7 +160,7 @@ def jobs_query() -> Select[*tuple[Any, ...]]:
 
 
 def of_row(row: Row[Any]) -> Job:
-    """The job in a row of `jobs_query`, or of the table alone."""
+    """Return the job in a row of `jobs_query`, or of the table alone."""
     spec = spec_of(row)
     return Job(
         id=row.id,
@@ -206,13 +206,13 @@ def of_row(row: Row[Any]) -> Job:
 
 
 def spec_of(row: Row[Any]) -> Spec:
-    """What was chosen, from a row of the table."""
+    """Return what was chosen, from a row of the table."""
     chosen = row.spec
     return Spec(row.provider, row.target_model, chosen["method"], chosen["settings"], chosen.get("name", ""))
 
 
 def read(connection: Connection, job_id: int, *, lock: bool = False) -> Job:
-    """The job, locked until the end of the transaction if asked for. Raises `UnknownJob`."""
+    """Return the job, locked until the end of the transaction if asked for. Raises `UnknownJob`."""
     query = jobs_query().where(tuning_jobs.c.id == job_id)
     row = connection.execute(query.with_for_update(of=tuning_jobs) if lock else query).one_or_none()
     if row is None:

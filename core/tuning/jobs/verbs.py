@@ -98,7 +98,8 @@ def resume(db: Database, job_id: int, *, actor: str, reason: str, providers: Pro
 def retry(db: Database, job_id: int, *, actor: str, reason: str, providers: Providers = registry.provider) -> Job:
     """Go on with a failed job, where that costs nothing: it was never sent, it was trained already, or its provider
     goes on for free. Raises `TuningRefused` where it would be paid again, `AlreadyTrained` when the same was started
-    anew meanwhile."""
+    anew meanwhile.
+    """
     try:
         with _asked(db, job_id, "retry", actor, reason) as (connection, job):
             if job.state != "failed":
@@ -215,7 +216,7 @@ def unarchive(db: Database, job_id: int, *, actor: str, reason: str) -> Job:
 
 @contextmanager
 def _asked(db: Database, job_id: int, what: str, actor: str, reason: str) -> Iterator[tuple[Connection, Job]]:
-    """The job, locked; that it was asked for is on record when the act succeeds."""
+    """Yield the job, locked; that it was asked for is on record when the act succeeds."""
     with db.begin() as connection:
         audit.acting(connection, actor=actor, reason=reason)
         job = read(connection, job_id, lock=True)

@@ -301,7 +301,7 @@ class Provider(Protocol):
     capabilities: Capabilities
 
     def settings_for(self, base_model: str, method: Method) -> Sequence[Setting]:
-        """What can be chosen, with defaults."""
+        """Return what can be chosen, with defaults."""
         ...
 
     def bases(self, settings: Settings) -> Sequence[str]:
@@ -321,11 +321,14 @@ class Provider(Protocol):
         ...
 
     def find(self, job: JobView) -> Submitted | None:
-        """The submission by its marker. None: not found, which proves nothing. Raises `NotThere`, `ProviderTrouble`."""
+        """Return the submission by its marker.
+
+        None: not found, which proves nothing. Raises `NotThere`, `ProviderTrouble`.
+        """
         ...
 
     def poll(self, job: JobView) -> JobStatus:
-        """What is so now. Raises `ProviderTrouble`."""
+        """Return what is so now. Raises `ProviderTrouble`."""
         ...
 
     def cancel(self, job: JobView) -> str:
@@ -371,7 +374,7 @@ class Hosting(Protocol):
     """A provider whose capabilities say `hosting_costs`, and that knows more of it than that."""
 
     def hourly_words(self, base_model: str) -> str:
-        """What answering with a model on this base costs, in a sentence or two."""
+        """Return what answering with a model on this base costs, in a sentence or two."""
         ...
 
 

@@ -103,7 +103,7 @@ def from_pair(row: Raw) -> Raw:
 
 
 def said(reading: Reading, value: Any, column: str, role: str) -> list[Message]:
-    """What one side said: messages, or anything else as its text."""
+    """Return what one side said: messages, or anything else as its text."""
     if value is None:
         return []
     found = _messages_of(value)
@@ -148,7 +148,7 @@ def _is_turn(value: Any) -> bool:
 
 
 def _pair_of(row: Raw, reading: Reading) -> tuple[list[Message], list[Message], list[Message], str]:
-    """What was asked, the better and the worse answer, and the part of the request that came as `input`."""
+    """Return what was asked, the better and the worse answer, and the part of the request that came as `input`."""
     if "preferred_output" in row:
         asked = loaded(row.get("input"))
         if not isinstance(asked, dict):
@@ -210,7 +210,7 @@ def _made(
     given: str = "",
     rejected: Message | None = None,
 ) -> Raw:
-    """The fields of a conversation with what stands beside it in its row."""
+    """Return the fields of a conversation with what stands beside it in its row."""
     asked = loaded(row["input"]) if "preferred_output" in row else row
     if media := [name for name in _MEDIA if row.get(name)]:
         raise Unfit(f"a conversation of text alone: it has {media[0]}, which are not kept")

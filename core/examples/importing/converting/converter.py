@@ -57,17 +57,17 @@ _OF_EXECUTIONS = frozenset(
 
 
 def folded(column: str) -> str:
-    """The name of a column as it is compared: Quality Score is quality_score."""
+    """Return the name of a column as it is compared: Quality Score is quality_score."""
     return column.strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def _by_name(columns: Sequence[str]) -> dict[str, str]:
-    """The column of each folded name; one that is written so stands above one that is only folded so."""
+    """Return the column of each folded name; one that is written so stands above one that is only folded so."""
     return {folded(column): column for column in reversed(columns)} | {column: column for column in columns}
 
 
 def recognised(columns: Sequence[str]) -> Shape:
-    """The shape that the columns show, or `UNKNOWN`."""
+    """Return the shape that the columns show, or `UNKNOWN`."""
     present = _by_name(columns).keys()
     return next((shape for shape in (*SHAPES, *OTHER_TOOLS) if present >= set(shape.signs)), UNKNOWN)
 
@@ -106,7 +106,7 @@ def _is_encoding(name: str) -> bool:
 def mapping(
     shape: Shape, columns: Sequence[str], options: ImportOptions, *, more_may_come: bool = False
 ) -> dict[str, str]:
-    """The column of each field: columns of the field's own name, then the shape's, then what the options say.
+    """Return the column of each field: columns of the field's own name, then the shape's, then what the options say.
 
     Of JSON only the first rows were seen: with `more_may_come`, a field under its own name counts wherever it begins.
     """
@@ -133,7 +133,7 @@ def mapping(
 
 
 def suggested(shape: Shape, columns: Sequence[str], options: ImportOptions) -> dict[str, str]:
-    """The mapping, and for fields still without a column one whose name sounds like it."""
+    """Return the mapping, and for fields still without a column one whose name sounds like it."""
     chosen = mapping(shape, columns, options)
     if shape.converted:
         return chosen
@@ -196,7 +196,9 @@ class Converter:
         )
 
     def record(self, number: int, row: Raw) -> list[Any] | RowError | None:
-        """The values of one row in the order of `STAGED`, or why it cannot be one; None for one that is put aside."""
+        """Return the values of one row in the order of `STAGED`, or why it cannot be one; None for one that is put
+        aside.
+        """
         made: Raw = {}
         if self._convert:
             try:
@@ -224,7 +226,7 @@ class Converter:
         return [*values, certain, given, self.is_literal, _is_brief(values[_PLAN], values[_RESULT])]
 
     def _filled(self, number: int, row: Raw, made: Raw) -> tuple[list[Any], int] | RowError | None:
-        """The fields of one row, and the bits of those that it has; None for a row that holds nothing."""
+        """Return the fields of one row, and the bits of those that it has; None for a row that holds nothing."""
         values = _BLANK.copy()
         given, field, value = 0, "", None
         try:
@@ -296,7 +298,7 @@ class Converter:
 
 
 def _with_system(context: Any, said: Any) -> Any:
-    """The context with a system prompt in front, unless it has one of its own."""
+    """Return the context with a system prompt in front, unless it has one of its own."""
     if not isinstance(said, str):
         raise Unfit("a system prompt as text")
     if isinstance(context, str):
@@ -338,7 +340,9 @@ _NAMES = re.compile(r"(?:^|_)(?:id|ids|idx|index|uuid|hash|key|no|number|row|rol
 
 
 def _likely(columns: Sequence[str]) -> str:
-    """The column that most likely holds the request: by its whole name, by a part of it, or just no number of a row."""
+    """Return the column that most likely holds the request: by its whole name, by a part of it, or just no number of a
+    row.
+    """
     if found := suggested(UNKNOWN, columns, ImportOptions()).get("user_request"):
         return found
     others = [column for column in columns if not _NAMES.search(folded(column))]
@@ -365,7 +369,7 @@ def _no_request(columns: Sequence[str], options: ImportOptions, *, is_table: boo
 
 
 def quoted(name: str) -> str:
-    """A name as a shell takes it."""
+    """Return a name as a shell takes it."""
     return name if name.replace("_", "").replace(".", "").replace("-", "").isalnum() else f'"{name}"'
 
 
@@ -374,7 +378,7 @@ MADE = "sha256:"
 
 
 def _made_key(values: list[Any]) -> str:
-    """An execution id from what happened: the same record has the same one in every file and every database."""
+    """Return an execution id from what happened: the same record has the same one in every file and every database."""
     _, request, _, _, context, plan, result, _, _, _, created_at, *_ = values
     if context and '"input":' in context:  # stands in the request, too, and was not kept once
         known = orjson.loads(context)

@@ -70,7 +70,7 @@ _ARRAY = re.compile(r"\barray\((\[[^\[\]]*\])(?:,\s*dtype=\w+)?\)")
 
 
 def of_python(value: str) -> Any:
-    """A list or an object as Python shows it; None for what is none."""
+    """Return a list or an object as Python shows it; None for what is none."""
     if not _PYTHON.match(value):
         return None
     plain = _BETWEEN_ROWS.sub("}, {", value.strip())
@@ -83,7 +83,7 @@ def of_python(value: str) -> Any:
 
 
 def plain_text(value: Any) -> str:
-    """The text of a message: a string, or parts that hold text."""
+    """Return the text of a message: a string, or parts that hold text."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -125,7 +125,7 @@ class Reading:
         self._open: list[tuple[str, str]] = []
 
     def messages(self, value: Any, column: str) -> list[Message]:
-        """A list of messages, those of one speaker in a row joined. Raises `Unfit`."""
+        """Return a list of messages, those of one speaker in a row joined. Raises `Unfit`."""
         value = loaded(value)
         if isinstance(value, dict):
             value = [value]
@@ -275,7 +275,10 @@ class Reading:
         }
 
     def _result(self, content: Any, call_id: Any, name: Any) -> Message:
-        """What a tool answered. Where no id says which call it answers, it is the first open one, of its name."""
+        """Return what a tool answered.
+
+        Where no id says which call it answers, it is the first open one, of its name.
+        """
         try:
             words = plain_text(content)
         except Unfit:
@@ -300,7 +303,7 @@ class Reading:
 
 
 def _number(value: Any) -> Any:
-    """What says whether a message is learned, which tables and forms keep as text."""
+    """Return what says whether a message is learned, which tables and forms keep as text."""
     if not isinstance(value, str):
         return value
     said = value.strip().lower()
@@ -354,7 +357,9 @@ def _continues(last: Message, message: Message) -> bool:
 
 
 def tools(value: Any) -> str | None:
-    """The tools of a record in OpenAI's form, as JSON text: their schemas keep the order in which they were written."""
+    """Return the tools of a record in OpenAI's form, as JSON text: their schemas keep the order in which they were
+    written.
+    """
     if isinstance(value, str) and value.strip().lower() in ("none", "null", "nan"):
         return None
     value = loaded(value) if value else None

@@ -35,7 +35,10 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtim
 
 @contextmanager
 def unpacked(paths: Sequence[Path], *, only_first: bool = False) -> Iterator[list[Path]]:
-    """The files, with those of archives in their place. `only_first`: no more than the first, which is looked at."""
+    """Yield the files, with those of archives in their place.
+
+    `only_first`: no more than the first, which is looked at.
+    """
     with ExitStack() as stack:
         found: list[Path] = []
         for path in paths[:1] if only_first else paths:
@@ -87,7 +90,7 @@ def _unpacked(path: Path, folder: Path, *, only_first: bool) -> list[Path]:
 
 
 def _members(path: Path, listed: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """The files of an archive that are rows, as of a folder: with a known ending, in order of their names.
+    """Return the files of an archive that are rows, as of a folder: with a known ending, in order of their names.
 
     A single file may have any name. Raises `ImportRefused` for what cannot be unpacked, or should not.
     """
@@ -166,6 +169,6 @@ def _is_hidden(member: zipfile.ZipInfo) -> bool:
 
 
 def _plain_name(member: zipfile.ZipInfo) -> str:
-    """The last part of its name, as messages call the file, without signs that a file system may refuse."""
+    """Return the last part of its name, as messages call the file, without signs that a file system may refuse."""
     name = re.split(r"[/\\]", member.filename)[-1]
     return re.sub(r'[\x00-\x1f:*?"<>|]', "_", name).encode(errors="replace").decode()[-120:] or "file"

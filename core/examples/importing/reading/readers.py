@@ -204,7 +204,7 @@ def _record(reader: Any, place: ReadPosition) -> list[str] | None:
 
 
 def _explained(error: str) -> str:
-    """What the csv module says, in words that help."""
+    """Return what the csv module says, in words that help."""
     if "unexpected end of data" in error or "field larger than" in error:
         return "a quoted field is never closed; the file may be cut, or a quote inside a field is not doubled"
     if "expected after" in error:
@@ -215,7 +215,7 @@ def _explained(error: str) -> str:
 
 
 def _delimiter(head: bytes) -> str:
-    """The delimiter that cuts the first rows into the most, equally many, columns."""
+    """Return the delimiter that cuts the first rows into the most, equally many, columns."""
     lines = head.decode(errors="replace").splitlines(keepends=True)
     sample = lines[:-1][:50] or lines[:1]
     best = max(DELIMITERS, key=lambda delimiter: _fit(sample, delimiter))

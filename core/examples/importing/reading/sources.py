@@ -208,7 +208,7 @@ class ReadPosition:
 
 @contextmanager
 def opened(path: Path, encoding: str = "auto") -> Iterator[Source]:
-    """The file as a source. Raises `ImportRefused` if it cannot be opened or holds nothing."""
+    """Yield the file as a source. Raises `ImportRefused` if it cannot be opened or holds nothing."""
     try:
         # What has a name and no content that can be read from beginning to end.
         mode = path.stat().st_mode
@@ -236,7 +236,7 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def detected(source: Source) -> Format:
-    """The format of a file by its content first, by the ending of its name second.
+    """Return the format of a file by its content first, by the ending of its name second.
 
     Raises `Undecided` for text that is not in UTF-8.
     """
@@ -336,7 +336,9 @@ def text_lines(source: BinaryStream, place: ReadPosition, encoding: str = "auto"
 
 
 def not_utf8(place: ReadPosition, line: bytes, error: UnicodeDecodeError, encoding: str = "auto") -> ImportRefused:
-    """The refusal of a line that is not UTF-8, with the byte and where in the file it stands; or the question."""
+    """Return the refusal of a line that is not UTF-8, with the byte and where in the file it
+    stands; or the question.
+    """
     wrong = line[error.start : error.start + 1]
     around = re.sub(rb"[^ -~]", b"?", line[max(0, error.start - 20) : error.start]).decode()
     what = (
@@ -356,7 +358,7 @@ def not_utf8(place: ReadPosition, line: bytes, error: UnicodeDecodeError, encodi
 
 
 def _as_windows(text: bytes, at: int) -> str:
-    """What stands around a byte as Windows-1252, or "" where that has no such sign."""
+    """Return what stands around a byte as Windows-1252, or "" where that has no such sign."""
     try:
         return " ".join(text[max(0, at - 25) : at + 25].decode("windows-1252").split())
     except UnicodeDecodeError:
@@ -364,7 +366,10 @@ def _as_windows(text: bytes, at: int) -> str:
 
 
 def encoding_problem(source: Source) -> str:
-    """What about the bytes of a text file is wrong, or "": for parsers that say it less well. Raises `Undecided`."""
+    """Return what about the bytes of a text file is wrong, or "": for parsers that say it less well.
+
+    Raises `Undecided`.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset, before = 0, b""
     with Source(source.path, source.encoding) as again:

@@ -77,16 +77,16 @@ class Amazon:
 
     @classmethod
     def of(cls, settings: Settings, region: str | None = None) -> "Amazon":
-        """The services that the settings name; `region` instead of theirs, for what was begun in it."""
+        """Return the services that the settings name; `region` instead of theirs, for what was begun in it."""
         return cls(region or settings.aws_region or "", settings.bedrock_base_url)
 
     def client(self, service: Service) -> Any:
-        """A client without retries; one for all threads."""
+        """Return a client without retries; one for all threads."""
         return _client(self.region, self.base_url, service)
 
     @contextmanager
     def spoken(self, service: Service) -> Iterator[Any]:
-        """A client whose errors are `AwsRefused`, `NoAnswer` or `Unreachable`."""
+        """Yield a client whose errors are `AwsRefused`, `NoAnswer` or `Unreachable`."""
         from botocore import exceptions  # pyright: ignore[reportMissingImports]
 
         never_sent = (

@@ -63,12 +63,12 @@ class Bedrock:
     )
 
     def settings_for(self, base_model: str, method: Method) -> Sequence[Setting]:
-        """What can be chosen, with Bedrock's own defaults."""
+        """Return what can be chosen, with Bedrock's own defaults."""
         family = families.of(base_model)
         return family.settings if family else ()
 
     def bases(self, settings: Settings) -> Sequence[str]:
-        """What AWS listed when it was last asked; before that, what is known of from its documentation."""
+        """Return what AWS listed when it was last asked; before that, what is known of from its documentation."""
         found = discovery.kept(Amazon.of(settings)) if is_installed() else None
         return found.bases if found else [each.name for each in catalogue.bases("bedrock")]
 
@@ -122,7 +122,7 @@ class Bedrock:
         return Submitted(arn, "InProgress", {"arn": arn, "name": request["jobName"]})
 
     def find(self, job: JobView) -> Submitted | None:
-        """The job by its name. Raises `NotThere` when both ways of asking say that there is none."""
+        """Return the job by its name. Raises `NotThere` when both ways of asking say that there is none."""
         amazon, name = _amazon(job), _job_name(job)
         if (account := _account(amazon)) != job.remote.get("account", account):
             raise ProviderTrouble(
@@ -165,7 +165,7 @@ class Bedrock:
         return "AWS was asked to stop the job. It may charge for what was trained until then."
 
     def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
-        """The model that AWS made. It answers only when it is hosted, which is begun by a person."""
+        """Return the model that AWS made. It answers only when it is hosted, which is begun by a person."""
         report_progress("asking for the model", None)
         try:
             with _amazon(job).patient("bedrock") as client:
@@ -205,7 +205,7 @@ class Bedrock:
             raise NotSubmitted(str(trouble), passing=True) from None
 
     def hourly_words(self, base_model: str) -> str:
-        """What answering costs, in words; AWS tells no price to a program."""
+        """Return what answering costs, in words; AWS tells no price to a program."""
         return hosting.words_for(base_model)
 
     def serving(self, model: ModelView) -> ServingStatus:
@@ -232,7 +232,7 @@ def _family(job: JobView) -> Family:
 
 
 def _account(amazon: Amazon) -> str:
-    """The number of the account; "" where the credentials may not ask for it."""
+    """Return the number of the account; "" where the credentials may not ask for it."""
     try:
         with amazon.spoken("sts") as client:
             return client.get_caller_identity()["Account"]
@@ -245,7 +245,7 @@ def _job_name(job: JobView) -> str:
 
 
 def _model_name(job: JobView) -> str:
-    """A name that no other model of the account has."""
+    """Return a name that no other model of the account has."""
     stem = re.sub(r"[^0-9a-zA-Z]+", "-", job.spec.name or job.data.label).strip("-") or "model"
     mark = job.key[:12]
     return f"{stem[: _LONGEST_NAME - len(mark) - 1].rstrip('-')}-{mark}"
@@ -315,7 +315,7 @@ def _polled(job: JobView, found: Mapping[str, Any]) -> JobStatus:
 
 
 def _phase(details: Mapping[str, Any]) -> str:
-    """The part that is at work, as AWS tells it."""
+    """Return the part that is at work, as AWS tells it."""
     parts = (
         ("trainingDetails", "training"),
         ("dataProcessingDetails", "processing the data"),

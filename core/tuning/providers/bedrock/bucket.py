@@ -69,7 +69,7 @@ def _put(amazon: Amazon, bucket: str, key: str, file: IO[bytes]) -> None:
 
 
 def series(amazon: Amazon, output_uri: str) -> list[MetricPoint]:
-    """The losses that Bedrock left beside the result; nothing where it left none. Raises `ProviderTrouble`."""
+    """Return the losses that Bedrock left beside the result; nothing where it left none. Raises `ProviderTrouble`."""
     bucket, _, prefix = output_uri.removeprefix("s3://").partition("/")
     with amazon.patient("s3") as client:
         listed = client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])

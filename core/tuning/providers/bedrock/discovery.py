@@ -41,7 +41,7 @@ def ask(
 
 
 def kept(amazon: Amazon, *, clock: Callable[[], float] = time.monotonic) -> DiscoveredBases | None:
-    """What AWS answered within the last ten minutes, or None."""
+    """Return what AWS answered within the last ten minutes, or None."""
     with _lock:
         at, found = _kept.get(amazon, (0.0, None))
     return found if found is not None and clock() - at < _KEPT_S else None

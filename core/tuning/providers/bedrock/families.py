@@ -35,7 +35,7 @@ class Family:
 
 
 def of(base_model: str) -> Family | None:
-    """The family of a base; None for one whose form of data is not known here."""
+    """Return the family of a base; None for one whose form of data is not known here."""
     plain = base_model.rpartition("/")[2]
     return next((each for each in FAMILIES if plain.startswith(each.prefix)), None)
 
@@ -140,7 +140,7 @@ FAMILIES = (_CLAUDE, _NOVA)
 
 
 def hyperparameters(family: Family, settings: Mapping[str, Any]) -> dict[str, str]:
-    """The settings by AWS's names, as text. Raises `TuningRefused` naming the setting that is wrong."""
+    """Return the settings by AWS's names, as text. Raises `TuningRefused` naming the setting that is wrong."""
     unknown = sorted(set(settings) - set(family.names))
     if unknown:
         raise TuningRefused(
@@ -170,7 +170,7 @@ def _text(value: float) -> str:
 
 
 def written(family: Family, line: bytes) -> bytes:
-    """A line of the export in the family's own form. Raises `TuningRefused` with what is wrong with it."""
+    """Return a line of the export in the family's own form. Raises `TuningRefused` with what is wrong with it."""
     try:
         return orjson.dumps(family.line(orjson.loads(line)), option=orjson.OPT_APPEND_NEWLINE)
     except (KeyError, TypeError, orjson.JSONDecodeError):

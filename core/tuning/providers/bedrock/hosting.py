@@ -23,7 +23,7 @@ _BY_WHOM = (
 
 
 def words_for(base_model: str) -> str:
-    """What answering with a model on this base costs, and who can ask it."""
+    """Return what answering with a model on this base costs, and who can ask it."""
     family = families.of(base_model)
     cost = family.hosting_words if family else "Answering needs hosting, which AWS charges."
     return f"{cost} {_BY_WHOM}"
@@ -113,7 +113,7 @@ def _arn(model: ModelView) -> str:
 
 
 def _remote(model: ModelView) -> dict[str, Any]:
-    """What is needed to find it again. The region is that of the model, whatever the settings say now."""
+    """Return what is needed to find it again. The region is that of the model, whatever the settings say now."""
     arn = _arn(model)
     family = families.of(model.base_model)
     hosting: Hosting = family.hosting if family else "provisioned"

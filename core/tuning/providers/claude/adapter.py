@@ -69,11 +69,11 @@ class ClaudeProfile:
     )
 
     def settings_for(self, base_model: str, method: Method) -> Sequence[Setting]:
-        """What can be chosen, with defaults."""
+        """Return what can be chosen, with defaults."""
         return SETTINGS
 
     def bases(self, settings: Settings) -> Sequence[str]:
-        """The models whose price of asking is known."""
+        """Return the models whose price of asking is known."""
         return [each.model for each in prices.table() if each.provider == "anthropic"]
 
     def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
@@ -111,7 +111,7 @@ class ClaudeProfile:
         return Submitted(batch.id, batch.status, {f"batch{job.stage}": batch.id})
 
     def find(self, job: JobView) -> Submitted | None:
-        """The batch of this stage, if one of those created around then has our ids.
+        """Return the batch of this stage, if one of those created around then has our ids.
 
         Raises `ProviderTrouble` naming those of its size that cannot be told yet, because they have not ended.
         """
@@ -227,7 +227,7 @@ def _not_told(unproven: Sequence[Batch]) -> ProviderTrouble:
 
 
 def _ended(job: JobView, batches: Batches, batch: Batch, plan: Mapping[str, Any]) -> JobStatus:
-    """What comes after a batch. Reading it twice gives the same, and costs nothing."""
+    """Return what comes after a batch. Reading it twice gives the same, and costs nothing."""
     answers = sorted(batches.answers(batch.id), key=lambda each: each.custom_id)
     if len(answers) != batch.total:
         raise ProviderTrouble(
@@ -298,7 +298,7 @@ def _words(refused: TuningRefused, answers: Sequence[BatchAnswer]) -> str:
 
 
 def _spent(remote: Mapping[str, Any]) -> Decimal | None:
-    """What both batches cost; None where the price of one is not known."""
+    """Return what both batches cost; None where the price of one is not known."""
     costs = [remote[name] for name in ("cost0", "cost1") if name in remote]
     return None if None in costs else sum((Decimal(each) for each in costs), Decimal(0))
 

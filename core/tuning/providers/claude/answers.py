@@ -54,7 +54,7 @@ class BatchAnswer:
 
 
 def cost_usd(model: Model, usage: Usage) -> Decimal | None:
-    """What the answer to one request in a batch costs by list price; None where nobody knows."""
+    """Return what the answer to one request in a batch costs by list price; None where nobody knows."""
     priced_in = prices.cost_usd(model, usage.all_input, 0)
     priced_out = prices.cost_usd(model, usage.all_input, usage.output)
     if priced_in is None or priced_out is None:

@@ -107,7 +107,7 @@ class Batches:
                 page = page.get_next_page()
 
     def answers(self, batch_id: str) -> Iterator[BatchAnswer]:
-        """The answers of a batch that ended, in any order. Raises `ProviderTrouble`."""
+        """Yield the answers of a batch that ended, in any order. Raises `ProviderTrouble`."""
         with self._patient():
             lines = self._asking.messages.batches.results(batch_id)
             try:
@@ -194,7 +194,7 @@ _ADVICE = {
 
 
 def message(error: Any) -> str:
-    """The provider's own words in an error of its SDK."""
+    """Return the provider's own words in an error of its SDK."""
     body = error.body if isinstance(error.body, dict) else {}
     inner = body.get("error")
     return str(inner.get("message") or error.message) if isinstance(inner, dict) else str(error.message)

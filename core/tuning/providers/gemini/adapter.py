@@ -53,7 +53,7 @@ class Gemini:
         self._today, self._timeout_s = today, timeout_s
 
     def settings_for(self, base_model: str, method: Method) -> Sequence[Setting]:
-        """The same for every base."""
+        """Return the same for every base."""
         return checks.offered()
 
     def bases(self, settings: Settings) -> Sequence[str]:
@@ -66,7 +66,7 @@ class Gemini:
         return checks.check(spec, data, settings, live=live, today=self._today(), timeout_s=timeout_s)
 
     def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
-        """The files in the bucket, under the hash of their content. Raises `NotSubmitted`."""
+        """Return the files in the bucket, under the hash of their content. Raises `NotSubmitted`."""
         files = job.files(checks.FORM.format)
         training = bucket.bring(job.settings, files.train, report_progress, self._timeout_s)
         validation = ""
@@ -88,7 +88,9 @@ class Gemini:
         return Submitted(made.name, progress.word(made.state))
 
     def find(self, job: JobView) -> Submitted | None:
-        """The job with this key among its labels, compared here too: whether the filter is heeded is not documented."""
+        """Return the job with this key among its labels, compared here too: whether the filter is heeded is not
+        documented.
+        """
         with query_client(job.settings, self._timeout_s) as client:
             marked = [each for each in _listed(client, job.key) if (each.labels or {}).get(hosted.MARKER) == job.key]
             found, others = hosted.chosen_of(marked, lambda each: str(each.create_time or ""))
@@ -217,7 +219,7 @@ class Gemini:
 
 
 def _chosen(job: JobView) -> dict[str, Any]:
-    """The configuration of a job. What Google is to choose is left out."""
+    """Return the configuration of a job. What Google is to choose is left out."""
     chosen = job.spec.settings
     rate, size = chosen.get("learning_rate_multiplier", "auto"), chosen.get("adapter_size", "auto")
     config: dict[str, Any] = {
@@ -236,7 +238,7 @@ def _chosen(job: JobView) -> dict[str, Any]:
 
 
 def _listed(client: Any, key: str) -> Iterator[Any]:
-    """The jobs of the region: those with the label where the filter is heeded, and all where it is not taken."""
+    """Yield the jobs of the region: those with the label where the filter is heeded, and all where it is not taken."""
     from google.genai import errors
 
     chosen = {"filter": f"labels.{hosted.MARKER}={key}"}

@@ -24,7 +24,7 @@ _WHAT = {
 
 
 def offered() -> tuple[Setting, ...]:
-    """What can be chosen."""
+    """Return what can be chosen."""
     return (
         Setting(
             "epoch_count",

@@ -33,7 +33,7 @@ _DETAILS = {
 
 
 def polled(found: Any, job: JobView) -> JobStatus:
-    """The state of a job as the SDK gives it."""
+    """Return the state of a job as the SDK gives it."""
     status = word(found.state)
     state, phase = STATES.get(status, ("unknown", ""))
     if state == "running":
@@ -85,7 +85,7 @@ def epochs(found: Any) -> int:
 
 
 def checkpoints(found: Any) -> list[dict[str, Any]]:
-    """The checkpoints of a job, each with an endpoint of its own where it can be asked."""
+    """Return the checkpoints of a job, each with an endpoint of its own where it can be asked."""
     made = getattr(getattr(found, "tuned_model", None), "checkpoints", None) or []
     return [
         {

@@ -36,7 +36,7 @@ class Looked:
 
 
 def of_choices(spec: Spec, data: DataFacts) -> Iterator[Obstacle]:
-    """What can be said without asking anything: settings, and the number of examples."""
+    """Yield what can be said without asking anything: settings, and the number of examples."""
     for label, sentence in choices.wrong(spec.settings):
         yield Obstacle("setting_wrong", f"{label} {sentence}.", "Correct the setting.")
     if data.train < LEAST_EXAMPLES:
@@ -72,7 +72,7 @@ def of_combination(chosen: Chosen, data: DataFacts) -> Iterator[Obstacle]:
 
 
 def of_ray(chosen: Chosen, settings: Settings, *, live: bool) -> Iterator[Obstacle]:
-    """What a cluster needs. Live: it is asked for its version, too."""
+    """Yield what a cluster needs. Live: it is asked for its version, too."""
     address = settings.ray_address or ""
     if not is_address(address):
         said = f"is {without_login(address)!r}, which is no dashboard's address" if address else "is not set"
@@ -273,5 +273,5 @@ def number_bytes(chosen: Chosen, shape: ModelShape | None) -> int:
 
 
 def _existing(folder: Path) -> Path:
-    """The nearest folder above that exists: the disk is the same."""
+    """Return the nearest folder above that exists: the disk is the same."""
     return folder if folder.exists() else _existing(folder.parent)

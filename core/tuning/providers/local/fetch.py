@@ -52,7 +52,7 @@ def main(name: str, out: Path | None) -> int:
 
 
 def look(api: Any, name: str) -> dict[str, Any]:
-    """What the hub has."""
+    """Return what the hub has."""
     from huggingface_hub import hf_hub_download  # pyright: ignore[reportMissingImports]
 
     info, files = wanted(api, name)
@@ -83,7 +83,7 @@ def fetch(api: Any, name: str, out: Path) -> dict[str, Any]:
 
 
 def wanted(api: Any, name: str) -> tuple[Any, list[tuple[str, int]]]:
-    """The model at its newest commit, and its files that are wanted with their sizes."""
+    """Return the model at its newest commit, and its files that are wanted with their sizes."""
     from huggingface_hub.utils import filter_repo_objects  # pyright: ignore[reportMissingImports]
 
     info = api.model_info(name, files_metadata=True)

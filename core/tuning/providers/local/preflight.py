@@ -18,7 +18,7 @@ _LATER = "Three real steps are timed when you press Check, which takes some seco
 
 
 def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
-    """What `Provider.check` answers."""
+    """Return what `Provider.check` answers."""
     found = list(checks.of_choices(spec, data))
     if any(each.code == "setting_wrong" for each in found):
         return CheckReport(
@@ -125,7 +125,7 @@ def _measured(
 
 
 def _ready(base: Base, chosen: Chosen, settings: Settings, looked: Looked, python: str) -> Path | None:
-    """The base as a folder; None for a hub's that was not fetched yet: gigabytes are not fetched for a check."""
+    """Return the base as a folder; None for a hub's that was not fetched yet: gigabytes are not fetched for a check."""
     store = places.store(settings, chosen.runner)
     if base.kind == "folder":
         return Path(base.name)

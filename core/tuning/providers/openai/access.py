@@ -26,13 +26,16 @@ def is_openai(settings: Settings) -> bool:
 
 
 def title(settings: Settings) -> str:
-    """What is asked, by its name in a sentence."""
+    """Return what is asked, by its name in a sentence."""
     return "OpenAI" if is_openai(settings) else f"The service at {urlsplit(settings.openai_base_url or '').hostname}"
 
 
 @contextmanager
 def client(settings: Settings, timeout_s: float) -> Iterator[Any]:
-    """A client that sends everything once: what is paid must not be sent again by itself. Raises `ModelUnavailable`."""
+    """Yield a client that sends everything once: what is paid must not be sent again by itself.
+
+    Raises `ModelUnavailable`.
+    """
     import openai
 
     access = access_to(Model("openai", ""), settings)
@@ -48,7 +51,7 @@ def client(settings: Settings, timeout_s: float) -> Iterator[Any]:
 
 @contextmanager
 def query_client(settings: Settings, timeout_s: float) -> Iterator[Any]:
-    """A client for what costs nothing. Raises `ProviderTrouble` for everything but an answer."""
+    """Yield a client for what costs nothing. Raises `ProviderTrouble` for everything but an answer."""
     import openai
 
     try:
@@ -65,7 +68,10 @@ def query_client(settings: Settings, timeout_s: float) -> Iterator[Any]:
 
 @contextmanager
 def submit_client(settings: Settings, timeout_s: float, *, may_begin: bool) -> Iterator[Any]:
-    """A client for what a job needs. Raises `NotSubmitted`, and where the request may begin a job `SubmitUnknown`."""
+    """Yield a client for what a job needs.
+
+    Raises `NotSubmitted`, and where the request may begin a job `SubmitUnknown`.
+    """
     import openai
 
     try:
@@ -102,7 +108,7 @@ def not_understood(settings: Settings, error: Exception, *, may_begin: bool) -> 
 
 
 def said(error: Any) -> str:
-    """The provider's own words, without anything like a key."""
+    """Return the provider's own words, without anything like a key."""
     body = error.body if isinstance(getattr(error, "body", None), dict) else {}
     words = str(body.get("message") or getattr(error, "message", "") or error)
     cause = error.__cause__

@@ -71,7 +71,7 @@ class OpenAI:
         self._today, self._pause, self._timeout_s = today, pause, timeout_s
 
     def settings_for(self, base_model: str, method: Method) -> Sequence[Setting]:
-        """The same for every base."""
+        """Return the same for every base."""
         return checks.offered(method)
 
     def bases(self, settings: Settings) -> Sequence[str]:
@@ -110,7 +110,7 @@ class OpenAI:
             return Submitted(remote_id, progress.text(getattr(made, "status", None)))
 
     def find(self, job: JobView) -> Submitted | None:
-        """The job with this key in its metadata, compared here too: a service may ignore the filter."""
+        """Return the job with this key in its metadata, compared here too: a service may ignore the filter."""
         with query_client(job.settings, self._timeout_s) as client:
             found, others = hosted.chosen_of(_marked(client, job.key), lambda each: each.created_at or 0)
         if found is None:
@@ -219,7 +219,7 @@ class OpenAI:
     def _file(
         self, client: Any, known: str | None, path: Path, settings: Settings, report_progress: ReportProgress
     ) -> str:
-        """The id of the file, uploaded unless it is there, and looked at by OpenAI."""
+        """Return the id of the file, uploaded unless it is there, and looked at by OpenAI."""
         found = _existing(client, known) if known else None
         if found is None:
             words = f"Uploading {path.stat().st_size / 2**20:,.1f} MB to {title(settings)}"
@@ -246,7 +246,7 @@ class OpenAI:
         )
 
     def _ends(self, client: Any, name: str, job: JobView) -> dt.date | None:
-        """The last day of the model: what the provider says of it, or what the catalogue knows of its base."""
+        """Return the last day of the model: what the provider says of it, or what the catalogue knows of its base."""
         import openai
 
         base = catalogue.base("openai", job.spec.base_model) if is_openai(job.settings) else None
@@ -290,7 +290,7 @@ def _understood(settings: Settings) -> Iterator[None]:
 
 
 def _request(job: JobView) -> dict[str, Any]:
-    """The body of the one request that is paid for."""
+    """Return the body of the one request that is paid for."""
     kind = "dpo" if job.spec.method == "dpo" else "supervised"
     names = ("n_epochs", "batch_size", "learning_rate_multiplier", *(("beta",) if kind == "dpo" else ()))
     chosen = {name: job.spec.settings.get(name, "auto") for name in names}
@@ -329,7 +329,7 @@ def _marked(client: Any, key: str) -> Iterator[Any]:
 
 
 def _existing(client: Any, file_id: str) -> Any:
-    """The file of an earlier upload, unless it was deleted since."""
+    """Return the file of an earlier upload, unless it was deleted since."""
     import openai
 
     try:
@@ -343,7 +343,7 @@ def _name(model: ModelView) -> str:
 
 
 def _parameters(found: Any, job: JobView) -> dict[str, Any]:
-    """What was chosen, and what OpenAI made of `auto`."""
+    """Return what was chosen, and what OpenAI made of `auto`."""
     method = getattr(found, "method", None)
     of_method = getattr(method, getattr(method, "type", None) or "", None)
     used = getattr(of_method, "hyperparameters", None) or getattr(found, "hyperparameters", None)

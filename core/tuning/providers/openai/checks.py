@@ -24,7 +24,7 @@ _MOST_EPOCHS = 25
 
 
 def offered(method: Method) -> tuple[Setting, ...]:
-    """What can be chosen."""
+    """Return what can be chosen."""
     beta = Setting(
         "beta",
         "Beta",
@@ -134,7 +134,7 @@ def _key(settings: Settings) -> Iterator[Obstacle]:
 
 
 def _service(base: BaseFacts | None, settings: Settings, today: dt.date) -> Iterator[Obstacle]:
-    """The dates of OpenAI, or that they do not hold."""
+    """Yield the dates of OpenAI, or that they do not hold."""
     if not is_openai(settings):
         yield Obstacle(
             "other",
@@ -183,7 +183,7 @@ def _method(spec: Spec, base: BaseFacts | None, settings: Settings) -> Iterator[
 
 
 def _asked(spec: Spec, settings: Settings, today: dt.date) -> Iterator[Obstacle]:
-    """What the service itself says. Without its list of jobs a lost answer could never be cleared up."""
+    """Yield what the service itself says. Without its list of jobs a lost answer could never be cleared up."""
     import openai
 
     try:
@@ -231,7 +231,7 @@ def _model(found: Any, spec: Spec, settings: Settings, today: dt.date) -> Iterat
 
 
 def shutdown_date(model: Any) -> dt.date | None:
-    """The day on which a model is shut down, where the service says one."""
+    """Return the day on which a model is shut down, where the service says one."""
     value = getattr(model, "shutdown_date", None)
     try:
         return value if isinstance(value, dt.date) else dt.date.fromisoformat(value[:10]) if value else None

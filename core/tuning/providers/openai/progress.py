@@ -41,7 +41,7 @@ _MOST_RESULT_BYTES = 64 << 20
 
 
 def polled(client: Any, job: JobView, now: dt.datetime) -> JobStatus:
-    """What is so now. Raises the SDK's errors."""
+    """Return what is so now. Raises the SDK's errors."""
     found = client.fine_tuning.jobs.retrieve(job.remote_id)
     status = text(found.status)
     state, phase = STATES.get(status, ("unknown", ""))
@@ -89,7 +89,10 @@ def whole(value: Any) -> int | None:
 
 
 def checkpoints(client: Any, remote_id: str) -> list[dict[str, Any]]:
-    """The checkpoints of a job, oldest first; none where the service has no such thing. Raises the SDK's errors."""
+    """Return the checkpoints of a job, oldest first; none where the service has no such thing.
+
+    Raises the SDK's errors.
+    """
     import openai
 
     def fetch(cursor: Any) -> tuple[list[Any], Any]:
@@ -107,7 +110,7 @@ def checkpoints(client: Any, remote_id: str) -> list[dict[str, Any]]:
 
 
 def _page(page: Any) -> tuple[list[Any], Any]:
-    """The entries of a page, and the cursor of the next."""
+    """Return the entries of a page, and the cursor of the next."""
     entries = page.data if isinstance(getattr(page, "data", None), list) else []
     has_more = getattr(page, "has_more", None) and entries
     return entries, getattr(entries[-1], "id", None) if has_more else None
@@ -137,7 +140,7 @@ def _checkpoints(client: Any, job: JobView) -> list[NewJobEvent]:
 
 
 def _of_upload(job: JobView) -> list[NewJobEvent]:
-    """What was noticed before there was a job to tell it of, told once."""
+    """Return what was noticed before there was a job to tell it of, told once."""
     if job.remote.get("told"):
         return []
     noticed = enumerate(job.remote.get("noticed") or [])
@@ -150,7 +153,7 @@ def _of_upload(job: JobView) -> list[NewJobEvent]:
 def _events(
     client: Any, job: JobView
 ) -> tuple[list[NewJobEvent], list[MetricPoint], str, tuple[int | None, int | None]]:
-    """Notes and points of the events since the last look, the newest event's id, and steps done and in all."""
+    """Return notes and points of the events since the last look, the newest event's id, and steps done and in all."""
     new = list(_new_events(client, job))
     notes, points = [], []
     steps: tuple[int | None, int | None] = (None, None)
@@ -220,7 +223,9 @@ def _failure(found: Any) -> tuple[str, str, str]:
 
 
 def _results(client: Any, found: Any) -> tuple[list[NewJobEvent], list[MetricPoint]]:
-    """The points of the tables of results; a note where one cannot be read, which takes nothing from the model."""
+    """Return the points of the tables of results; a note where one cannot be read, which takes
+    nothing from the model.
+    """
     import openai
 
     notes: list[NewJobEvent] = []
@@ -235,7 +240,7 @@ def _results(client: Any, found: Any) -> tuple[list[NewJobEvent], list[MetricPoi
 
 
 def table(data: bytes) -> list[MetricPoint]:
-    """The points of a table of results: CSV, plain or (as OpenAI has sent it) in base64."""
+    """Return the points of a table of results: CSV, plain or (as OpenAI has sent it) in base64."""
     content = data.decode(errors="replace")
     if "step" not in content.partition("\n")[0]:
         try:

@@ -193,7 +193,7 @@ class LocalRunner:
 
 
 def environment(work: TrainerRun) -> dict[str, str]:
-    """What a trainer gets to see: not our secrets, and not what Python code of ours would be found by."""
+    """Return what a trainer gets to see: not our secrets, and not what Python code of ours would be found by."""
     kept = (each for each in Settings.model_fields.values() if "Secret" in str(each.annotation))
     secret = {name for each in kept for name in variables(each)}
     hidden = secret | {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}

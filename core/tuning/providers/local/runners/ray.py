@@ -39,7 +39,10 @@ class RayRunner:
         self._clock = clock
 
     def version(self) -> str:
-        """The version of Ray. Raises `ProviderTrouble` when it cannot be asked, `NotSubmitted` when it refuses."""
+        """Return the version of Ray.
+
+        Raises `ProviderTrouble` when it cannot be asked, `NotSubmitted` when it refuses.
+        """
         with self._asking() as ray:
             answer = ray.get("/api/version")
         self._refuse(answer)
@@ -179,7 +182,7 @@ class RayRunner:
         raise NotSubmitted(f"Ray refused the job: {_told_by(answer)}", code=str(answer.status_code))
 
     def _told(self, current: Begun) -> Mapping[str, Any] | None:
-        """What Ray says of the submission; None: it knows none."""
+        """Return what Ray says of the submission; None: it knows none."""
         with self._asking() as ray:
             answer = ray.get(f"/api/jobs/{_id(current)}")
         if answer.status_code == _MISSING:
@@ -257,7 +260,7 @@ def _words(said: str, told: Mapping[str, Any]) -> str:
 
 
 def _told_by(answer: Any) -> str:
-    """The last line of what a server says: the others are of a Python traceback."""
+    """Return the last line of what a server says: the others are of a Python traceback."""
     lines = [line for line in answer.text.strip().splitlines() if line.strip()]
     return f"{answer.status_code} {lines[-1][:_SHOWN] if lines else ''}".strip()
 

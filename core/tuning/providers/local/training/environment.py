@@ -68,7 +68,7 @@ Tell = Callable[[InstallProgress], None]
 
 
 def status(settings: Settings, *, tools: Tools | None = None) -> Environment:
-    """What there is. Reads a small file; a Python from WHETSTONE_TRAINER_PYTHON is tried once (seconds)."""
+    """Return what there is. Reads a small file; a Python from WHETSTONE_TRAINER_PYTHON is tried once (seconds)."""
     if settings.trainer_python is not None:
         return _given(settings, tools or Tools())
     folder = _folder(settings)
@@ -84,7 +84,7 @@ def status(settings: Settings, *, tools: Tools | None = None) -> Environment:
 
 
 def _judged(folder: Path, current: Mapping[str, Any]) -> Environment:
-    """What `current.json` names, as it is now."""
+    """Return what `current.json` names, as it is now."""
     python = _python_of(folder / str(current.get("folder")))
     if not python.exists() or current.get("device") not in DEVICES:
         return Environment("broken", None, None, sentence=f"The trainer's environment is damaged; run {_INSTALL}.")
@@ -138,7 +138,10 @@ def install(settings: Settings, device: Device, tell: Tell, *, tools: Tools | No
 
 
 def _make(folder: Path, device: Device, index: str | None, tell: Tell, tools: Tools) -> dict[str, Any]:
-    """A new environment under a name of its own; what `current.json` has to say of it. Nothing is left of a failure."""
+    """Return a new environment under a name of its own; what `current.json` has to say of it.
+
+    Nothing is left of a failure.
+    """
     path = folder / f"env-{device}-{wanted()[:8]}-{secrets.token_hex(3)}"
     try:
         said: list[str] = []
@@ -192,12 +195,12 @@ def remove(settings: Settings) -> int:
 
 
 def wanted() -> str:
-    """What the environment must have been made from: a hash of the requirements and the lock."""
+    """Return what the environment must have been made from: a hash of the requirements and the lock."""
     return hashlib.sha256(packages.REQUIREMENTS.read_bytes() + packages.LOCK.read_bytes()).hexdigest()
 
 
 def _given(settings: Settings, tools: Tools) -> Environment:
-    """The Python that the setting names. That it has everything is remembered until it or the lock changes."""
+    """Return the Python that the setting names. That it has everything is remembered until it or the lock changes."""
     python = settings.trainer_python
     assert python is not None
     if not python.exists():

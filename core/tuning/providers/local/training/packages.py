@@ -45,7 +45,7 @@ class Tools:
     """What is run: the outside world of an installation."""
 
     def make(self, folder: Path, line: Line) -> int:
-        """An empty environment."""
+        """Return an empty environment."""
         return run([sys.executable, "-m", "venv", str(folder)], line)
 
     def pip(self, python: Path, arguments: Sequence[str], line: Line) -> int:
@@ -73,7 +73,10 @@ def run(command: Sequence[str], line: Line) -> int:
 
 
 def plan(tools: Tools, python: Path, device: Device, index: str | None) -> list[Package]:
-    """What pip would install; nothing is installed. Raises `TrainerUnavailable` when that is not for this device."""
+    """Return what pip would install; nothing is installed.
+
+    Raises `TrainerUnavailable` when that is not for this device.
+    """
     with tempfile.TemporaryDirectory(prefix="whetstone-trainer-") as temporary:
         report, wanted = Path(temporary) / "report.json", Path(temporary) / "wanted.txt"
         # In a file, not on the command line, where everybody on this machine could read a password in it.
@@ -86,7 +89,7 @@ def plan(tools: Tools, python: Path, device: Device, index: str | None) -> list[
 
 
 def planned(report: Mapping[str, Any]) -> list[Package]:
-    """The packages of a report of pip's."""
+    """Return the packages of a report of pip's."""
     return [
         Package(re.sub(r"[-_.]+", "-", each["metadata"]["name"]).lower(), each["metadata"]["version"])
         for each in report["install"]

@@ -39,7 +39,7 @@ class Probed:
 
 
 def unmeasured(chosen: Chosen, data: DataFacts, basis: str) -> Estimate:
-    """What is known without measuring: tokens, by another counting."""
+    """Return what is known without measuring: tokens, by another counting."""
     return Estimate(data.tokens_train * chosen.epochs, Decimal(0), Decimal(0), None, basis)
 
 
@@ -61,7 +61,7 @@ def probe(chosen: Chosen, data: DataFacts, files: Files, base: Path, *, python: 
 def _measure(
     chosen: Chosen, data: DataFacts, files: Files, base: Path, python: str, settings: Settings
 ) -> dict[str, Any] | None:
-    """What was measured within the hour, or is now; None: the machine trains something else."""
+    """Return what was measured within the hour, or is now; None: the machine trains something else."""
     home = settings.home.absolute() / "tuning" / "probes"
     home.mkdir(parents=True, exist_ok=True)
     note = home / f"{_name(chosen, data, base, python)}.json"

@@ -38,7 +38,7 @@ _ADVICE: Mapping[str, str] = {
 
 
 def polled(folder: Path, remote: Mapping[str, Any], runner: Runner) -> JobStatus:
-    """What is new since the last poll, and what is so now. Raises `ProviderTrouble`."""
+    """Return what is new since the last poll, and what is so now. Raises `ProviderTrouble`."""
     offset = int(remote.get("offset", 0))
     current = folders.begun(folder)
     if current is None:
@@ -71,7 +71,7 @@ def polled(folder: Path, remote: Mapping[str, Any], runner: Runner) -> JobStatus
 
 
 def _news(folder: Path, remote: Mapping[str, Any], events: Sequence[TrainerEvent], following: int) -> dict[str, Any]:
-    """Notes and points of new events, and how far they say it is."""
+    """Return notes and points of new events, and how far they say it is."""
     told = [each for each in events if "max_steps" in each.values]
     last = told[-1].values if told else {}
     # Not every event says it; what was said last holds until something else is said.
