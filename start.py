@@ -228,7 +228,7 @@ def included(requirements: Path) -> list[str]:
 
 
 def fingerprint(requirements: Path) -> str:
-    """Changes when a requirements file, one it includes, or the version of Python changes."""
+    """Return a hash that changes with a requirements file, one it includes, or the version of Python."""
     digest = hashlib.sha256(repr(sys.version_info[:2]).encode())
     for name in included(requirements):
         digest.update(requirements.with_name(name).read_bytes())

@@ -36,7 +36,7 @@ def examples() -> dict[str, dict[str, Any]]:
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Method, path and operation, in the order of the paths."""
+    """Yield method, path and operation, in the order of the paths."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield method, path, operation

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
 
 
 def without_login(address: str) -> str:
-    """An address as it may be shown: `http://user:password@host` may hold a password."""
+    """Return an address as it may be shown: `http://user:password@host` may hold a password."""
     return re.sub(r"//[^/@\s]*@", "//…@", address)
 
 

@@ -133,7 +133,9 @@ def unwritable(path: Path, error: OSError) -> str:
 
 
 def _of_lost_server(error: BaseException) -> Kind | None:
-    """A server that finds no room for its log ends at once, and its clients only see that it is gone."""
+    """Look at the disk after a lost server: one that finds no room for its log ends at once, and
+    clients see only that.
+    """
     is_lost = any(
         isinstance(each, psycopg.OperationalError) and (each.sqlstate or "57P").startswith(("57P", "08"))
         for each in _chain(error)

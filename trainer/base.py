@@ -41,7 +41,7 @@ def quiet_libraries(job: Job) -> None:
 
 
 def check(job: Job) -> None:
-    """What can be known without loading it: libraries say of a missing folder that it is no repository id."""
+    """Check what can be known without loading it: libraries say of a missing folder that it is no repository id."""
     if job.hub:
         return
     folder = Path(job.base)

@@ -160,7 +160,7 @@ class Reader:
         return list(found["input_ids"]), list(found["assistant_masks"])
 
     def _paired(self, row: Row) -> tuple[list[int], list[int]]:
-        """The answer begins where the tokens of the prompt, and those of both, part."""
+        """Mark the answer: it begins where the tokens of the prompt, and those of both, part."""
         tools = {"tools": row["tools"]} if "tools" in row else {}
         prompt = self._apply(row["prompt"], add_generation_prompt=True, **tools)["input_ids"]
         both = list(self._apply(row["prompt"] + row["completion"], **tools)["input_ids"])

@@ -148,7 +148,7 @@ def _result(trainer: Any, before: dict[str, float], after: dict[str, float], beg
 
 
 def _write(folder: Path, job: Job, trainer: Any, base: bases.Base, result: dict[str, Any]) -> None:
-    """The adapter, then, when that is whole, the result."""
+    """Write the adapter, then, when that is whole, the result."""
     unfinished, adapter = folder / "adapter.part", folder / "adapter"
     shutil.rmtree(unfinished, ignore_errors=True)
     trainer.accelerator.unwrap_model(trainer.model).save_pretrained(unfinished)

@@ -17,12 +17,12 @@ from core.errors import InvalidFilter
 
 
 def _listed(values: Any) -> Any:
-    """A single value of an address or a command line is a list of one; JSON has no sets."""
+    """Make a list of the single value of an address or a command line; JSON has no sets."""
     return [values] if isinstance(values, str) else list(values) if isinstance(values, set | frozenset) else values
 
 
 def _sorted_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A choice has no order and no repeats; sorting makes equal filters equal in JSON too."""
+    """Sort a choice without repeats, so that equal filters are equal in JSON too."""
     return tuple(sorted(set(values)))
 
 

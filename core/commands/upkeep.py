@@ -79,7 +79,7 @@ class WorkspaceList:
 
     @contextlib.contextmanager
     def skipping_dropped(self) -> Iterator[None]:
-        """A workspace may be dropped at any moment; then the list is read again."""
+        """Pass over a workspace that is dropped meanwhile, and read the list again."""
         try:
             yield
         except DBAPIError as error:

@@ -67,7 +67,7 @@ class Worker:
         backoff_s: float = rules.BACKOFF_S,
         keep_days: int | None = None,
     ) -> None:
-        """Raises `ConfigurationError` for an agent in `agents` that `registry` does not have."""
+        """Make a worker. Raises `ConfigurationError` for an agent in `agents` that `registry` does not have."""
         unknown = sorted(set(agents or ()) - set(registry))
         if unknown:
             there = ", ".join(sorted(registry)) or "none"

@@ -134,7 +134,7 @@ def _nothing_left(
 
 
 def _straddling(connection: Connection, choice: Choice) -> list[Obstacle]:
-    """What stands in two splits at once makes a test look better than it is."""
+    """Find what stands in two splits at once, which makes a test look better than it is."""
     found = []
     if not choice.drop_duplicates:
         count, ids = _in_two_splits(connection, "sha256")
@@ -171,7 +171,7 @@ def _left_out(left_out: dict[str, LeftOut]) -> list[Obstacle]:
 
 
 def _not_carried(connection: Connection, kept: int) -> list[Obstacle]:
-    """What only some formats can carry: the others leave these records out."""
+    """Find what only some formats can carry: the others leave these records out."""
     found = []
     for bit, name in FEATURES.items():
         count, ids = _concerned(connection, f"SELECT example_id FROM candidates WHERE features & {bit} <> 0")

@@ -221,7 +221,7 @@ def _recipe(version: DatasetVersion) -> Recipe:
 
 
 def missing_content(version: DatasetVersion) -> DatasetRefused:
-    """That a frozen record is not there any more."""
+    """Return the refusal of a version of which a frozen record is not there any more."""
     return DatasetRefused(
         f"{version.label} cannot be exported: the content of a record is missing. "
         f"Run `python -m core verify {version.label}` to see which."

@@ -137,7 +137,9 @@ def _uuid4(digits: str) -> str:
 
 
 def models(luck: NDArray[np.float64], days: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The older model gives way to the base model, and for the last months a tuned one is tried beside it."""
+    """Draw the model of each: the older gives way to the base model, beside which a tuned one is tried in the last
+    months.
+    """
     older, base, tuned = (words.MODELS.index(name) for name in (words.OLDER_MODEL, words.BASE_MODEL, words.TUNED_MODEL))
     return np.where(
         (days < _OLDER_UNTIL_DAY) & (luck < 0.75),

@@ -282,7 +282,7 @@ def _before(connection: Connection, now: Deployment) -> Before:
 
 
 def _origin(connection: Connection, deployment: Deployment) -> Deployment:
-    """A deployment that was brought back is the one it was at first."""
+    """Follow a deployment that was brought back to the one it was at first."""
     return deployment if deployment.restores is None else _get(connection, deployment.restores)
 
 

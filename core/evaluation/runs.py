@@ -254,7 +254,7 @@ def _note(db: Database, evaluation_id: int, why: str) -> None:
 
 
 def _sum_up(db: Database, evaluation_id: int) -> None:
-    """The figures of all answers, and the end."""
+    """Write the figures of all answers, and the end."""
     columns = evaluation_outputs.c
     query = (
         select(*(columns[name] for name in figures.ScoredAnswer.__dataclass_fields__))

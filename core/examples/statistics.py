@@ -144,7 +144,7 @@ def overview(db: Database, chosen: Filter, *, total: int | None = None, now: dt.
 
 
 def _by_week(connection: Connection, chosen: Filter, now: dt.datetime) -> list[tuple[int, int]]:
-    """New examples of the filter and of all, week by week, the latest last: a short piece of the dashboard index."""
+    """Count new examples of the filter and of all by week, the latest last: a short piece of the dashboard index."""
     c = examples.c
     first = now - dt.timedelta(days=7 * WEEKS)
     # What is dated later than now is as new as can be.

@@ -262,7 +262,7 @@ def choices(db: Database) -> Choices:
 
 
 def version(db: Database) -> str:
-    """Changes with every committed change of examples, so that a page can cache by it."""
+    """Return a text that changes with every committed change of examples, so that a page can cache by it."""
     with db.reading() as connection:
         return connection.execute(text(cube.CURRENT_VERSION)).scalar_one()
 

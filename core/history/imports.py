@@ -268,7 +268,7 @@ def _merge(raw: psycopg.Connection[Any], shape: Shape, used: Mapping[str, str], 
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """What the file system or PostgreSQL refuses about a value is a refusal of the import; a lost server is not."""
+    """Make what the file system or PostgreSQL refuses about a value a refusal of the import; a lost server is none."""
     try:
         yield
     except OSError as error:

@@ -225,7 +225,7 @@ def _address(host: str, port: str) -> str:
 
 
 def _refuse_private(host: str, address: str | None) -> None:
-    """A page that asks any address for a stranger would open this machine's own network to him."""
+    """Refuse private addresses: a page that asks any for a stranger would open this machine's own network to him."""
     if address is not None:
         parsed = ipaddress.ip_address(address)
         inner = getattr(parsed, "ipv4_mapped", None) or parsed
@@ -251,7 +251,7 @@ def _why_not(error: psycopg.OperationalError, where: str, password: str) -> str:
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
-    """What the other server refuses or breaks off is a refusal of the import."""
+    """Make what the other server refuses or breaks off a refusal of the import."""
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:

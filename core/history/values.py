@@ -176,7 +176,9 @@ def _listed(said: str) -> Any:
 
 
 def _mended(said: str) -> str:
-    """`[,",a,",,, ,",b,",]` is `["a", "b"]`: a program took the text of a list for a list, and joined its letters."""
+    """Mend `[,",a,",,, ,",b,",]` to `["a", "b"]`: a program took the text of a list for a list, and
+    joined its letters.
+    """
     inner = said[1:-1] if said[:1] == "{" and said[-1:] == "}" else said
     if len(inner) > 2 and len(inner) % 2 and set(inner[1::2]) == {","} and inner[0] == "[" and inner[-1] == "]":
         return inner[::2]

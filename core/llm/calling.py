@@ -92,7 +92,7 @@ def access_to(model: Model, given: Settings | None = None, key: str | None = Non
 
 
 def _in_google_cloud(model: Model, chosen: Settings) -> Access:
-    """A tuned model's name says its project and region; the others are asked where the settings say."""
+    """Find the project and region: a tuned model's name says them, the others are asked where the settings say."""
     named = _RESOURCE.match(model.name)
     project, location = named.groups() if named else (chosen.google_project, chosen.google_location)
     if not (project and location):

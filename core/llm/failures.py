@@ -107,7 +107,7 @@ def bad_answer(model: Model, why: str) -> ModelUnavailable:
 
 
 def strange(model: Model, access: Access) -> ModelUnavailable:
-    """The server answered, but not as this provider does."""
+    """Say that the server answered, but not as this provider does."""
     where = _where(access)
     return ModelUnavailable(
         f"What answered{where} does not speak the protocol of {TITLES[model.provider]}. Check the setting of its "

@@ -168,6 +168,6 @@ def _unknown(connection: Connection, which: int | str) -> UnknownModel:
 
 
 def refuse_archived(model: Model) -> None:
-    """Raises `ModelRefused`."""
+    """Check that a model is not archived. Raises `ModelRefused`."""
     if model.archived_at is not None:
         raise ModelRefused(f"{model.name} is archived; take it out of the archive first.")

@@ -25,7 +25,7 @@ _BEFORE = text(
 
 
 def handler(agent: str) -> Handler:
-    """What does the commands of one agent."""
+    """Return what does the commands of one agent."""
 
     def handle(work: CommandContext) -> Outcome:
         action = work.command.action
@@ -38,7 +38,7 @@ def handler(agent: str) -> Handler:
 
 
 def _refuse_unfit(agent: str, action: str, payload: Mapping[str, Any]) -> None:
-    """A plan was checked when it was made; other commands come from anywhere."""
+    """Refuse a payload that does not fit. A plan was checked when it was made; other commands come from anywhere."""
     wrong = list(payload_problems(payload, SHAPE[agent][action].payload))
     if wrong:
         told = " ".join(f"{field}: {sentence}" for field, sentence in wrong[:5])

@@ -59,7 +59,7 @@ def most_usd(
 
 
 def _of_error(error: Exception) -> Any:
-    """An answer that is of no use was paid for all the same."""
+    """Return the answer that an error is about: one that is of no use was paid for all the same."""
     return getattr(error, "answer", None) or error
 
 

@@ -72,7 +72,7 @@ def _planned(
 
 
 def _keep_cost(work: CommandContext, execution: Execution, taken: dict[str, Any]) -> None:
-    """What a model took that gave no plan, for nothing else is written then."""
+    """Write what a model took that gave no plan, for nothing else is written then."""
     spent = results.spending({"planning": [execution.spent.get("planning", {}), taken]})
     with work.db.begin() as connection:
         connection.execute(

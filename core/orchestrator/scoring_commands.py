@@ -126,7 +126,7 @@ def _judge_part(judgement: dict[str, Any] | None) -> list[Part]:
 
 
 def _write(connection: Connection, execution: Execution, values: dict[str, Any]) -> None:
-    """A score that somebody gave by hand stays."""
+    """Write the scores; one that somebody gave by hand stays."""
     now = connection.execute(select(func.now())).scalar_one()
     finished = execution.finished_at or now
     if execution.override:

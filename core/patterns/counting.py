@@ -88,7 +88,7 @@ def _longer(
 
 
 def _first_of_same(bits: Bits) -> list[int]:
-    """An item that exactly the same examples have as an earlier one is that one under another name."""
+    """Return the first of items that exactly the same examples have: the others are that one under another name."""
     first: dict[bytes, int] = {}
     for place, its in enumerate(bits):
         first.setdefault(its.tobytes(), place)

@@ -80,7 +80,7 @@ def _mine(work: CommandContext) -> Done:
         raise CommandRefused(f"{threshold} is no quality; it is from 0 to 1.")
 
     def tell(what: str, share: float) -> None:
-        """A step that is kept: whoever looks at the command sees how far it is. Ends the mining when it is to end."""
+        """Keep a step, so that whoever looks at the command sees how far it is. Ends the mining when it is to end."""
         work.step(what, lambda: share)
 
     run = mine(work.db, chosen, threshold=threshold, actor=work.command.created_by, tell=tell)

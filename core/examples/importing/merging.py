@@ -121,7 +121,10 @@ _TAGS = """CASE WHEN s.tags IS NULL THEN %(tags)s::text[]
 
 
 def _update(raw: psycopg.Connection[Any], import_id: int, scale: Scale, *, overwrite: bool) -> None:
-    """Changed rows, and of the returning ones those that come back different. What they were is kept for undo."""
+    """Update changed rows, and of the returning ones those that come back different.
+
+    What they were is kept for undo.
+    """
     is_different = """d.outcome = 'changed'
         OR d.outcome = 'returned' AND d.digest IS DISTINCT FROM t.source_digest"""
     execute(

@@ -66,7 +66,7 @@ def _target(name: str, offered: str, current: str, *, overwrite: bool) -> str:
 
 
 def source_score(scale: Scale, *, overwrite: bool) -> str:
-    """The score as its source wrote it goes with the score that is taken."""
+    """Take the score as its source wrote it along with the score that is taken."""
     offered = as_staged(scale)["quality_score"]
     written = f"CASE WHEN s.quality_score <> {offered} THEN s.quality_score END"
     return _target("quality_score", written, "t.source_score", overwrite=overwrite)

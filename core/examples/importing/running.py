@@ -252,7 +252,7 @@ def _refuse(staged: staging.Staged) -> None:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """What the file system or PostgreSQL refuses about a file is a refusal of the file; a lost server is not."""
+    """Make what the file system or PostgreSQL refuses about a file a refusal of the file; a lost server is none."""
     try:
         yield
     except OSError as error:

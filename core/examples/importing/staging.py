@@ -347,7 +347,7 @@ def _drop_unfit_scores(raw: psycopg.Connection[Any], staged: Staged, scale: Scal
 
 
 def _drop_unindexable(raw: psycopg.Connection[Any], staged: Staged) -> None:
-    """Requests that are too rich in different words for the full-text index. Only long ones have to be tried."""
+    """Drop requests that are too rich in different words for the full-text index. Only long ones have to be tried."""
     query = "SELECT row FROM staged WHERE length(user_request) > %s ORDER BY row"
     for (row,) in execute(raw, query, (INDEXABLE_LIMIT,)).fetchall():
         try:

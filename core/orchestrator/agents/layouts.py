@@ -84,7 +84,7 @@ def article(piece: Piece) -> str:
 
 
 def report(piece: Piece) -> str:
-    """Findings first, one section each; then what past reports said, quoted and dated; then what it rests on."""
+    """Write findings first, one section each; then what past reports said, quoted and dated; then what it rests on."""
     found = _found(piece)
     parts = [f"# {capital(piece.topic)}"]
     parts += [_summary(found)] if found else [piece.fallback]

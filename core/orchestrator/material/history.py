@@ -243,7 +243,7 @@ def figures(connection: Connection, *, as_of: dt.datetime) -> tuple[Figure, ...]
 
 
 def patterns(connection: Connection, intent: str, *, as_of: dt.datetime, leave_out: str = "") -> Patterns:
-    """Accepted patterns that bear on `intent`; none of them is told for half of the executions of an experiment."""
+    """Return accepted patterns that bear on `intent`; of an experiment, none for half of the executions."""
     rows = connection.execute(_PATTERNS, {"as_of": as_of, "intent": intent}).all()
     if not rows:
         return Patterns(0, "No learned pattern in use bears on this.")

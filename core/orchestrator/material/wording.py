@@ -29,7 +29,7 @@ def holds(text: str, phrase: str) -> bool:
 
 
 def listed(names: Iterable[str]) -> str:
-    """`a, b and c`."""
+    """Write a list as `a, b and c`."""
     names = list(names)
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 

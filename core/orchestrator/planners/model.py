@@ -168,7 +168,7 @@ class _Asking:
 
 
 def _schema(shape: Shape) -> dict[str, Any]:
-    """That of a plan, which may have no steps here: then the model has not understood."""
+    """Return the schema of a plan, which may have no steps here: then the model has not understood."""
     schema = plans.plan_schema(shape)
     steps = {**schema["properties"]["steps"], "minItems": 0}
     return {**schema, "properties": {**schema["properties"], "steps": steps}}

@@ -156,7 +156,7 @@ def audience_in(text: str) -> str:
 
 
 def _is_people(word: str) -> bool:
-    """Initials in the plural, such as CFOs, or a word that ends as words for people do."""
+    """Recognise initials in the plural, such as CFOs, or a word that ends as words for people do."""
     is_initials = re.fullmatch(r"[A-Z]{2,4}s", word) is not None
     return is_initials or (_ENDS_AS_PEOPLE.search(word) is not None and word.lower() not in _NO_PEOPLE)
 

@@ -91,7 +91,7 @@ def spending(kinds: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]
 
 
 def _sum(taken: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The cost is None where that of one is not known; what has no cost is free."""
+    """Sum up. The cost is None where that of one is not known; what has no cost is free."""
     costs = [each.get("cost_usd", "0") for each in taken]
     known = [Decimal(str(cost)) for cost in costs if cost is not None]
     return {

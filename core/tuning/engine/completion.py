@@ -93,7 +93,7 @@ def _kept_cost(remote: Mapping[str, Any]) -> Decimal | None:
 
 
 def _trained(work: JobStep, polled: JobStatus) -> None:
-    """What is left is to make it usable, which may take long: it is due at once, for whoever has time for it."""
+    """Leave what is left, to make it usable, to whoever has time for it: that may take long, and is due at once."""
     news = _news(work, polled)
     if work.job.state == "cancelling":
         words = f"{work.job.where} was done before the cancellation took effect; the model is kept, and is charged for."

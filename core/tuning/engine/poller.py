@@ -98,7 +98,7 @@ class _WorkerPool:
         return task
 
     def done(self) -> bool:
-        """A job was done; whether there is little left to do."""
+        """Note that a job was done, and tell whether there is little left to do."""
         with self._lock:
             self.held, self.busy = self.held - 1, self.busy - 1
             return self.held <= self.threads

@@ -66,7 +66,7 @@ class JobStep:
         advice: str = "",
         **values: Any,
     ) -> None:
-        """The job has ended so."""
+        """Write that the job has ended so."""
         began = self.job.started_at
         # Whole seconds since it ran, in the column of the original system.
         duration = None if began is None else max(0, int((dt.datetime.now(dt.UTC) - began).total_seconds()))
@@ -86,7 +86,7 @@ class JobStep:
         )
 
     def trouble(self, error: BaseException, *, notes: Sequence[NewJobEvent] = (), **values: Any) -> None:
-        """A call failed for now: the job is as it was, and is taken up again later."""
+        """Note a call that failed for now: the job is as it was, and is taken up again later."""
         faults = self.job.faults + 1
         again_s = error.retry_after_s if isinstance(error, ProviderTrouble) else None
         told = [NewJobEvent(describe_error(error), "warning")] if faults == 1 or faults % _EVERY == 0 else []
@@ -99,7 +99,7 @@ class JobStep:
         )
 
     def report_progress(self, what: str, share: float | None) -> None:
-        """What a provider calls while it uploads or finishes: its progress becomes the phase.
+        """Make the progress of a provider that uploads or finishes the phase.
 
         Raises `Stopping` when the process ends, `LeaseLost` when the job was taken away; so the provider stops.
         """

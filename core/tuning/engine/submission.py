@@ -103,7 +103,7 @@ def submit(work: JobStep, remote: dict[str, object], *, resubmit: bool = False) 
 
 
 def interrupted(work: JobStep) -> bool:
-    """A job in the middle of being submitted whose owner is gone: the request may have been sent."""
+    """Take up a job in the middle of being submitted whose owner is gone: the request may have been sent."""
     return _unknown(work, f"Whoever submitted this to {work.job.where} was interrupted before the answer was known.")
 
 
@@ -146,7 +146,7 @@ def _is_there(work: JobStep, found: Submitted) -> NewJobEvent:
 
 
 def _certainly_not(work: JobStep, error: NotThere) -> bool:
-    """The provider is certain that nothing was begun."""
+    """Go on from a provider that is certain that nothing was begun."""
     job = work.job
     sent = job.submitted_at
     age_s = float("inf") if sent is None else (dt.datetime.now(dt.UTC) - sent).total_seconds()
@@ -171,7 +171,7 @@ def _not_found(work: JobStep) -> bool:
 
 
 def _ask_person(work: JobStep, words: str) -> bool:
-    """Searching has not found out. It goes on, seldom; what is done is for a person to say."""
+    """Ask a person what to do: searching has not found out. It goes on, seldom."""
     job = work.job
     told = [] if job.needs_person else [NewJobEvent(f"{words} A person has to decide.", "warning")]
     advice = (
@@ -212,7 +212,7 @@ def _again_or_end(work: JobStep, error: WhetstoneError, **values: Any) -> bool:
 
 
 def _accept(work: JobStep, point: str, submitted: Submitted, *notes: NewJobEvent) -> bool:
-    """The provider has the job. This is known for certain, so it is kept even where the lease has ended meanwhile."""
+    """Write that the provider has the job. This is certain, so it is kept even where the lease has ended meanwhile."""
     try:
         work.write(
             point,

@@ -98,7 +98,7 @@ def is_closed(entry: ProviderFacts | BaseFacts, today: dt.date | None = None) ->
 
 
 def closing(entry: ProviderFacts | BaseFacts, today: dt.date | None = None) -> str:
-    """`closes in 43 days`, `closes today`, `closed since 2026-10-23`, or "" where no day is known."""
+    """Say `closes in 43 days`, `closes today`, `closed since 2026-10-23`, or "" where no day is known."""
     if entry.closes is None:
         return ""
     days = (entry.closes - (today or _today())).days

@@ -317,7 +317,7 @@ class Provider(Protocol):
         ...
 
     def submit(self, job: JobView) -> Submitted:
-        """The one request that may cost money, sent once. Raises `NotSubmitted` or `SubmitUnknown`."""
+        """Send the one request that may cost money, once. Raises `NotSubmitted` or `SubmitUnknown`."""
         ...
 
     def find(self, job: JobView) -> Submitted | None:

@@ -62,7 +62,10 @@ def _instruction(value: Any) -> str:
 
 
 def from_alpaca(row: Raw) -> Raw:
-    """The input goes behind the instruction after an empty line, and an export parts them again."""
+    """Convert a row of Alpaca.
+
+    The input goes behind the instruction after an empty line, and an export parts them again.
+    """
     request, given = _instruction_of(row)
     answer = str(text(row.get("output")) or "")
     reading = Reading()

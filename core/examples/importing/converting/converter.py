@@ -73,7 +73,7 @@ def recognised(columns: Sequence[str]) -> Shape:
 
 
 def checked_options(options: ImportOptions) -> None:
-    """Raises `ImportRefused` for a field that does not exist or a constant that does not fit."""
+    """Check the options. Raises `ImportRefused` for a field that does not exist or a constant that does not fit."""
     for kind, given in (("mapping", options.mapping), ("constants", options.constants)):
         for field in given:
             if field not in FIELDS:

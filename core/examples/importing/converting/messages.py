@@ -134,7 +134,7 @@ class Reading:
         return joined(self._tagged([read for message in value for read in self._message(message, column)]))
 
     def _tagged(self, messages: Sequence[Message]) -> list[Message]:
-        """Calls that stand in the text between tags, as Hermes and Qwen write them, where a tool answers them."""
+        """Read calls that stand in the text between tags, as Hermes and Qwen write them, where a tool answers them."""
         if not any(message["role"] == "tool" and "tool_call_id" not in message for message in messages):
             return [*messages]
         made: list[Message] = []
@@ -197,7 +197,7 @@ class Reading:
             yield {"role": role, "content": words}
 
     def _parts(self, parts: Sequence[Any], calls: Any, column: str) -> tuple[Any, list[Any], list[Message]]:
-        """Calls, text and results that stand in one message as its parts."""
+        """Read calls, text and results that stand in one message as its parts."""
         found: list[Any] = list(calls) if isinstance(calls, list) else [calls] if calls else []
         rest: list[Any] = []
         results: list[Message] = []
@@ -337,7 +337,7 @@ def _holds_media(content: Any) -> bool:
 
 
 def joined(messages: Sequence[Message]) -> list[Message]:
-    """What one speaker said in several messages in a row becomes one message, with line breaks in between."""
+    """Join what one speaker said in several messages in a row into one message, with line breaks in between."""
     result: list[Message] = []
     for message in messages:
         last = result[-1] if result else None
@@ -350,7 +350,9 @@ def joined(messages: Sequence[Message]) -> list[Message]:
 
 
 def _continues(last: Message, message: Message) -> bool:
-    """A call of tools is answered first, and what must not be learned is never joined with what may."""
+    """Tell whether to join: not a call of tools, which is answered first, nor what must not be
+    learned with what may.
+    """
     if last["role"] != message["role"] or last["role"] not in ("user", "assistant"):
         return False
     return "tool_calls" not in last and last.get("weight") == message.get("weight")

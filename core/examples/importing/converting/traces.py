@@ -204,7 +204,7 @@ _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 def as_written(value: Any, role: str) -> Any:
-    """A text of a plain table is what was said, also where it holds JSON, unless that is messages."""
+    """Take a text of a plain table for what was said, also where it holds JSON, unless that is messages."""
     is_text = isinstance(value, str) and value and _messages(loaded(value)) is None
     return [{"role": role, "content": value}] if is_text else value
 

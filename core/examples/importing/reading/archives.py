@@ -141,7 +141,7 @@ def _refuse_unfit(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
 
 
 def _refuse_long_list(path: Path) -> None:
-    """The list of files is read whole, so its size is looked up first, in the last bytes of the archive."""
+    """Refuse a list of files that is too long to be read whole, by its size in the last bytes of the archive."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - (1 << 16) - 22))
         tail = file.read()
@@ -162,7 +162,7 @@ def _leads_out(name: str) -> bool:
 
 
 def _is_hidden(member: zipfile.ZipInfo) -> bool:
-    """What a Mac puts beside each file, what begins with a dot, and links, which hold a name and no rows."""
+    """Recognise what a Mac puts beside each file, what begins with a dot, and links, which hold a name and no rows."""
     parts = PurePosixPath(member.filename).parts
     is_link = member.create_system == 3 and stat.S_ISLNK(member.external_attr >> 16)
     return is_link or "__MACOSX" in parts or any(part.startswith(".") for part in parts)

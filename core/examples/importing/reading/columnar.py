@@ -34,7 +34,7 @@ class _Count:
 
 @contextmanager
 def _refusing(kind: str, expected: str) -> Iterator[_Count]:
-    """What pyarrow raises of a broken file, as a sentence with the row that reading had come to."""
+    """Make of what pyarrow raises for a broken file a sentence with the row that reading had come to."""
     count = _Count()
     try:
         yield count

@@ -111,7 +111,7 @@ def batches(paths: Sequence[Path], options: ImportOptions) -> Batches:
 
 
 def _is_folder(path: Path) -> bool:
-    """What cannot be looked at is told when it is opened."""
+    """Tell a folder; what cannot be looked at is told when it is opened."""
     try:
         return path.is_dir()
     except OSError:

@@ -231,7 +231,7 @@ def opened(path: Path, encoding: str = "auto") -> Iterator[Source]:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """A pipe that took the place of the file a moment ago would have the import wait for its other end."""
+    """Open without waiting: a pipe that took the file's place a moment ago would wait for its other end."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 

@@ -106,7 +106,7 @@ class Bedrock:
         return remote
 
     def submit(self, job: JobView) -> Submitted:
-        """The one request that costs money, sent once."""
+        """Send the one request that costs money, once."""
         request = _request(job)
         try:
             with _amazon(job).spoken("bedrock") as client:

@@ -282,7 +282,10 @@ def _after_validation(job: JobView, batch: Batch, plan: Mapping[str, Any], answe
 
 
 def _after_test(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Sequence[BatchAnswer]) -> JobStatus:
-    """The profile is chosen by now, so too few answers only mean that nothing is known of the test split."""
+    """Read the test.
+
+    The profile is chosen by now, so too few answers only mean that nothing is known of the test split.
+    """
     try:
         _, result = stages.judge(plan, _files(job), 1, job.key, answers, wishes(job.spec.settings).seed)
     except TuningRefused as refused:

@@ -72,7 +72,7 @@ class Bill:
     cost_usd: Decimal | None = Decimal(0)
 
     def with_answer(self, model: Model, answer: BatchAnswer) -> "Bill":
-        """This bill and one answer more. One price that is not known makes the sum not known."""
+        """Add one answer to this bill. One price that is not known makes the sum not known."""
         one = cost_usd(model, answer.usage)
         total = None if self.cost_usd is None or one is None else self.cost_usd + one
         return replace(self, usage=self.usage + answer.usage, cost_usd=total)

@@ -54,7 +54,7 @@ class Batches:
     """The batches of one key. `model`: whose names stand in sentences."""
 
     def __init__(self, model: Model, settings: Settings) -> None:
-        """Raises `ModelUnavailable` where there is no key."""
+        """Open the client. Raises `ModelUnavailable` where there is no key."""
         self._model = model
         self._access = calling.access_to(model, settings)
 
@@ -122,7 +122,7 @@ class Batches:
 
     @contextmanager
     def _spoken(self) -> Iterator[None]:
-        """Turns everything that goes wrong into `ModelUnavailable`."""
+        """Turn everything that goes wrong into `ModelUnavailable`."""
         import anthropic
         import httpx2
 
@@ -212,7 +212,7 @@ def _no_answer(what: str) -> SubmitUnknown:
 
 
 def _batch(given: Any) -> Batch:
-    """The SDK does not check what it reads: a part that is missing is found here. Raises `ValueError` and its like."""
+    """Check what the SDK reads and does not check. Raises `ValueError` and its like for a part that is missing."""
     counts = given.request_counts
     numbers = [getattr(counts, name) for name in ("processing", "succeeded", "errored", "canceled", "expired")]
     created_at = given.created_at

@@ -258,7 +258,7 @@ def _listed(client: Any, key: str) -> Iterator[Any]:
 
 
 def _with_endpoint(model: ModelView) -> ModelView:
-    """The endpoint stands in the model's name too, for one whose serving was never recorded."""
+    """Read the endpoint out of the model's name, for one whose serving was never recorded."""
     if model.serving_remote.get("endpoint"):
         return model
     return replace(model, serving_remote={**model.serving_remote, "endpoint": model.call_name.removeprefix("vertex:")})

@@ -54,7 +54,7 @@ def polled(found: Any, job: JobView) -> JobStatus:
 
 
 def gone(job: JobView, error: Any) -> JobStatus:
-    """A job that was there and cannot be found is an alarm, and never the same as cancelled."""
+    """Return an alarm for a job that was there and cannot be found, which is never the same as cancelled."""
     words = (
         f"{TITLE} knows no job {job.remote_id} ({said(error)}). It is looked for on; if GOOGLE_CLOUD_PROJECT or the "
         "credentials are others now, set those that started it."

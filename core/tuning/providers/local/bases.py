@@ -210,7 +210,7 @@ def _take(new: Path, folder: Path) -> None:
 
 
 def _check_digest(file: Path, digest: str, report_progress: ReportProgress) -> None:
-    """What is trained on has to be what answers: a file that was damaged on disk is neither."""
+    """Check the hash: what is trained on has to be what answers, and a file that was damaged on disk is neither."""
     size, done, found = file.stat().st_size, 0, hashlib.sha256()
     with file.open("rb") as opened:
         while piece := opened.read(8 << 20):

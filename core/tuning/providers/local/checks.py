@@ -55,7 +55,7 @@ def of_choices(spec: Spec, data: DataFacts) -> Iterator[Obstacle]:
 
 
 def of_combination(chosen: Chosen, data: DataFacts) -> Iterator[Obstacle]:
-    """Settings that are right alone, and not together or not for these records."""
+    """Find settings that are right alone, and not together or not for these records."""
     if chosen.gpus > 1 and chosen.device == "cpu":
         yield Obstacle(
             "setting_wrong", f"{chosen.gpus} GPUs are chosen, and the device is the CPU.", "Choose one of both."
@@ -120,7 +120,7 @@ def _unreachable(ray: RayRunner) -> Iterator[Obstacle]:
 
 
 def of_folder(base: Base) -> Iterator[Obstacle]:
-    """A folder of the user's, which can be looked at without asking anybody."""
+    """Check a folder of the user's, which can be looked at without asking anybody."""
     folder = Path(base.name)
     config = shapes.config_in(folder)
     if config is None:
@@ -147,7 +147,7 @@ def of_architecture(kind: str, known: Mapping[str, Any] | frozenset[str]) -> Ite
 
 
 def of_ollama(base: Base, chosen: Chosen, settings: Settings) -> Looked:
-    """A model of Ollama, asked for now."""
+    """Look at a model of Ollama, asked for now."""
     store = places.store(settings, chosen.runner)
     try:
         shown = Ollama(settings).show(base.name)

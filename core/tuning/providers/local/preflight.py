@@ -76,7 +76,7 @@ def _of_hub(refused: NotSubmitted) -> Obstacle:
 
 
 def _of_serving(chosen: Chosen, settings: Settings) -> Iterator[Obstacle]:
-    """A base that is not Ollama's own needs one there to be put on."""
+    """Check the serving: a base that is not Ollama's own needs one there to be put on."""
     if away := checks.ollama_is_away(settings):
         yield away
     if not chosen.serve_on:
@@ -140,4 +140,4 @@ def _ready(base: Base, chosen: Chosen, settings: Settings, looked: Looked, pytho
 
 
 def _silence(_what: str, _share: float | None) -> None:
-    """A check tells nobody how far it is."""
+    """Tell nobody how far a check is."""

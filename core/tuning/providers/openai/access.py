@@ -97,7 +97,7 @@ def submit_client(settings: Settings, timeout_s: float, *, may_begin: bool) -> I
 
 
 def not_understood(settings: Settings, error: Exception, *, may_begin: bool) -> NoReturn:
-    """The answer came, and is none of this protocol."""
+    """Say that an answer came which is none of this protocol."""
     if may_begin:
         raise _unknown(settings, "its answer cannot be understood.") from error
     raise NotSubmitted(

@@ -281,7 +281,7 @@ class OpenAI:
 
 @contextmanager
 def _understood(settings: Settings) -> Iterator[None]:
-    """The SDK takes an answer as it comes, and a part that is missing shows when it is needed."""
+    """Catch a part that is missing when it is needed: the SDK takes an answer as it comes."""
     try:
         yield
     except (ValueError, TypeError, AttributeError) as error:

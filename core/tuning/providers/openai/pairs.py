@@ -41,7 +41,7 @@ def facts(data: DataFacts, splits: Sequence[str] = ("train", "validation")) -> D
 
 
 def missing(data: DataFacts) -> Obstacle:
-    """That there is not one pair to train on."""
+    """Say that there is not one pair to train on."""
     return Obstacle(
         "too_small",
         f"{data.label} has no preference pairs in its training split.",

@@ -71,7 +71,7 @@ def polled(client: Any, job: JobView, now: dt.datetime) -> JobStatus:
 
 
 def gone(job: JobView, error: Any) -> JobStatus:
-    """A job that was there and cannot be found is an alarm, and never the same as cancelled."""
+    """Return an alarm for a job that was there and cannot be found, which is never the same as cancelled."""
     words = (
         f"OpenAI knows no job {job.remote_id} for this key ({said(error)}). It is looked for on; if OPENAI_API_KEY "
         "belongs to another organisation or project now, set the one that started it."

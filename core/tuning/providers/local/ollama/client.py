@@ -161,7 +161,7 @@ class Ollama:
         return Rendered(text if isinstance(text, str) else None, tokens if isinstance(tokens, int) and tokens else None)
 
     def _chat(self, name: str, messages: Sequence[Mapping[str, str]], **more: Any) -> dict[str, Any]:
-        """What the SDK has no words for."""
+        """Ask what the SDK has no words for."""
         import httpx
         import ollama
 

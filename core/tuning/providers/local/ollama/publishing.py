@@ -90,7 +90,9 @@ def name_of(wanted: str) -> str:
 
 
 def free_name(ollama: Ollama, wanted: str, adapter: str) -> str:
-    """This name, or one with a number: the first that is free, or has this very adapter and so is ours from before."""
+    """Return this name, or one with a number: the first that is free, or has this very adapter and so is ours from
+    before.
+    """
     plain = name_of(wanted).removesuffix(":latest")
     for number in range(1, _MOST_NUMBERS):
         name = f"{plain}:latest" if number == 1 else f"{plain}-{number}:latest"

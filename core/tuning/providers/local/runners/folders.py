@@ -193,7 +193,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def _is_whole(checkpoint: Path) -> bool:
-    """The trainer writes its state last."""
+    """Look for the trainer's state, which it writes last."""
     return (
         checkpoint.name.rpartition("-")[2].isdigit()
         and (checkpoint / "trainer_state.json").exists()

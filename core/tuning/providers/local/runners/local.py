@@ -202,7 +202,7 @@ def environment(work: TrainerRun) -> dict[str, str]:
 
 
 def _apart() -> dict[str, Any]:
-    """A group of its own: Ctrl+C in the terminal of the app is not for the trainer."""
+    """Start in a group of its own: Ctrl+C in the terminal of the app is not for the trainer."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

@@ -145,7 +145,7 @@ class RayRunner:
         return not current.asked
 
     def _send(self, folder: Path, current: Begun) -> str:
-        """The one request that begins something. Raises `NotSubmitted` or `SubmitUnknown`."""
+        """Send the one request that begins something. Raises `NotSubmitted` or `SubmitUnknown`."""
         import httpx2
 
         if current.state == "started":

@@ -97,7 +97,7 @@ def planned(report: Mapping[str, Any]) -> list[Package]:
 
 
 def refuse_wrong(found: Sequence[Package], device: Device) -> None:
-    """A choice of CPU never downloads CUDA, nor the other way round. Raises `TrainerUnavailable`."""
+    """Refuse CUDA where CPU was chosen, and the other way round. Raises `TrainerUnavailable`."""
     for_cuda = [each.name for each in found if _FOR_CUDA.match(each.name)]
     torch = next((each.version for each in found if each.name == "torch"), "")
     if device == "cpu" and (for_cuda or "+cu" in torch):
