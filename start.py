@@ -247,6 +247,7 @@ def read_stamp(environment: Path) -> dict:
 
 
 def write_stamp(environment: Path, *, ours: bool, ready: bool, installed: dict[str, str]) -> None:
+    """Write down about the environment what `read_stamp` reads."""
     unfinished = environment / "whetstone.json.new"
     unfinished.write_text(json.dumps({"ours": ours, "ready": ready, "installed": installed}), encoding="utf-8")
     unfinished.replace(environment / "whetstone.json")

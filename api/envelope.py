@@ -75,10 +75,12 @@ def enveloped(data: Any) -> Any:
 
 
 def answer(data: Any, *, message: str = "", status: int = 200) -> JSONResponse:
+    """Return the answer of a request in the envelope."""
     return JSONResponse({"success": status < 400, "data": data, "error": None, "message": message}, status)
 
 
 def refused(status: int, message: str, *, error: str = "", data: Any = None) -> JSONResponse:
+    """Return the refusal of a request in the envelope; `error`: its name, where the status does not say it."""
     word = error or WORDS.get(status, "BadRequest")
     return JSONResponse({"success": False, "data": data, "error": word, "message": message}, status)
 

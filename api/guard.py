@@ -121,6 +121,7 @@ def foreign(scheme: str, headers: Headers) -> str | None:
 
 
 def is_json(content_type: str) -> bool:
+    """Tell whether a body of this content type is JSON."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 

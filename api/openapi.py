@@ -32,6 +32,7 @@ _REFUSALS = {
 
 @cache
 def examples() -> dict[str, dict[str, Any]]:
+    """Return the recorded examples of all operations."""
     return json.loads(_EXAMPLES.read_text(encoding="utf-8"))
 
 

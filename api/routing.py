@@ -67,6 +67,7 @@ async def paging(
     limit: Annotated[int, Query(ge=1, le=MOST, description="At most so many.")] = 50,
     offset: Annotated[int, Query(ge=0, le=MOST, description="So many are passed over.")] = 0,
 ) -> Paging:
+    """Return which page of a list is asked for."""
     return Paging(after, limit, offset)
 
 
@@ -146,4 +147,5 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
 
 
 def new_router(prefix: str, tag: str) -> APIRouter:
+    """Make a router of one subject, whose routes read JSON exactly."""
     return APIRouter(prefix=prefix, tags=[tag], route_class=Route)

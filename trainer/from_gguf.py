@@ -72,6 +72,7 @@ def _write(file: Path, folder: Path, dtype: str) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
+    """Make the folder, and return the exit status."""
     dtype = arguments[2] if len(arguments) == 3 else "float32"
     if len(arguments) not in (2, 3) or dtype not in ("float32", "bfloat16"):
         sys.stderr.write("usage: python from_gguf.py FILE OUT_DIR [float32|bfloat16]\n")

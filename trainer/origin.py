@@ -32,6 +32,7 @@ def hash_of_base(job: Job) -> str:
 
 
 def hash_of_template(tokenizer: Any) -> str:
+    """Return the hash of the chat template."""
     return hashlib.sha256((template_of(tokenizer) or "").encode()).hexdigest()
 
 

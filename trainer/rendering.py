@@ -61,6 +61,7 @@ def write(folder: Path, found: Mapping[str, Any]) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Write what the trainer makes of conversations, and return the exit status."""
     engine = arguments[1] if len(arguments) == 2 else "trl"
     if len(arguments) not in (1, 2) or engine not in ("trl", "plain"):
         sys.stderr.write("usage: python rendering.py ADAPTER_DIR [trl|plain]\n")

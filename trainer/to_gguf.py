@@ -170,6 +170,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
+    """Convert an adapter, and return the exit status."""
     if len(arguments) != 3:
         sys.stderr.write("usage: python to_gguf.py BASE_CONFIG_DIR ADAPTER_DIR OUT.gguf\n")
         return 2

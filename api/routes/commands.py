@@ -150,6 +150,7 @@ _ACTS: dict[verbs.Verb, Callable[..., Change]] = {
 
 
 async def filter_of_query(request: Request) -> CommandFilter:
+    """Return the filter in the parameters of an address, which are those of the queue's page."""
     return from_query({name: request.query_params.getlist(name) for name in request.query_params})
 
 

@@ -89,7 +89,7 @@ def parse(shares: str, *, seed: int = 0, group: Group = "request") -> Split:
 
 
 def request_group(request: str) -> str:
-    """Return what the database's request_group() answers: one key for requests that differ in case, white space or
+    """Return what `request_group` of the database answers: one key for requests that differ in case, white space or
     Unicode form only.
     """
     folded = _WHITE_SPACE.sub(" ", unicodedata.normalize("NFC", request)).strip(" ").translate(_SMALL)

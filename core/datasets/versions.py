@@ -104,6 +104,7 @@ def get(db: Database, which: str | int) -> DatasetVersion:
 
 
 def by_id(connection: Connection, dataset_id: int) -> DatasetVersion:
+    """Return the version with this id. Raises `UnknownDataset`."""
     row = connection.execute(_query().where(datasets.c.id == dataset_id)).one_or_none()
     if row is None:
         raise UnknownDataset(f"There is no dataset version with the id {dataset_id}.")

@@ -149,6 +149,7 @@ def models(luck: NDArray[np.float64], days: NDArray[np.int64]) -> NDArray[np.int
 
 
 def outcome(drawn: Drawn, traits: Traits, days: NDArray[np.int64]) -> Outcome:
+    """Draw how well each execution went, and whether it succeeded."""
     expected = expected_quality(traits)
     # Noise on the log-odds: bounded and skewed towards the middle, like a beta distribution.
     odds = np.log(expected / (1 - expected)) + 0.55 * drawn.noise

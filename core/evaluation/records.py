@@ -133,4 +133,5 @@ def _query() -> Select[Any]:
 
 
 def of_row(row: Row[Any]) -> Evaluation:
+    """Return the evaluation in a row."""
     return Evaluation(**row._asdict())

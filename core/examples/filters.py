@@ -184,7 +184,7 @@ def to_query(chosen: Filter) -> dict[str, list[str]]:
 
 
 def _shown(item: str) -> str:
-    """ "" (no intent) becomes "-", so that it differs from an empty list; a value that is all dashes grows by one."""
+    """Write "" (no intent) as "-", so that it differs from an empty list; a value that is all dashes grows by one."""
     return item + "-" if not item.strip("-") else item
 
 

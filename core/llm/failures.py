@@ -20,6 +20,7 @@ _KEY_INVALID = re.compile(r"api[ _]key (?:not valid|invalid|expired)|API_KEY_INV
 
 
 def no_key(model: Model) -> ModelUnavailable:
+    """Say that there is no key for the provider."""
     setting = KEY_SETTINGS[model.provider]
     return ModelUnavailable(
         f"There is no key for {TITLES[model.provider]}. Set {setting}, or choose another model.", reason="no_key"
@@ -27,6 +28,7 @@ def no_key(model: Model) -> ModelUnavailable:
 
 
 def no_project(model: Model) -> ModelUnavailable:
+    """Say that no project and location of Google Cloud are set."""
     return ModelUnavailable(
         f"There is no project for {TITLES[model.provider]}. Set GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION, or "
         "choose another model.",
@@ -35,6 +37,7 @@ def no_project(model: Model) -> ModelUnavailable:
 
 
 def no_credentials(model: Model, why: str) -> ModelUnavailable:
+    """Say that this machine has no credentials for Google Cloud."""
     return ModelUnavailable(
         f"{TITLES[model.provider]} has no credentials on this machine ({in_short(why, None)}). Run `gcloud auth "
         "application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS.",
@@ -43,6 +46,7 @@ def no_credentials(model: Model, why: str) -> ModelUnavailable:
 
 
 def credentials_refused(model: Model, why: str) -> ModelUnavailable:
+    """Say that Google refused the credentials of this machine."""
     return ModelUnavailable(
         f"Google refused the credentials of this machine ({in_short(why, None)}). Renew them with `gcloud auth "
         "application-default login`, or check GOOGLE_APPLICATION_CREDENTIALS.",
@@ -51,6 +55,7 @@ def credentials_refused(model: Model, why: str) -> ModelUnavailable:
 
 
 def no_such_key(model: Model) -> ModelUnavailable:
+    """Say that the key holds characters that none has."""
     setting = KEY_SETTINGS[model.provider]
     return ModelUnavailable(
         f"{setting} holds characters that no key has, such as spaces or line breaks. Set it again.", reason="no_key"
@@ -58,6 +63,7 @@ def no_such_key(model: Model) -> ModelUnavailable:
 
 
 def no_address(model: Model, address: str) -> ModelUnavailable:
+    """Say that the provider's address is none."""
     setting = _ADDRESS_SETTINGS.get(model.provider, f"{model.provider.upper()}_BASE_URL")
     return ModelUnavailable(
         f"{setting} is {in_short(address, None)!r}, which is no address. Set one such as http://127.0.0.1:8080/v1.",
@@ -66,6 +72,7 @@ def no_address(model: Model, address: str) -> ModelUnavailable:
 
 
 def not_running(model: Model, access: Access) -> ModelUnavailable:
+    """Say that the provider cannot be reached."""
     where = _where(access)
     if model.provider == "ollama":
         todo = "Start it with `ollama serve`, or set OLLAMA_HOST to where it runs."
@@ -75,16 +82,19 @@ def not_running(model: Model, access: Access) -> ModelUnavailable:
 
 
 def timed_out(model: Model, timeout_s: float) -> ModelUnavailable:
+    """Say that the model did not answer in time."""
     return ModelUnavailable(
         f"{model} did not answer within {timeout_s:g} s. Try again, or choose a faster model.", reason="timed_out"
     )
 
 
 def empty(model: Model) -> ModelUnavailable:
+    """Say that the model answered with nothing."""
     return ModelUnavailable(f"{model} answered with nothing. Try again, or choose another model.", reason="empty")
 
 
 def declined(model: Model, detail: object) -> ModelUnavailable:
+    """Say that the model declined to answer."""
     why = f" ({in_short(str(detail), None)})" if detail else ""
     return ModelUnavailable(
         f"{model} declined to answer{why}. Say the request differently, or choose another model.", reason="declined"
@@ -92,6 +102,7 @@ def declined(model: Model, detail: object) -> ModelUnavailable:
 
 
 def cut(model: Model, max_tokens: int) -> ModelUnavailable:
+    """Say that the answer was cut off."""
     return ModelUnavailable(
         f"The answer of {model} was cut off after {max_tokens:,} tokens. Ask for less, or choose a model that thinks "
         "less before it answers.",
@@ -100,6 +111,7 @@ def cut(model: Model, max_tokens: int) -> ModelUnavailable:
 
 
 def bad_answer(model: Model, why: str) -> ModelUnavailable:
+    """Say that the answer is not what was asked for."""
     return ModelUnavailable(
         f"The answer of {model} is not what was asked for: {why} Try again, or choose another model.",
         reason="bad_answer",

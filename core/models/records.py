@@ -155,6 +155,7 @@ def _query(*, archived: bool) -> Select[Any]:
 
 
 def of_row(row: Row[Any]) -> Model:
+    """Return the model in a row."""
     return Model(**row._asdict())
 
 

@@ -242,6 +242,7 @@ def asked_sql(recipe: Recipe) -> str:
 
 
 def answer_sql(recipe: Recipe) -> str:
+    """Return SQL text of a record's answer as one message of the format `openai`."""
     return _all(recipe, _openai_message(weights=False), "part = 4")
 
 

@@ -62,6 +62,7 @@ def pieces(recipe: Recipe, format: str, prompt: str) -> list[str]:  # noqa: A002
 
 
 def system_sql(recipe: Recipe) -> str:
+    """Return SQL text of the system prompt: the recipe's, or else the record's own."""
     own = sql.Literal(recipe.system_prompt).as_string(None) + "::text"
     return own if recipe.system_prompt else _ITS_OWN_SYSTEM_PROMPT
 

@@ -90,11 +90,13 @@ ORDER BY a.attnum
 
 
 def columns_of(connection: psycopg.Connection[Any], schema: str, table: str) -> dict[str, Column]:
+    """Return the columns of a table by their names; none of a table that there is not."""
     name = sql.Identifier(schema, table).as_string(connection)
     return {row[0]: Column(*row) for row in connection.execute(_COLUMNS, [name])}
 
 
 def is_unique(moving: Moving, table: str, columns: tuple[str, ...]) -> bool:
+    """Tell whether an index keeps these columns unique."""
     row = moving.connection.execute(
         "SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND i.indisvalid"
         " AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND ("

@@ -72,6 +72,7 @@ def _figures(piece: Piece) -> list[Before]:
 
 
 def article(piece: Piece) -> str:
+    """Write an article, with what the figures say apart."""
     lines = within(piece.lines, piece.limit)
     opening, rest = lines[:3], lines[3:]
     parts = [f"# {capital(piece.topic)}", " ".join(opening)]
@@ -119,6 +120,7 @@ def _rests_on(piece: Piece) -> str:
 
 
 def email(piece: Piece) -> str:
+    """Write an email with subject, greeting and the way to unsubscribe."""
     lines = within(piece.lines, piece.limit)
     hello = f"Hello {piece.audience}," if piece.audience else "Hello,"
     found = f"\n\nFrom our figures: {_summary(_figures(piece))}" if _figures(piece) else ""

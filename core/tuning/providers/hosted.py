@@ -94,6 +94,7 @@ def cost(provider: ProviderId, base: str, tokens: int | None) -> Decimal | None:
 
 
 def price_unknown(what: str) -> Obstacle:
+    """Say that the cost cannot be estimated; it blocks nothing."""
     return Obstacle(
         "price_unknown",
         f"What training on {what} costs is not known here, so the cost of this job cannot be estimated.",
@@ -130,6 +131,7 @@ def same_marker(job: JobView) -> Iterator[NewJobEvent]:
 
 
 def out_of_reach(title: str, why: str, retry_after_s: float | None = None) -> ProviderTrouble:
+    """Return the trouble of a provider that could not be asked."""
     return ProviderTrouble(f"{title} could not be asked: {why}{LATER}", retry_after_s=retry_after_s)
 
 

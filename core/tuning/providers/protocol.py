@@ -186,7 +186,7 @@ class NewJobEvent:
 
 @dataclass(frozen=True)
 class MetricPoint:
-    """One value of one series: loss, val_loss, learning_rate, tokens_per_s, accuracy, val_accuracy, …"""
+    """One value of one series: loss, val_loss, learning_rate, tokens_per_s, accuracy, val_accuracy and others."""
 
     name: str
     step: int

@@ -43,12 +43,14 @@ def from_messages(row: Raw) -> Raw:
 
 
 def from_sharegpt(row: Raw) -> Raw:
+    """Convert a row of ShareGPT."""
     reading = Reading()
     column = "conversations" if "conversations" in row else "conversation"
     return _made(row, reading, reading.messages(row.get(column), column))
 
 
 def from_gemini(row: Raw) -> Raw:
+    """Convert a row of Gemini's tuning files."""
     reading = Reading()
     messages = reading.messages(row.get("contents"), "contents")
     instruction = row.get("systemInstruction") or row.get("system_instruction")

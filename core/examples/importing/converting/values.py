@@ -55,6 +55,7 @@ def _sound(value: str) -> str:
 
 
 def request(value: Any) -> str:
+    """Return what was asked, which has to be there. Raises `Unfit`."""
     if not isinstance(value, str) and isinstance(value, int | float) and not isinstance(value, bool) and value == value:
         value = _number_text(value)
     if isinstance(value, bytes):
@@ -183,6 +184,7 @@ _TRUTH: dict[str, bool | None] = {
 
 
 def truth(value: Any) -> bool | None:
+    """Return whether it succeeded; None where nothing says so. Raises `Unfit`."""
     if isinstance(value, str) and value in _TRUTH:
         return _TRUTH[value]  # as most are written
     if value is None or value != value:
@@ -326,6 +328,7 @@ def read_tags(value: Any) -> TagsRead:
 
 
 def tags(value: Any) -> str | None:
+    """Return the tags of a value as an array of PostgreSQL."""
     return read_tags(value)[0]
 
 

@@ -50,4 +50,5 @@ def written(document: Mapping[str, Any]) -> bytes:
 
 
 def sha256(data: bytes) -> str:
+    """Return the hash by which a profile is known."""
     return hashlib.sha256(data).hexdigest()

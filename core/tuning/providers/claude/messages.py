@@ -84,4 +84,5 @@ def _by(gain: Mapping[str, Any]) -> str:
 
 
 def money(amount: Decimal) -> str:
+    """Write an amount in US dollars; below one with four places."""
     return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"

@@ -130,6 +130,7 @@ def advice(error: Any) -> str:
 
 
 def refusal(error: Any) -> str:
+    """Return Google's words with its status and code."""
     return f"{said(error)} ({error.status or 'status'} {error.code})."
 
 
@@ -139,6 +140,7 @@ def said(error: Any) -> str:
 
 
 def is_status(error: Any, *codes: int) -> bool:
+    """Tell whether an error of the SDK has one of these HTTP statuses."""
     return getattr(error, "code", None) in codes
 
 

@@ -69,6 +69,7 @@ def word(value: Any) -> str:
 
 
 def whole(value: Any) -> int | None:
+    """Return the value as a whole number; None for what is none."""
     found = hosted.number(value)
     return None if found is None else int(found)
 
@@ -80,6 +81,7 @@ def tokens(found: Any) -> int | None:
 
 
 def epochs(found: Any) -> int:
+    """Return how often a job goes through its examples."""
     spec = getattr(found, "supervised_tuning_spec", None)
     return whole(getattr(getattr(spec, "hyper_parameters", None), "epoch_count", None)) or EPOCHS
 

@@ -138,6 +138,7 @@ def of_folder(base: Base) -> Iterator[Obstacle]:
 
 
 def of_architecture(kind: str, known: Mapping[str, Any] | frozenset[str]) -> Iterator[Obstacle]:
+    """Refuse a kind of model whose adapter Ollama cannot take."""
     if kind not in known:
         yield Obstacle(
             "other",
@@ -269,6 +270,7 @@ def of_memory(shape: ModelShape, chosen: Chosen, data: DataFacts) -> Iterator[Ob
 
 
 def number_bytes(chosen: Chosen, shape: ModelShape | None) -> int:
+    """Return the bytes of one weight of the base as it is kept."""
     return 2 if bases.dtype_of(chosen.precision, shape) == "bfloat16" else 4
 
 

@@ -116,6 +116,7 @@ def said(error: Any) -> str:
 
 
 def is_status(error: Any, *statuses: int) -> bool:
+    """Tell whether an error of the SDK has one of these HTTP statuses."""
     return getattr(error, "status_code", None) in statuses
 
 

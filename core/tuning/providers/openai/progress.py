@@ -80,10 +80,12 @@ def gone(job: JobView, error: Any) -> JobStatus:
 
 
 def text(value: Any) -> str:
+    """Return the value where it is a text, else ""."""
     return value if isinstance(value, str) else ""
 
 
 def whole(value: Any) -> int | None:
+    """Return the value as a whole number; None for what is none."""
     found = hosted.number(value)
     return None if found is None else int(found)
 

@@ -229,5 +229,6 @@ def _differing(shown: Shown, config: Path) -> str:
 
 
 def sha256(file: Path) -> str:
+    """Return the hash of a file."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
