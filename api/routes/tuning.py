@@ -44,7 +44,7 @@ ModelModel = shown(
 )
 WholeModel = shown(records.Model, without=("serving_remote",))
 DeploymentModel = shown(deployments.Deployment)
-ProviderModel = shown(catalogue.ProviderFacts)
+ProviderModel = shown(catalogue.ProviderFacts, without=("where",))
 BaseModelFacts = shown(catalogue.BaseFacts)
 
 

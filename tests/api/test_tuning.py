@@ -10,7 +10,7 @@ from core import deployments, models
 from core.db import Database
 from core.db.tables import tuning_metrics
 from core.settings import get_settings
-from core.tuning.providers.protocol import TrainedModel
+from core.tuning.providers.protocol import PROVIDER_IDS, TrainedModel
 from tests.api.calling import Caller
 from tests.tuning.conftest import freeze
 
@@ -108,5 +108,5 @@ def test_the_model_of_a_job_is_deployed_and_rolled_back(call: Caller, database: 
 
 def test_providers_come_with_their_bases(call: Caller) -> None:
     found = call(f"GET {PATH}/providers")
-    assert {each["facts"]["id"] for each in found} == {"local", "openai", "gemini", "claude", "bedrock"}
+    assert {each["facts"]["id"] for each in found} == set(PROVIDER_IDS)
     assert any(base["name"] == TUNE["base_model"] for each in found for base in each["bases"])

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from core.db.tables import models, tuning_jobs
 from core.errors import UnknownJob
+from core.tuning.providers import catalogue
 from core.tuning.providers.protocol import AT_PROVIDER, OPEN, Method, ProviderId, Spec, State
 
 #: Searches for a submission that was not answered; after them a person is asked.
@@ -21,10 +22,6 @@ NOT_SENT: tuple[State, ...] = ("draft", "validating", "uploading")
 
 Wants = Literal["cancel", "stop", "resume"]
 EventKind = Literal["state", "message", "warning", "error", "checkpoint", "asked"]
-
-TITLES: Mapping[str, str] = {
-    "local": "this machine", "openai": "OpenAI", "gemini": "Gemini", "claude": "Claude", "bedrock": "Amazon Bedrock",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,8 @@ class Job:
     @property
     def where(self) -> str:
         """The provider's name in a sentence."""
-        return TITLES.get(self.provider, self.provider)
+        known = (each.where for each in catalogue.catalogue().providers if each.id == self.provider)
+        return next(known, self.provider)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ class ProviderFacts:
     """A provider, in words for its card."""
 
     id: ProviderId
+    #: In sentences about a job: "this machine", "OpenAI".
+    where: str
     title: str
     tagline: str
     is_training: bool
