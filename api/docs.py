@@ -99,8 +99,8 @@ def _kind(schema: dict[str, Any]) -> str:
     if "anyOf" in schema and schema.get("title") != "Any JSON":
         return " or ".join(dict.fromkeys(map(_kind, schema["anyOf"])))
     if schema.get("type") == "array":
-        items = schema.get("items")
-        return f"list of {_kind(items)}" if isinstance(items, dict) else "list"
+        items: dict[str, Any] | bool = schema.get("items", True)
+        return "list" if isinstance(items, bool) else f"list of {_kind(items)}"
     return schema.get("type") or schema.get("title") or str(schema.get("const", "any"))
 
 

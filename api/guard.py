@@ -22,10 +22,14 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 Seen = Callable[[str, str, int, float], None]
 
 
+def _unseen(_method: str, _route: str, _status: int, _seconds: float) -> None:
+    """Where nothing is measured."""
+
+
 class Guard:
     """Plain ASGI, so that downloads stream through it. `seen` is told of every answer, for the metrics."""
 
-    def __init__(self, app: ASGIApp, seen: Seen = lambda *_: None, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, app: ASGIApp, seen: Seen = _unseen, most_bytes: int = MOST_BYTES) -> None:
         self._app, self._seen, self._most_bytes = app, seen, most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +79,8 @@ class Guard:
         said = headers.get("content-length", "")
         if said.isascii() and said.isdecimal() and (len(said) > 15 or int(said) > self._most_bytes):
             return None
-        pieces, size = [], 0
+        pieces: list[bytes] = []
+        size = 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":

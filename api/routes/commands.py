@@ -54,7 +54,7 @@ class Submitted(Strict):
     )
     not_before: dt.datetime | None = None
     max_attempts: int = Field(default=RETRIES + 1, ge=1, le=1_000)
-    waits_for: list[Id] = Field(default_factory=list, max_length=1_000)
+    waits_for: list[Id] = Field(default_factory=list[Id], max_length=1_000)
 
 
 class Claiming(Strict):

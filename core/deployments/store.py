@@ -309,4 +309,4 @@ def _query() -> Select[Any]:
 
 
 def _of_row(row: Row[Any]) -> Deployment:
-    return Deployment(**row._asdict())
+    return Deployment(**row._asdict())  # pyright: ignore[reportPrivateUsage] (public, as a named tuple's is)

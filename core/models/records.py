@@ -156,7 +156,7 @@ def _query(*, archived: bool) -> Select[Any]:
 
 def of_row(row: Row[Any]) -> Model:
     """Return the model in a row."""
-    return Model(**row._asdict())
+    return Model(**row._asdict())  # pyright: ignore[reportPrivateUsage] (public, as a named tuple's is)
 
 
 def _unknown(connection: Connection, which: int | str) -> UnknownModel:

@@ -6,7 +6,7 @@ as orjson does), while the spacing and key order of `json_build_object` and `jso
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from sqlalchemy import ColumnElement, Connection, any_, bindparam, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -72,7 +72,7 @@ fault_sql = dialogues.fault_sql
 features_sql = dialogues.features_sql
 
 
-def run(connection: Connection, statement: str) -> list[tuple]:
+def run(connection: Connection, statement: str) -> list[tuple[Any, ...]]:
     """Run SQL text without parameters exactly as it stands; a system prompt may hold `%` and `:name`."""
     result = connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
     return [tuple(row) for row in result] if result.returns_rows else []

@@ -3,7 +3,7 @@
 Before a job is sent it needs no engine: a job that is taken from the engine cannot be sent by it any more.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -215,7 +215,7 @@ def unarchive(db: Database, job_id: int, *, actor: str, reason: str) -> Job:
 
 
 @contextmanager
-def _asked(db: Database, job_id: int, what: str, actor: str, reason: str) -> Iterator[tuple[Connection, Job]]:
+def _asked(db: Database, job_id: int, what: str, actor: str, reason: str) -> Generator[tuple[Connection, Job]]:
     """Yield the job, locked; that it was asked for is on record when the act succeeds."""
     with db.begin() as connection:
         audit.acting(connection, actor=actor, reason=reason)
