@@ -30,7 +30,7 @@ DEFAULT_PORT = 8501
 WINDOWS = os.name == "nt"
 
 
-class Refused(Exception):
+class CannotStart(Exception):
     """Something is missing; the message is one sentence that says what to do."""
 
 
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
             return become(core_command(python, rest), environment={"PYTHONPATH": str(FOLDER)})
         os.chdir(FOLDER)
         return become(test_command(python, rest) if command == "test" else app_command(python, rest, port))
-    except Refused as refusal:
+    except CannotStart as refusal:
         print(refusal, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 def check_python(version: Sequence[int]) -> None:
     """Refuse a Python that is too old."""
     if tuple(version[:2]) < OLDEST_PYTHON:
-        raise Refused(
+        raise CannotStart(
             "Whetstone needs Python {}.{} or newer, and this is {}; start it with a newer one, for example "
             "`python3.12 start.py`.".format(*OLDEST_PYTHON, ".".join(map(str, version)))
         )
@@ -69,7 +69,7 @@ def check_python(version: Sequence[int]) -> None:
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """What to run (`app`, `test` or `core`) and the arguments for it."""
+    """Return what to run (`app`, `test` or `core`) and the arguments for it."""
     rest = list(arguments)
     command = rest.pop(0) if rest[:1] in (["test"], ["core"]) else "app"
     if rest[:1] == ["--"]:
@@ -78,7 +78,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def app_command(python: Path, arguments: Sequence[str], port: int | None) -> list[str]:
-    """The command that serves the app; `port` is None where the arguments or the environment name one."""
+    """Return the command that serves the app; `port` is None where the arguments or the environment name one."""
     chosen = [] if port is None else [f"--server.port={port}"]
     # Without this, the first start on a machine waits for an e-mail address.
     return [str(python), "-m", "streamlit", "run", "app.py", "--server.showEmailPrompt=false", *chosen, *arguments]
@@ -86,7 +86,8 @@ def app_command(python: Path, arguments: Sequence[str], port: int | None) -> lis
 
 def test_command(python: Path, arguments: Sequence[str]) -> list[str]:
     """The command that tests: all of it in as many processes as there are processors, up to four, in a new order each
-    time (`--randomly-seed=NUMBER` brings one back: the run names it), and the slowest are listed."""
+    time (`--randomly-seed=NUMBER` brings one back: the run names it), and the slowest are listed.
+    """
     at_once = (
         []
         if arguments
@@ -96,7 +97,7 @@ def test_command(python: Path, arguments: Sequence[str]) -> list[str]:
 
 
 def core_command(python: Path, arguments: Sequence[str]) -> list[str]:
-    """The command line, run where the user stands; -P keeps a folder `core` there from being taken for ours."""
+    """Return the command line, run where the user stands; -P keeps a folder `core` there from being taken for ours."""
     return [str(python), "-P", "-m", "core", *arguments]
 
 
@@ -104,25 +105,25 @@ def core_command(python: Path, arguments: Sequence[str]) -> list[str]:
 
 
 def choose_port(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> int | None:
-    """The port to ask Streamlit for, or None where the user named one, which then has to be free."""
+    """Return the port to ask Streamlit for, or None where the user named one, which then has to be free."""
     wanted = named_port(arguments) or environment.get("STREAMLIT_SERVER_PORT")
     if wanted:
         if not wanted.isdigit() or not 0 < int(wanted) < 65536:
-            raise Refused(f"{wanted!r} is not a port; name a number from 1 to 65535.")
+            raise CannotStart(f"{wanted!r} is not a port; name a number from 1 to 65535.")
         if not is_free(int(wanted)):
-            raise Refused(f"Port {wanted} is taken by another program; name another one with --server.port.")
+            raise CannotStart(f"Port {wanted} is taken by another program; name another one with --server.port.")
         return None
     usual = configured_port(folder) or DEFAULT_PORT
     port = next((port for port in range(usual, min(usual + 100, 65536)) if is_free(port)), None)
     if port is None:
-        raise Refused(f"All ports from {usual} to {usual + 99} are taken; name a free one with --server.port.")
+        raise CannotStart(f"All ports from {usual} to {usual + 99} are taken; name a free one with --server.port.")
     if port != usual:
         print(f"Port {usual} is taken, so Whetstone uses port {port}.", flush=True)
     return port
 
 
 def named_port(arguments: Sequence[str]) -> str | None:
-    """The port among Streamlit's arguments. The last one counts."""
+    """Return the port among Streamlit's arguments. The last one counts."""
     found = None
     for position, argument in enumerate(arguments):
         if argument.startswith("--server.port="):
@@ -133,7 +134,7 @@ def named_port(arguments: Sequence[str]) -> str | None:
 
 
 def configured_port(folder: Path) -> int | None:
-    """The port in `.streamlit/config.toml`, if it names one."""
+    """Return the port in `.streamlit/config.toml`, if it names one."""
     import tomllib  # not in the Pythons that only have to read this file
 
     try:
@@ -165,7 +166,7 @@ def is_free(port: int) -> bool:
 
 
 def prepare(folder: Path, requirements: str, run: Callable[[Sequence[str]], int]) -> Path:
-    """The Python of an environment that has what the file `requirements` asks for.
+    """Return the Python of an environment that has what the file `requirements` asks for.
 
     The stamp is written first as "not ready" and last as "ready". An environment of ours that is not ready was
     interrupted and is made anew; one that somebody else made is only ever installed into.
@@ -186,7 +187,7 @@ def prepare(folder: Path, requirements: str, run: Callable[[Sequence[str]], int]
         print(f"Installing what {requirements} asks for into .venv; once, and it takes a minute or two.", flush=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
         if run([*pip, "-r", str(folder / requirements)]):
-            raise Refused(
+            raise CannotStart(
                 f"pip could not install what {requirements} asks for (its own words are above); "
                 "check the connection to the package index and start again."
             )
@@ -204,12 +205,12 @@ def create(environment: Path, run: Callable[[Sequence[str]], int]) -> None:
         f"(Debian, Ubuntu: sudo apt install python{version}-venv) and start again."
     )
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
-        raise Refused(advice)
+        raise CannotStart(advice)
     environment.mkdir(exist_ok=True)
     write_stamp(environment, ours=True, ready=False, installed={})
     print(f"Making an environment with Python {version} in {environment}.", flush=True)
     if run([sys.executable, "-m", "venv", str(environment)]):
-        raise Refused(advice)
+        raise CannotStart(advice)
 
 
 def environment_python(environment: Path) -> Path:
@@ -218,7 +219,7 @@ def environment_python(environment: Path) -> Path:
 
 
 def included(requirements: Path) -> list[str]:
-    """The names of a requirements file and of those that it includes with -r, all in one folder."""
+    """Return the names of a requirements file and of those that it includes with -r, all in one folder."""
     names = [requirements.name]
     for line in requirements.read_text(encoding="utf-8").splitlines():
         if line.startswith("-r "):
@@ -227,7 +228,7 @@ def included(requirements: Path) -> list[str]:
 
 
 def fingerprint(requirements: Path) -> str:
-    """Changes when a requirements file, one it includes, or the version of Python changes."""
+    """Return a hash that changes with a requirements file, one it includes, or the version of Python."""
     digest = hashlib.sha256(repr(sys.version_info[:2]).encode())
     for name in included(requirements):
         digest.update(requirements.with_name(name).read_bytes())
@@ -235,7 +236,7 @@ def fingerprint(requirements: Path) -> str:
 
 
 def read_stamp(environment: Path) -> dict:
-    """What we wrote about the environment: did we make it, is it whole, what is installed."""
+    """Return what we wrote about the environment: did we make it, is it whole, what is installed."""
     empty = {"ours": False, "ready": False, "installed": {}}
     try:
         return {**empty, **json.loads((environment / "whetstone.json").read_text(encoding="utf-8"))}
@@ -246,6 +247,7 @@ def read_stamp(environment: Path) -> dict:
 
 
 def write_stamp(environment: Path, *, ours: bool, ready: bool, installed: dict[str, str]) -> None:
+    """Write down about the environment what `read_stamp` reads."""
     unfinished = environment / "whetstone.json.new"
     unfinished.write_text(json.dumps({"ours": ours, "ready": ready, "installed": installed}), encoding="utf-8")
     unfinished.replace(environment / "whetstone.json")
@@ -257,7 +259,7 @@ def locked(path: Path) -> Iterator[None]:
     try:
         file = path.open("a+b")
     except OSError as error:
-        raise Refused(
+        raise CannotStart(
             f"The folder {path.parent} cannot be written to ({error.strerror}); Whetstone keeps .venv there."
         ) from None
     with file:

@@ -23,7 +23,7 @@ td, th { border-bottom: 1px solid var(--line); padding: .3rem .6rem .3rem 0; tex
 
 
 def page(document: dict[str, Any]) -> str:
-    """The whole page as HTML."""
+    """Return the whole page as HTML."""
     found = sorted(operations(document), key=lambda each: _tag(each[2]))
     sections = [(tag, list(those)) for tag, those in groupby(found, key=lambda each: _tag(each[2]))]
     body = "".join(
@@ -99,8 +99,8 @@ def _kind(schema: dict[str, Any]) -> str:
     if "anyOf" in schema and schema.get("title") != "Any JSON":
         return " or ".join(dict.fromkeys(map(_kind, schema["anyOf"])))
     if schema.get("type") == "array":
-        items = schema.get("items")
-        return f"list of {_kind(items)}" if isinstance(items, dict) else "list"
+        items: dict[str, Any] | bool = schema.get("items", True)
+        return "list" if isinstance(items, bool) else f"list of {_kind(items)}"
     return schema.get("type") or schema.get("title") or str(schema.get("const", "any"))
 
 

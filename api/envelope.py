@@ -70,15 +70,17 @@ class Answer:
 
 
 def enveloped(data: Any) -> Any:
-    """The envelope around this type, for `response_model`."""
+    """Return the envelope around this type, for `response_model`."""
     return Envelope[data]
 
 
 def answer(data: Any, *, message: str = "", status: int = 200) -> JSONResponse:
+    """Return the answer of a request in the envelope."""
     return JSONResponse({"success": status < 400, "data": data, "error": None, "message": message}, status)
 
 
 def refused(status: int, message: str, *, error: str = "", data: Any = None) -> JSONResponse:
+    """Return the refusal of a request in the envelope; `error`: its name, where the status does not say it."""
     word = error or WORDS.get(status, "BadRequest")
     return JSONResponse({"success": False, "data": data, "error": word, "message": message}, status)
 
@@ -90,7 +92,7 @@ def of_error(error: errors.WhetstoneError) -> JSONResponse:
 
 
 def phrase(status: int) -> str:
-    """A sentence for a status that nobody said anything about."""
+    """Return a sentence for a status that nobody said anything about."""
     return {
         404: "There is nothing at this address; /api/docs lists what there is.",
         405: "This address does not take this method; /api/docs lists what it takes.",

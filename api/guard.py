@@ -22,10 +22,14 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 Seen = Callable[[str, str, int, float], None]
 
 
+def _unseen(_method: str, _route: str, _status: int, _seconds: float) -> None:
+    """Where nothing is measured."""
+
+
 class Guard:
     """Plain ASGI, so that downloads stream through it. `seen` is told of every answer, for the metrics."""
 
-    def __init__(self, app: ASGIApp, seen: Seen = lambda *_: None, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, app: ASGIApp, seen: Seen = _unseen, most_bytes: int = MOST_BYTES) -> None:
         self._app, self._seen, self._most_bytes = app, seen, most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,11 +75,12 @@ class Guard:
         await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
-        """The whole body; None where it is too large, which a header may say before a byte of it is read."""
+        """Return the whole body; None where it is too large, which a header may say before a byte of it is read."""
         said = headers.get("content-length", "")
         if said.isascii() and said.isdecimal() and (len(said) > 15 or int(said) > self._most_bytes):
             return None
-        pieces, size = [], 0
+        pieces: list[bytes] = []
+        size = 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -121,6 +126,7 @@ def foreign(scheme: str, headers: Headers) -> str | None:
 
 
 def is_json(content_type: str) -> bool:
+    """Tell whether a body of this content type is JSON."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
@@ -130,5 +136,7 @@ def _request_id(given: str) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """The path as it was declared, so that there are as many of them as routes and not as there are addresses."""
+    """Return the path as it was declared, so that there are as many of them as routes and not as
+    there are addresses.
+    """
     return getattr(scope.get("route"), "path", "") or "(no route)"

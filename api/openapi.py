@@ -32,18 +32,19 @@ _REFUSALS = {
 
 @cache
 def examples() -> dict[str, dict[str, Any]]:
+    """Return the recorded examples of all operations."""
     return json.loads(_EXAMPLES.read_text(encoding="utf-8"))
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Method, path and operation, in the order of the paths."""
+    """Yield method, path and operation, in the order of the paths."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield method, path, operation
 
 
 def described(api: FastAPI) -> dict[str, Any]:
-    """The document at /api/openapi.json."""
+    """Return the document at /api/openapi.json."""
     if api.openapi_schema is None:
         document = get_openapi(
             title=api.title,

@@ -34,6 +34,7 @@ log = structlog.get_logger()
 
 
 def application() -> FastAPI:
+    """Make the REST application, with all its routes."""
     # FastAPI's own pages of documentation fetch their scripts from a public host; ours is in `docs`.
     api = FastAPI(
         title="Whetstone",

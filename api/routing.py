@@ -67,6 +67,7 @@ async def paging(
     limit: Annotated[int, Query(ge=1, le=MOST, description="At most so many.")] = 50,
     offset: Annotated[int, Query(ge=0, le=MOST, description="So many are passed over.")] = 0,
 ) -> Paging:
+    """Return which page of a list is asked for."""
     return Paging(after, limit, offset)
 
 
@@ -74,7 +75,7 @@ Page = Annotated[Paging, Depends(paging)]
 
 
 def from_first(rows: list[Any], paging: Paging, key: Callable[[Any], str]) -> dict[str, Any]:
-    """A page of a list that is whole at hand. Raises `Conflict` where the row to go on from is gone."""
+    """Return a page of a list that is whole at hand. Raises `Conflict` where the row to go on from is gone."""
     start = 0
     if paging.after is not None:
         found = [number for number, row in enumerate(rows) if key(row) == paging.after]
@@ -146,4 +147,5 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
 
 
 def new_router(prefix: str, tag: str) -> APIRouter:
+    """Make a router of one subject, whose routes read JSON exactly."""
     return APIRouter(prefix=prefix, tags=[tag], route_class=Route)

@@ -19,14 +19,20 @@ _ANY_JSON = {
 AnyJson = Annotated[JsonValue, WithJsonSchema(_ANY_JSON)]
 JsonObject = Annotated[
     dict[str, JsonValue],
-    WithJsonSchema({"title": "JSON object", "type": "object", "additionalProperties": True,
-                    "description": "A JSON object of any content."}),
-]  # fmt: skip
+    WithJsonSchema(
+        {
+            "title": "JSON object",
+            "type": "object",
+            "additionalProperties": True,
+            "description": "A JSON object of any content.",
+        }
+    ),
+]
 _OUR_CONFIG = ConfigDict(from_attributes=True)
 
 
 def shown(kind: type, *, name: str = "", without: Collection[str] = (), also: Mapping[str, Any] | None = None) -> Any:
-    """A model with the fields of the dataclass `kind`, less some, and with some of its properties."""
+    """Return a model with the fields of the dataclass `kind`, less some, and with some of its properties."""
     hints = get_type_hints(kind)
     fields: dict[str, Any] = {
         each.name: (_typed(hints[each.name]), ...) for each in dataclasses.fields(kind) if each.name not in without
@@ -41,7 +47,7 @@ def _nested(kind: type) -> Any:
 
 
 def page_of(row: Any) -> Any:
-    """A page of such rows."""
+    """Return a page of such rows."""
     fields: dict[str, Any] = {"rows": (list[row], ...), "next": (str | None, ...)}
     doc = "Rows in order, and the `after` of the page behind them; null on the last page."
     return create_model(f"{row.__name__}Page", __config__=_OUR_CONFIG, __doc__=doc, **fields)

@@ -6,7 +6,10 @@ from core.runtime.process import RUNNING
 
 
 def chosen_workspace(name: str) -> Database:
-    """The workspace `name`. Raises `WorkspaceRefused` for one that does not exist: a name here is never created."""
+    """Return the workspace `name`.
+
+    Raises `WorkspaceRefused` for one that does not exist: a name here is never created.
+    """
     database = RUNNING.database()
     if name == PUBLIC:
         return database

@@ -54,12 +54,22 @@ def main(folder: Path) -> None:
 
     clock = Clock()
     arguments = TrainingArguments(
-        output_dir=str(folder / "out"), seed=job["seed"], num_train_epochs=job["epochs"],
-        learning_rate=job["learning_rate"], per_device_train_batch_size=job["batch_size"],
-        lr_scheduler_type="cosine", warmup_steps=5, logging_steps=5, save_steps=job["save_steps"], save_total_limit=2,
-        report_to="none", disable_tqdm=True, use_cpu=True, remove_unused_columns=False,
+        output_dir=str(folder / "out"),
+        seed=job["seed"],
+        num_train_epochs=job["epochs"],
+        learning_rate=job["learning_rate"],
+        per_device_train_batch_size=job["batch_size"],
+        lr_scheduler_type="cosine",
+        warmup_steps=5,
+        logging_steps=5,
+        save_steps=job["save_steps"],
+        save_total_limit=2,
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=True,
+        remove_unused_columns=False,
         include_num_input_tokens_seen="non_padding",
-    )  # fmt: skip
+    )
     rows = [encoded(line) for line in Path(job["train"]).read_text().splitlines()]
     trainer = Trainer(
         model=get_peft_model(model, lora), args=arguments, data_collator=padded, train_dataset=rows, callbacks=[clock]

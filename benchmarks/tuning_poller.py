@@ -35,9 +35,15 @@ class Answers:
 
     id: ProviderId = "openai"
     capabilities = Capabilities(
-        trains=True, methods=("sft",), finds="exact", cancels=True, stops_and_resumes=False, retries_free=False,
-        costs_money=True, hosting_costs=False,
-    )  # fmt: skip
+        trains=True,
+        methods=("sft",),
+        finds="exact",
+        cancels=True,
+        stops_and_resumes=False,
+        retries_free=False,
+        costs_money=True,
+        hosting_costs=False,
+    )
 
     def __init__(self, poll_again_s: float | None, *, values: bool = False) -> None:
         self._poll_again_s, self._values = poll_again_s, values
@@ -76,7 +82,7 @@ class Bench:
 
     def one_round(self, provider: Answers) -> None:
         """Poll every job once, in one thread."""
-        engine = Engine(self.db, settings=self.settings, providers=provider, pace=Schedule())
+        engine = Engine(self.db, settings=self.settings, providers=provider, schedule=Schedule())
         while holds := engine.claim(_BATCH, leads=True, slow=True):
             for hold in holds:
                 engine.work(hold)
@@ -187,16 +193,29 @@ def _made(company: Database, home: Path) -> Bench:
 
 def _example(number: int) -> Mapping[str, Any]:
     return {
-        "execution_id": f"bench-{number}", "user_request": f"Plan number {number}", "intent": "plan", "tags": [],
-        "business_state": {}, "execution_plan": f'{{"steps": [{number}]}}', "created_at": datetime.now(UTC),
-    }  # fmt: skip
+        "execution_id": f"bench-{number}",
+        "user_request": f"Plan number {number}",
+        "intent": "plan",
+        "tags": [],
+        "business_state": {},
+        "execution_plan": f'{{"steps": [{number}]}}',
+        "created_at": datetime.now(UTC),
+    }
 
 
 def _job(number: int, dataset_id: int, label: str) -> Mapping[str, Any]:
     return {
-        "job_id": f"bench-{number}", "state": "running", "status": "running", "provider": "openai",
-        "target_model": "tiny", "spec": {"method": "sft", "settings": {"epochs": 3}, "name": ""},
-        "dataset_id": dataset_id, "dataset_version": label, "remote": {"file": f"file-{number}"},
+        "job_id": f"bench-{number}",
+        "state": "running",
+        "status": "running",
+        "provider": "openai",
+        "target_model": "tiny",
+        "spec": {"method": "sft", "settings": {"epochs": 3}, "name": ""},
+        "dataset_id": dataset_id,
+        "dataset_version": label,
+        "remote": {"file": f"file-{number}"},
         "remote_id": f"job-{number}",
-        "created_by": "benchmark", "started_at": datetime.now(UTC), "submitted_at": datetime.now(UTC),
-    }  # fmt: skip
+        "created_by": "benchmark",
+        "started_at": datetime.now(UTC),
+        "submitted_at": datetime.now(UTC),
+    }

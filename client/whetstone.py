@@ -150,7 +150,7 @@ class Whetstone:
         return self._spool.count()
 
     def refused(self) -> list[Refused]:
-        """Captures that the server does not take, for a person to look at."""
+        """Return captures that the server does not take, for a person to look at."""
         return self._spool.refused()
 
     def flush(self, timeout_s: float = 60.0) -> bool:

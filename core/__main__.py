@@ -30,8 +30,10 @@ COMMANDS = {
 
 
 def registered(command: str | None = None) -> typer.Typer:
-    """The command line with every command; of a `command` that there is, only with those beside it, for importing all
-    of them takes as long as most commands do."""
+    """Return the command line with every command; of a `command` that there is, only with those beside it.
+
+    To import all of them takes as long as most commands do.
+    """
     modules = [module for module, commands in COMMANDS.items() if command in commands] or COMMANDS
     for module in modules:
         importlib.import_module(f"core.cli.{module}")
@@ -48,9 +50,8 @@ def main() -> None:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message())
             raise SystemExit(error.exit_code) from None
-        code = failed(
-            f"{error.format_message().rstrip('.')}; see --help.", "WrongOption", as_json=as_json, code=2
-        ).exit_code
+        said = error.format_message().replace("Value error, ", "").rstrip(".")
+        code = failed(f"{said}; see --help.", "WrongOption", as_json=as_json, code=2).exit_code
     except typer.Abort:
         code = failed("Stopped; what was not finished was rolled back.", "Stopped", as_json=as_json, code=130).exit_code
     sys.exit(code)

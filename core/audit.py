@@ -69,7 +69,7 @@ def entries(
     before: int | None = None,
     limit: int = 50,
 ) -> list[Entry]:
-    """The newest lines first; `before` is the id of the last line already seen."""
+    """Return the newest lines first; `before` is the id of the last line already seen."""
     query = select(audit_log).order_by(audit_log.c.id.desc()).limit(limit)
     if subject is not None:
         query = query.where(audit_log.c.subject == subject)

@@ -18,7 +18,7 @@ Number = Annotated[int, Field(ge=-(2**31), le=LARGEST_INTEGER)]
 
 
 def id_in(text: str) -> int | None:
-    """The id that `text` names, or None where it names none that a row could have."""
+    """Return the id that `text` names, or None where it names none that a row could have."""
     # Twenty characters hold every bigint; longer ones are not worth converting, and Python refuses 4,301 of them.
     if not (text.isascii() and text.isdecimal() and len(text) < 20):
         return None

@@ -214,7 +214,7 @@ class ModelUnavailable(WhetstoneError):
         self.answer: Any = None
 
     def about(self, answer: Any) -> Self:
-        """This error, with the answer it is about."""
+        """Return this error, with the answer it is about."""
         self.answer = answer
         return self
 

@@ -4,14 +4,14 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Generator[None]:
     """Wait for the lock on the file, which is made where there is none, and hold it.
 
     It is held against other processes and other threads of this one, and ends with its holder, however that ends.
@@ -34,8 +34,8 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that is written beside `path` and takes its place when all is on disk: nobody sees half of it."""
+def replacing(path: Path) -> Generator[IO[bytes]]:
+    """Yield a file that is written beside `path` and takes its place when all is on disk: nobody sees half of it."""
     number, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     beside = Path(name)
     try:

@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.db import Database
@@ -34,23 +34,21 @@ def begin(db: Database, key: str, fingerprint: bytes, *, actor: str) -> KeptAnsw
         taken = insert(keys).values(key=key, actor=actor, fingerprint=fingerprint).on_conflict_do_nothing()
         if connection.execute(taken.returning(keys.c.key)).one_or_none():
             return None
-        return _known(connection, key, fingerprint, actor)
-
-
-def _known(connection: Connection, key: str, fingerprint: bytes, actor: str) -> KeptAnswer:
-    is_broken = (keys.c.at < func.now() - BROKEN_OFF_AFTER).label("is_broken")
-    found = select(keys, is_broken).where(keys.c.key == key, keys.c.actor == actor)
-    row = connection.execute(found).one_or_none()
-    if row is not None and row.fingerprint != fingerprint:
-        raise Conflict(f"The Idempotency-Key {key!r} came with another request before; choose a new key for this one.")
-    if row is not None and row.status is not None:
-        return KeptAnswer(row.status, row.answer)
-    if row is not None and row.is_broken:
-        raise Conflict(
-            f"The request with the Idempotency-Key {key!r} was broken off before it was answered, and whether it was "
-            "done is not known. Look whether it was; if not, send it with a new key."
-        )
-    raise Conflict(f"The request with the Idempotency-Key {key!r} is being worked on; send it again in a moment.")
+        is_broken = (keys.c.at < func.now() - BROKEN_OFF_AFTER).label("is_broken")
+        found = select(keys, is_broken).where(keys.c.key == key, keys.c.actor == actor)
+        row = connection.execute(found).one_or_none()
+        if row is not None and row.fingerprint != fingerprint:
+            raise Conflict(
+                f"The Idempotency-Key {key!r} came with another request before; choose a new key for this one."
+            )
+        if row is not None and row.status is not None:
+            return KeptAnswer(row.status, row.answer)
+        if row is not None and row.is_broken:
+            raise Conflict(
+                f"The request with the Idempotency-Key {key!r} was broken off before it was answered, and whether it "
+                "was done is not known. Look whether it was; if not, send it with a new key."
+            )
+        raise Conflict(f"The request with the Idempotency-Key {key!r} is being worked on; send it again in a moment.")
 
 
 def answered(db: Database, key: str, answer: KeptAnswer, *, actor: str) -> None:

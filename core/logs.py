@@ -14,11 +14,7 @@ def configure() -> None:
     """Log what failed and where. Whoever asks for everything gets everything but what libraries send and receive."""
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.INFO)
-    _configure_structlog()
-
-
-def _configure_structlog() -> None:
-    """structlog's default draws every local of every frame under an error: addresses with passwords, keys, texts."""
+    # structlog's default draws every local of every frame under an error: addresses with passwords, keys, texts.
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -68,7 +68,7 @@ def is_json(text: str) -> bool:
 
 
 def normalised(text: str) -> str:
-    """The text with composed letters, and one blank for any white space."""
+    """Return the text with composed letters, and one blank for any white space."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
@@ -87,7 +87,9 @@ def similarity(answer: str, expected: str) -> float:
 
 
 def mean_of(values: Sequence[float], *, seed: int = 0) -> Mean:
-    """The mean, and its interval by the bootstrap (percentiles of resampled means), the same for the same `seed`."""
+    """Return the mean, and its interval by the bootstrap (percentiles of resampled means), the same for the same
+    `seed`.
+    """
     if not values:
         return Mean(0.0, 0.0, 0.0, 0)
     sample = np.asarray(values, dtype=float)
@@ -100,7 +102,7 @@ def mean_of(values: Sequence[float], *, seed: int = 0) -> Mean:
 
 
 def share_of(flags: Sequence[bool]) -> Mean:
-    """A share with Wilson's interval, which holds for few answers and for shares near 0 and 1 too."""
+    """Return a share with Wilson's interval, which holds for few answers and for shares near 0 and 1 too."""
     n = len(flags)
     if not n:
         return Mean(0.0, 0.0, 0.0, 0)
@@ -111,7 +113,7 @@ def share_of(flags: Sequence[bool]) -> Mean:
 
 
 def difference(after: Sequence[float], before: Sequence[float], *, seed: int = 0) -> Mean:
-    """The mean difference of two models on the same rows, row by row, with its interval."""
+    """Return the mean difference of two models on the same rows, row by row, with its interval."""
     return mean_of([new - old for new, old in zip(after, before, strict=True)], seed=seed)
 
 
@@ -147,7 +149,7 @@ def _canonical(value: Any) -> bytes:
 
 
 def _json(text: str) -> Any:
-    """The object or list that the text is, or `_MISSING`; a bare number or word is text here."""
+    """Return the object or list that the text is, or `_MISSING`; a bare number or word is text here."""
     stripped = text.strip()
     if stripped.startswith("```") and stripped.endswith("```") and "\n" in stripped:
         stripped = stripped[stripped.index("\n") : -3].strip()

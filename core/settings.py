@@ -90,17 +90,17 @@ class Settings(BaseSettings):
 
 
 def without_login(address: str) -> str:
-    """An address as it may be shown: `http://user:password@host` may hold a password."""
+    """Return an address as it may be shown: `http://user:password@host` may hold a password."""
     return re.sub(r"//[^/@\s]*@", "//…@", address)
 
 
 def variables(field: FieldInfo) -> tuple[str, ...]:
-    """The names under which a setting is looked for in the environment, the one that counts first."""
+    """Return the names under which a setting is looked for in the environment, the one that counts first."""
     alias = field.validation_alias
     return tuple(map(str, alias.choices)) if isinstance(alias, AliasChoices) else (str(alias),)
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process."""
+    """Return the settings of this process."""
     return Settings()

@@ -55,7 +55,7 @@ _IN_WORDS: tuple[tuple[str, Kind], ...] = (
 
 
 def kind(error: BaseException) -> Kind | None:
-    """What ran out, if that is what this error, or one that it came from, is about."""
+    """Return what ran out, if that is what this error, or one that it came from, is about."""
     for each in _chain(error):
         found = _kind(each)
         if found is not None:
@@ -64,7 +64,7 @@ def kind(error: BaseException) -> Kind | None:
 
 
 def kind_in_words(text: str) -> Kind | None:
-    """What ran out, by the words of a program: of the server's log, or of initdb."""
+    """Return what ran out, by the words of a program: of the server's log, or of initdb."""
     low = text.lower()
     return next((found for words, found in _IN_WORDS if words in low), None)
 
@@ -81,7 +81,7 @@ def sentence(error: BaseException, *, folder: Path | None = None) -> str | None:
 
 
 def say(found: Kind, folder: Path | None = None, *, of_database: bool = True) -> str:
-    """The sentence of one kind. Without a folder it is about the database, which may be on another machine."""
+    """Return the sentence of one kind. Without a folder it is about the database, which may be on another machine."""
     if folder is None and of_database and get_settings().database_url is None:
         folder = get_settings().home
     where = f"that holds {folder}" if folder else "of the PostgreSQL server that DATABASE_URL names"
@@ -133,7 +133,9 @@ def unwritable(path: Path, error: OSError) -> str:
 
 
 def _of_lost_server(error: BaseException) -> Kind | None:
-    """A server that finds no room for its log ends at once, and its clients only see that it is gone."""
+    """Look at the disk after a lost server: one that finds no room for its log ends at once, and
+    clients see only that.
+    """
     is_lost = any(
         isinstance(each, psycopg.OperationalError) and (each.sqlstate or "57P").startswith(("57P", "08"))
         for each in _chain(error)
@@ -158,7 +160,7 @@ def _kind(error: BaseException) -> Kind | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it came from: SQLAlchemy keeps the driver's in `orig`."""
+    """Yield the error and what it came from: SQLAlchemy keeps the driver's in `orig`."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:

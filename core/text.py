@@ -25,7 +25,10 @@ _OF_LIBRARIES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKE
 
 
 def describe_error(error: BaseException) -> str:
-    """What went wrong. Our own errors are sentences already; the database's come without statement and values."""
+    """Return what went wrong.
+
+    Our own errors are sentences already; the database's come without statement and values.
+    """
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig
     text = str(error).strip()
@@ -35,25 +38,21 @@ def describe_error(error: BaseException) -> str:
 
 
 def sanitize(text: str) -> str:
-    """The text without secrets and without what PostgreSQL cannot hold, cut where it is very long."""
+    """Return the text without secrets and without what PostgreSQL cannot hold, cut where it is very long."""
     text = text.replace("\0", "").encode(errors="replace").decode().strip()
-    for secret in _own_secrets():
+    # The secrets that this process was given, the longest first.
+    values = (getattr(get_settings(), name) for name in type(get_settings()).model_fields)
+    secrets = {value.get_secret_value().strip() for value in values if isinstance(value, SecretStr)}
+    secrets |= {os.environ.get(name, "").strip() for name in _OF_LIBRARIES}
+    for secret in sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True):
         text = text.replace(secret, "***")
     for pattern in _SECRETS:
         text = pattern.sub(r"\1***", text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
 
 
-def _own_secrets() -> list[str]:
-    """The secrets that this process was given, the longest first."""
-    values = (getattr(get_settings(), name) for name in type(get_settings()).model_fields)
-    secrets = {value.get_secret_value().strip() for value in values if isinstance(value, SecretStr)}
-    secrets |= {os.environ.get(name, "").strip() for name in _OF_LIBRARIES}
-    return sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True)
-
-
 def shortened(value: object, limit: int = 60) -> str:
-    """A value for an error message: as Python writes it, on one line, never long."""
+    """Return a value for an error message: as Python writes it, on one line, never long."""
     if isinstance(value, str | bytes):
         return repr(value) if len(value) <= limit else f"{value[:limit]!r}… ({len(value):,} long)"
     text = repr(value) if isinstance(value, int | float | bool | None) else type(value).__name__

@@ -15,7 +15,7 @@ def lock(connection: Connection, key: str) -> None:
 
 
 def read(connection: Connection, key: str, default: Any) -> Any:
-    """The value of a setting; `default` while nobody changed it."""
+    """Return the value of a setting; `default` while nobody changed it."""
     columns = workspace_settings.c
     found = connection.execute(select(columns.value).where(columns.key == key)).scalar_one_or_none()
     return default if found is None else found

@@ -11,7 +11,7 @@ from core.settings import Settings
 from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     Estimate,
     JobStatus,
     JobView,
@@ -31,13 +31,25 @@ from core.tuning.providers.protocol import (
 )
 
 LOCAL = Capabilities(
-    trains=True, methods=("sft",), finds="exact", cancels=True, stops_and_resumes=True, retries_free=True,
-    costs_money=False, hosting_costs=False,
-)  # fmt: skip
+    trains=True,
+    methods=("sft",),
+    finds="exact",
+    cancels=True,
+    stops_and_resumes=True,
+    retries_free=True,
+    costs_money=False,
+    hosting_costs=False,
+)
 HOSTED = Capabilities(
-    trains=True, methods=("sft", "dpo"), finds="likely", cancels=True, stops_and_resumes=False, retries_free=False,
-    costs_money=True, hosting_costs=False,
-)  # fmt: skip
+    trains=True,
+    methods=("sft", "dpo"),
+    finds="likely",
+    cancels=True,
+    stops_and_resumes=False,
+    retries_free=False,
+    costs_money=True,
+    hosting_costs=False,
+)
 PROFILE = replace(HOSTED, trains=False, methods=("profile",))
 
 SETTINGS = (
@@ -96,7 +108,7 @@ class Scripted:
         del settings
         return self.found
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         del settings
         low, high = self.cost or (None, None)
         epochs = int(spec.settings["epochs"])  # preflight fills in what is not chosen
@@ -104,8 +116,8 @@ class Scripted:
             low = high = Decimal(0)
         estimate = Estimate(data.tokens_train * epochs, low, high, 90.0 if live else None, "Reckoned by the script.")
         if not spec.base_model:
-            return Checked((*self.obstacles, Obstacle("base_missing", "No base is named.", "Name one.")), _UNKNOWN)
-        return Checked((*self.obstacles, *(self.live_obstacles if live else ())), estimate)
+            return CheckReport((*self.obstacles, Obstacle("base_missing", "No base is named.", "Name one.")), _UNKNOWN)
+        return CheckReport((*self.obstacles, *(self.live_obstacles if live else ())), estimate)
 
     def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
         report_progress("uploading", 1.0)

@@ -88,7 +88,7 @@ def test_a_named_port_is_found(arguments: list[str], expected: str | None) -> No
 
 
 def test_an_old_python_is_told_what_to_do() -> None:
-    with pytest.raises(start.Refused, match=r"3\.11 or newer, and this is 3\.10\.4"):
+    with pytest.raises(start.CannotStart, match=r"3\.11 or newer, and this is 3\.10\.4"):
         start.check_python((3, 10, 4))
     start.check_python((3, 11, 0))
 
@@ -108,13 +108,13 @@ def test_a_taken_port_is_passed_over_when_none_was_named(
 def test_a_taken_port_is_refused_when_it_was_named(folder: Path, taken_port: int, source: str) -> None:
     arguments = [f"--server.port={taken_port}"] if source == "argument" else []
     environment = {"STREAMLIT_SERVER_PORT": str(taken_port)} if source == "environment" else {}
-    with pytest.raises(start.Refused, match=f"Port {taken_port} is taken"):
+    with pytest.raises(start.CannotStart, match=f"Port {taken_port} is taken"):
         start.choose_port(arguments, environment, folder)
 
 
 @pytest.mark.parametrize("port", ["http", "0", "70000", "-1"])
 def test_what_is_no_port_is_refused(folder: Path, port: str) -> None:
-    with pytest.raises(start.Refused, match="is not a port"):
+    with pytest.raises(start.CannotStart, match="is not a port"):
         start.choose_port(["--server.port", port], {}, folder)
 
 
@@ -207,7 +207,7 @@ def test_somebody_elses_environment_is_never_removed(folder: Path) -> None:
     python.touch()
     own = folder / ".venv" / "own file"
     own.touch()
-    with pytest.raises(start.Refused):
+    with pytest.raises(start.CannotStart):
         start.prepare(folder, "requirements.txt", FakeInstaller(fail_on="pip"))
     installer = FakeInstaller()
     start.prepare(folder, "requirements.txt", installer)
@@ -216,7 +216,7 @@ def test_somebody_elses_environment_is_never_removed(folder: Path) -> None:
 
 
 def test_a_failed_installation_is_told_and_tried_again(folder: Path) -> None:
-    with pytest.raises(start.Refused, match=r"could not install what requirements\.txt asks for"):
+    with pytest.raises(start.CannotStart, match=r"could not install what requirements\.txt asks for"):
         start.prepare(folder, "requirements.txt", FakeInstaller(fail_on="pip"))
     installer = FakeInstaller()
     start.prepare(folder, "requirements.txt", installer)
@@ -225,7 +225,7 @@ def test_a_failed_installation_is_told_and_tried_again(folder: Path) -> None:
 
 def test_a_python_without_venv_is_told_what_to_install(folder: Path) -> None:
     with pytest.raises(
-        start.Refused, match=r"install its venv module \(Debian, Ubuntu: sudo apt install python3\.\d+-venv\)"
+        start.CannotStart, match=r"install its venv module \(Debian, Ubuntu: sudo apt install python3\.\d+-venv\)"
     ):
         start.prepare(folder, "requirements.txt", FakeInstaller(fail_on="venv"))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from job import Job, Refused
+from job import Job, JobRefused
 from rows import Reader, has_marks
 
 #: Three conversations by which two templates, or the trainer and a server, are compared: with a system prompt,
@@ -41,34 +41,36 @@ def quiet_libraries(job: Job) -> None:
 
 
 def check(job: Job) -> None:
-    """What can be known without loading it: libraries say of a missing folder that it is no repository id."""
+    """Check what can be known without loading it: libraries say of a missing folder that it is no repository id."""
     if job.hub:
         return
     folder = Path(job.base)
     if folder.suffix == ".gguf" or folder.is_file():
-        raise Refused("base_wrong", f"{folder} is a file; make a folder of it first: python from_gguf.py FILE FOLDER.")
+        raise JobRefused(
+            "base_wrong", f"{folder} is a file; make a folder of it first: python from_gguf.py FILE FOLDER."
+        )
     if not folder.is_dir():
-        raise Refused("base_missing", f"There is no base model in {folder}; choose another base, or fetch it again.")
+        raise JobRefused("base_missing", f"There is no base model in {folder}; choose another base, or fetch it again.")
     if not (folder / "config.json").is_file():
-        raise Refused("base_wrong", f"{folder} is not a model: it has no config.json.")
+        raise JobRefused("base_wrong", f"{folder} is not a model: it has no config.json.")
     if not weights(folder):
-        raise Refused("base_wrong", f"{folder} has no weights (*.safetensors).")
+        raise JobRefused("base_wrong", f"{folder} has no weights (*.safetensors).")
     if "quantization_config" in json.loads((folder / "config.json").read_text(encoding="utf-8")):
-        raise Refused("base_wrong", f"The weights in {folder} are quantised; choose a base with plain weights.")
+        raise JobRefused("base_wrong", f"The weights in {folder} are quantised; choose a base with plain weights.")
 
 
 def weights(folder: Path) -> list[Path]:
-    """The files with the weights of a model's folder."""
+    """Return the files with the weights of a model's folder."""
     return sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
 
 
 def device_of(job: Job) -> str:
-    """`cuda` or `cpu`. Raises `Refused`."""
+    """`cuda` or `cpu`. Raises `JobRefused`."""
     import torch
 
     there_is_one = torch.cuda.is_available()
     if job.device == "cuda" and not there_is_one:
-        raise Refused(
+        raise JobRefused(
             "device_missing",
             "The job wants CUDA, and torch finds no GPU here; choose the CPU, or install the trainer with --device "
             "cuda on a machine that has one.",
@@ -77,7 +79,10 @@ def device_of(job: Job) -> str:
 
 
 def dtype_of(job: Job, device: str, stored: Any) -> Any:
-    """The numbers to compute with. bfloat16 halves memory; on a processor without it, it is slower than float32."""
+    """Return the numbers to compute with.
+
+    bfloat16 halves memory; on a processor without it, it is slower than float32.
+    """
     import torch
 
     if job.dtype != "auto":
@@ -100,7 +105,7 @@ class Base:
 
 
 def load(job: Job) -> Base:
-    """Load tokenizer and weights. Raises `Refused`."""
+    """Load tokenizer and weights. Raises `JobRefused`."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -116,28 +121,28 @@ def load(job: Job) -> Base:
         dtype = dtype_of(job, device, config.dtype)
         model = AutoModelForCausalLM.from_pretrained(job.base, dtype=dtype)
     except (ValueError, OSError, RuntimeError, KeyError) as error:
-        raise Refused("base_wrong", f"The base {job.base} cannot be loaded: {_first_line(error)}") from error
+        raise JobRefused("base_wrong", f"The base {job.base} cannot be loaded: {_first_line(error)}") from error
     model.config.use_cache = False
     return Base(model, tokenizer, reader_of(job, tokenizer), device, dtype)
 
 
 def tokenizer_of(job: Job) -> Any:
-    """The base's tokenizer, which must have a chat template. Raises `Refused`."""
+    """Return the base's tokenizer, which must have a chat template. Raises `JobRefused`."""
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(job.base)
     except (ValueError, OSError, KeyError) as error:
-        raise Refused("base_wrong", f"The base {job.base} has no usable tokenizer: {_first_line(error)}") from error
+        raise JobRefused("base_wrong", f"The base {job.base} has no usable tokenizer: {_first_line(error)}") from error
     if not template_of(tokenizer):
-        raise Refused("base_wrong", f"The base {job.base} has no chat template; choose one that was made for chats.")
+        raise JobRefused("base_wrong", f"The base {job.base} has no chat template; choose one that was made for chats.")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
 def template_of(tokenizer: Any) -> str | None:
-    """The chat template; of several, the default one."""
+    """Return the chat template; of several, the default one."""
     template = tokenizer.chat_template
     return template.get("default") if isinstance(template, dict) else template
 

@@ -11,7 +11,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import PrinterCallback
 
 from base import Base
-from job import Job, Refused
+from job import Job, JobRefused
 from progress import Progress
 from rows import IGNORED, NO_WORDS, Row, is_learned, is_special
 from stopping import Stopping
@@ -19,13 +19,19 @@ from watching import Measured, Watch
 
 
 def trainer_of(
-    job: Job, base: Base, train: list[Row], val: list[Row] | None, out: Path, progress: Progress, stopping: Stopping,
+    job: Job,
+    base: Base,
+    train: list[Row],
+    val: list[Row] | None,
+    out: Path,
+    progress: Progress,
+    stopping: Stopping,
     **other: Any,
-) -> Any:  # fmt: skip
-    """A trainer with the base, a new adapter and the rows of these chats. `other`: arguments of the engine."""
+) -> Any:
+    """Return a trainer with the base, a new adapter and the rows of these chats. `other`: arguments of the engine."""
     chats, asked = base.reader.kept(train), base.reader.kept(val) if val else None
     if not chats:
-        raise Refused("data_wrong", NO_WORDS)
+        raise JobRefused("data_wrong", NO_WORDS)
     rows, held_out = base.reader.rows(chats), base.reader.rows(asked) if asked else None
     # TRL reads chats by itself, but knows no weights, and one schema for all tools: it gets tokens then.
     if job.engine == "trl" and any(is_special(chat) for chat in [*chats, *(asked or ())]):
@@ -37,7 +43,7 @@ def trainer_of(
     trainer.left_out = len(train) - len(chats)
     trainer.remove_callback(PrinterCallback)  # the events say it all
     if len(trainer.train_dataset) == 0:
-        raise Refused("too_long", f"No answer begins within the first {job.max_length} tokens; allow longer rows.")
+        raise JobRefused("too_long", f"No answer begins within the first {job.max_length} tokens; allow longer rows.")
     return trainer
 
 
@@ -75,12 +81,8 @@ def _arguments(job: Job, base: Base, out: Path, measures: bool) -> dict[str, Any
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": on_gpu,
         "ddp_find_unused_parameters": False,
-        **_distributed(on_gpu),
+        **({"ddp_backend": "nccl" if on_gpu else "gloo"} if int(os.environ.get("WORLD_SIZE", "1")) > 1 else {}),
     }
-
-
-def _distributed(on_gpu: bool) -> dict[str, Any]:
-    return {"ddp_backend": "nccl" if on_gpu else "gloo"} if int(os.environ.get("WORLD_SIZE", "1")) > 1 else {}
 
 
 def _adapter(job: Job) -> LoraConfig:

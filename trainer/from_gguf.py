@@ -59,23 +59,20 @@ def _write(file: Path, folder: Path, dtype: str) -> dict[str, Any]:
         model = AutoModelForCausalLM.from_pretrained(**where, dtype=getattr(torch, dtype))
     except (ValueError, KeyError, OSError, RuntimeError, NotImplementedError, AttributeError, TypeError) as error:
         raise Unsupported(f"{file.name} cannot be made trainable: {type(error).__name__}: {error}") from error
-    _forget_quantisation(model)
+    # The weights are plain by now; with these marks a trainer would refuse the model.
+    model.hf_quantizer = None
+    model.is_quantized = False
+    model.__dict__.pop("quantization_method", None)
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     kind = (model.config.architectures or [type(model).__name__])[0]
     return {"architecture": kind, "parameters": model.num_parameters(), "template": bool(tokenizer.chat_template)}
 
 
-def _forget_quantisation(model: Any) -> None:
-    """The weights are plain by now; with these marks a trainer would refuse the model."""
-    model.hf_quantizer = None
-    model.is_quantized = False
-    model.__dict__.pop("quantization_method", None)
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-
-
 def main(arguments: list[str]) -> int:
+    """Make the folder, and return the exit status."""
     dtype = arguments[2] if len(arguments) == 3 else "float32"
     if len(arguments) not in (2, 3) or dtype not in ("float32", "bfloat16"):
         sys.stderr.write("usage: python from_gguf.py FILE OUT_DIR [float32|bfloat16]\n")

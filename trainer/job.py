@@ -10,7 +10,7 @@ from typing import Any
 FAILED, BUSY, STOPPED = 1, 73, 75
 
 
-class Refused(Exception):
+class JobRefused(Exception):
     """The job cannot be done; the message says why, and what to do. `code` is for programs.
 
     Codes: job_wrong, base_missing, base_wrong, data_wrong, too_long, device_missing, changed, no_memory, diverged,
@@ -80,31 +80,31 @@ _MAY_BE_NONE = {"val", "threads"}
 
 
 def read(folder: Path) -> Job:
-    """The job of a folder, checked. Raises `Refused`."""
+    """Return the job of a folder, checked. Raises `JobRefused`."""
     path = folder / "job.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Refused("job_wrong", f"There is no {path}; write the job there first.") from None
+        raise JobRefused("job_wrong", f"There is no {path}; write the job there first.") from None
     except ValueError as error:
-        raise Refused("job_wrong", f"{path} is not JSON: {error}.") from None
+        raise JobRefused("job_wrong", f"{path} is not JSON: {error}.") from None
     job = parse(values)
     inside = {"train": _path(folder, job.train), "val": job.val and _path(folder, job.val)}
     return replace(job, **inside, base=job.base if job.hub else _path(folder, job.base))
 
 
 def parse(values: Any) -> Job:
-    """A job from JSON values. Raises `Refused` naming the first that is wrong."""
+    """Return a job from JSON values. Raises `JobRefused` naming the first that is wrong."""
     if not isinstance(values, dict):
-        raise Refused("job_wrong", "job.json has to be an object.")
+        raise JobRefused("job_wrong", "job.json has to be an object.")
     lora = values.get("lora", {})
     if not isinstance(lora, dict):
-        raise Refused("job_wrong", "lora in job.json has to be an object.")
+        raise JobRefused("job_wrong", "lora in job.json has to be an object.")
     _check_names(values, Job, "")
     _check_names(lora, Lora, "lora.")
     for name in ("base", "train"):
         if not values.get(name):
-            raise Refused("job_wrong", f"job.json does not say {name}.")
+            raise JobRefused("job_wrong", f"job.json does not say {name}.")
     for name, value in [*values.items(), *((f"lora.{name}", value) for name, value in lora.items())]:
         _check(name, value)
     return Job(**{**values, "lora": Lora(**lora)})
@@ -114,7 +114,9 @@ def _check_names(values: Mapping[str, Any], of: type, prefix: str) -> None:
     known = [each.name for each in fields(of)]
     for name in values:
         if name not in known:
-            raise Refused("job_wrong", f"job.json has {prefix}{name}, which is unknown; known are: {', '.join(known)}.")
+            raise JobRefused(
+                "job_wrong", f"job.json has {prefix}{name}, which is unknown; known are: {', '.join(known)}."
+            )
 
 
 def _check(name: str, value: Any) -> None:
@@ -122,26 +124,22 @@ def _check(name: str, value: Any) -> None:
         return
     if name in _CHOICES:
         if value not in _CHOICES[name]:
-            raise Refused("job_wrong", f"{name} is {value!r}; it can be {', '.join(_CHOICES[name])}.")
+            raise JobRefused("job_wrong", f"{name} is {value!r}; it can be {', '.join(_CHOICES[name])}.")
     elif name in _NUMBERS:
-        _check_number(name, value)
+        kinds = (int, float) if name in _FRACTIONS else (int,)
+        least, most = _NUMBERS[name]
+        if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
+            kind = "a number" if name in _FRACTIONS else "a whole number"
+            raise JobRefused("job_wrong", f"{name} is {value!r}; it has to be {kind} from {least:g} to {most:g}.")
     elif name == "hub":
         if not isinstance(value, bool):
-            raise Refused("job_wrong", "hub has to be true or false.")
+            raise JobRefused("job_wrong", "hub has to be true or false.")
     elif name == "lora.target_modules":
         names = [value] if isinstance(value, str) else value
         if not (isinstance(names, list) and names and all(isinstance(each, str) and each for each in names)):
-            raise Refused("job_wrong", "lora.target_modules has to be all-linear or a list of names of modules.")
+            raise JobRefused("job_wrong", "lora.target_modules has to be all-linear or a list of names of modules.")
     elif name != "lora" and not isinstance(value, str):
-        raise Refused("job_wrong", f"{name} is {value!r}; it has to be text.")
-
-
-def _check_number(name: str, value: Any) -> None:
-    kinds = (int, float) if name in _FRACTIONS else (int,)
-    least, most = _NUMBERS[name]
-    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
-        kind = "a number" if name in _FRACTIONS else "a whole number"
-        raise Refused("job_wrong", f"{name} is {value!r}; it has to be {kind} from {least:g} to {most:g}.")
+        raise JobRefused("job_wrong", f"{name} is {value!r}; it has to be text.")
 
 
 def _path(folder: Path, name: str) -> str:

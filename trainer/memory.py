@@ -25,7 +25,7 @@ _HIDDEN_COPIES, _INNER_COPIES, _LOGITS_COPIES = 12, 4, 9
 
 
 def peak_bytes() -> int | None:
-    """The most memory this process had. Not getrusage on Linux: there it begins with what the parent had."""
+    """Return the most memory this process had. Not getrusage on Linux: there it begins with what the parent had."""
     if sys.platform == "linux":
         return _status_bytes("VmHWM")
     if sys.platform == "win32":
@@ -36,19 +36,19 @@ def peak_bytes() -> int | None:
 
 
 def now_bytes() -> int:
-    """What this process has now."""
+    """Return what this process has now."""
     return _process().memory_info().rss
 
 
 def peak_gpu_bytes() -> int | None:
-    """The most that torch had on the GPU; None: nothing."""
+    """Return the most that torch had on the GPU; None: nothing."""
     import torch
 
     return torch.cuda.max_memory_allocated() or None if torch.cuda.is_available() else None
 
 
 def available_bytes(device: str) -> int:
-    """What a new process can have: of the GPU, or of this machine, within the limit of its container."""
+    """Return what a new process can have: of the GPU, or of this machine, within the limit of its container."""
     if device == "cuda":
         import torch
 
@@ -59,7 +59,7 @@ def available_bytes(device: str) -> int:
 
 
 def _container_left() -> list[int]:
-    """What the limit of the container leaves, where there is one (cgroups 2, then 1)."""
+    """Return what the limit of the container leaves, where there is one (cgroups 2, then 1)."""
     for limit, used in (
         ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
         ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
@@ -132,7 +132,7 @@ def _shapes(folder: Path) -> Iterator[tuple[str, list[int]]]:
 
 
 def needed_bytes(job: Job, size: Size, config: Any, longest: int, bytes_each: int) -> int:
-    """The most memory a training takes. `longest`: tokens of the longest row; `bytes_each`: of a weight."""
+    """Return the most memory a training takes. `longest`: tokens of the longest row; `bytes_each`: of a weight."""
     tokens = job.batch_size * min(longest, job.max_length)
     hidden, inner = config.hidden_size, getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     layer = (_HIDDEN_COPIES * hidden + _INNER_COPIES * inner) * bytes_each

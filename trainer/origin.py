@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from base import template_of, weights
-from job import Job, Refused
+from job import Job, JobRefused
 
 _LIBRARIES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate", "safetensors", "tokenizers")
 _DESCRIBES_BASE = ("config.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "chat_template.jinja")
@@ -32,6 +32,7 @@ def hash_of_base(job: Job) -> str:
 
 
 def hash_of_template(tokenizer: Any) -> str:
+    """Return the hash of the chat template."""
     return hashlib.sha256((template_of(tokenizer) or "").encode()).hexdigest()
 
 
@@ -47,7 +48,7 @@ def versions() -> dict[str, str]:
 
 
 def unchanged(folder: Path, job: Job, base_hash: str) -> None:
-    """Remember what the training began with, or compare. Raises `Refused` when it is something else by now."""
+    """Remember what the training began with, or compare. Raises `JobRefused` when it is something else by now."""
     written = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     # Neither has a say in what is learned.
     wanted = {name: value for name, value in written.items() if name not in ("slow_ms", "base", "train", "val")}
@@ -66,5 +67,5 @@ def unchanged(folder: Path, job: Job, base_hash: str) -> None:
     before = json.loads(path.read_text(encoding="utf-8"))
     changed = [_SAID[name] for name in now if now[name] != before.get(name)]
     if changed and any(folder.glob("out/checkpoint-*")):
-        raise Refused("changed", f"Since this training began, {' and '.join(changed)} changed; begin a new job.")
+        raise JobRefused("changed", f"Since this training began, {' and '.join(changed)} changed; begin a new job.")
     path.write_text(json.dumps(now), encoding="utf-8")

@@ -22,7 +22,7 @@ import base as bases
 import job as jobs
 import memory
 import rows
-from job import FAILED, Job, Refused
+from job import FAILED, Job, JobRefused
 from progress import Progress
 from stopping import Stopping
 
@@ -35,7 +35,7 @@ def main(folder: Path) -> int:
         job = jobs.read(folder)
         bases.check(job)
         said, code = probe(job), 0
-    except Refused as refused:
+    except JobRefused as refused:
         said, code = {"error": str(refused), "code": refused.code}, FAILED
     line = json.dumps(said)
     written = folder / "probe.part"
@@ -47,18 +47,18 @@ def main(folder: Path) -> int:
 
 
 def probe(job: Job) -> dict[str, Any]:
-    """All that can be known beforehand. Raises `Refused`."""
+    """All that can be known beforehand. Raises `JobRefused`."""
     began = time.time()
     train, val = rows.read(job.train), rows.read(job.val) if job.val else None
     bases.quiet_libraries(job)
     reader = bases.reader_of(job, tokenizer := bases.tokenizer_of(job))
     chats, asked = reader.kept(train), reader.kept(val) if val else None
     if not chats:
-        raise Refused("data_wrong", rows.NO_WORDS)
+        raise JobRefused("data_wrong", rows.NO_WORDS)
     counted = Counted.of(reader, chats, job.max_length)
     held_out = Counted.of(reader, asked, job.max_length) if asked else None
     if not counted.kept:
-        raise Refused("too_long", f"No answer begins within the first {job.max_length} tokens; allow longer rows.")
+        raise JobRefused("too_long", f"No answer begins within the first {job.max_length} tokens; allow longer rows.")
     rows.refuse_endless(reader, chats, job.max_length)
     left_out = len(train) - len(chats)  # chats with tools of which the base's template knows nothing
     facts = {"way": reader.way, **counted.facts(), "left_out": left_out, "val": held_out.facts() if held_out else None}
@@ -110,7 +110,7 @@ def _learned(row: rows.Row) -> int:
 
 
 def _memory(job: Job, counted: Counted) -> dict[str, Any]:
-    """What is needed and what there is; with a refusal when it cannot fit."""
+    """Return what is needed and what there is; with a refusal when it cannot fit."""
     from transformers import AutoConfig
 
     device = bases.device_of(job)
@@ -143,7 +143,10 @@ def _timed(job: Job, train: list[rows.Row], counted: Counted) -> dict[str, Any]:
     """Three real steps after one that warms up, and one look at validation rows, all with the longest rows."""
     import engines
 
-    longest = _longest(job, train)
+    # The chats by their length in characters, calls and tools among them; the longest first, enough for all steps
+    # that are timed.
+    wanted = job.batch_size * job.grad_accum * (_WARM + _TIMED)
+    longest = sorted(train, key=lambda chat: -len(json.dumps(chat)))[:wanted]
     at_once = job.batch_size * job.grad_accum
     sample = [longest[at % len(longest)] for at in range(at_once * (_WARM + _TIMED))]
     folder = Path(tempfile.mkdtemp(prefix="whetstone-probe-"))
@@ -179,13 +182,6 @@ def _timed(job: Job, train: list[rows.Row], counted: Counted) -> dict[str, Any]:
     }
 
 
-def _longest(job: Job, train: list[rows.Row]) -> list[rows.Row]:
-    """The chats by their length in characters, calls and tools among them; the longest first, enough for all steps that
-    are timed."""
-    wanted = job.batch_size * job.grad_accum * (_WARM + _TIMED)
-    return sorted(train, key=lambda chat: -len(json.dumps(chat)))[:wanted]
-
-
 def _clock() -> Any:
     from transformers import TrainerCallback
 
@@ -213,7 +209,7 @@ def _clock() -> Any:
 def _whole(
     job: Job, counted: Counted, held_out: Counted | None, timed: dict[str, Any], start_s: float
 ) -> dict[str, Any]:
-    """The whole job by these speeds: all tokens of all epochs, and every look at the validation rows."""
+    """Return the whole job by these speeds: all tokens of all epochs, and every look at the validation rows."""
     steps = max(1, math.ceil(math.ceil(len(counted.kept) / (job.batch_size * job.grad_accum)) * job.epochs))
     training = counted.tokens * job.epochs / timed["tokens_per_s"]
     looks = 1 + math.ceil(steps / job.eval_steps) if held_out else 0

@@ -24,7 +24,11 @@ class Progress:
         """Append one event as one write, so that nobody reads half of it unless we are killed within."""
         if self._is_silent:
             return
-        facts = {name: _plain(value) for name, value in values.items()}
+        # JSON knows no NaN.
+        facts = {
+            name: (None if isinstance(value, float) and not math.isfinite(value) else value)
+            for name, value in values.items()
+        }
         line = json.dumps({"t": round(time.time(), 3), "event": event, **facts}, allow_nan=False) + "\n"
         with self._path.open("ab", buffering=0) as file:
             if self._is_torn():
@@ -49,8 +53,3 @@ class Progress:
                 return False
             file.seek(-1, os.SEEK_END)
             return file.read(1) != b"\n"
-
-
-def _plain(value: Any) -> Any:
-    """JSON knows no NaN."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

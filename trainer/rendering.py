@@ -16,7 +16,7 @@ from typing import Any
 
 import base as bases
 from base import CONVERSATIONS
-from job import FAILED, Job, Refused
+from job import FAILED, Job, JobRefused
 from rows import Reader, end_of
 
 FILE = "conversations.json"
@@ -61,6 +61,7 @@ def write(folder: Path, found: Mapping[str, Any]) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Write what the trainer makes of conversations, and return the exit status."""
     engine = arguments[1] if len(arguments) == 2 else "trl"
     if len(arguments) not in (1, 2) or engine not in ("trl", "plain"):
         sys.stderr.write("usage: python rendering.py ADAPTER_DIR [trl|plain]\n")
@@ -69,12 +70,12 @@ def main(arguments: list[str]) -> int:
     job = Job(str(folder), "", engine=engine)
     try:
         if not folder.is_dir():
-            raise Refused("base_missing", f"There is no adapter in {folder}.")
+            raise JobRefused("base_missing", f"There is no adapter in {folder}.")
         bases.quiet_libraries(job)
         found = made(bases.reader_of(job, bases.tokenizer_of(job)), taught=_taught_before(folder))
         write(folder, found)
         said, code = found, 0
-    except Refused as refused:
+    except JobRefused as refused:
         said, code = {"error": str(refused), "code": refused.code}, FAILED
     except OSError as error:
         said, code = {"error": str(error), "code": "other"}, FAILED
@@ -83,7 +84,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _taught_before(folder: Path) -> bool | None:
-    """What the training itself said of its records."""
+    """Return what the training itself said of its records."""
     try:
         return json.loads((folder / FILE).read_text(encoding="utf-8"))["end"]["taught"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from job import Refused
+from job import JobRefused
 
 Row = dict[str, Any]
 _KEYS = {"role", "content", "tool_calls", "tool_call_id", "weight"}
@@ -25,14 +25,14 @@ _CHAT: Row = {"messages": [{"role": "user", "content": "word"}, {"role": "assist
 
 
 def read(path: str) -> list[Row]:
-    """The chats of a JSON lines file. Raises `Refused` naming the line."""
+    """Return the chats of a JSON lines file. Raises `JobRefused` naming the line."""
     try:
         lines = Path(path).read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused("data_wrong", f"The records in {path} cannot be read: {error}.") from None
+        raise JobRefused("data_wrong", f"The records in {path} cannot be read: {error}.") from None
     found = [_chat(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not found:
-        raise Refused("data_wrong", f"{path} has no records.")
+        raise JobRefused("data_wrong", f"{path} has no records.")
     return found
 
 
@@ -43,20 +43,25 @@ def _chat(path: str, number: int, line: str) -> Row:
         chat = [_message(each) for each in record["messages"]]
         tools = record.get("tools") or []
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise Refused("data_wrong", f'{where} is not {{"messages": [{{"role", "content"}}, …]}}.') from None
+        raise JobRefused("data_wrong", f'{where} is not {{"messages": [{{"role", "content"}}, …]}}.') from None
     for each, whole in zip(chat, record["messages"], strict=True):
         if each["role"] not in _ROLES or not isinstance(each["content"], str):
-            raise Refused("data_wrong", f"{where} has a message without a known role or without text.")
+            raise JobRefused("data_wrong", f"{where} has a message without a known role or without text.")
         if more := set(whole) - _KEYS:
-            raise Refused("data_wrong", f"{where} has {min(more)} in a message, which is not trained; remove it.")
+            raise JobRefused("data_wrong", f"{where} has {min(more)} in a message, which is not trained; remove it.")
     if not any(_is_answer(each) for each in chat):
-        raise Refused("data_wrong", f"{where} has no answer of the assistant, so there is nothing to learn.")
-    _name_results(chat)
+        raise JobRefused("data_wrong", f"{where} has no answer of the assistant, so there is nothing to learn.")
+    # Some templates say which tool answered.
+    names: dict[Any, str] = {}
+    for message in chat:
+        names |= {call["id"]: call["function"]["name"] for call in message.get("tool_calls", ())}
+        if message["role"] == "tool" and message.get("tool_call_id") in names:
+            message["name"] = names[message["tool_call_id"]]
     return {"messages": chat, **({"tools": tools} if tools else {})}
 
 
 def _message(given: Row) -> Row:
-    """A message as chat templates read it: arguments of calls as values, and no text as an empty one."""
+    """Return a message as chat templates read it: arguments of calls as values, and no text as an empty one."""
     message: Row = {"role": given["role"], "content": given["content"]}
     if calls := given.get("tool_calls"):
         message["content"] = given["content"] or ""
@@ -75,15 +80,6 @@ def _call(given: Row) -> Row:
     except ValueError:
         arguments = function["arguments"]  # what a model wrote once; it is learned as it is
     return {"id": given.get("id"), "type": "function", "function": {"name": function["name"], "arguments": arguments}}
-
-
-def _name_results(chat: list[Row]) -> None:
-    """Some templates say which tool answered."""
-    names: dict[Any, str] = {}
-    for message in chat:
-        names |= {call["id"]: call["function"]["name"] for call in message.get("tool_calls", ())}
-        if message["role"] == "tool" and message.get("tool_call_id") in names:
-            message["name"] = names[message["tool_call_id"]]
 
 
 def _is_answer(message: Row) -> bool:
@@ -129,7 +125,7 @@ class Reader:
         return "masks" if self.template else "pairs"
 
     def kept(self, chats: Sequence[Row]) -> list[Row]:
-        """The chats that this base can learn from: with tools, only what its template has words for."""
+        """Return the chats that this base can learn from: with tools, only what its template has words for."""
         return [chat for chat in chats if not needs_tools(chat) or self._has_words_for(chat)]
 
     def _has_words_for(self, chat: Row) -> bool:
@@ -138,7 +134,7 @@ class Reader:
         try:
             for pair in _pairs(chat):
                 self._paired(pair)
-        except Refused:  # some know one call at a time
+        except JobRefused:  # some know one call at a time
             return False
         return True
 
@@ -147,7 +143,7 @@ class Reader:
         return "tool_calls" in (" ".join(own.values()) if isinstance(own, dict) else own or "")
 
     def rows(self, chats: Sequence[Row]) -> list[Row]:
-        """The rows of these chats: the chats themselves, or a pair for each answer."""
+        """Return the rows of these chats: the chats themselves, or a pair for each answer."""
         rows: list[Row] = []
         for chat in chats:
             rows += [chat] if self.template and not is_special(chat) else _pairs(chat)
@@ -164,7 +160,7 @@ class Reader:
         return list(found["input_ids"]), list(found["assistant_masks"])
 
     def _paired(self, row: Row) -> tuple[list[int], list[int]]:
-        """The answer begins where the tokens of the prompt, and those of both, part."""
+        """Mark the answer: it begins where the tokens of the prompt, and those of both, part."""
         tools = {"tools": row["tools"]} if "tools" in row else {}
         prompt = self._apply(row["prompt"], add_generation_prompt=True, **tools)["input_ids"]
         both = list(self._apply(row["prompt"] + row["completion"], **tools)["input_ids"])
@@ -179,7 +175,7 @@ class Reader:
         except Exception as error:
             if type(error).__module__.partition(".")[0] != "jinja2":
                 raise
-            raise Refused("data_wrong", f"The base's chat template refuses a record: {error}.") from None
+            raise JobRefused("data_wrong", f"The base's chat template refuses a record: {error}.") from None
 
 
 def _pairs(chat: Row) -> list[Row]:
@@ -211,9 +207,10 @@ def is_learned(row: Row) -> bool:
 
 
 def end_of(reader: Reader) -> int | None:
-    """The first token of the base's own behind the words of an answer that is learned; None: there is none."""
+    """Return the first token of the base's own behind the words of an answer that is learned; None: there is none."""
     row = reader.encode(reader.rows([_CHAT])[-1])
-    own = _own(reader.tokenizer)
+    # Tokens that no text of a person makes.
+    own = {*reader.tokenizer.get_added_vocab().values(), *reader.tokenizer.all_special_ids}
     end = None
     for token in reversed([token for token, label in _labelled(row) if label != IGNORED]):
         if token in own:
@@ -224,10 +221,10 @@ def end_of(reader: Reader) -> int | None:
 
 
 def refuse_endless(reader: Reader, chats: Sequence[Row], most: int) -> None:
-    """Raise `Refused` where no record teaches the end of an answer within its first `most` tokens."""
+    """Raise `JobRefused` where no record teaches the end of an answer within its first `most` tokens."""
     end = end_of(reader)
     if end is None:
-        raise Refused(
+        raise JobRefused(
             "base_wrong",
             "The base's chat template ends an answer with no token of its own, so a model would never learn to stop; "
             "choose a base whose template does.",
@@ -242,21 +239,16 @@ def refuse_endless(reader: Reader, chats: Sequence[Row], most: int) -> None:
         all_are_cut &= len(encoded["input_ids"]) > most
     text = reader.tokenizer.convert_ids_to_tokens(end)
     if all_are_cut:
-        raise Refused(
+        raise JobRefused(
             "too_long",
             f"All {rows:,} rows are cut at {most} tokens before their last answer ends with {text}, so the model would "
             "never learn to stop; allow longer rows.",
         )
-    raise Refused(
+    raise JobRefused(
         "data_wrong",
         f"None of {rows:,} rows teaches {text}, with which an answer ends, so the model would never learn to stop; "
         "choose a base whose chat template ends every answer.",
     )
-
-
-def _own(tokenizer: Any) -> set[int]:
-    """Tokens that no text of a person makes."""
-    return {*tokenizer.get_added_vocab().values(), *tokenizer.all_special_ids}
 
 
 def _labelled(row: Row) -> list[tuple[int, int]]:

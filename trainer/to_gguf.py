@@ -79,7 +79,10 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture:
 
 
 def alpha_of(settings: Mapping[str, Any]) -> float:
-    """The alpha to write: llama.cpp scales by alpha / rank, and rsLoRA means alpha / √rank. Raises `Unsupported`."""
+    """Return the alpha to write: llama.cpp scales by alpha / rank, and rsLoRA means alpha / √rank.
+
+    Raises `Unsupported`.
+    """
     if settings.get("peft_type", "LORA") != "LORA":
         raise Unsupported(f"The adapter is {settings['peft_type']}, and only LoRA can be converted.")
     for name in _BEYOND_GGUF:
@@ -125,7 +128,7 @@ def _is_first(name: str) -> bool:
 def _pair(
     tensors: Mapping[str, Any], name: str, config: Mapping[str, Any], architecture: Architecture, names: Any
 ) -> tuple[str, Any, Any]:
-    """A module's name in GGUF, and its two matrices: (rank, inputs) and (outputs, rank)."""
+    """Return a module's name in GGUF, and its two matrices: (rank, inputs) and (outputs, rank)."""
     import numpy as np
 
     module = name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
@@ -167,6 +170,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
+    """Convert an adapter, and return the exit status."""
     if len(arguments) != 3:
         sys.stderr.write("usage: python to_gguf.py BASE_CONFIG_DIR ADAPTER_DIR OUT.gguf\n")
         return 2

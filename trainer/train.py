@@ -18,7 +18,7 @@ import job as jobs
 import origin
 import rows
 from alone import Taken, alone
-from job import BUSY, FAILED, Refused
+from job import BUSY, FAILED, JobRefused
 from progress import Progress, is_first
 from stopping import Stopping
 
@@ -45,7 +45,10 @@ def main(folder: Path) -> int:
 
 def _run(folder: Path, progress: Progress, stopping: Stopping) -> int:
     if (folder / "result.json").exists():
-        return _was_done(folder, progress)
+        # Nothing is trained again; but a trainer killed right after its result said nothing of it.
+        if not any(each.get("event") == "done" for each in progress.events()):
+            progress.tell("done", **json.loads((folder / "result.json").read_text(encoding="utf-8")))
+        return 0
     try:
         job = jobs.read(folder)
         base.check(job)
@@ -55,7 +58,7 @@ def _run(folder: Path, progress: Progress, stopping: Stopping) -> int:
         import training  # only now: its libraries take seconds
 
         return training.run(folder, job, base_hash, train, val, progress, stopping, _BEGAN)
-    except Refused as refused:
+    except JobRefused as refused:
         return _failed(progress, refused.code, str(refused))
     except Exception as error:  # noqa: BLE001 (the outermost edge: whoever watches must learn the reason)
         traceback.print_exc()
@@ -63,17 +66,10 @@ def _run(folder: Path, progress: Progress, stopping: Stopping) -> int:
 
 
 def _checked(folder: Path, job: jobs.Job) -> str:
-    """The hash of the base, when all is as it was when the training began."""
+    """Return the hash of the base, when all is as it was when the training began."""
     base_hash = origin.hash_of_base(job)
     origin.unchanged(folder, job, base_hash)
     return base_hash
-
-
-def _was_done(folder: Path, progress: Progress) -> int:
-    """Nothing is trained again; but a trainer killed right after its result said nothing of it."""
-    if not any(each.get("event") == "done" for each in progress.events()):
-        progress.tell("done", **json.loads((folder / "result.json").read_text(encoding="utf-8")))
-    return 0
 
 
 def _failed(progress: Progress, code: str, sentence: str) -> int:

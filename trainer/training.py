@@ -27,9 +27,15 @@ _WEIGHTS = "adapter_model.safetensors"
 
 
 def run(
-    folder: Path, job: Job, base_hash: str, train: list[Row], val: list[Row] | None, progress: Progress,
-    stopping: Stopping, began: float,
-) -> int:  # fmt: skip
+    folder: Path,
+    job: Job,
+    base_hash: str,
+    train: list[Row],
+    val: list[Row] | None,
+    progress: Progress,
+    stopping: Stopping,
+    began: float,
+) -> int:
     """Train, or go on from the newest checkpoint; the exit code. `began`: when the process did (time.time())."""
     imported_s = time.time() - began
     set_seed(job.seed)
@@ -56,7 +62,14 @@ def run(
             raise Interrupted
         after = _after(trainer)
     except Interrupted:
-        return _stopped(trainer, progress, stopping)
+        progress.tell(
+            "stopped",
+            step=trainer.state.global_step,
+            max_steps=trainer.state.max_steps,
+            by=stopping.reason or "another process",
+        )
+        stopping.obeyed()
+        return STOPPED
     if is_first():
         result = {**_result(trainer, before, after, began), **facts}
         _write(folder, job, trainer, base, result)
@@ -65,7 +78,7 @@ def run(
 
 
 def newest_checkpoint(out: Path) -> Path | None:
-    """The newest that is whole: its state is written last."""
+    """Return the newest that is whole: its state is written last."""
     found = {
         int(number): path
         for path in out.glob("checkpoint-*")
@@ -100,7 +113,7 @@ def _facts(job: Job, base: bases.Base, base_hash: str, trainer: Any) -> dict[str
 
 
 def _before(trainer: Any, progress: Progress, checkpoint: Path | None) -> dict[str, float]:
-    """The validation rows before anything was learned; of a training that goes on, what was measured then."""
+    """Return the validation rows before anything was learned; of a training that goes on, what was measured then."""
     if not trainer.eval_dataset:
         return {}
     told = [each for each in progress.events() if each.get("step") == 0 and "eval_loss" in each]
@@ -112,17 +125,6 @@ def _after(trainer: Any) -> dict[str, float]:
         return {}
     step, values = trainer.measured or (-1, {})
     return values if step == trainer.state.global_step else trainer.measure()
-
-
-def _stopped(trainer: Any, progress: Progress, stopping: Stopping) -> int:
-    progress.tell(
-        "stopped",
-        step=trainer.state.global_step,
-        max_steps=trainer.state.max_steps,
-        by=stopping.reason or "another process",
-    )
-    stopping.obeyed()
-    return STOPPED
 
 
 def _result(trainer: Any, before: dict[str, float], after: dict[str, float], began: float) -> dict[str, Any]:
@@ -146,7 +148,7 @@ def _result(trainer: Any, before: dict[str, float], after: dict[str, float], beg
 
 
 def _write(folder: Path, job: Job, trainer: Any, base: bases.Base, result: dict[str, Any]) -> None:
-    """The adapter, then, when that is whole, the result."""
+    """Write the adapter, then, when that is whole, the result."""
     unfinished, adapter = folder / "adapter.part", folder / "adapter"
     shutil.rmtree(unfinished, ignore_errors=True)
     trainer.accelerator.unwrap_model(trainer.model).save_pretrained(unfinished)

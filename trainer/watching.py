@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from job import Job, Refused
+from job import Job, JobRefused
 from progress import Progress
 from rows import IGNORED
 from stopping import Stopping
@@ -64,7 +64,7 @@ class Watch(TrainerCallback):
             "log", step=state.global_step, max_steps=state.max_steps or None, epoch=state.epoch, **values, **speed
         )
         if not math.isfinite(values.get("loss", 0.0)):
-            raise Refused(
+            raise JobRefused(
                 "diverged",
                 f"The loss is no number any more at step {state.global_step}; choose a smaller learning rate.",
             )
@@ -111,7 +111,7 @@ class Measured:
     measured: tuple[int, dict[str, float]] | None = None
 
     def evaluate(self: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """What the engine calls while it trains."""
+        """Evaluate, when the engine calls for it while it trains."""
         try:
             values = self.measure()
         except Interrupted:
@@ -138,7 +138,7 @@ class Measured:
 
     @torch.no_grad()
     def _sums(self: Any, model: Any) -> tuple[float, float, float]:
-        """Summed loss, right tokens and learned tokens, over all processes."""
+        """Sum loss, right tokens and learned tokens, over all processes."""
         sums = torch.zeros(3, dtype=torch.float64, device=self.args.device)
         for batch in self._batches():
             if self.stopping.reason and not torch.distributed.is_initialized():
@@ -155,7 +155,7 @@ class Measured:
         return tuple(sums.tolist())
 
     def _batches(self: Any) -> Iterator[dict[str, Any]]:
-        """This process's share of the rows, as many at once as are trained at once."""
+        """Yield this process's share of the rows, as many at once as are trained at once."""
         share = list(self.eval_dataset)[self.args.process_index :: self.args.world_size]
         size = self.args.per_device_eval_batch_size
         for at in range(0, len(share), size):

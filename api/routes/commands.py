@@ -54,7 +54,7 @@ class Submitted(Strict):
     )
     not_before: dt.datetime | None = None
     max_attempts: int = Field(default=RETRIES + 1, ge=1, le=1_000)
-    waits_for: list[Id] = Field(default_factory=list, max_length=1_000)
+    waits_for: list[Id] = Field(default_factory=list[Id], max_length=1_000)
 
 
 class Claiming(Strict):
@@ -99,7 +99,7 @@ class Ended(Strict):
     status: Status
 
 
-class Asked(Strict):
+class RetryRequest(Strict):
     reason: Reason = ""
 
 
@@ -150,6 +150,7 @@ _ACTS: dict[verbs.Verb, Callable[..., Change]] = {
 
 
 async def filter_of_query(request: Request) -> CommandFilter:
+    """Return the filter in the parameters of an address, which are those of the queue's page."""
     return from_query({name: request.query_params.getlist(name) for name in request.query_params})
 
 
@@ -245,7 +246,7 @@ def hand_back(db: Workspace, command_id: CommandId, body: HandingBack) -> Answer
 
 
 @router.post("/commands/{command_id}/retry", response_model=enveloped(CommandModel))
-def retry(db: Workspace, actor: Actor, command_id: CommandId, body: Asked) -> Answer:
+def retry(db: Workspace, actor: Actor, command_id: CommandId, body: RetryRequest) -> Answer:
     """Give a failed or cancelled command a new round of attempts."""
     _done(db, "retry", command_id, actor, body.reason)
     return Answer(store.get(db, command_id))
@@ -286,7 +287,7 @@ def _done(db: Database, verb: verbs.Verb, command_id: int, actor: str, reason: s
 
 
 def _own(db: Database, command_id: int, answer: Any) -> Any:
-    """The answer to who works on the command. Raises `Conflict` for who does not."""
+    """Return the answer to who works on the command. Raises `Conflict` for who does not."""
     if answer is None:
         store.get(db, command_id)
         raise Conflict(f"Command {command_id} is not yours any more; what you send for it is refused.")

@@ -43,12 +43,14 @@ class NewDataset(Strict):
     name: str = Field(min_length=1, max_length=100, examples=["support-plans"])
     description: str = Field(default="", max_length=500)
     filter: Filter = Field(default_factory=Filter)
-    include: list[defaults.Reason] = Field(default_factory=list, description="What is let in all the same.")
+    include: list[defaults.Reason] = Field(
+        default_factory=list[defaults.Reason], description="What is let in all the same."
+    )
     exactly: bool = Field(default=False, description="Just the filter: nothing is left out by itself.")
     recipe: Recipe = Field(default_factory=Recipe)
     split: Split = Field(default_factory=Split)
     drop_duplicates: bool = True
-    excluded_ids: list[Id] = Field(default_factory=list, max_length=100_000)
+    excluded_ids: list[Id] = Field(default_factory=list[Id], max_length=100_000)
     wait: bool = Field(default=False, description="Answer when it is frozen, and not when it is asked for.")
 
 

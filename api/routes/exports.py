@@ -60,7 +60,10 @@ def dataset(
 
 
 def stream(blocks: Iterator[bytes], *, name: str, ending: str) -> StreamingResponse:
-    """A download. The first block is made before the answer begins, so that an error still has a status of its own."""
+    """Return a download.
+
+    The first block is made before the answer begins, so that an error still has a status of its own.
+    """
     first = next(blocks, b"")
     headers = {"Content-Disposition": f'attachment; filename="{file_name(name)}.{ending}"', "Cache-Control": "no-store"}
     return StreamingResponse(chain([first], blocks), media_type=_MEDIA[ending], headers=headers)

@@ -61,7 +61,7 @@ class Metrics:
         self._seconds.labels(method, route).observe(seconds)
 
     def answer(self) -> Response:
-        """The queue, jobs and requests, in the form that Prometheus reads."""
+        """Return the queue, jobs and requests, in the form that Prometheus reads."""
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -31,7 +31,7 @@ StatisticsModel = shown(statistics.Statistics, also={"new_this_week": int})
 
 
 async def filter_of_query(request: Request) -> Filter:
-    """The filter in the parameters of an address, which are those of the data page."""
+    """Return the filter in the parameters of an address, which are those of the data page."""
     return from_query({name: request.query_params.getlist(name) for name in request.query_params})
 
 
@@ -134,7 +134,7 @@ class Undo(Strict):
     change_id: int = Field(ge=1, le=LARGEST_ID, description="The `id` of a change of tags.")
 
 
-class Asked(Strict):
+class ExampleQuery(Strict):
     """A filter in a body, for those too long for an address, and the page of it."""
 
     filter: Filter = Field(default_factory=Filter)
@@ -175,7 +175,7 @@ def get_example(db: Workspace, example_id: ExampleId) -> Answer:
 
 
 @router.post("/data/filter", response_model=enveloped(page_of(Row)), openapi_extra=READS)
-def filter_examples(db: Workspace, body: Asked) -> Answer:
+def filter_examples(db: Workspace, body: ExampleQuery) -> Answer:
     """Examples of a filter in the body, a page at a time. `"exclude_tags": []` also gives what is excluded."""
     page = store.page(db, body.filter, sort=body.sort, after=body.after, limit=body.limit, offset=body.offset)
     return Answer(page)

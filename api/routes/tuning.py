@@ -19,7 +19,7 @@ from core.tuning import jobs, preflight, series
 from core.tuning.jobs import Job, JobEvent
 from core.tuning.providers import catalogue, registry
 from core.tuning.providers.data import DataFacts
-from core.tuning.providers.protocol import Checked, Method, ProviderId, Spec, State
+from core.tuning.providers.protocol import CheckReport, Method, ProviderId, Spec, State
 
 router = new_router("/orchestrator/training", "fine-tuning")
 
@@ -32,9 +32,11 @@ JobModel = shown(
 )
 EventModel = shown(JobEvent, name="JobEvent")
 CheckedModel = shown(
-    Checked, without=("data",),
+    CheckReport,
+    name="Checked",
+    without=("data",),
     also={"can_start": bool, "data": shown(DataFacts, without=("files", "sent")) | None},
-)  # fmt: skip
+)
 ModelModel = shown(
     records.Model,
     name="ModelRow",
@@ -42,7 +44,7 @@ ModelModel = shown(
 )
 WholeModel = shown(records.Model, without=("serving_remote",))
 DeploymentModel = shown(deployments.Deployment)
-ProviderModel = shown(catalogue.ProviderFacts)
+ProviderModel = shown(catalogue.ProviderFacts, without=("where",))
 BaseModelFacts = shown(catalogue.BaseFacts)
 
 
@@ -68,7 +70,7 @@ class Started(Strict):
     checked: CheckedModel | None = None  # pyright: ignore[reportInvalidTypeForm]
 
 
-class Asked(Strict):
+class JobRequest(Strict):
     reason: Reason = ""
 
 
@@ -158,20 +160,20 @@ def get_metrics(
 
 
 @router.post("/jobs/{job_id}/cancel", response_model=enveloped(Cancelled))
-def cancel_job(db: Workspace, actor: Actor, job_id: JobId, body: Asked) -> Answer:
+def cancel_job(db: Workspace, actor: Actor, job_id: JobId, body: JobRequest) -> Answer:
     """Cancel a job, also one that a provider has; `words` says what becomes of it, and of what it costs."""
     words = jobs.cancel(db, job_id, actor=actor, reason=body.reason)
     return Answer({"job": jobs.get(db, job_id), "words": words})
 
 
 @router.post("/jobs/{job_id}/deploy", response_model=enveloped(DeploymentModel))
-def deploy_job(db: Workspace, actor: Actor, job_id: JobId, body: Asked) -> Answer:
+def deploy_job(db: Workspace, actor: Actor, job_id: JobId, body: JobRequest) -> Answer:
     """Let the orchestrator plan, write and judge with the model of a job. It is asked a short question before."""
     return Answer(deployments.deploy(db, _made(db, job_id), actor=actor, reason=body.reason))
 
 
 @router.post("/jobs/{job_id}/rollback", response_model=enveloped(RolledBack))
-def rollback_job(db: Workspace, actor: Actor, job_id: JobId, body: Asked) -> Answer:
+def rollback_job(db: Workspace, actor: Actor, job_id: JobId, body: JobRequest) -> Answer:
     """Bring back what was in use before the model of this job, which has to be the one in use."""
     current = deployments.current(db)
     if current is None or current.model_id != _made(db, job_id):

@@ -41,7 +41,10 @@ _opened: list[Database] = []
 
 
 def database(workspace: str = "public", *, migrate: bool = True) -> Database:
-    """The database the settings name; migrated, unless the command does that itself. Closed when the command ends."""
+    """Return the database the settings name; migrated, unless the command does that itself.
+
+    Closed when the command ends.
+    """
     if not workspace.strip():
         raise WorkspaceRefused("A workspace has a name; leave --workspace away for the company's own, public.")
     _opened.append(open_database(get_settings(), workspace=workspace, migrate=migrate))

@@ -13,14 +13,13 @@ from core import shortages
 from core.cli import AsJson, Workspace, app, command, database, printable, show
 from core.datasets import defaults, recipes, snapshots, splits, versions
 from core.datasets.defaults import REASONS
-from core.datasets.exporting import PARTS, Part, export, left_out
-from core.datasets.recipes import TARGETS, Target
-from core.datasets.rendering import FORMATS, Format
+from core.datasets.exporting import Part, export, left_out
+from core.datasets.recipes import Target
+from core.datasets.rendering import Format
 from core.datasets.snapshots import BuildProgress
-from core.datasets.splits import GROUPS, Group
+from core.datasets.splits import Group
 from core.datasets.verification import verify as check
 from core.datasets.versions import DatasetVersion
-from core.db import Database
 from core.errors import DatasetRefused
 from core.examples import filters
 from core.settings import get_settings
@@ -40,11 +39,11 @@ def create(
         typer.Option("--include", help=f"Let in what is left out otherwise: {', '.join(REASONS)}. Repeatable."),
     ] = None,
     exactly: Annotated[bool, typer.Option("--all", help="Just the filter: nothing is left out by itself.")] = False,
-    target: Annotated[str, typer.Option(help=f"What the model shall answer: {', '.join(TARGETS)}.")] = "plan",
+    target: Annotated[Target, typer.Option(help="What the model shall answer.")] = "plan",
     system_prompt: Annotated[str, typer.Option(help="Stands before every conversation.")] = "",
     split: Annotated[str, typer.Option(help="Train, validation and test in percent.")] = "80/10/10",
     seed: Annotated[int, typer.Option(help="Another seed deals the groups anew.")] = 0,
-    split_by: Annotated[str, typer.Option(help=f"What stays together: {', '.join(GROUPS)}.")] = "request",
+    split_by: Annotated[Group, typer.Option(help="What stays together.")] = "request",
     description: str = "",
     keep_duplicates: Annotated[bool, typer.Option("--keep-duplicates")] = False,
     workspace: Workspace = "public",
@@ -54,8 +53,8 @@ def create(
     chosen, let_in = filters.parse(filter_json), defaults.reasons(include or ())
     if exactly and let_in:
         raise DatasetRefused("--all lets everything in; leave --include away, or --all.")
-    recipe = recipes.parse({"target": _target(target), "system_prompt": system_prompt})
-    shares = splits.parse(split, seed=seed, group=_group(split_by))
+    recipe = recipes.parse({"target": target, "system_prompt": system_prompt})
+    shares = splits.parse(split, seed=seed, group=split_by)
     with closing(database(workspace)) as db:
         if exactly:
             chosen, let_in = defaults.taken_apart(chosen)
@@ -73,9 +72,10 @@ def create(
             actor=get_settings().actor,
             progress=None if as_json else _tell,
         )
-        left = [] if as_json else _interrupted(db)
-    for sentence in left:
-        typer.echo(sentence, err=True)
+        # What to do about each version whose process was killed.
+        left = [] if as_json else [versions.get(db, dataset_id) for dataset_id in snapshots.interrupted(db)]
+    for each in left:
+        typer.echo(_describe(each, gone=True), err=True)
     for line in [] if as_json else _noticed(version):
         typer.echo(line, err=True)
     by_default = {"of": found.total, "left_out": dict(found.left_out), "let_in": dict(found.let_in)}
@@ -126,22 +126,21 @@ def remove(label: Label, workspace: Workspace = "public", as_json: AsJson = Fals
 def export_split(
     label: Label,
     out: Annotated[Path, typer.Option("--out", help="The file to write; replaced only when all is written.")],
-    format_: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}.")] = "openai",
-    split: Annotated[str, typer.Option("--split", help=f"{', '.join(PARTS)}.")] = "all",
+    format_: Annotated[Format, typer.Option("--format", help="For whom, or for what.")] = "openai",
+    split: Annotated[Part, typer.Option("--split", help="Which part.")] = "all",
     workspace: Workspace = "public",
     as_json: AsJson = False,
 ) -> None:
     """Write one split, or all, of a frozen version to a file."""
-    part, chosen = _part(split), _format(format_)
     with closing(database(workspace)) as db:
         version = versions.get(db, label)
-        gone = left_out(version, part, chosen)
-        size = _write(out, export(db, version, part, chosen), what=f"{version.label} {part}")
+        gone = left_out(version, split, format_)
+        size = _write(out, export(db, version, split, format_), what=f"{version.label} {split}")
         path = printable(str(out.resolve()))
-        snapshots.exported(db, version.id, path=path, format=chosen, actor=get_settings().actor)
-    facts = {"dataset": version.label, "split": part, "format": chosen, "file": printable(str(out)), "bytes": size}
-    facts["left_out"] = version.not_carried(chosen, part)
-    text = f"{version.label} {part} written to {out} ({size:,} bytes)."
+        snapshots.exported(db, version.id, path=path, format=format_, actor=get_settings().actor)
+    facts = {"dataset": version.label, "split": split, "format": format_, "file": printable(str(out)), "bytes": size}
+    facts["left_out"] = version.not_carried(format_, split)
+    text = f"{version.label} {split} written to {out} ({size:,} bytes)."
     show(facts, as_json=as_json, text=f"{text} {gone}".rstrip())
 
 
@@ -169,7 +168,7 @@ def verify(label: Label, workspace: Workspace = "public", as_json: AsJson = Fals
 
 
 def _noticed(version: DatasetVersion) -> list[str]:
-    """What was left out of a version, or of some of its files, each with the first ids and what one can do."""
+    """Return what was left out of a version, or of some of its files, each with the first ids and what one can do."""
     lines = []
     for each in (version.manifest or {}).get("warnings", []):
         ids = each.get("ids", [])
@@ -189,7 +188,20 @@ def _write(path: Path, pieces: Any, *, what: str) -> int:
         if os.path.lexists(path) and not path.is_file():
             kind = "a folder" if path.is_dir() else "not an ordinary file, and would be replaced by one"
             raise DatasetRefused(f"{path} is {kind}; name a file for --out, such as train.jsonl. Nothing was written.")
-        return _written(path, pieces)
+        # A name of its own and not the file's, which may be as long as a name can be.
+        number, beside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        try:
+            with os.fdopen(number, "wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+                size = file.tell()
+                file.flush()
+                os.fsync(file.fileno())
+            Path(beside).chmod(0o666 & ~_umask())
+            Path(beside).replace(path)
+        finally:
+            Path(beside).unlink(missing_ok=True)
+        return size
     except OSError as error:
         why = shortages.unwritable(path, error)
         raise DatasetRefused(
@@ -197,60 +209,11 @@ def _write(path: Path, pieces: Any, *, what: str) -> int:
         ) from None
 
 
-def _written(path: Path, pieces: Any) -> int:
-    # A name of its own and not the file's, which may be as long as a name can be.
-    number, beside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(number, "wb") as file:
-            for piece in pieces:
-                file.write(piece)
-            size = file.tell()
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).chmod(0o666 & ~_umask())
-        Path(beside).replace(path)
-    finally:
-        Path(beside).unlink(missing_ok=True)
-    return size
-
-
 def _umask() -> int:
-    """The mode an ordinary new file would have; a temporary one is readable to its owner alone."""
+    """Return the mode an ordinary new file would have; a temporary one is readable to its owner alone."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _target(word: str) -> Target:
-    for target in TARGETS:
-        if word == target:
-            return target
-    raise _unknown("--target", word, TARGETS)
-
-
-def _group(word: str) -> Group:
-    for each in GROUPS:
-        if word == each:
-            return each
-    raise _unknown("--split-by", word, GROUPS)
-
-
-def _part(word: str) -> Part:
-    for part in PARTS:
-        if word == part:
-            return part
-    raise _unknown("--split", word, PARTS)
-
-
-def _format(word: str) -> Format:
-    for each in FORMATS:
-        if word == each:
-            return each
-    raise _unknown("--format", word, FORMATS)
-
-
-def _unknown(option: str, word: str, known: tuple[str, ...]) -> DatasetRefused:
-    return DatasetRefused(f"{option} {word!r} is not known; choose one of {', '.join(known)}.")
 
 
 def _facts(version: DatasetVersion) -> dict[str, Any]:
@@ -274,11 +237,6 @@ def _facts(version: DatasetVersion) -> dict[str, Any]:
         "created_by": version.created_by,
         "created_at": version.created_at and version.created_at.isoformat(),
     }
-
-
-def _interrupted(db: Database) -> list[str]:
-    """What to do about each version whose process was killed."""
-    return [_describe(versions.get(db, dataset_id), gone=True) for dataset_id in snapshots.interrupted(db)]
 
 
 def _describe(version: DatasetVersion, *, gone: bool = False) -> str:

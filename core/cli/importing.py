@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -17,7 +17,6 @@ from core.examples.importing.converting.values import TRUTHS
 from core.examples.tags import canonical
 from core.settings import get_settings
 
-_PLACEHOLDERS = ("auto", "skip", "learn")
 _ERRORS_PRINTED = 20
 
 
@@ -36,7 +35,7 @@ def import_file(
         str, typer.Option(help="How the text is encoded: auto, utf-8, utf-16, windows-1252, …")
     ] = "auto",
     dates: Annotated[
-        str, typer.Option(help="Which number of 03/04/2026 is the day: day-first or month-first.")
+        Literal["auto", "day-first", "month-first"], typer.Option(help="Which number of 03/04/2026 is the day.")
     ] = "auto",
     outcome: Annotated[
         list[str] | None, typer.Option(help="WORD=success, WORD=failed or WORD=unknown, as often as needed.")
@@ -44,7 +43,7 @@ def import_file(
     tag: Annotated[list[str] | None, typer.Option(help="A tag for every new example.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
     placeholders: Annotated[
-        str, typer.Option(help="Answers such as 'success' and 'N/A': auto, skip or learn.")
+        Literal["auto", "skip", "learn"], typer.Option(help="What to do with answers such as 'success' and 'N/A'.")
     ] = "auto",
     skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave failing rows out.")] = False,
     formulas_as_text: Annotated[
@@ -57,16 +56,14 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Import executions from files: all of it or nothing. The same file again changes nothing."""
-    if placeholders not in _PLACEHOLDERS:
-        raise ImportRefused(f"--placeholders {placeholders!r} is not known; use {', '.join(_PLACEHOLDERS)}.")
     options = ImportOptions(
         mapping=dict(_pair(given) for given in mapping or ()),
         quality_scale=quality_scale,
         encoding=encoding,
-        dates=_one_of(dates, "--dates", ("auto", "day-first", "month-first")),  # pyright: ignore[reportArgumentType]
+        dates=dates,
         outcomes=dict(_meaning(given) for given in outcome or ()),  # pyright: ignore[reportArgumentType]
         tags=tuple(canonical(tag or ())),
-        placeholders=placeholders,  # pyright: ignore[reportArgumentType]
+        placeholders=placeholders,
         skip_invalid=skip_invalid,
         formulas="text" if formulas_as_text else "refuse",
         overwrite=overwrite,
@@ -126,12 +123,6 @@ def _meaning(given: str) -> tuple[str, str]:
     return word, meaning
 
 
-def _one_of(given: str, option: str, choices: tuple[str, ...]) -> str:
-    if given not in choices:
-        raise ImportRefused(f"{given!r} is no choice of {option}; use {', '.join(choices)}.")
-    return given
-
-
 def _plain(value: Preview | ImportResult) -> dict[str, Any]:
     """For JSON; a failing row becomes an object with its parts by name."""
     errors = [error._asdict() for error in value.errors]
@@ -188,7 +179,7 @@ def _effect_lines(effect: ScaleEffect) -> list[str]:
 
 
 def _about_rows(found: Preview | ImportResult) -> list[str]:
-    """What else is to be known of the rows; text shows what JSON shows."""
+    """Return what else is to be known of the rows; text shows what JSON shows."""
     lines = []
     if found.aside:
         lines.append(f"Rows that are no examples and are put aside: {found.aside:,}.")
@@ -223,7 +214,7 @@ def _placeholder_lines(found: Preview | ImportResult) -> list[str]:
 
 
 def _unused_lines(unused: Mapping[str, int]) -> list[str]:
-    """What the file holds that becomes no field; nothing of it is lost without a word."""
+    """Return what the file holds that becomes no field; nothing of it is lost without a word."""
     if not unused:
         return []
     named = ", ".join(

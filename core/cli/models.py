@@ -32,13 +32,13 @@ _T = TypeVar("_T")
 @command("models")
 def list_models(
     archived: Annotated[bool, typer.Option("--archived", help="Archived models too.")] = False,
-    kind: Annotated[str, typer.Option("--kind", help=f"Only one kind: {', '.join(models.KINDS)}.")] = "",
+    kind: Annotated[models.Kind | None, typer.Option("--kind", help="Only one kind.")] = None,
     workspace: Workspace = "public",
     as_json: AsJson = False,
 ) -> None:
     """All models, the newest first, with their last evaluation."""
     db = database(workspace)
-    found = [each for each in models.all_models(db, archived=archived) if not kind or each.kind == models.kind_of(kind)]
+    found = [each for each in models.all_models(db, archived=archived) if kind in (None, each.kind)]
     scores = evaluation.latest(db, [each.id for each in found])
     lines = [_line(each, scores.get(each.id)) for each in found]
     facts = [{**_facts(each), "evaluation": _evaluated(scores.get(each.id))} for each in found]
@@ -59,7 +59,24 @@ def one_model(which: Which, workspace: Workspace = "public", as_json: AsJson = F
         "deployments": [asdict(each) for each in found.deployments],
         "evaluations": [_evaluated(each) for each in found.evaluations],
     }
-    show(facts, as_json=as_json, text=_told(found))
+    model = found.model
+    counts = ", ".join(f"{name} {number:,}" for name, number in found.examples.items())
+    lines = [
+        f"{model.name} (model {model.id}, {_KINDS[model.kind]}){', in use' if model.in_use else ''}",
+        f"  called   {model.call_name or f'by nothing yet ({model.serving})'}",
+        f"  base     {model.base_model} ({model.provider})",
+    ]
+    lines += [f"  dataset  {found.dataset.label} ({counts})"] if found.dataset else []
+    lines += [f"  job      {found.job.id}, {found.job.state}, by {found.job.created_by}"] if found.job else []
+    lines += [f"  cost     ${model.cost_usd:,.2f}"] if model.cost_usd is not None else []
+    lines += [f"  last day {model.shutdown_date}"] if model.shutdown_date else []
+    lines += [f"  {name} = {value}" for name, value in model.parameters.items() if not isinstance(value, dict | list)]
+    lines += [f"  artefact {each.get('sha256', '')} {_named(each)}".rstrip() for each in model.artefacts]
+    lines += [f"  {_evaluation_line(each)}" for each in found.evaluations]
+    lines += [f"  {_deployed(each)}" for each in found.deployments]
+    lines += _conversation(model)
+    lines += ["", model.notes] if model.notes else []
+    show(facts, as_json=as_json, text="\n".join(lines))
 
 
 @command("add-model")
@@ -184,7 +201,7 @@ def compare(
 
 
 def _until(db: Database, look: Callable[[], _T], is_so: Callable[[_T], bool]) -> _T:
-    """What it has become, by a worker of this process or by any other."""
+    """Return what it has become, by a worker of this process or by any other."""
     worker = Worker(db, registry(), workspaces=[db.schema], threads=1)
     worker.start()
     try:
@@ -241,27 +258,6 @@ def _evaluation_line(found: Evaluation) -> str:
     cost = "at an unknown cost" if found.cost_usd is None else f"for ${found.cost_usd:,.4f}"
     told = f"Evaluation {found.id}: {found.model_name}, {_score(found)}, {cost}."
     return " ".join(filter(None, [told, rows.why_skipped(found.row_skipped), found.error]))
-
-
-def _told(found: lineage.Lineage) -> str:
-    model = found.model
-    counts = ", ".join(f"{name} {number:,}" for name, number in found.examples.items())
-    lines = [
-        f"{model.name} (model {model.id}, {_KINDS[model.kind]}){', in use' if model.in_use else ''}",
-        f"  called   {model.call_name or f'by nothing yet ({model.serving})'}",
-        f"  base     {model.base_model} ({model.provider})",
-    ]
-    lines += [f"  dataset  {found.dataset.label} ({counts})"] if found.dataset else []
-    lines += [f"  job      {found.job.id}, {found.job.state}, by {found.job.created_by}"] if found.job else []
-    lines += [f"  cost     ${model.cost_usd:,.2f}"] if model.cost_usd is not None else []
-    lines += [f"  last day {model.shutdown_date}"] if model.shutdown_date else []
-    lines += [f"  {name} = {value}" for name, value in model.parameters.items() if not isinstance(value, dict | list)]
-    lines += [f"  artefact {each.get('sha256', '')} {_named(each)}".rstrip() for each in model.artefacts]
-    lines += [f"  {_evaluation_line(each)}" for each in found.evaluations]
-    lines += [f"  {_deployed(each)}" for each in found.deployments]
-    lines += _conversation(model)
-    lines += ["", model.notes] if model.notes else []
-    return "\n".join(lines)
 
 
 def _conversation(model: Model) -> list[str]:

@@ -8,7 +8,7 @@ import typer
 from core import patterns
 from core.cli import AsJson, Workspace, app, command, database, show
 from core.errors import InvalidFilter
-from core.examples.filters import Filter, parse
+from core.examples.filters import parse
 from core.patterns import Kept, Run
 from core.patterns.running import DEFAULT
 from core.settings import get_settings
@@ -37,13 +37,13 @@ def mine(
 ) -> None:
     """Look for what goes with good work, and keep what holds on a held-out half of the examples too."""
     run = patterns.mine(
-        database(workspace), _filter(chosen), threshold=threshold, actor=get_settings().actor, reason=reason
+        database(workspace),
+        parse(chosen) if chosen else DEFAULT,
+        threshold=threshold,
+        actor=get_settings().actor,
+        reason=reason,
     )
     show(asdict(run), as_json=as_json, text=_told(run))
-
-
-def _filter(written: str) -> Filter:
-    return parse(written) if written else DEFAULT
 
 
 def _told(run: Run) -> str:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -48,7 +48,12 @@ def request(
     execution = executions.submit(db, asked, actor=get_settings().actor, again=again)
     if approve or wait:
         execution = _carried_on(db, execution, approve=approve, wait=wait)
-    show(_as_json(execution), as_json=as_json, text=_told(execution))
+    values = {name: getattr(execution, name) for name in Execution.__dataclass_fields__ if name != "plan"}
+    show(
+        {**values, "plan": None if execution.plan is None else to_json(execution.plan)},
+        as_json=as_json,
+        text=_told(execution),
+    )
     if execution.status == "failed":
         raise typer.Exit(1)
 
@@ -79,11 +84,6 @@ def _until(db: Database, execution: Execution, is_so: Callable[[Execution], bool
         time.sleep(_LOOK_EVERY_S)
         execution = queries.get(db, execution.execution_id)
     return execution
-
-
-def _as_json(execution: Execution) -> dict[str, Any]:
-    values = {name: getattr(execution, name) for name in Execution.__dataclass_fields__ if name != "plan"}
-    return {**values, "plan": None if execution.plan is None else to_json(execution.plan)}
 
 
 def _told(execution: Execution) -> str:

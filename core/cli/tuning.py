@@ -17,7 +17,7 @@ from core.tuning import jobs, preflight
 from core.tuning.engine import Poller
 from core.tuning.jobs import Job, JobEvent
 from core.tuning.providers import registry
-from core.tuning.providers.protocol import PROVIDER_IDS, STATES, Checked, Estimate, Method, ProviderId, Spec, State
+from core.tuning.providers.protocol import STATES, CheckReport, Estimate, Method, ProviderId, Spec, State
 
 JobId = Annotated[int, typer.Argument(metavar="ID", help="The number of the job.")]
 Follow = Annotated[bool, typer.Option("--follow", help="Tell what happens until the job ends, or a person is asked.")]
@@ -35,10 +35,10 @@ _ACTS: dict[str, Callable[..., object]] = {
 @command("tune")
 def tune(
     dataset: Annotated[str, typer.Argument(metavar="DATASET[@V]", help="Without version: the newest frozen one.")],
-    provider: Annotated[str, typer.Option("--provider", help=f"One of {', '.join(PROVIDER_IDS)}.")],
+    provider: Annotated[ProviderId, typer.Option("--provider", help="Who trains.")],
     base: Annotated[str, typer.Option("--base", help="The model to start from, as the provider calls it.")],
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="May be given again.")] = None,
-    method: Annotated[str, typer.Option("--method", help=f"One of {', '.join(_METHODS)}.")] = "",
+    method: Annotated[Method | None, typer.Option("--method", help="The provider's usual one unless given.")] = None,
     name: Annotated[str, typer.Option("--name", help="What the model shall be called.")] = "",
     again: Annotated[bool, typer.Option("--again", help="Even if the same was trained before.")] = False,
     over_budget: Annotated[
@@ -51,12 +51,20 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune a model on a frozen dataset version."""
-    chosen = _provider(provider)
-    spec = Spec(chosen, base, _method(method, chosen), _settings(set_ or []), name)
+    method = method or registry.provider(provider).capabilities.methods[0]
+    spec = Spec(provider, base, method, _settings(set_ or []), name)
     db = database(workspace)
     if check_only:
         checked = preflight.check(db, spec, dataset, live=True, again=again, over_budget=over_budget)
-        show(_checked_as_json(checked), as_json=as_json, text=_describe_check(checked))
+        show(
+            {
+                "can_start": checked.can_start,
+                "obstacles": [asdict(each) for each in checked.obstacles],
+                "estimate": asdict(checked.estimate),
+            },
+            as_json=as_json,
+            text=_describe_check(checked),
+        )
         if not checked.can_start:
             raise typer.Exit(1)
         return
@@ -189,15 +197,7 @@ def _as_json(job: Job) -> dict[str, Any]:
     return {**asdict(job), "is_open": job.is_open, "needs_person": job.needs_person}
 
 
-def _checked_as_json(checked: Checked) -> dict[str, Any]:
-    return {
-        "can_start": checked.can_start,
-        "obstacles": [asdict(each) for each in checked.obstacles],
-        "estimate": asdict(checked.estimate),
-    }
-
-
-def _describe_check(checked: Checked) -> str:
+def _describe_check(checked: CheckReport) -> str:
     lines = [f"{'✗' if each.blocks else '!'} {each.sentence} {each.remedy}" for each in checked.obstacles]
     verdict = "It can start." if checked.can_start else "It cannot start."
     return "\n".join([*lines, f"{verdict} {_estimated(checked.estimate)}"])
@@ -214,22 +214,6 @@ def _estimated(estimate: Estimate) -> str:
         cost = "It costs nothing." if most == 0 else f"It costs about {dollars(most)}."
     takes = "" if estimate.seconds is None else f" It takes about {estimate.seconds / 60:,.0f} minutes."
     return f"{cost}{takes} {estimate.basis}"
-
-
-def _provider(word: str) -> ProviderId:
-    for each in PROVIDER_IDS:
-        if word == each:
-            return each
-    raise TuningRefused(f"--provider {word!r} is not known; choose one of {', '.join(PROVIDER_IDS)}.")
-
-
-def _method(word: str, provider: ProviderId) -> Method:
-    if not word:
-        return registry.provider(provider).capabilities.methods[0]
-    for each in _METHODS:
-        if word == each:
-            return each
-    raise TuningRefused(f"--method {word!r} is not known; choose one of {', '.join(_METHODS)}.")
 
 
 def _state(word: str) -> State:
@@ -250,7 +234,7 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """A number, true or false where it is one; else the text as it stands."""
+    """Return a number, true or false where it is one; else the text as it stands."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:

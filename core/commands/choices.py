@@ -22,7 +22,9 @@ ABLE: Mapping[Verb, tuple[Status, ...]] = {
 
 
 def version(db: Database) -> int:
-    """A number that grows with everything that happens to commands; the end of an index, so asking costs nothing."""
+    """Return a number that grows with everything that happens to commands; the end of an index, so asking costs
+    nothing.
+    """
     with db.reading() as connection:
         return connection.execute(select(func.coalesce(func.max(command_events.c.id), 0))).scalar_one()
 

@@ -109,7 +109,8 @@ def claim(
     db: Database, *, worker: str, agents: Sequence[str] | None, limit: int = 1, lease_s: float = LEASE_S
 ) -> list[Claim]:
     """Up to `limit` commands for these agents (None: for any), the most urgent first. They are this worker's until
-    the lease ends, which every heartbeat moves on."""
+    the lease ends, which every heartbeat moves on.
+    """
     values = {"worker": worker, "agents": None if agents is None else list(agents), "limit": limit, "lease": lease_s}
     with db.begin() as connection:
         found = [Command(**row._asdict()) for row in connection.execute(_CLAIM, values)]
@@ -173,7 +174,8 @@ def fail(
 
 def hand_back(db: Database, command_id: int, token: UUID) -> bool:
     """End the attempt without a result; it does not count. The command is pending again, or paused or cancelled when
-    that was asked for. False: it is no longer this worker's."""
+    that was asked for. False: it is no longer this worker's.
+    """
     with db.begin() as connection:
         return connection.execute(_HAND_BACK, {"id": command_id, "token": token}).scalar_one_or_none() is not None
 
@@ -190,7 +192,7 @@ def _worker(connection: Connection, command_id: int) -> str:
 
 
 def _already(connection: Connection, given: Mapping[str, Any], ended: tuple[Status, ...]) -> Status | None:
-    """The status, if this very attempt has ended so before: its worker never got the answer and asks again."""
+    """Return the status, if this very attempt has ended so before: its worker never got the answer and asks again."""
     query = text("SELECT status FROM commands WHERE id = :id AND token = :token")
     status = connection.execute(query, given).scalar_one_or_none()
     return status if status in ended else None

@@ -17,12 +17,12 @@ from core.errors import InvalidFilter
 
 
 def _listed(values: Any) -> Any:
-    """A single value of an address or a command line is a list of one; JSON has no sets."""
+    """Make a list of the single value of an address or a command line; JSON has no sets."""
     return [values] if isinstance(values, str) else list(values) if isinstance(values, set | frozenset) else values
 
 
 def _sorted_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A choice has no order and no repeats; sorting makes equal filters equal in JSON too."""
+    """Sort a choice without repeats, so that equal filters are equal in JSON too."""
     return tuple(sorted(set(values)))
 
 
@@ -63,7 +63,7 @@ class CommandFilter(BaseModel):
 
 
 def parse(value: str | bytes | Mapping[str, Any]) -> CommandFilter:
-    """A filter from JSON text or plain values. Raises `InvalidFilter` naming the field."""
+    """Return a filter from JSON text or plain values. Raises `InvalidFilter` naming the field."""
     try:
         return CommandFilter.model_validate(orjson.loads(value) if isinstance(value, str | bytes) else value)
     except orjson.JSONDecodeError as error:
@@ -90,7 +90,7 @@ def to_query(chosen: CommandFilter) -> dict[str, list[str]]:
 
 
 def from_query(query: Mapping[str, Sequence[str]]) -> CommandFilter:
-    """The filter of an address; parameters that are not ours are passed over. Raises `InvalidFilter`."""
+    """Return the filter of an address; parameters that are not ours are passed over. Raises `InvalidFilter`."""
     values: dict[str, Any] = {}
     for field, parameter in PARAMETERS.items():
         given = query.get(parameter)
@@ -100,7 +100,7 @@ def from_query(query: Mapping[str, Sequence[str]]) -> CommandFilter:
 
 
 def where(chosen: CommandFilter) -> ColumnElement[bool]:
-    """The filter as a condition on `commands`."""
+    """Return the filter as a condition on `commands`."""
     c = commands.c
     conditions: list[ColumnElement[bool]] = [true()]
     for choice, column in ((chosen.statuses, c.status), (chosen.agents, c.agent)):
@@ -115,7 +115,7 @@ def where(chosen: CommandFilter) -> ColumnElement[bool]:
 
 
 def describe(chosen: CommandFilter) -> str:
-    """The filter in words, for audit lines and pages."""
+    """Return the filter in words, for audit lines and pages."""
     parts = []
     if chosen.statuses:
         parts.append(" or ".join(chosen.statuses))

@@ -86,7 +86,7 @@ class CommandContext:
             raise Stopped
 
     def step(self, name: str, do: Callable[[], JSON]) -> JSON:
-        """What `do` gives, as JSON values; what an earlier attempt has done is not done again.
+        """Return what `do` gives, as JSON values; what an earlier attempt has done is not done again.
 
         `do` may still run twice when a machine dies between doing and noting it: give `key(name)` to the outside.
         """
@@ -114,7 +114,7 @@ class CommandContext:
             return connection.execute(_KEPT, given).scalar_one()
 
     def key(self, step: str) -> str:
-        """The idempotency key of a step: the same in every attempt, and no other command's."""
+        """Return the idempotency key of a step: the same in every attempt, and no other command's."""
         return f"commands/{self.command.id}/{step}"
 
 
@@ -124,7 +124,7 @@ Registry: TypeAlias = Mapping[str, Handler]
 
 
 def by_action(agent: str, actions: Mapping[str, Handler]) -> Handler:
-    """A handler that calls the one for the command's action, and refuses an action that there is not."""
+    """Return a handler that calls the one for the command's action, and refuses an action that there is not."""
 
     def handle(work: CommandContext) -> Outcome | Mapping[str, Any]:
         action = actions.get(work.command.action)

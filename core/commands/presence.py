@@ -12,7 +12,7 @@ from core.db.tables import workers
 
 
 def seen(db: Database, name: str, *, threads: int, agents: Sequence[str], running: int) -> None:
-    """The worker lives and has `running` commands of this workspace in hand."""
+    """Note that the worker lives and has `running` commands of this workspace in hand."""
     values = {"name": name, "host": socket.gethostname(), "pid": os.getpid(), "threads": threads}
     statement = insert(workers).values(**values, agents=list(agents), running=running)
     with db.begin() as connection:
@@ -25,7 +25,7 @@ def seen(db: Database, name: str, *, threads: int, agents: Sequence[str], runnin
 
 
 def stopped(db: Database, name: str) -> None:
-    """The worker ended as it should."""
+    """Note that the worker ended as it should."""
     with db.begin() as connection:
         connection.execute(update(workers).where(workers.c.name == name).values(stopped_at=func.now(), running=0))
 

@@ -15,7 +15,7 @@ RETAIN_EVERY_S = 24 * 3600.0
 
 
 def backoffs_s(retries: int = RETRIES, first_s: float = BACKOFF_S) -> list[float]:
-    """The pauses before each retry."""
+    """Return the pauses before each retry."""
     return [first_s * 2**number for number in range(retries)]
 
 
@@ -25,7 +25,7 @@ def keep_days(settings: Settings | None = None) -> int:
 
 
 def describe_rules(settings: Settings | None = None) -> list[str]:
-    """The rules as sentences, with the numbers that are in force."""
+    """Return the rules as sentences, with the numbers that are in force."""
     pauses = ", ".join(f"{pause:g}" for pause in backoffs_s())
     days = keep_days(settings)
     return [

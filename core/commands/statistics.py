@@ -120,7 +120,7 @@ _DAY = 24
 
 
 def counts(db: Database) -> Counts:
-    """Counts of all commands, from indexes: cheap enough for every few seconds."""
+    """Return counts of all commands, from indexes: cheap enough for every few seconds."""
     with db.reading() as connection:
         found: dict[str, int] = {row[0]: row[1] for row in connection.execute(_COUNTS)}
         oldest, waiting, later = connection.execute(_PENDING).one()
@@ -129,7 +129,7 @@ def counts(db: Database) -> Counts:
 
 
 def last_day(db: Database, *, hours: int = _DAY) -> list[Hour]:
-    """The last hours, the oldest first, also those in which nothing happened. Removed commands are not in it."""
+    """Return the last hours, the oldest first, also those in which nothing happened. Removed commands are not in it."""
     with db.reading() as connection:
         return [Hour(*row) for row in connection.execute(_HOURS, {"hours": hours})]
 
@@ -144,7 +144,7 @@ def waiting(db: Database, *, hours: int = _DAY) -> list[HourOfTimes]:
 
 
 def workers(db: Database) -> list[WorkerState]:
-    """The workers, those that live first. One that was not heard of for a lease is not alive."""
+    """Return the workers, those that live first. One that was not heard of for a lease is not alive."""
     c = workers_table.c
     # Age by the clock of the database, which also wrote it.
     alive = text(f"stopped_at IS NULL AND seen_at > now() - interval '{LEASE_S} seconds' AS is_alive")

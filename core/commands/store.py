@@ -26,7 +26,7 @@ _INTEGER = 2**31
 
 
 def enqueue(db: Database, new: NewCommand, *, actor: str) -> int:
-    """The id of the new command, or of the open one with the same dedupe key.
+    """Return the id of the new command, or of the open one with the same dedupe key.
 
     Raises `InvalidCommand`, and `UnknownCommand` when it waits for a command that does not exist.
     """
@@ -99,7 +99,7 @@ def _check(new: NewCommand, actor: str) -> None:
 
 
 def get(db: Database, command_id: int) -> Command:
-    """The command. Raises `UnknownCommand`."""
+    """Return the command. Raises `UnknownCommand`."""
     with db.reading() as connection:
         row = connection.execute(select(commands).where(commands.c.id == command_id)).one_or_none()
     if row is None:
@@ -108,14 +108,14 @@ def get(db: Database, command_id: int) -> Command:
 
 
 def by_run(db: Database, run: str) -> list[Command]:
-    """The commands of an execution, in the order in which they were made."""
+    """Return the commands of an execution, in the order in which they were made."""
     with db.reading() as connection:
         rows = connection.execute(select(commands).where(commands.c.run == run).order_by(commands.c.id))
         return [Command(**row._asdict()) for row in rows]
 
 
 def waits_for(db: Database, command_id: int) -> list[int]:
-    """The commands that have to complete before this one, completed or not."""
+    """Return the commands that have to complete before this one, completed or not."""
     c = command_waits.c
     query = select(c.waits_for).where(c.command_id == command_id).order_by(c.waits_for)
     with db.reading() as connection:
@@ -131,14 +131,14 @@ def attempts(db: Database, command_id: int) -> list[Attempt]:
 
 
 def steps(db: Database, command_id: int) -> list[FinishedStep]:
-    """The parts of the command that are done, in the order in which they were."""
+    """Return the parts of the command that are done, in the order in which they were."""
     query = select(command_steps).where(command_steps.c.command_id == command_id).order_by(command_steps.c.at)
     with db.reading() as connection:
         return [FinishedStep(*row) for row in connection.execute(query)]
 
 
 def events(db: Database, command_id: int) -> list[Event]:
-    """What happened to the command, the oldest first; also to one that was removed."""
+    """Return what happened to the command, the oldest first; also to one that was removed."""
     query = select(command_events).where(command_events.c.command_id == command_id).order_by(command_events.c.id)
     with db.reading() as connection:
         return [Event(*row) for row in connection.execute(query)]
@@ -151,7 +151,7 @@ def count(db: Database, chosen: CommandFilter) -> int:
 
 
 def agents(db: Database) -> list[str]:
-    """The agents that commands are there for, sorted: what a filter can offer."""
+    """Return the agents that commands are there for, sorted: what a filter can offer."""
     with db.reading() as connection:
         return sorted(connection.execute(select(commands.c.agent).distinct()).scalars())
 
@@ -166,7 +166,8 @@ def page(
     offset: int = 0,
 ) -> CommandPage:
     """One page of the table. `after` is the `next` of the page before; any depth costs the same. `offset` passes over
-    so many rows more."""
+    so many rows more.
+    """
     mark = _parsed(after, sort)
     with db.reading() as connection:
         if sort == "status":

@@ -1,5 +1,6 @@
 """What a worker does beside the commands: it says that it lives, keeps its leases, takes commands away from workers
-that are not heard of, and removes what finished long ago. No worker leads: each does this for all."""
+that are not heard of, and removes what finished long ago. No worker leads: each does this for all.
+"""
 
 import contextlib
 import threading
@@ -65,7 +66,7 @@ class WorkspaceList:
         self._read_at = -_LIST_S
 
     def now(self) -> list[Database]:
-        """The workspaces; a new one is found after a few seconds."""
+        """Return the workspaces; a new one is found after a few seconds."""
         if time.monotonic() - self._read_at >= _LIST_S:
             names = workspaces.with_table(self._db, self._table)
             self._names = names if self._only is None else [name for name in names if name in self._only]
@@ -73,12 +74,12 @@ class WorkspaceList:
         return self.known()
 
     def known(self) -> list[Database]:
-        """The workspaces of the last look."""
+        """Return the workspaces of the last look."""
         return [self._db.in_workspace(name) for name in self._names]
 
     @contextlib.contextmanager
     def skipping_dropped(self) -> Iterator[None]:
-        """A workspace may be dropped at any moment; then the list is read again."""
+        """Pass over a workspace that is dropped meanwhile, and read the list again."""
         try:
             yield
         except DBAPIError as error:

@@ -1,5 +1,6 @@
 """What people do to commands: resume, pause, cancel, retry, delete, export. Each verb is one statement and one audit
-line; what it could not change is listed with the reason. `foresee` says the same before anything is done."""
+line; what it could not change is listed with the reason. `foresee` says the same before anything is done.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -153,7 +154,8 @@ def cancel(db: Database, chosen: CommandFilter, *, actor: str, reason: str) -> C
 
 def retry(db: Database, chosen: CommandFilter, *, actor: str, reason: str) -> Change:
     """Give failed and cancelled commands a new round of attempts. Those of before stay on record; so do the steps that
-    are done, which are not done again."""
+    are done, which are not done again.
+    """
     return _act(db, "retry", _RETRY, chosen, actor=actor, reason=reason)
 
 
@@ -163,7 +165,10 @@ def delete(db: Database, chosen: CommandFilter, *, actor: str, reason: str) -> C
 
 
 def foresee(db: Database, verb: Verb, chosen: CommandFilter) -> Change:
-    """What the verb would change at this moment, and what not. Nothing is written: this is for a question before it."""
+    """Return what the verb would change at this moment, and what not.
+
+    Nothing is written: this is for a question before it.
+    """
     condition = where(chosen).compile(dialect=postgresql.psycopg.dialect())
     statement = _FORESEEN.format(**{**_PLAIN, **_PARTS_OF[verb]}, choice=str(condition))
     with db.connect() as connection:
@@ -237,7 +242,7 @@ _PARTS = {
 
 
 def export(db: Database, chosen: CommandFilter) -> Iterator[bytes]:
-    """The commands in the order of their ids as one JSON array, a line each, with their attempts and steps.
+    """Yield the commands in the order of their ids as one JSON array, a line each, with their attempts and steps.
 
     Streamed: memory stays flat.
     """

@@ -67,7 +67,7 @@ class Worker:
         backoff_s: float = rules.BACKOFF_S,
         keep_days: int | None = None,
     ) -> None:
-        """Raises `ConfigurationError` for an agent in `agents` that `registry` does not have."""
+        """Make a worker. Raises `ConfigurationError` for an agent in `agents` that `registry` does not have."""
         unknown = sorted(set(agents or ()) - set(registry))
         if unknown:
             there = ", ".join(sorted(registry)) or "none"
@@ -134,17 +134,14 @@ class Worker:
             time.sleep(0.02)
         left = self._in_flight.all()
         for each in left:
-            self._abandon(each)
+            each.asked = "lost"
+            try:
+                claims.hand_back(each.db, each.claim.command.id, each.claim.token)
+            except (SQLAlchemyError, *TRANSIENT_ERRORS):
+                # Its lease will end, and another worker takes it up.
+                log.warning("not_handed_back", workspace=each.db.schema, command=each.claim.command.id)
         self._end(wait_s=0.1 if left else 5.0)
         return not left
-
-    def _abandon(self, held: LeasedCommand) -> None:
-        held.asked = "lost"
-        try:
-            claims.hand_back(held.db, held.claim.command.id, held.claim.token)
-        except (SQLAlchemyError, *TRANSIENT_ERRORS):
-            # Its lease will end, and another worker takes it up.
-            log.warning("not_handed_back", workspace=held.db.schema, command=held.claim.command.id)
 
     def _end(self, wait_s: float) -> None:
         self._ended.set()
@@ -178,7 +175,7 @@ class Worker:
         return self.snapshot()
 
     def snapshot(self) -> WorkerState:
-        """What it does now, and has done so far."""
+        """Return what it does now, and has done so far."""
         with self._lock:
             return replace(self._state, busy=len(self._in_flight.all()))
 

@@ -172,7 +172,7 @@ def _render(connection: Connection, recipe: Recipe, start: int) -> None:
 
 
 def _left_out(connection: Connection) -> dict[str, LeftOut]:
-    """What was never rendered first, then what was dropped of what was."""
+    """Return what was never rendered first, then what was dropped of what was."""
     rows = run(
         connection,
         """SELECT reason, count(*), (array_agg(example_id ORDER BY example_id))[:20] FROM (

@@ -46,7 +46,7 @@ _LEFT_OUT = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class Obstacle:
     """One thing a check found. `ids` are the first examples concerned."""
 
     code: str
@@ -58,10 +58,10 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Review:
+class CheckReport:
     """What freezing now would give."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Obstacle, ...]
     kept: int
     left_out: dict[str, int]
     splits: dict[SplitName, int]
@@ -74,7 +74,7 @@ class Review:
         return any(finding.severity == "error" for finding in self.findings)
 
     @property
-    def errors(self) -> tuple[Finding, ...]:
+    def errors(self) -> tuple[Obstacle, ...]:
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
@@ -86,15 +86,15 @@ def review(
     *,
     drop_duplicates: bool = True,
     excluded_ids: Sequence[int] = (),
-) -> Review:
-    """What freezing this choice now would give, and what stands against it. Changes nothing."""
+) -> CheckReport:
+    """Return what freezing this choice now would give, and what stands against it. Changes nothing."""
     choice = Choice(chosen, recipe, split, tuple(excluded_ids), drop_duplicates)
     with db.reading(WHOLE) as connection:  # rolled back: the temporary tables go with it
         left_out = candidates.gather(connection, choice)
         return look_at(connection, choice, left_out)
 
 
-def look_at(connection: Connection, choice: Choice, left_out: dict[str, LeftOut]) -> Review:
+def look_at(connection: Connection, choice: Choice, left_out: dict[str, LeftOut]) -> CheckReport:
     """Check the gathered `candidates` of this transaction."""
     counts = dict(run(connection, "SELECT split, count(*) FROM candidates GROUP BY split"))
     per_split: dict[SplitName, int] = {name: counts.get(number, 0) for number, name in enumerate(NAMES)}
@@ -112,41 +112,41 @@ def look_at(connection: Connection, choice: Choice, left_out: dict[str, LeftOut]
     ]
     findings.sort(key=lambda finding: finding.severity)  # errors first
     reasons = {reason: each.count for reason, each in left_out.items()}
-    return Review(tuple(findings), kept, reasons, per_split, total, size)
+    return CheckReport(tuple(findings), kept, reasons, per_split, total, size)
 
 
 def _nothing_left(
     kept: int, per_split: dict[SplitName, int], split: Split, left_out: dict[str, LeftOut]
-) -> list[Finding]:
+) -> list[Obstacle]:
     if not kept and left_out:
         each = [f"{found.count:,} {_LEFT_OUT[reason][0].rstrip(',')}" for reason, found in left_out.items()]
         sentence = f"No example of this filter can be taken. Left out: {'; '.join(each)}."
         ids = tuple(number for found in left_out.values() for number in found.ids)
         fix = " ".join(dict.fromkeys(_LEFT_OUT[reason][1] for reason in left_out))
-        return [Finding("nothing_left", "error", 0, sentence, ids, fix)]
+        return [Obstacle("nothing_left", "error", 0, sentence, ids, fix)]
     if not kept:
         sentence = "No example of this filter has something to learn for the chosen target."
-        return [Finding("nothing_left", "error", 0, sentence, (), "Choose another target, or a wider filter.")]
+        return [Obstacle("nothing_left", "error", 0, sentence, (), "Choose another target, or a wider filter.")]
     if split.train and not per_split["train"]:
         sentence = f"None of the {kept:,} records fell into the training split, which asks for {split.train} %."
-        return [Finding("no_training_rows", "error", 0, sentence, (), "Choose another seed, or a wider filter.")]
+        return [Obstacle("no_training_rows", "error", 0, sentence, (), "Choose another seed, or a wider filter.")]
     return []
 
 
-def _straddling(connection: Connection, choice: Choice) -> list[Finding]:
-    """What stands in two splits at once makes a test look better than it is."""
+def _straddling(connection: Connection, choice: Choice) -> list[Obstacle]:
+    """Find what stands in two splits at once, which makes a test look better than it is."""
     found = []
     if not choice.drop_duplicates:
         count, ids = _in_two_splits(connection, "sha256")
         if count:
             sentence = f"{_examples(count)} an exact duplicate in another split."
             fix = "Drop duplicates, or split by request."
-            found.append(Finding("duplicate_across_splits", "error", count, sentence, ids, fix))
+            found.append(Obstacle("duplicate_across_splits", "error", count, sentence, ids, fix))
     if choice.split.group != "request":
         count, ids = _in_two_splits(connection, "request_key")
         if count:
             sentence = f"{_examples(count)} the same request as one in another split."
-            found.append(Finding("request_across_splits", "warning", count, sentence, ids, "Split by request."))
+            found.append(Obstacle("request_across_splits", "warning", count, sentence, ids, "Split by request."))
     return found
 
 
@@ -155,9 +155,9 @@ def _in_two_splits(connection: Connection, key: str) -> tuple[int, tuple[int, ..
     return _concerned(connection, f"SELECT example_id FROM candidates WHERE {key} IN ({groups})")
 
 
-def _left_out(left_out: dict[str, LeftOut]) -> list[Finding]:
+def _left_out(left_out: dict[str, LeftOut]) -> list[Obstacle]:
     return [
-        Finding(
+        Obstacle(
             reason,
             "warning",
             each.count,
@@ -170,8 +170,8 @@ def _left_out(left_out: dict[str, LeftOut]) -> list[Finding]:
     ]
 
 
-def _not_carried(connection: Connection, kept: int) -> list[Finding]:
-    """What only some formats can carry: the others leave these records out."""
+def _not_carried(connection: Connection, kept: int) -> list[Obstacle]:
+    """Find what only some formats can carry: the others leave these records out."""
     found = []
     for bit, name in FEATURES.items():
         count, ids = _concerned(connection, f"SELECT example_id FROM candidates WHERE features & {bit} <> 0")
@@ -179,7 +179,7 @@ def _not_carried(connection: Connection, kept: int) -> list[Finding]:
         if count:
             sentence = f"{_examples(count)} {name}; exports as {', '.join(formats)} leave such records out."
             fix = "Export as openai, chatml or parquet" + ("." if count < kept else ", which carry all of them.")
-            found.append(Finding(f"holds_{bit}", "warning", count, sentence, ids, fix))
+            found.append(Obstacle(f"holds_{bit}", "warning", count, sentence, ids, fix))
     return found
 
 
@@ -194,23 +194,23 @@ def not_carried(connection: Connection) -> dict[str, dict[str, int]]:
     return found
 
 
-def _too_few(per_split: dict[SplitName, int], split: Split) -> list[Finding]:
+def _too_few(per_split: dict[SplitName, int], split: Split) -> list[Obstacle]:
     found = []
     rows = per_split["train"]
     if asking := {name: least for name, least in MINIMUM_ROWS.items() if rows < least and split.train and rows}:
         least = ", ".join(f"{name} {number}" for name, number in asking.items())
         sentence = f"The training split has {rows:,} record{'s' if rows != 1 else ''}; asked for are: {least}."
         fix = "Choose a wider filter. Training on this machine has no minimum."
-        found.append(Finding("few_training_rows", "warning", rows, sentence, (), fix))
+        found.append(Obstacle("few_training_rows", "warning", rows, sentence, (), fix))
     for name in NAMES[1:]:
         if split.shares[name] and not per_split[name] and rows:
             sentence = f"The {name} split asks for {split.shares[name]} % and got no record."
             fix = "Choose a wider filter, another seed or another share."
-            found.append(Finding(f"no_{name}_rows", "warning", 0, sentence, (), fix))
+            found.append(Obstacle(f"no_{name}_rows", "warning", 0, sentence, (), fix))
     return found
 
 
-def _too_long(connection: Connection, total: TokenTotal) -> list[Finding]:
+def _too_long(connection: Connection, total: TokenTotal) -> list[Obstacle]:
     found = []
     for limit in TOKEN_LIMITS:
         if not total.per_byte:
@@ -220,7 +220,7 @@ def _too_long(connection: Connection, total: TokenTotal) -> list[Finding]:
         if count:
             sentence = f"{_examples(count)} more than about {limit:,} tokens; providers cut or refuse such records."
             fix = "Show fewer fields, or exclude these examples."
-            found.append(Finding(f"over_{limit}_tokens", "warning", count, sentence, ids, fix))
+            found.append(Obstacle(f"over_{limit}_tokens", "warning", count, sentence, ids, fix))
     return found
 
 

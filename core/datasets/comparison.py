@@ -84,7 +84,10 @@ def compare(db: Database, left: str | int | DatasetVersion, right: str | int | D
 
 
 def _kinds(connection: Connection, left: int, right: int) -> dict[str, Rows]:
-    """A member that changed and moved counts as both: the one is about content, the other about leakage."""
+    """Count members by what became of them.
+
+    One that changed and moved is both: content is one matter, leakage another.
+    """
     rows = run(
         connection,
         f"""WITH pairs AS (
@@ -104,7 +107,7 @@ def _kinds(connection: Connection, left: int, right: int) -> dict[str, Rows]:
 
 
 def _shares(before: Mapping[str, Any], after: Mapping[str, Any], what: str) -> tuple[Share, ...]:
-    """The largest differences first."""
+    """Return the largest differences first."""
     left, right = before.get(what, {}), after.get(what, {})
     shares = [
         Share(name, _part(left.get(name, 0), before), _part(right.get(name, 0), after))

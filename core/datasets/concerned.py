@@ -18,7 +18,7 @@ KEPT: frozenset[str] = frozenset()
 
 
 def ids(db: Database, choice: Choice, code: str) -> tuple[int, ...]:
-    """The ids of the examples that the finding `code` of this choice is about, in order. Changes nothing."""
+    """Return the ids of the examples that the finding `code` of this choice is about, in order. Changes nothing."""
     with db.reading(WHOLE) as connection:  # rolled back: the temporary tables go with it
         candidates.gather(connection, choice)
         return tuple(sorted(example_id for (example_id,) in run(connection, _QUERIES[code])))

@@ -57,7 +57,7 @@ class Outlook:
 
 
 def safe(chosen: Filter, let_in: Collection[Reason] = ()) -> Filter:
-    """The filter with the defaults, less what is let in and what the filter itself asks for.
+    """Return the filter with the defaults, less what is let in and what the filter itself asks for.
 
     - It names verdicts, or `success` false: they stay. `success` true: of these, what nobody judged poor.
     - It bounds the quality: its bounds count, and not the lowest score of 0.5.
@@ -89,7 +89,9 @@ def admits(final: Filter, reason: Reason) -> bool:
 
 
 def taken_apart(chosen: Filter) -> tuple[Filter, tuple[Reason, ...]]:
-    """A filter and what is let in, of which `safe` makes `chosen` again: to go on from a version that is there."""
+    """Return a filter and what is let in, of which `safe` makes `chosen` again: to go on from a
+    version that is there.
+    """
     let_in: set[Reason] = set() if chosen.trainable else {"untrainable"}
     let_in |= {name for name in _BY_VERDICT if not chosen.verdicts or name in chosen.verdicts}
     let_in |= {tag for tag in TAGS if tag not in chosen.exclude_tags}
@@ -127,14 +129,16 @@ def outlook(db: Database, chosen: Filter, let_in: Collection[Reason] = ()) -> Ou
 
 
 def _base(chosen: Filter) -> Filter:
-    """What the analyst chose, before anything is left out: EXCLUDE, which every filter hides, counts here too."""
+    """Return what the analyst chose, before anything is left out: EXCLUDE, which every filter
+    hides, counts here too.
+    """
     own = tuple(tag for tag in chosen.exclude_tags if tag not in TAGS)
     verdicts = () if set(chosen.verdicts) == set(TAKEN) else chosen.verdicts
     return chosen.model_copy(update={"verdicts": verdicts, "trainable": False, "exclude_tags": own})
 
 
 def _groups(connection: Connection, base: Filter, final: Filter) -> Sequence[Row[Any]]:
-    """The examples of `base` by whether they are in `final` and by their reasons, from the cube where it knows.
+    """Return the examples of `base` by whether they are in `final` and by their reasons, from the cube where it knows.
 
     One group by instead of one sum a reason: each condition is looked at once a row.
     """
@@ -156,7 +160,7 @@ def _groups(connection: Connection, base: Filter, final: Filter) -> Sequence[Row
 
 
 def _only(reason: Reason) -> Filter:
-    """The examples that this reason is about; what holds nothing to learn has no filter of its own."""
+    """Return the examples that this reason is about; what holds nothing to learn has no filter of its own."""
     if reason in TAGS:
         return Filter(include_tags=(reason,), exclude_tags=())
     return filters.parse({"verdicts": [reason], "exclude_tags": []})
@@ -183,7 +187,7 @@ def describe_outlook(found: Outlook) -> str:
 
 
 def propose_target(db: Database, chosen: Filter) -> Target:
-    """What most of these examples have something to learn for; the plan, where it is the same."""
+    """Return what most of these examples have something to learn for; the plan, where it is the same."""
     query = select(
         func.count().filter(examples.c.has_plan).label("plans"),
         func.count().filter(examples.c.has_result).label("results"),
@@ -194,7 +198,7 @@ def propose_target(db: Database, chosen: Filter) -> Target:
 
 
 def propose_name(db: Database, chosen: Filter, target: Target) -> str:
-    """A name in the words of the filter that no dataset has yet: `content-plans`, `best-results-2`."""
+    """Return a name in the words of the filter that no dataset has yet: `content-plans`, `best-results-2`."""
     stem = name_for(chosen, target)
     query = select(datasets.c.name).distinct().where(datasets.c.name.startswith(stem, autoescape=True))
     with db.reading() as connection:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from core.datasets.pairs import lines_sql
 from core.datasets.recipes import Recipe
-from core.datasets.rendering import CANONICAL, FEATURES, IN_ORDER, NOT_CARRIED, Format, frozen_content, line_sql
+from core.datasets.rendering import CANONICAL, FEATURES, IN_ORDER, NOT_CARRIED, Format, frozen_content, line_sql, run
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion, frozen
 from core.db import Database
@@ -28,7 +28,7 @@ ROW_GROUP = 10_000
 
 
 def export(db: Database, dataset: str | int | DatasetVersion, split: Part, format: Format) -> Iterator[bytes]:  # noqa: A002
-    """The records of one split, or all, in order. Nothing is read before the first piece is asked for.
+    """Return the records of one split, or all, in order. Nothing is read before the first piece is asked for.
 
     Raises `DatasetRefused` for a version that is not frozen, at once, and for content that is missing, on the way.
     """
@@ -36,6 +36,18 @@ def export(db: Database, dataset: str | int | DatasetVersion, split: Part, forma
     if format == "parquet":
         return _parquet(db, version, split)
     return _lines(db, version, split, format)
+
+
+def first_lines(db: Database, dataset: str | int | DatasetVersion, split: SplitName, limit: int = 3) -> list[str]:
+    """Return the first records of a split as lines of the canonical format, without those whose content is missing."""
+    version = frozen(db, dataset)
+    assert version.choice is not None, "only a legacy version has none, and it is not frozen"
+    content = frozen_content(version.id, f"split = {NAMES.index(split)} ORDER BY position LIMIT {limit:d}")
+    line = line_sql(version.choice.recipe, CANONICAL, version.rendered_by)
+    with db.reading() as connection:
+        run(connection, IN_ORDER)
+        rows = run(connection, f"SELECT {line} FROM ({content}) AS c ORDER BY position")
+    return [line for (line,) in rows if line is not None]
 
 
 def row_count(
@@ -55,7 +67,7 @@ def row_count(
 
 
 def left_out(version: DatasetVersion, split: Part, format: Format) -> str:  # noqa: A002
-    """What an export of this split leaves out, and why, in a sentence; "" where it holds every record."""
+    """Return what an export of this split leaves out, and why, in a sentence; "" where it holds every record."""
     count = version.not_carried(format, split)
     if not count:
         return ""
@@ -67,7 +79,7 @@ def left_out(version: DatasetVersion, split: Part, format: Format) -> str:  # no
 
 
 def file_name(version: DatasetVersion, split: Part, format: Format) -> str:  # noqa: A002
-    """A name for the file, safe on every file system."""
+    """Return a name for the file, safe on every file system."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", version.name).strip("-")
     ending = "parquet" if format == "parquet" else "json.jsonl" if format == "alpaca" else "jsonl"
     return f"{stem or 'dataset'}-v{version.version}-{split}-{format}.{ending}"
@@ -75,7 +87,8 @@ def file_name(version: DatasetVersion, split: Part, format: Format) -> str:  # n
 
 def _lines(db: Database, version: DatasetVersion, split: Part, format: Format) -> Iterator[bytes]:  # noqa: A002
     """JSON holds no raw control character, so with these as quote and delimiter CSV leaves it as it is; the text
-    format of COPY would double every backslash."""
+    format of COPY would double every backslash.
+    """
     if format == "dpo":
         lines = lines_sql(version.id, _recipe(version), _condition(split), version.rendered_by)
     else:
@@ -192,7 +205,7 @@ def _query(version: DatasetVersion, split: Part, columns: str) -> str:
 
 
 def _carried(version: DatasetVersion, split: Part, line: str) -> str:
-    """The lines that the format can carry; of content that is missing the line stays NULL, which is an error."""
+    """Return the lines that the format can carry; of content that is missing the line stays NULL, which is an error."""
     lines = _query(version, split, f"user_request, {line} AS line")
     # OFFSET 0: each line is made once, and in order.
     return f"SELECT line FROM ({lines} OFFSET 0) AS made WHERE line IS NOT NULL OR user_request IS NULL"
@@ -208,7 +221,7 @@ def _recipe(version: DatasetVersion) -> Recipe:
 
 
 def missing_content(version: DatasetVersion) -> DatasetRefused:
-    """That a frozen record is not there any more."""
+    """Return the refusal of a version of which a frozen record is not there any more."""
     return DatasetRefused(
         f"{version.label} cannot be exported: the content of a record is missing. "
         f"Run `python -m core verify {version.label}` to see which."

@@ -41,7 +41,7 @@ class Lineage:
 
 
 def of(db: Database, dataset_id: int) -> Lineage:
-    """The largest source first, the newest job first."""
+    """Return the largest source first, the newest job first."""
     rows = func.count().label("rows")
     sources = (
         select(examples.c.import_id, imports.c.file_name, imports.c.at, rows)

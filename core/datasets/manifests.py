@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from core import __version__
 from core.datasets import tokens
-from core.datasets.checks import Review
+from core.datasets.checks import CheckReport
 from core.datasets.rendering import RENDERER, run
 from core.datasets.splits import NAMES
 from core.datasets.versions import BINS, DatasetVersion
@@ -88,7 +88,7 @@ def _most_frequent(connection: Connection, values: str) -> dict[str, int]:
 
 def manifest(
     version: DatasetVersion,
-    review: Review,
+    review: CheckReport,
     facts: Facts,
     pairs: Mapping[str, int],
     not_carried: Mapping[str, Mapping[str, int]],

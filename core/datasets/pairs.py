@@ -82,7 +82,7 @@ ORDER BY place, other"""
 
 
 def lines_sql(dataset_id: int, recipe: Recipe, condition: str, renderer: int) -> str:
-    """SQL text whose rows are the pairs as OpenAI's preference training reads them, in order.
+    """Return SQL text whose rows are the pairs as OpenAI's preference training reads them, in order.
 
     A row is NULL where the content of one of its records is missing. `condition` is about `split`.
     """

@@ -65,7 +65,7 @@ class Recipe(BaseModel):
 
 
 def parse(value: str | bytes | Mapping[str, Any]) -> Recipe:
-    """A recipe from JSON text or plain values. Raises `DatasetRefused` naming the field."""
+    """Return a recipe from JSON text or plain values. Raises `DatasetRefused` naming the field."""
     try:
         return Recipe.model_validate(orjson.loads(value) if isinstance(value, str | bytes) else dict(value))
     except orjson.JSONDecodeError as error:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from core import audit
 from core.datasets import candidates, checks, manifests, pairs
-from core.datasets.checks import Review
+from core.datasets.checks import CheckReport
 from core.datasets.recipes import Recipe
 from core.datasets.rendering import RENDERER, run
 from core.datasets.splits import Split
@@ -92,7 +92,13 @@ def build(
     """
     try:
         with db.begin() as connection:
-            _lock(connection, db, dataset_id, wait=wait)
+            key = _key(db, f"dataset {dataset_id}")
+            if wait:
+                connection.execute(select(func.pg_advisory_xact_lock(key)))
+            elif not connection.scalar(select(func.pg_try_advisory_xact_lock(key))):
+                raise Conflict(
+                    f"The dataset version with the id {dataset_id} is being built by another process; look again."
+                )
             version = by_id(connection, dataset_id)
             if not version.is_open:
                 return version
@@ -135,14 +141,14 @@ def create(
 
 
 def pending(db: Database) -> list[int]:
-    """The ids of the versions that wait to be built, or whose builder may have died, the oldest first."""
+    """Return the ids of the versions that wait to be built, or whose builder may have died, the oldest first."""
     with db.connect() as connection:
         query = select(datasets.c.id).where(datasets.c.status.in_(_OPEN)).order_by(datasets.c.id)
         return list(connection.scalars(query))
 
 
 def interrupted(db: Database) -> list[int]:
-    """The ids of the versions that are said to be built while nobody builds them: the process was killed.
+    """Return the ids of the versions that are said to be built while nobody builds them: the process was killed.
 
     Whoever builds holds the version's lock until the moment it is frozen, so one without a lock has no builder.
     """
@@ -221,23 +227,21 @@ def _build(
     if review.blocked:
         raise DatasetRefused(" ".join(f"{error.sentence} {error.fix}" for error in review.errors))
     tick("freezing", review.kept)
-    _insert_members(connection, version.id)
+    # In the order of the examples, counted from 1. One statement: the trigger that guards members runs once.
+    run(
+        connection,
+        f"""INSERT INTO dataset_members (dataset_id, position, example_id, revision, split, sha256)
+            SELECT {version.id:d}, row_number() OVER (ORDER BY example_id), example_id, revision, split, sha256
+            FROM candidates ORDER BY example_id""",
+    )
     pair_counts = pairs.freeze(connection, version.id, version.choice.recipe)
     _freeze(connection, version, review, pair_counts)
     return by_id(connection, version.id)
 
 
-def _insert_members(connection: Connection, dataset_id: int) -> None:
-    """In the order of the examples, counted from 1. One statement: the trigger that guards members runs once."""
-    run(
-        connection,
-        f"""INSERT INTO dataset_members (dataset_id, position, example_id, revision, split, sha256)
-            SELECT {dataset_id:d}, row_number() OVER (ORDER BY example_id), example_id, revision, split, sha256
-            FROM candidates ORDER BY example_id""",
-    )
-
-
-def _freeze(connection: Connection, version: DatasetVersion, review: Review, pair_counts: Mapping[str, int]) -> None:
+def _freeze(
+    connection: Connection, version: DatasetVersion, review: CheckReport, pair_counts: Mapping[str, int]
+) -> None:
     facts = manifests.facts(connection, version.id)
     now = connection.scalar(select(func.now()))
     manifest = manifests.manifest(version, review, facts, pair_counts, checks.not_carried(connection), now)
@@ -285,16 +289,8 @@ def _tell(db: Database, dataset_id: int, phase: str, done: int) -> None:
             raise _NoLongerWanted
 
 
-def _lock(connection: Connection, db: Database, dataset_id: int, *, wait: bool) -> None:
-    key = _key(db, f"dataset {dataset_id}")
-    if wait:
-        connection.execute(select(func.pg_advisory_xact_lock(key)))
-    elif not connection.scalar(select(func.pg_try_advisory_xact_lock(key))):
-        raise Conflict(f"The dataset version with the id {dataset_id} is being built by another process; look again.")
-
-
 def _key(db: Database, what: str) -> object:
-    """A key for an advisory lock; they are shared by all schemas of a database, so the schema is part of it."""
+    """Return a key for an advisory lock; they are shared by all schemas of a database, so the schema is part of it."""
     return func.hashtextextended(_key_words(db, what), 0)
 
 

@@ -30,7 +30,7 @@ _BLOCKS = (range(0x41, 0x5B), range(0xC0, 0x250), range(0x370, 0x530), range(0x5
 
 
 def _small_letters() -> dict[int, str]:
-    """The small letter of each capital one that has one, and is the same letter in NFC."""
+    """Return the small letter of each capital one that has one, and is the same letter in NFC."""
     capitals = (chr(number) for block in _BLOCKS for number in block)
     return {
         ord(letter): letter.lower()
@@ -89,8 +89,9 @@ def parse(shares: str, *, seed: int = 0, group: Group = "request") -> Split:
 
 
 def request_group(request: str) -> str:
-    """What the database's request_group() answers: one key for requests that differ in case, white space or Unicode
-    form only."""
+    """Return what `request_group` of the database answers: one key for requests that differ in case, white space or
+    Unicode form only.
+    """
     folded = _WHITE_SPACE.sub(" ", unicodedata.normalize("NFC", request)).strip(" ").translate(_SMALL)
     return str(uuid.UUID(hashlib.md5(folded.encode(), usedforsecurity=False).hexdigest()))
 
@@ -110,7 +111,7 @@ def conversation_group(request: str, context: Mapping[str, Any] | None) -> str:
 def group_key(
     split: Split, *, request: str, topic: str | None, created_at: dt.datetime, context: Mapping[str, Any] | None = None
 ) -> str:
-    """The group an example belongs to."""
+    """Return the group an example belongs to."""
     if split.group == "week":
         year, week, _day = created_at.astimezone(dt.UTC).isocalendar()
         return f"{year:04d}-W{week:02d}"
@@ -120,7 +121,7 @@ def group_key(
 
 
 def split_of(key: str, split: Split) -> SplitName:
-    """The split of a group. Whole numbers only, so that it is the same everywhere."""
+    """Return the split of a group. Whole numbers only, so that it is the same everywhere."""
     digest = hashlib.md5(f"{split.seed}:{key}".encode(), usedforsecurity=False).hexdigest()
     bucket = int(digest[: _BITS // 4], 16)
     if bucket * 100 < split.train << _BITS:

@@ -34,7 +34,7 @@ class TokenTotal:
 
 @lru_cache(maxsize=1)
 def _encoding() -> Any:
-    """The o200k tokenizer, or None where its wheel does not exist for this machine."""
+    """Return the o200k tokenizer, or None where its wheel does not exist for this machine."""
     try:
         import bpe_openai
     except ImportError:
@@ -43,22 +43,27 @@ def _encoding() -> Any:
 
 
 def count_tokens(text: str, family: Family = "openai") -> TokenCount:
-    """The tokens of `text`. Only OpenAI's tokenizer is known here; for others a token is taken to be four bytes."""
+    """Return the tokens of `text`.
+
+    Only OpenAI's tokenizer is known here; for others a token is taken to be four bytes.
+    """
     encoding = _encoding() if family == "openai" else None
     if encoding is None:
-        return TokenCount(_by_bytes(len(text.encode())), exact=False)
+        return TokenCount(-(-len(text.encode()) // _BYTES_A_TOKEN), exact=False)
     return TokenCount(len(encoding.encode_ordinary(text)), exact=True)
 
 
 def of_line(line: str) -> TokenCount:
-    """The tokens of a canonical record: of what its messages say, its calls and its tools, without the JSON around."""
+    """Return the tokens of a canonical record: of what its messages say, its calls and its tools, without the JSON
+    around.
+    """
     counts = [count_tokens(text) for text in texts_of(orjson.loads(line))]
     return TokenCount(sum(each.count for each in counts), exact=all(each.exact for each in counts))
 
 
 def of_chat(line: str) -> TokenCount:
-    """The tokens of a canonical record as OpenAI documents them: each message has three beside its role and text, and a
-    conversation three more. How calls of tools and tools are counted is published as an estimate.
+    """Return the tokens of a canonical record as OpenAI documents them: each message has three beside its role and
+    text, and a conversation three more. How calls of tools and tools are counted is published as an estimate.
 
     OpenAI cookbook, "How to count tokens with tiktoken", 2024, for the tokenizer that is used here.
     """
@@ -131,7 +136,7 @@ def texts_of(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def total(sample: Sequence[str], *, rows: int, size: int) -> TokenTotal:
-    """The tokens of `rows` records of `size` bytes together, of which `sample` are some, or all."""
+    """Return the tokens of `rows` records of `size` bytes together, of which `sample` are some, or all."""
     sampled = sum(len(line.encode()) for line in sample)
     if not sampled:
         return TokenTotal(0, "exact", 0.0)
@@ -143,7 +148,3 @@ def total(sample: Sequence[str], *, rows: int, size: int) -> TokenTotal:
     if len(sample) == rows:
         return TokenTotal(counted, "exact", per_byte)
     return TokenTotal(round(size * per_byte), "estimate (sample)", per_byte)
-
-
-def _by_bytes(size: int) -> int:
-    return -(-size // _BYTES_A_TOKEN)

@@ -59,13 +59,21 @@ def verify(
         )[0]
         found_root = root_hash(connection, version.id).hex()
         for start in range(0, last, BATCH):
-            count, first = _wrong_records(connection, version, start)
-            wrong += count
+            number, first = _wrong_records(connection, version, start)
+            wrong += number
             problems += first
             if progress:
                 progress(min(start + BATCH, last))
-        faults = _faults(version, rows, last, found_root) + _pair_faults(connection, version)
-        verification = Verification(version.label, rows, wrong, found_root, faults, tuple(problems[:FIRST]))
+        faults = []
+        if rows != version.example_count or last != rows:
+            faults.append(f"It has {rows:,} records up to position {last:,}; {version.example_count:,} were frozen.")
+        if found_root != version.root_hash:
+            faults.append("The list of its records is not the one that was frozen: the root hash differs.")
+        frozen_pairs = (version.manifest or {}).get("pairs", {}).get("all", 0)  # none where they were not known yet
+        count = run(connection, f"SELECT count(*) FROM dataset_pairs WHERE dataset_id = {version.id:d}")[0][0]
+        if count != frozen_pairs:
+            faults.append(f"It has {count:,} pairs; {frozen_pairs:,} were frozen.")
+        verification = Verification(version.label, rows, wrong, found_root, tuple(faults), tuple(problems[:FIRST]))
         if verification.ok:
             connection.execute(update(datasets).where(datasets.c.id == version.id).values(verified_at=func.now()))
     return verification
@@ -95,19 +103,3 @@ def _problem(position: int, example_id: int, revision: int, is_missing: bool) ->
         else f"Revision {revision} of example {example_id} no longer has the content that was frozen."
     )
     return Problem(position, example_id, what)
-
-
-def _faults(version: DatasetVersion, rows: int, last: int, found_root: str) -> tuple[str, ...]:
-    faults = []
-    if rows != version.example_count or last != rows:
-        faults.append(f"It has {rows:,} records up to position {last:,}; {version.example_count:,} were frozen.")
-    if found_root != version.root_hash:
-        faults.append("The list of its records is not the one that was frozen: the root hash differs.")
-    return tuple(faults)
-
-
-def _pair_faults(connection: Connection, version: DatasetVersion) -> tuple[str, ...]:
-    """Versions that were frozen before there were pairs have none."""
-    frozen_pairs = (version.manifest or {}).get("pairs", {}).get("all", 0)
-    count = run(connection, f"SELECT count(*) FROM dataset_pairs WHERE dataset_id = {version.id:d}")[0][0]
-    return () if count == frozen_pairs else (f"It has {count:,} pairs; {frozen_pairs:,} were frozen.",)

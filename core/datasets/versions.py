@@ -95,7 +95,7 @@ def versions(db: Database, *, archived: bool = False) -> list[DatasetVersion]:
 
 
 def get(db: Database, which: str | int) -> DatasetVersion:
-    """The version with this id, `NAME@VERSION`, or the newest frozen version of `NAME` (the newest, if none is).
+    """Return the version with this id, `NAME@VERSION`, or the newest frozen version of `NAME` (the newest, if none is).
 
     Raises `UnknownDataset`, naming what there is.
     """
@@ -104,6 +104,7 @@ def get(db: Database, which: str | int) -> DatasetVersion:
 
 
 def by_id(connection: Connection, dataset_id: int) -> DatasetVersion:
+    """Return the version with this id. Raises `UnknownDataset`."""
     row = connection.execute(_query().where(datasets.c.id == dataset_id)).one_or_none()
     if row is None:
         raise UnknownDataset(f"There is no dataset version with the id {dataset_id}.")
@@ -111,7 +112,7 @@ def by_id(connection: Connection, dataset_id: int) -> DatasetVersion:
 
 
 def frozen(db: Database, which: "str | int | DatasetVersion") -> DatasetVersion:
-    """A version whose records can be read. Raises `DatasetRefused` for one that is not frozen."""
+    """Return a version whose records can be read. Raises `DatasetRefused` for one that is not frozen."""
     version = which if isinstance(which, DatasetVersion) else get(db, which)
     if version.status == "legacy":
         raise DatasetRefused(

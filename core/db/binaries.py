@@ -47,7 +47,7 @@ class ServerUser:
     is_switched: bool
 
     def popen_arguments(self) -> dict[str, object]:
-        """What `subprocess` needs to run a program as this user."""
+        """Return what `subprocess` needs to run a program as this user."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_switched else {}
 
 
@@ -120,7 +120,7 @@ class Programs:
 
 
 def find(home: Path, user: ServerUser, *, pg_bin: Path | None, majors_on_disk: Sequence[int]) -> Programs:
-    """The programs to use: the first that work, of the version that wrote the data if there is data already."""
+    """Return the programs to use: the first that work, of the version that wrote the data if there is data already."""
     seen: list[int] = []
     for programs in _usable(home, user, pg_bin):
         if programs.major < OLDEST_MAJOR:
@@ -183,7 +183,7 @@ def _system_folders() -> list[Path]:
 
 
 def _copied(package: Path, home: Path) -> Path:
-    """A copy of the package that everybody can read, below `home`; made once for each version.
+    """Return a copy of the package that everybody can read, below `home`; made once for each version.
 
     A virtual environment inside root's 0700 home is closed to the server's user, and opening a home folder to
     everybody is not ours to do. The libraries are found relative to the programs, so both folders lie side by side.
@@ -197,17 +197,13 @@ def _copied(package: Path, home: Path) -> Path:
         for source in (package, package.with_name(f"{package.name}.libs")):
             if source.exists():
                 shutil.copytree(source, unfinished / source.name, symlinks=True)
-        _open_to_all(unfinished)
+        # Let everybody read the copy, whatever umask the package was installed under.
+        for path in (unfinished, *unfinished.rglob("*")):
+            if not path.is_symlink():
+                is_program = path.is_dir() or path.stat().st_mode & 0o100
+                path.chmod(0o755 if is_program else 0o644)
         unfinished.rename(target)  # half a copy is never taken for a whole one
     return target / package.name
-
-
-def _open_to_all(folder: Path) -> None:
-    """Let everybody read the copy, whatever umask the package was installed under."""
-    for path in (folder, *folder.rglob("*")):
-        if not path.is_symlink():
-            is_program = path.is_dir() or path.stat().st_mode & 0o100
-            path.chmod(0o755 if is_program else 0o644)
 
 
 def _clean_environment() -> dict[str, str]:

@@ -73,11 +73,11 @@ class Database:
         return f"{self._arguments.get('dbname', 'the default database')} at {host}{port}"
 
     def begin(self) -> AbstractContextManager[sqlalchemy.Connection]:
-        """A pooled connection in a transaction: committed at the end, rolled back on an error."""
+        """Return a pooled connection in a transaction: committed at the end, rolled back on an error."""
         return self.engine.begin()
 
     def connect(self) -> AbstractContextManager[sqlalchemy.Connection]:
-        """A pooled connection; what is not committed is rolled back."""
+        """Return a pooled connection; what is not committed is rolled back."""
         return self.engine.connect()
 
     @contextmanager
@@ -100,19 +100,19 @@ class Database:
 
     @contextmanager
     def copying(self) -> Iterator[psycopg.Connection[Any]]:
-        """A psycopg connection of its own in a transaction, for COPY and server-side cursors."""
+        """Yield a psycopg connection of its own in a transaction, for COPY and server-side cursors."""
         with self._open() as connection:  # psycopg commits or rolls back, and closes
             yield connection
 
     @contextmanager
     def dedicated(self) -> Iterator[psycopg.Connection[Any]]:
-        """A psycopg connection of its own in autocommit, for LISTEN and for locks that outlive a transaction."""
+        """Yield a psycopg connection of its own in autocommit, for LISTEN and for locks that outlive a transaction."""
         with self._open() as connection:
             connection.autocommit = True
             yield connection
 
     def in_workspace(self, name: str) -> "Database":
-        """The workspace `name` of the same database. Does not check that it exists."""
+        """Return the workspace `name` of the same database. Does not check that it exists."""
         with self._workspaces_lock:
             if name not in self._workspaces:
                 other = Database(self.url, name, revive=self._revive)
@@ -150,7 +150,7 @@ class Database:
             )
 
     def _open(self) -> psycopg.Connection[Any]:
-        """A prepared connection outside the pool; waits for a server that is starting up."""
+        """Return a prepared connection outside the pool; waits for a server that is starting up."""
         deadline = time.monotonic() + _STARTING_TIMEOUT_S
         while True:
             try:
@@ -171,7 +171,10 @@ class Database:
             return connection
 
     def _connected(self) -> psycopg.Connection[Any]:
-        """A new connection. A server of ours that was killed is started again; one that is busy starting is not."""
+        """Return a new connection.
+
+        A server of ours that was killed is started again; one that is busy starting is not.
+        """
         try:
             return psycopg.connect(**self._arguments)
         except psycopg.OperationalError as error:
@@ -192,7 +195,7 @@ class Database:
         connection.autocommit = False
 
     def _reason(self, error: psycopg.Error) -> str:
-        """The cause in what libpq says, without its advice and without the password should it be in there."""
+        """Return the cause in what libpq says, without its advice and without the password should it be in there."""
         text = (str(error).strip() or "no reason given").splitlines()[0].rpartition("failed: ")[2].rstrip(".")
         password = str(self._arguments.get("password") or "")
         return text.replace(password, "***") if password else text

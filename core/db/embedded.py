@@ -76,27 +76,24 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Start the server unless it runs already, wait until it answers, and return the URL of the database."""
         try:
-            return self._started()
+            self._prepare_home()
+            deadline = time.monotonic() + _START_TIMEOUT_S
+            with self._lock():
+                if not (self._data / "PG_VERSION").exists():
+                    self._initialise()
+                self._check_owner()
+                while not self._answers():
+                    if not self._is_listening():
+                        self._launch()
+                    if time.monotonic() > deadline:
+                        raise DatabaseUnavailable(f"The database in {self.home} does not answer; see {self._log_file}.")
+                    time.sleep(0.05)
+            return self.url()
         except OSError as error:
             sentence = shortages.sentence(error, folder=self.home)
             if sentence is None:
                 raise
             raise DatabaseUnavailable(sentence) from error
-
-    def _started(self) -> str:
-        self._prepare_home()
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        with self._lock():
-            if not (self._data / "PG_VERSION").exists():
-                self._initialise()
-            self._check_owner()
-            while not self._answers():
-                if not self._is_listening():
-                    self._launch()
-                if time.monotonic() > deadline:
-                    raise DatabaseUnavailable(f"The database in {self.home} does not answer; see {self._log_file}.")
-                time.sleep(0.05)
-        return self.url()
 
     def revive(self) -> str:
         """Start the server again if it was killed or stopped, and return the URL of the database.
@@ -133,7 +130,10 @@ class EmbeddedPostgres:
         return self.home.exists() and bool(self._majors_on_disk()) and self._is_listening()
 
     def url(self, database: str = DATABASE) -> str:
-        """The URL of one database, for psycopg and SQLAlchemy. Every part is given, so PG* variables do not leak in."""
+        """Return the URL of one database, for psycopg and SQLAlchemy.
+
+        Every part is given, so PG* variables do not leak in.
+        """
         if sys.platform == "win32":
             password = (self.home / "password").read_text(encoding="ascii")
             return f"postgresql://postgres:{password}@127.0.0.1:{self._port()}/{database}"
@@ -161,7 +161,7 @@ class EmbeddedPostgres:
         return sorted((int(name) for name in folders if name.isdigit()), reverse=True)
 
     def _pid_file(self) -> list[str]:
-        """The lines of postmaster.pid: pid, data folder, start time, port, socket folder, ..."""
+        """Return the lines of postmaster.pid: pid, data folder, start time, port, socket folder, ..."""
         try:
             return (self._data / "postmaster.pid").read_text(errors="replace").splitlines()
         except OSError:
@@ -224,17 +224,14 @@ class EmbeddedPostgres:
     def _is_used(self) -> bool:
         """One that cannot be asked, because it is full or recovers, is left to whoever uses it."""
         try:
-            return self._connections() > 0
+            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+                row = connection.execute(
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                ).fetchone()
+            return (row[0] if row else 0) > 0
         except psycopg.OperationalError:
             return True
-
-    def _connections(self) -> int:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            row = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-            ).fetchone()
-        return row[0] if row else 0
 
     def _is_our_server(self, pid: str) -> bool:
         """Whether `pid` is a server on our data. A server's working folder is its data folder."""
@@ -355,7 +352,7 @@ class EmbeddedPostgres:
             return
 
     def _last_fatal_line(self, start: int) -> str:
-        """What the server said last about why it stopped, in the log after byte `start`."""
+        """Return what the server said last about why it stopped, in the log after byte `start`."""
         with suppress(OSError), self._log_file.open(encoding="utf-8", errors="replace") as log:
             log.seek(start)
             fatal = [line for line in log if "FATAL" in line or "PANIC" in line]
@@ -364,7 +361,7 @@ class EmbeddedPostgres:
         return ""
 
     def _said_since(self, start: int) -> str:
-        """The end of what the server logged after byte `start`; on a full disk that may be nothing."""
+        """Return the end of what the server logged after byte `start`; on a full disk that may be nothing."""
         with suppress(OSError), self._log_file.open("rb") as log:
             log.seek(start)
             return log.read(1 << 16).decode(errors="replace")
@@ -383,7 +380,7 @@ class EmbeddedPostgres:
         self._file_for_server(self._data / "whetstone.conf", text)
 
     def _private_socket_folder(self) -> str:
-        """The socket's folder, quoted for a setting that is a list.
+        """Return the socket's folder, quoted for a setting that is a list.
 
         Whoever enters it is superuser of the database, so it has to be private.
         """

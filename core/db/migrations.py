@@ -118,7 +118,7 @@ def _allowed(connection: psycopg.Connection[Any], database: Database) -> Iterato
 
 
 def status(database: Database, folder: Path = FOLDER) -> SchemaStatus:
-    """What is applied and what is to come. Changes nothing; raises `MigrationRefused` where `migrate` would."""
+    """Return what is applied and what is to come. Changes nothing; raises `MigrationRefused` where `migrate` would."""
     files = read(folder)
     with database.dedicated() as connection:
         _require_schema(connection, database.schema)
@@ -131,7 +131,7 @@ def status(database: Database, folder: Path = FOLDER) -> SchemaStatus:
 
 
 def read(folder: Path) -> list[Migration]:
-    """The files in `folder`, in order."""
+    """Return the files in `folder`, in order."""
     files: dict[str, Migration] = {}
     for path in sorted(folder.glob("*.sql")):
         match = _FILE_NAME.fullmatch(path.name)

@@ -7,7 +7,7 @@ from core.settings import Settings, get_settings
 
 
 def open_database(settings: Settings | None = None, *, workspace: str = PUBLIC, migrate: bool = True) -> Database:
-    """The database that the settings name: DATABASE_URL, or the embedded server, which is started.
+    """Return the database that the settings name: DATABASE_URL, or the embedded server, which is started.
 
     With `migrate` the workspace's schema is brought up to date. Raises `DatabaseUnavailable` or `MigrationRefused`.
     """

@@ -17,7 +17,7 @@ _DROPS = 10
 
 
 def list_workspaces(database: Database) -> list[str]:
-    """The names of all workspaces, in alphabetical order."""
+    """Return the names of all workspaces, in alphabetical order."""
     with database.dedicated() as connection:
         rows = connection.execute(
             "SELECT schemaname FROM pg_tables WHERE tablename = 'schema_migration' ORDER BY schemaname"
@@ -26,7 +26,7 @@ def list_workspaces(database: Database) -> list[str]:
 
 
 def with_table(database: Database, table: str) -> list[str]:
-    """The names of the workspaces that are new enough to have `table`; over the pool, for who asks often."""
+    """Return the names of the workspaces that are new enough to have `table`; over the pool, for who asks often."""
     query = text(
         "SELECT schemaname FROM pg_tables WHERE tablename IN ('schema_migration', :wanted)"
         " GROUP BY schemaname HAVING count(*) = 2 ORDER BY schemaname"

@@ -59,11 +59,11 @@ class Drawn:
     duration: NDArray[np.float64]
 
     def cut(self, rows: int) -> "Drawn":
-        """The first `rows` examples."""
+        """Return the first `rows` examples."""
         return Drawn(**{name: column[:rows] for name, column in vars(self).items()})
 
     def said(self) -> tuple[NDArray[np.int64], ...]:
-        """What the texts are about."""
+        """Return what the texts are about."""
         return (
             *(self.intent, self.opener, self.topic, self.audience, self.platform, self.tone, self.rival),
             *(self.budget, self.words),
@@ -89,7 +89,7 @@ class Outcome:
 
 
 def draw(random: np.random.Generator) -> Drawn:
-    """A whole slice, always: a shorter last one is cut from it, so that its first rows stay the same."""
+    """Return a whole slice, always: a shorter last one is cut from it, so that its first rows stay the same."""
     intent = random.choice(len(words.INTENTS), SLICE, p=[intent.share for intent in words.INTENTS])
     opener = (
         random.random(SLICE) * np.array([len(words.OPENERS[each.name]) for each in words.INTENTS])[intent]
@@ -137,7 +137,9 @@ def _uuid4(digits: str) -> str:
 
 
 def models(luck: NDArray[np.float64], days: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The older model gives way to the base model, and for the last months a tuned one is tried beside it."""
+    """Draw the model of each: the older gives way to the base model, beside which a tuned one is tried in the last
+    months.
+    """
     older, base, tuned = (words.MODELS.index(name) for name in (words.OLDER_MODEL, words.BASE_MODEL, words.TUNED_MODEL))
     return np.where(
         (days < _OLDER_UNTIL_DAY) & (luck < 0.75),
@@ -147,6 +149,7 @@ def models(luck: NDArray[np.float64], days: NDArray[np.int64]) -> NDArray[np.int
 
 
 def outcome(drawn: Drawn, traits: Traits, days: NDArray[np.int64]) -> Outcome:
+    """Draw how well each execution went, and whether it succeeded."""
     expected = expected_quality(traits)
     # Noise on the log-odds: bounded and skewed towards the middle, like a beta distribution.
     odds = np.log(expected / (1 - expected)) + 0.55 * drawn.noise

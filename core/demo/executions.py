@@ -42,33 +42,32 @@ class Executions:
         self._posts = _posts_so_far(history.months, history.posts)
 
     def slices(self) -> Iterator[tuple[int, str]]:
-        """The number of rows and their text, slice after slice."""
+        """Yield the number of rows and their text, slice after slice."""
         for first in range(0, self._count, SLICE):
             rows = min(SLICE, self._count - first)
-            yield rows, self._slice(first, rows)
-
-    def _slice(self, first: int, rows: int) -> str:
-        drawn = draw(np.random.default_rng([self._seed, first // SLICE])).cut(rows)
-        moments = self._year.moments((first + np.arange(rows) + drawn.jitter) / self._count)
-        days = self._year.day_numbers(moments)
-        values = self._values(drawn, moments)
-        requests = [text % its for text, its in zip(_request_texts(drawn), values, strict=True)]
-        traits = Traits(
-            intent=drawn.intent,
-            opener=drawn.opener,
-            topic=drawn.topic,
-            audience=drawn.audience,
-            model=models(drawn.model_luck, days),
-            length=np.fromiter(map(len, requests), np.int64, rows),
-            weekday=weekdays(moments),
-            hour=hours(moments),
-            has_budget=HAS_BUDGET[drawn.details],
-            is_reviewed=drawn.is_reviewed,
-        )
-        return "".join(_lines(drawn, traits, outcome(drawn, traits, days), moments, values, requests))
+            drawn = draw(np.random.default_rng([self._seed, first // SLICE])).cut(rows)
+            moments = self._year.moments((first + np.arange(rows) + drawn.jitter) / self._count)
+            days = self._year.day_numbers(moments)
+            values = self._values(drawn, moments)
+            requests = [text % its for text, its in zip(_request_texts(drawn), values, strict=True)]
+            traits = Traits(
+                intent=drawn.intent,
+                opener=drawn.opener,
+                topic=drawn.topic,
+                audience=drawn.audience,
+                model=models(drawn.model_luck, days),
+                length=np.fromiter(map(len, requests), np.int64, rows),
+                weekday=weekdays(moments),
+                hour=hours(moments),
+                has_budget=HAS_BUDGET[drawn.details],
+                is_reviewed=drawn.is_reviewed,
+            )
+            yield rows, "".join(_lines(drawn, traits, outcome(drawn, traits, days), moments, values, requests))
 
     def _values(self, drawn: Drawn, moments: NDArray[np.datetime64]) -> list[Values]:
-        """What the templates of each row are filled with: figures as they stood at the end of the month before."""
+        """Return what the templates of each row are filled with: figures as they stood at the end
+        of the month before.
+        """
         months = moments.astype("datetime64[M]").astype(np.int64) - self._first_month - 1
         return [
             {
@@ -186,7 +185,10 @@ def _sentence_on_posts(views: list[int]) -> str:
 
 
 def _plan(intent: str, steps: Sequence[words.Step]) -> str:
-    """The template of a plan as the orchestrator writes them. Filled in it stays JSON: no value needs escaping."""
+    """Return the template of a plan as the orchestrator writes them.
+
+    Filled in it stays JSON: no value needs escaping.
+    """
     made = [
         {
             "id": f"s{number}",

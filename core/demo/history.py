@@ -88,7 +88,7 @@ class History:
 
 
 def invent(year: Year, seed: int) -> History:
-    """The history of one year; the same for the same year and seed."""
+    """Return the history of one year; the same for the same year and seed."""
     random = np.random.default_rng([seed, 1_000_003])
     posts = _posts(random, year)
     months = _months(random, year, posts)
@@ -243,7 +243,9 @@ def _post_row(random: np.random.Generator, post: Post) -> Row:
 
 
 def _measurement_rows(random: np.random.Generator, year: Year, post: Post) -> list[Row]:
-    """What was counted some days after publication, so far; and on a second platform where it was shared again."""
+    """Return what was counted some days after publication, so far; and on a second platform where
+    it was shared again.
+    """
     platforms = [(post.platform, 1.0)]
     if post.platform in words.SOCIAL_PLATFORMS and random.random() < 0.4:
         others = [name for name in words.SOCIAL_PLATFORMS if name != post.platform]

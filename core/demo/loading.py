@@ -17,7 +17,7 @@ from core.db.tables import audit_log
 from core.db.tables import examples as examples_table
 from core.demo import executions
 from core.demo.executions import Executions
-from core.demo.history import History, invent
+from core.demo.history import invent
 from core.demo.rhythm import Year
 from core.errors import Conflict, WorkspaceRefused
 
@@ -110,7 +110,10 @@ def _fill(
     )
     with demo.begin() as connection:
         raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
-        _copy_history(raw, history)
+        for table, (columns, rows) in history.tables.items():
+            with raw.cursor().copy(_copy_statement(table, columns)) as copy:
+                for row in rows:
+                    copy.write_row(row)
         with _indexes_put_off(raw, count):
             _copy_examples(raw, Executions(year, history, count=count, seed=seed), count, progress)
         raw.execute("ANALYZE")
@@ -133,13 +136,6 @@ def _record(connection: Connection, summary: DemoSummary, actor: str) -> None:
         after={name: str(value) if isinstance(value, dt.date) else value for name, value in asdict(summary).items()},
         row_count=summary.examples,
     )
-
-
-def _copy_history(connection: psycopg.Connection[Any], history: History) -> None:
-    for table, (columns, rows) in history.tables.items():
-        with connection.cursor().copy(_copy_statement(table, columns)) as copy:
-            for row in rows:
-                copy.write_row(row)
 
 
 def _copy_statement(table: str, columns: Sequence[str]) -> sql.Composed:

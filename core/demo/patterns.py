@@ -112,7 +112,7 @@ PLANTED = (
 
 
 def expected_quality(of: Traits) -> NDArray[np.float64]:
-    """The mean of each example's score, before noise."""
+    """Return the mean of each example's score, before noise."""
     usual = np.array([intent.usual_quality for intent in words.INTENTS])[of.intent]
     expected = usual + np.array([topic.appeal for topic in words.TOPICS])[of.topic]
     for pattern in PLANTED:

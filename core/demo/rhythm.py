@@ -47,7 +47,7 @@ class Year:
         return np.concatenate([[0.0], np.cumsum(hours / hours.sum())])
 
     def moments(self, shares: NDArray[np.float64]) -> NDArray[np.datetime64]:
-        """The moments by which these shares (0 to 1) of the year's work are done, to the millisecond."""
+        """Return the moments by which these shares (0 to 1) of the year's work are done, to the millisecond."""
         hours = np.interp(shares, self._hours_passed, np.arange(DAYS * _HOURS + 1.0))
         last = DAYS * _HOURS * _MS_PER_HOUR - 1
         return self.start + np.minimum((hours * _MS_PER_HOUR).astype(np.int64), last).astype("timedelta64[ms]")
@@ -57,7 +57,9 @@ class Year:
         return moments.astype("datetime64[D]").astype(np.int64) - self.start.astype("datetime64[D]").astype(np.int64)
 
     def months(self) -> list[dt.date]:
-        """The first days of the complete months, from the one before the year begins: at any moment one is over."""
+        """Return the first days of the complete months, from the one before the year begins: at any
+        moment one is over.
+        """
         months = [_add_months(self.first, number) for number in range(-1, 13)]
         return [month for month in months if _add_months(month, 1) <= self.today]
 
@@ -68,7 +70,7 @@ def weekdays(moments: NDArray[np.datetime64]) -> NDArray[np.int64]:
 
 
 def hours(moments: NDArray[np.datetime64]) -> NDArray[np.int64]:
-    """The hour of the day, in UTC."""
+    """Return the hour of the day, in UTC."""
     return moments.astype("datetime64[h]").astype(np.int64) % 24
 
 

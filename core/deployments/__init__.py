@@ -23,6 +23,15 @@ from core.deployments.store import (
 )
 
 __all__ = [
-    "LEAST_WORDS", "Before", "Deployment", "before", "concern", "concern_in", "current", "deploy", "history",
-    "rollback", "undeploy",
-]  # fmt: skip
+    "LEAST_WORDS",
+    "Before",
+    "Deployment",
+    "before",
+    "concern",
+    "concern_in",
+    "current",
+    "deploy",
+    "history",
+    "rollback",
+    "undeploy",
+]

@@ -32,7 +32,8 @@ class Deployed:
     teaches: str
 
     def profile_for(self, work: ModelUse) -> Profile | None:
-        """The profile where its examples are of this kind of work: shown plans, a model would answer with a plan.
+        """Return the profile where its examples are of this kind of work: shown plans, a model would answer with a
+        plan.
 
         A judge is shown no examples of the work that it judges.
         """

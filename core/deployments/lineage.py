@@ -50,7 +50,7 @@ class Lineage:
 
 
 def of(db: Database, which: int | str) -> Lineage:
-    """The lineage of a model. Raises `UnknownModel`."""
+    """Return the lineage of a model. Raises `UnknownModel`."""
     with db.reading() as connection:
         model = model_records.find(connection, which)
         dataset = _dataset(connection, model)
@@ -67,7 +67,7 @@ def of(db: Database, which: int | str) -> Lineage:
 
 
 def of_example(db: Database, example_id: int) -> list[tuple[Model, SplitName]]:
-    """The models whose dataset version holds this example, and in which split; the newest first."""
+    """Return the models whose dataset version holds this example, and in which split; the newest first."""
     query = (
         select(models.c.id, members.c.split)
         .join(members, members.c.dataset_id == models.c.dataset_id)

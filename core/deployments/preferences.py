@@ -37,7 +37,7 @@ class Preferences:
     deployed: Deployed | None = None
 
     def model_for(self, work: ModelUse) -> Model | None:
-        """The model for this kind of work, with what the deployed profile puts before it."""
+        """Return the model for this kind of work, with what the deployed profile puts before it."""
         if self.planner_model is None or self.deployed is None:
             return self.planner_model
         return replace(self.planner_model, profile=self.deployed.profile_for(work))
@@ -50,7 +50,7 @@ def preferences(db: Database) -> Preferences:
 
 
 def preferences_in(connection: Connection) -> Preferences:
-    """The same inside the caller's transaction."""
+    """Return the same inside the caller's transaction."""
     stored, deployed = in_use.settings_in(connection)
     default = Preferences()
     model = stored.get(PLANNER, "")
@@ -75,7 +75,7 @@ def set_approval(db: Database, on: bool, *, actor: str, reason: str) -> bool:
 
 
 def planner_model(db: Database) -> Model | None:
-    """The model that plans, writes and judges; None without one."""
+    """Return the model that plans, writes and judges; None without one."""
     return preferences(db).planner_model
 
 
@@ -97,7 +97,7 @@ def lock_planner_in(connection: Connection) -> None:
 
 
 def planner_in(connection: Connection) -> str:
-    """What the planner's model is set to, in the form of `provider:name`; "" for none."""
+    """Return what the planner's model is set to, in the form of `provider:name`; "" for none."""
     return workspace_settings.read(connection, PLANNER, "")
 
 
@@ -116,7 +116,7 @@ def set_judging(db: Database, on: bool, *, actor: str, reason: str) -> bool:
 
 
 def success_threshold(db: Database) -> float:
-    """The lowest score that counts as success."""
+    """Return the lowest score that counts as success."""
     return preferences(db).success_threshold
 
 

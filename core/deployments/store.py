@@ -67,7 +67,7 @@ class Before:
 
 
 def current(db: Database) -> Deployment | None:
-    """The open deployment. None: what was set by hand is used, or the built-in planner."""
+    """Return the open deployment. None: what was set by hand is used, or the built-in planner."""
     with db.reading() as connection:
         return _current(connection)
 
@@ -86,7 +86,7 @@ def history(
 
 
 def before(db: Database) -> Before | None:
-    """What a roll back would bring back; None while nothing is deployed."""
+    """Return what a roll back would bring back; None while nothing is deployed."""
     with db.reading() as connection:
         now = _current(connection)
         return None if now is None else _before(connection, now)
@@ -129,7 +129,7 @@ def deploy(
 
 
 def _silence(db: Database, which: int | str, today: dt.date | None) -> str:
-    """What the model says instead of an answer; "" where it answers."""
+    """Return what the model says instead of an answer; "" where it answers."""
     with db.reading() as connection:
         model = records.find(connection, which)
         _refuse_in_use(model, _current(connection))
@@ -200,7 +200,7 @@ def rollback(
 
 
 def _former(db: Database, today: dt.date | None) -> tuple[int | None, str]:
-    """The model that a roll back would bring back, and what it says instead of an answer."""
+    """Return the model that a roll back would bring back, and what it says instead of an answer."""
     with db.reading() as connection:
         former = _before(connection, _needed(connection)).deployment
         if former is None:
@@ -217,7 +217,7 @@ def concern(db: Database, which: int | str) -> str:
 
 
 def concern_in(connection: Connection, model: Model) -> str:
-    """The same inside the caller's transaction."""
+    """Return the same inside the caller's transaction."""
     now = _current(connection)
     if now is None or now.model_id == model.id:
         return ""
@@ -274,7 +274,7 @@ def _open(
 
 
 def _before(connection: Connection, now: Deployment) -> Before:
-    """What was in use before the deployment that `now` is, or that it brought back."""
+    """Return what was in use before the deployment that `now` is, or that it brought back."""
     origin = _origin(connection, now)
     if origin.follows is None:
         return Before(None, origin.replaced)
@@ -282,7 +282,7 @@ def _before(connection: Connection, now: Deployment) -> Before:
 
 
 def _origin(connection: Connection, deployment: Deployment) -> Deployment:
-    """A deployment that was brought back is the one it was at first."""
+    """Follow a deployment that was brought back to the one it was at first."""
     return deployment if deployment.restores is None else _get(connection, deployment.restores)
 
 
@@ -309,4 +309,4 @@ def _query() -> Select[Any]:
 
 
 def _of_row(row: Row[Any]) -> Deployment:
-    return Deployment(**row._asdict())
+    return Deployment(**row._asdict())  # pyright: ignore[reportPrivateUsage] (public, as a named tuple's is)

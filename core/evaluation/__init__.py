@@ -12,6 +12,23 @@ from core.evaluation.records import Evaluation, Output, get, latest, of_models, 
 from core.evaluation.runs import fail, run
 
 __all__ = [
-    "Comparison", "Evaluation", "EvaluationEstimate", "Output", "Pair", "cancel", "command", "compare", "estimate",
-    "fail", "get", "latest", "of_models", "outputs", "pairs", "resume", "run", "stalled", "start",
-]  # fmt: skip
+    "Comparison",
+    "Evaluation",
+    "EvaluationEstimate",
+    "Output",
+    "Pair",
+    "cancel",
+    "command",
+    "compare",
+    "estimate",
+    "fail",
+    "get",
+    "latest",
+    "of_models",
+    "outputs",
+    "pairs",
+    "resume",
+    "run",
+    "stalled",
+    "start",
+]

@@ -74,7 +74,7 @@ class Comparison:
         return (self.is_clear_in_exact and exact > 0) or (self.n >= _LEAST_ROWS and exact >= 0 and likeness > 0)
 
     def sentence(self, a: str = "", b: str = "") -> str:
-        """What came out, with the names of the two models."""
+        """Return what came out, with the names of the two models."""
         a, b = a or self.a.model_name, b or self.b.model_name
         told = (
             f"on {self.n:,} records of {self.a.dataset_label} ({self.a.split}) {a} alone was exactly right "
@@ -107,7 +107,7 @@ def compare(db: Database, a: int, b: int) -> Comparison:
 
 
 def latest_comparison_in(connection: Connection, model_id: int, other_id: int) -> Comparison | None:
-    """The last evaluation of a model beside the last one of another on the same split; None without such a pair.
+    """Return the last evaluation of a model beside the last one of another on the same split; None without such a pair.
 
     What was learned from is no test, so train splits do not count.
     """
@@ -175,7 +175,7 @@ def _compare(connection: Connection, a: Evaluation, b: Evaluation) -> Comparison
 
 
 def of_rows(a: Evaluation, b: Evaluation, rows: Sequence[_Row]) -> Comparison:
-    """The comparison of exact (a, b) and likeness (a, b), record by record."""
+    """Return the comparison of exact (a, b) and likeness (a, b), record by record."""
     ours, theirs = [bool(row[0]) for row in rows], [bool(row[1]) for row in rows]
     better = sum(new and not old for new, old in zip(ours, theirs, strict=True))
     worse = sum(old and not new for new, old in zip(ours, theirs, strict=True))
@@ -194,8 +194,9 @@ def of_rows(a: Evaluation, b: Evaluation, rows: Sequence[_Row]) -> Comparison:
 
 
 def difference(better: int, worse: int, n: int) -> Mean:
-    """The difference of two shares on the same rows, with the interval of Agresti and Min (2005): half a row is added
-    to each of the four cells, so that few rows do not look like certainty."""
+    """Return the difference of two shares on the same rows, with the interval of Agresti and Min (2005): half a row is
+    added to each of the four cells, so that few rows do not look like certainty.
+    """
     low = high = (better - worse) / (n + 2)
     spread = math.sqrt(max(0.0, better + worse + 1 - (better - worse) ** 2 / (n + 2))) / (n + 2)
     return Mean((better - worse) / n, max(-1.0, low - _Z * spread), min(1.0, high + _Z * spread), n)

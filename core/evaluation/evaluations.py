@@ -79,7 +79,7 @@ def estimate(
     *,
     settings: Settings | None = None,
 ) -> EvaluationEstimate:
-    """What evaluating would take. Raises `ModelRefused` and `DatasetRefused` where it cannot be done."""
+    """Return what evaluating would take. Raises `ModelRefused` and `DatasetRefused` where it cannot be done."""
     version = versions.frozen(db, dataset)
     called = calls.called(model)
     places = rows.positions(db, version, _split(split), _limit(limit))
@@ -212,7 +212,7 @@ def stalled(db: Database, evaluations_: Sequence[Evaluation]) -> set[int]:
 
 
 def command(evaluation_id: int) -> NewCommand:
-    """What carries an evaluation out. Whatever else waits goes first: plans and texts are wanted sooner."""
+    """Return what carries an evaluation out. Whatever else waits goes first: plans and texts are wanted sooner."""
     return NewCommand(
         AGENT,
         ACTION,

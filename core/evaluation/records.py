@@ -53,7 +53,7 @@ class Evaluation:
         return self.row_done < INDICATIVE_BELOW
 
     def mean(self, name: Literal["exact", "similarity", "json_valid"]) -> Mean | None:
-        """A figure with its interval; None while there is none, or where nothing was measured."""
+        """Return a figure with its interval; None while there is none, or where nothing was measured."""
         found = self.metrics.get(name)
         return None if found is None else Mean(**found)
 
@@ -75,13 +75,13 @@ class Output:
 
 
 def get(db: Database, evaluation_id: int) -> Evaluation:
-    """The evaluation. Raises `ModelRefused` for none."""
+    """Return the evaluation. Raises `ModelRefused` for none."""
     with db.reading() as connection:
         return find(connection, evaluation_id)
 
 
 def find(connection: Connection, evaluation_id: int) -> Evaluation:
-    """The same inside the caller's transaction."""
+    """Return the same inside the caller's transaction."""
     known = 0 < evaluation_id < 2**63
     row = connection.execute(_query().where(evaluations.c.id == evaluation_id)).one_or_none() if known else None
     if row is None:
@@ -90,7 +90,7 @@ def find(connection: Connection, evaluation_id: int) -> Evaluation:
 
 
 def of_models(db: Database, model_ids: Sequence[int] | None = None, *, limit: int = 500) -> list[Evaluation]:
-    """Evaluations of these models, or of all, the newest first."""
+    """Return evaluations of these models, or of all, the newest first."""
     query = _query().order_by(evaluations.c.id.desc()).limit(limit)
     if model_ids is not None:
         query = query.where(evaluations.c.model_id.in_(model_ids))
@@ -133,4 +133,5 @@ def _query() -> Select[Any]:
 
 
 def of_row(row: Row[Any]) -> Evaluation:
+    """Return the evaluation in a row."""
     return Evaluation(**row._asdict())

@@ -30,7 +30,7 @@ class Row:
 
 
 def positions(db: Database, version: DatasetVersion, split: SplitName, limit: int | None = None) -> list[int]:
-    """The places of a split's records; of `limit` of them, drawn so that a smaller draw is part of a larger one.
+    """Return the places of a split's records; of `limit` of them, drawn so that a smaller draw is part of a larger one.
 
     Records with tools are not among them: a question is asked and an answer compared as text.
     """
@@ -46,7 +46,7 @@ def skipped(db: Database, version: DatasetVersion, split: SplitName) -> int:
 
 
 def why_skipped(count: int | None) -> str:
-    """The same in a sentence; "" where there are none, or where nobody counted them."""
+    """Return the same in a sentence; "" where there are none, or where nobody counted them."""
     if not count:
         return ""
     has, it = ("records of the split hold", "they are") if count > 1 else ("record of the split holds", "it is")
@@ -54,7 +54,7 @@ def why_skipped(count: int | None) -> str:
 
 
 def _of_split(db: Database, version: DatasetVersion, split: SplitName) -> tuple[list[int], int]:
-    """The places of the records that are asked, and how many are not."""
+    """Return the places of the records that are asked, and how many are not."""
     query = select(members.c.position).where(members.c.dataset_id == version.id, members.c.split == NAMES.index(split))
     with db.connect() as connection:
         every = set(connection.scalars(query))
@@ -73,7 +73,7 @@ def _with_tools(connection: Connection, version: DatasetVersion) -> set[int]:
 
 
 def at(db: Database, version: DatasetVersion, places: Sequence[int]) -> list[Row]:
-    """The records in these places, in their order. Raises `DatasetRefused` where one's content is missing."""
+    """Return the records in these places, in their order. Raises `DatasetRefused` where one's content is missing."""
     if not places:
         return []
     assert version.choice is not None, "only a legacy version has none, and it is not frozen"

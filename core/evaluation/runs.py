@@ -16,7 +16,6 @@ from sqlalchemy.dialects.postgresql import insert
 
 from core import metrics
 from core.datasets import versions
-from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.db.tables import evaluation_outputs, evaluations
 from core.errors import ModelReason, ModelUnavailable, WhetstoneError
@@ -126,7 +125,11 @@ def _ask_all(
     model = records.get(db, evaluation.model_id)
     version = versions.frozen(db, evaluation.dataset_id)
     calls.called(model)  # refused once, and not once a record
-    left = _unanswered(db, evaluation, version)
+    kept = select(evaluation_outputs.c.position).where(evaluation_outputs.c.evaluation_id == evaluation.id)
+    with db.connect() as connection:
+        answered = set(connection.scalars(kept))
+    wanted = rows.positions(db, version, evaluation.split, evaluation.row_total)
+    left = [place for place in wanted if place not in answered]
     trouble: list[BaseException] = []
     begun = 0
 
@@ -149,14 +152,6 @@ def _ask_all(
     if trouble:
         raise trouble[0]
     return begun == len(left)
-
-
-def _unanswered(db: Database, evaluation: Evaluation, version: DatasetVersion) -> list[int]:
-    kept = select(evaluation_outputs.c.position).where(evaluation_outputs.c.evaluation_id == evaluation.id)
-    with db.connect() as connection:
-        answered = set(connection.scalars(kept))
-    wanted = rows.positions(db, version, evaluation.split, evaluation.row_total)
-    return [place for place in wanted if place not in answered]
 
 
 def _in_threads(do: Callable[[_T], _R], things: Iterable[_T], at_once: int) -> Iterator[Future[_R]]:
@@ -190,7 +185,7 @@ def _in_threads(do: Callable[[_T], _R], things: Iterable[_T], at_once: int) -> I
 
 
 def _asked(model: Model, row: Row, settings: Settings | None) -> _Answered:
-    """The answer to one record. Raises `ModelUnavailable` where it says nothing about the model's answers."""
+    """Return the answer to one record. Raises `ModelUnavailable` where it says nothing about the model's answers."""
     begun = time.monotonic()
     try:
         answer = calls.answer(model, system=row.system, prompt=row.prompt, turns=row.turns, settings=settings)
@@ -259,7 +254,7 @@ def _note(db: Database, evaluation_id: int, why: str) -> None:
 
 
 def _sum_up(db: Database, evaluation_id: int) -> None:
-    """The figures of all answers, and the end."""
+    """Write the figures of all answers, and the end."""
     columns = evaluation_outputs.c
     query = (
         select(*(columns[name] for name in figures.ScoredAnswer.__dataclass_fields__))

@@ -9,7 +9,7 @@ from core.errors import InvalidExample
 
 
 def validated(field: str, value: Any) -> Any:
-    """The value, which the field can hold. Raises `InvalidExample` naming the field."""
+    """Return the value, which the field can hold. Raises `InvalidExample` naming the field."""
     from core.examples.importing.converting.values import (
         PARSERS,
         Unfit,  # not above: the importers load libraries of their own

@@ -94,13 +94,15 @@ def is_fresh(connection: Connection) -> bool:
 
 
 def usable(connection: Connection, chosen: Filter) -> ColumnElement[bool] | None:
-    """The filter as a condition on the cube; None when the cube is old, or does not know enough to tell."""
+    """Return the filter as a condition on the cube; None when the cube is old, or does not know enough to tell."""
     found = condition(chosen)
     return found if found is not None and is_fresh(connection) else None
 
 
 def condition(chosen: Filter) -> ColumnElement[bool] | None:
-    """The filter as a condition on a fresh cube; None where its bounds lie within a cell, or it asks for more."""
+    """Return the filter as a condition on a fresh cube; None where its bounds lie within a cell, or
+    it asks for more.
+    """
     scores = [_twentieth(score) for score in (chosen.quality_min, chosen.quality_max) if score is not None]
     moments = [_month(moment) for moment in (chosen.created_from, chosen.created_to) if moment is not None]
     if chosen.words or chosen.ids is not None or None in scores or None in moments:
@@ -138,7 +140,7 @@ def condition(chosen: Filter) -> ColumnElement[bool] | None:
 
 
 def _cell(score: float | None) -> int | None:
-    """The cell of a score that is an edge."""
+    """Return the cell of a score that is an edge."""
     return None if score is None else 2 * round(score * 20)
 
 
@@ -149,6 +151,6 @@ def _twentieth(score: float) -> int | None:
 
 
 def _month(moment: dt.datetime) -> dt.date | None:
-    """The month that begins at this moment (UTC), or None when it lies within one."""
+    """Return the month that begins at this moment (UTC), or None when it lies within one."""
     begins = moment == moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return moment.date() if begins else None

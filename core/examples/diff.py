@@ -33,7 +33,7 @@ class Edit:
 
 
 def edits(example: Example, history: list[Revision]) -> list[Edit]:
-    """The edits of an example, the latest first. `history` is what `store.history` returned for it."""
+    """Return the edits of an example, the latest first. `history` is what `store.history` returned for it."""
     after: Example | Revision = example
     found = []
     for before in history:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, Label, Select, Text, case, func, literal, literal_column, select
+from sqlalchemy import Column, ColumnElement, Label, Text, case, func, literal, literal_column, select
 from sqlalchemy.dialects import postgresql
 
 from core.db import Database
@@ -39,7 +39,7 @@ CHUNK = 1 << 20
 
 
 def export(db: Database, chosen: Filter, format: Literal["jsonl", "csv"] = "jsonl") -> Iterator[bytes]:  # noqa: A002
-    """The examples in the order of their ids, in blocks of bytes as PostgreSQL makes them: memory stays flat."""
+    """Yield the examples in the order of their ids, in blocks of bytes as PostgreSQL makes them: memory stays flat."""
     columns = [_harmless(examples.c[name]) if format == "csv" else examples.c[name] for name in COLUMNS]
     query = select(*columns).where(where(chosen)).order_by(examples.c.id)
     if format == "csv":
@@ -50,7 +50,10 @@ def export(db: Database, chosen: Filter, format: Literal["jsonl", "csv"] = "json
         # CSV without a quote that could occur: JSON escapes control characters. Text COPY would double backslashes.
         form = r"(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')"
     with db.copying() as raw, raw.cursor() as cursor:
-        statement, parameters = _compiled(query)
+        # SQL with psycopg's placeholders; COPY takes them because psycopg binds them itself.
+        dialect = postgresql.psycopg.dialect()
+        compiled = query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        statement, parameters = str(compiled), compiled.params
         with cursor.copy(f"COPY ({statement}) TO STDOUT {form}".encode(), parameters) as copy:
             pieces, size = [], 0
             for piece in copy:
@@ -68,10 +71,3 @@ def _harmless(column: Column[Any]) -> Column[Any] | Label[Any]:
         return column  # numbers, JSON and arrays begin with signs of their own
     runs: ColumnElement[bool] = column.op("~")(f"^{FORMULA}")
     return case((runs, literal("'") + column), else_=column).label(column.name)
-
-
-def _compiled(query: Select[Any]) -> tuple[str, Any]:
-    """SQL with psycopg's placeholders; COPY takes them because psycopg binds them itself."""
-    dialect = postgresql.psycopg.dialect()
-    compiled = query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    return str(compiled), compiled.params

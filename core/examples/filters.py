@@ -49,22 +49,13 @@ APPROVED = "MANUAL_APPROVED"
 
 
 def _listed(values: Any) -> Any:
-    """A single value of a URL or a command line is a list of one; JSON has no sets."""
+    """Make a list of the single value of a URL or a command line; JSON has no sets."""
     return [values] if isinstance(values, str) else list(values) if isinstance(values, set | frozenset) else values
 
 
 def _sorted_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A choice has no order and no repeats; sorting makes equal filters equal in JSON too."""
+    """Sort a choice without repeats, so that equal filters are equal in JSON too."""
     return tuple(sorted(set(values)))
-
-
-def _utc(moment: dt.datetime | None) -> dt.datetime | None:
-    if moment is None:
-        return None
-    try:
-        return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
-    except OverflowError:
-        raise ValueError("in UTC this moment lies outside the years 1 to 9999") from None
 
 
 def _validated(text: str) -> str:
@@ -115,7 +106,12 @@ class Filter(BaseModel):
     @field_validator("created_from", "created_to")
     @classmethod
     def _in_utc(cls, moment: dt.datetime | None) -> dt.datetime | None:
-        return _utc(moment)
+        if moment is None:
+            return None
+        try:
+            return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+        except OverflowError:
+            raise ValueError("in UTC this moment lies outside the years 1 to 9999") from None
 
     @field_validator("words")
     @classmethod
@@ -142,7 +138,7 @@ EVERYTHING = Filter(exclude_tags=())
 
 
 def parse(value: str | bytes | Mapping[str, Any]) -> Filter:
-    """A filter from JSON text or plain values. Raises `InvalidFilter` naming the field."""
+    """Return a filter from JSON text or plain values. Raises `InvalidFilter` naming the field."""
     try:
         return Filter.model_validate(orjson.loads(value) if isinstance(value, str | bytes) else value)
     except orjson.JSONDecodeError as error:
@@ -188,7 +184,7 @@ def to_query(chosen: Filter) -> dict[str, list[str]]:
 
 
 def _shown(item: str) -> str:
-    """ "" (no intent) becomes "-", so that it differs from an empty list; a value that is all dashes grows by one."""
+    """Write "" (no intent) as "-", so that it differs from an empty list; a value that is all dashes grows by one."""
     return item + "-" if not item.strip("-") else item
 
 
@@ -197,7 +193,7 @@ def _hidden(item: str) -> str:
 
 
 def from_query(query: Mapping[str, Sequence[str]]) -> Filter:
-    """The filter that URL parameters describe; unknown parameters are ignored. Raises `InvalidFilter`."""
+    """Return the filter that URL parameters describe; unknown parameters are ignored. Raises `InvalidFilter`."""
     values: dict[str, Any] = {}
     for field, name in PARAMETERS.items():
         given = list(query.get(name, ()))
@@ -211,7 +207,7 @@ def from_query(query: Mapping[str, Sequence[str]]) -> Filter:
 
 
 def where(chosen: Filter) -> ColumnElement[bool]:
-    """The filter as a condition on `orchestrator_training_data`; withdrawn rows are always left out."""
+    """Return the filter as a condition on `orchestrator_training_data`; withdrawn rows are always left out."""
     columns = examples.c
     conditions: list[ColumnElement[bool]] = [columns.withdrawn_at.is_(None)]
     for bound, compared in (
@@ -268,12 +264,12 @@ def verdict(
 
 
 def text_array(values: Sequence[str]) -> ColumnElement[Sequence[str]]:
-    """The values as one parameter of the type text[]."""
+    """Return the values as one parameter of the type text[]."""
     return cast(list(values), ARRAY(Text))
 
 
 def describe(chosen: Filter) -> str:
-    """The filter in words, one clause after the other; for manifests, audit lines and pages."""
+    """Return the filter in words, one clause after the other; for manifests, audit lines and pages."""
     parts = []
     if chosen.quality_min is not None or chosen.quality_max is not None:
         highest = 1 if chosen.quality_max is None else chosen.quality_max

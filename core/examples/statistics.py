@@ -144,7 +144,7 @@ def overview(db: Database, chosen: Filter, *, total: int | None = None, now: dt.
 
 
 def _by_week(connection: Connection, chosen: Filter, now: dt.datetime) -> list[tuple[int, int]]:
-    """New examples of the filter and of all, week by week, the latest last: a short piece of the dashboard index."""
+    """Count new examples of the filter and of all by week, the latest last: a short piece of the dashboard index."""
     c = examples.c
     first = now - dt.timedelta(days=7 * WEEKS)
     # What is dated later than now is as new as can be.
@@ -159,7 +159,7 @@ def _by_week(connection: Connection, chosen: Filter, now: dt.datetime) -> list[t
 
 
 def _groups_in_cube(condition: ColumnElement[bool]) -> CTE:
-    """What `_groups_of` gives, from the cube."""
+    """Return what `_groups_of` gives, from the cube."""
     c = sums.c
     # Cell 40 is the score 1.0, which the last bin includes.
     quality_bin = func.least(c.cell // 2 + 1, BINS).label("quality_bin")
@@ -169,7 +169,7 @@ def _groups_in_cube(condition: ColumnElement[bool]) -> CTE:
 
 
 def _groups_of(chosen: Filter) -> CTE:
-    """The finest groups that the page shows anything of."""
+    """Return the finest groups that the page shows anything of."""
     c = examples.c
     keys = (c.intent, c.source_model, c.success, c.month, c.quality_bin, c.tags)
     sums = (

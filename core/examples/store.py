@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
     tuple_,
     update,
-)  # fmt: skip
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import OperationalError
 
@@ -121,7 +121,7 @@ class Choices:
 
 
 def get(db: Database, example_id: int) -> Example:
-    """The example, withdrawn or not. Raises `UnknownExample`."""
+    """Return the example, withdrawn or not. Raises `UnknownExample`."""
     with db.connect() as connection:
         return _get(connection, example_id)
 
@@ -241,7 +241,7 @@ def _score(mark: str, after: str) -> float:
 
 
 def choices(db: Database) -> Choices:
-    """What the visible examples hold in all, from the cube or in one scan; to be cached by `version`."""
+    """Return what the visible examples hold in all, from the cube or in one scan; to be cached by `version`."""
     c = examples.c
     groups = (c.intent, c.source_agent, c.source_model, c.tags)
     query = select(*groups, func.count().label("number")).where(c.withdrawn_at.is_(None)).group_by(*groups)
@@ -262,7 +262,7 @@ def choices(db: Database) -> Choices:
 
 
 def version(db: Database) -> str:
-    """Changes with every committed change of examples, so that a page can cache by it."""
+    """Return a text that changes with every committed change of examples, so that a page can cache by it."""
     with db.reading() as connection:
         return connection.execute(text(cube.CURRENT_VERSION)).scalar_one()
 
@@ -294,7 +294,16 @@ def edit(
         changed = {field: value for field, value in values.items() if content.differ(getattr(before, field), value)}
         if not changed:
             return before
-        _write(connection, before, changed)
+        try:
+            connection.execute(
+                update(examples)
+                .where(examples.c.id == before.id)
+                .values(**changed, revision=before.revision + 1, updated_at=func.now(), source_record=_SOURCE_RECORD)
+            )
+        except OperationalError as error:
+            if isinstance(error.orig, psycopg.errors.ProgramLimitExceeded):
+                raise InvalidExample("The request holds too many different words for the search; shorten it.") from None
+            raise
         after = _get(connection, example_id)
         audit.record(
             connection,
@@ -308,19 +317,6 @@ def edit(
             row_count=1,
         )
         return after
-
-
-def _write(connection: Connection, before: Example, changed: Mapping[str, Any]) -> None:
-    try:
-        connection.execute(
-            update(examples)
-            .where(examples.c.id == before.id)
-            .values(**changed, revision=before.revision + 1, updated_at=func.now(), source_record=_SOURCE_RECORD)
-        )
-    except OperationalError as error:
-        if isinstance(error.orig, psycopg.errors.ProgramLimitExceeded):
-            raise InvalidExample("The request holds too many different words for the search; shorten it.") from None
-        raise
 
 
 #: A person's first change keeps what the source had given, so that its next file changes nothing of the person's.
@@ -341,7 +337,7 @@ def set_score(
 def set_score_in(
     connection: Connection, example_id: int, *, score: float | None, success: bool | None, actor: str, reason: str
 ) -> Example:
-    """The same in the caller's transaction."""
+    """Return the same in the caller's transaction."""
     if score is not None and not 0.0 <= score <= 1.0:
         raise InvalidExample(f"The quality score must be between 0 and 1, not {score}.")
     if not reason.strip():

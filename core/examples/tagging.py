@@ -43,7 +43,7 @@ def add_tags(
 def add_tags_in(
     connection: Connection, chosen: Filter | Sequence[int], tags: Iterable[str], *, actor: str, reason: str
 ) -> TagChange:
-    """The same in the caller's transaction."""
+    """Return the same in the caller's transaction."""
     return _change(connection, "add", chosen, tags, actor=actor, reason=reason)
 
 
@@ -176,7 +176,15 @@ def _change(
         ),
         {"actor": actor, "verb": verb, "tags": wanted, "filter": filter_.to_json(), "reason": reason},
     ).scalar_one()
-    number = _apply(connection, verb, filter_, wanted, change)
+    condition = where(filter_).compile(dialect=postgresql.psycopg.dialect())
+    statement = _STATEMENT.format(
+        choice=str(condition),
+        differs=_sql(verb, "differs", row="tags", named=_GIVEN),
+        new=_sql(verb, "new", row="e.tags", named=_GIVEN),
+        changed=_GIVEN if len(wanted) == 1 else _sql(verb, "changed", row="tags", named=_GIVEN),
+    )
+    values = {**condition.params, "tags": wanted, "change": change}
+    number = connection.exec_driver_sql(statement, values).scalar_one()
     connection.execute(
         text("UPDATE tag_changes SET row_count = :number WHERE id = :change"), {"number": number, "change": change}
     )
@@ -191,18 +199,6 @@ def _change(
         row_count=number,
     )
     return TagChange(change, verb, tuple(wanted), number)
-
-
-def _apply(connection: Connection, verb: Verb, chosen: Filter, tags: list[str], change: int) -> int:
-    condition = where(chosen).compile(dialect=postgresql.psycopg.dialect())
-    statement = _STATEMENT.format(
-        choice=str(condition),
-        differs=_sql(verb, "differs", row="tags", named=_GIVEN),
-        new=_sql(verb, "new", row="e.tags", named=_GIVEN),
-        changed=_GIVEN if len(tags) == 1 else _sql(verb, "changed", row="tags", named=_GIVEN),
-    )
-    values = {**condition.params, "tags": tags, "change": change}
-    return connection.exec_driver_sql(statement, values).scalar_one()
 
 
 # A tag that a later act gave or took again on a row is that act's now, and stays. In id order, as in _STATEMENT.

@@ -115,7 +115,7 @@ _EMPTY = """
 
 
 def preview(db: Database) -> Plan:
-    """What a backfill would fill, and out of what."""
+    """Return what a backfill would fill, and out of what."""
     with db.connect() as connection:  # never committed
         return _planned(driver(connection))
 
@@ -155,7 +155,7 @@ def run(db: Database, *, expected: str | None = None, actor: str, reason: str = 
 
 
 def _planned(raw: psycopg.Connection[Any]) -> Plan:
-    """The plan; what is to be filled stands in the temporary table `filling`."""
+    """Return the plan; what is to be filled stands in the temporary table `filling`."""
     for name, query in (("candidates", _CANDIDATES), ("hollow", _EMPTY)):
         execute(raw, f"CREATE TEMP TABLE {name} ON COMMIT DROP AS {query}")
         execute(raw, f"ANALYZE {name}")

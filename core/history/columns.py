@@ -35,12 +35,12 @@ class Options(BaseModel):
 
 
 def folded(column: str) -> str:
-    """The name of a column as it is compared: `Page views` is page_views."""
+    """Return the name of a column as it is compared: `Page views` is page_views."""
     return column.strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def recognised(columns: Sequence[str], options: Options) -> Shape:
-    """The shape that the options name or the columns show. Raises `Undecided`."""
+    """Return the shape that the options name or the columns show. Raises `Undecided`."""
     if options.source != "auto":
         return SHAPES[options.source]
     present = {folded(column) for column in columns}
@@ -56,7 +56,7 @@ def recognised(columns: Sequence[str], options: Options) -> Shape:
 
 
 def mapped(shape: Shape, columns: Sequence[str], options: Options) -> dict[str, str]:
-    """The column of each field: what the options say, the field's own name, then its other names."""
+    """Return the column of each field: what the options say, the field's own name, then its other names."""
     _check(shape, options)
     named = {folded(column): column for column in reversed(columns)} | {column: column for column in columns}
     chosen: dict[str, str] = {}
@@ -106,7 +106,8 @@ class Converter:
         missing = [
             group
             for group in shape.required
-            if not any(name in self.mapping for name in group) and not self._derived(group)
+            if not any(name in self.mapping for name in group)
+            and not ("tracked_date" in group and "tracked_at" in self.mapping)
         ]
         if missing:
             raise _missing(shape, missing[0], table)
@@ -117,11 +118,8 @@ class Converter:
         self.unused: Counter[str] = Counter()
         self.met_either_order = False
 
-    def _derived(self, group: tuple[str, ...]) -> bool:
-        return "tracked_date" in group and "tracked_at" in self.mapping
-
     def record(self, number: int, row: Mapping[str, Any]) -> list[Any] | RowError:
-        """The values in the order of the fields, then the certain scores, then which fields the row has."""
+        """Return the values in the order of the fields, then the certain scores, then which fields the row has."""
         values: dict[str, Any] = {}
         given = 0
         for place, (name, column, read) in enumerate(self._readers):
@@ -164,5 +162,5 @@ def _missing(shape: Shape, group: tuple[str, ...], table: Table) -> ImportRefuse
 
 
 def scored(shape: Shape) -> list[str]:
-    """The fields whose scale has to be known."""
+    """Return the fields whose scale has to be known."""
     return [name for name, each in shape.fields.items() if each.kind.is_scored]

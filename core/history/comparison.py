@@ -19,12 +19,12 @@ _BETWEEN = "chr(31)"
 
 
 def findings(staged: Staged) -> dict[str, ScaleFinding]:
-    """What the numbers of each scored field that has any look like."""
+    """Return what the numbers of each scored field that has any look like."""
     return {name: scales.found(scores) for name, scores in staged.scores.items() if scores.total}
 
 
 def chosen_scales(staged: Staged, options: Options) -> dict[str, str]:
-    """The scale of each scored field. Raises `ImportRefused` where it cannot be told and nobody chose."""
+    """Return the scale of each scored field. Raises `ImportRefused` where it cannot be told and nobody chose."""
     return {
         name: options.scales.get(name) or _scale(name, scores, is_rate=staged.shape.fields[name].kind.is_rate)
         for name, scores in staged.scores.items()
@@ -41,7 +41,7 @@ def _scale(name: str, scores: scales.Scores, *, is_rate: bool) -> str:
         between = next(value for value in counts if 0 < value < 1)
         highest = max(counts)
         raise ScaleUndecided(
-            Question(
+            ScaleQuestion(
                 name,
                 f"{name} has {between:g} (row {scores.rows[between][0]}) beside {highest:g} (row "
                 f"{scores.rows[highest][0]}): all may be per cent, or some shares and some per cent.",
@@ -51,12 +51,12 @@ def _scale(name: str, scores: scales.Scores, *, is_rate: bool) -> str:
     finding = scales.found(scores)
     if finding.scale is None:
         fitting = {effect.scale: effect.reads[0] for effect in finding.effects if not effect.rejected and effect.reads}
-        raise ScaleUndecided(Question(name, f"The scale of {name} is not clear. {finding.explanation}", fitting))
+        raise ScaleUndecided(ScaleQuestion(name, f"The scale of {name} is not clear. {finding.explanation}", fitting))
     return finding.scale
 
 
 @dataclass(frozen=True)
-class Question:
+class ScaleQuestion:
     """What the numbers of a field mean, which somebody has to say: one of the choices, each explained."""
 
     field: str
@@ -67,7 +67,7 @@ class Question:
 class ScaleUndecided(ImportRefused):
     """The scale of a field cannot be told."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: ScaleQuestion) -> None:
         name, choices = question.field, question.choices
         ways = "; ".join(f"--scale {name}={scale} ({reads})" for scale, reads in choices.items())
         super().__init__(
@@ -79,27 +79,27 @@ class ScaleUndecided(ImportRefused):
 
 
 def value(shape: Shape, name: str, scales_used: Mapping[str, str]) -> str:
-    """What a staged row `s` holds of a field, as the column has it."""
+    """Return what a staged row `s` holds of a field, as the column has it."""
     if name in scales_used:
         return scales.divided(scales_used[name], "s", name, f"certain_{name}")
     return shape.fields[name].kind.cast.format(f"s.{name}")
 
 
 def target(shape: Shape, name: str, scales_used: Mapping[str, str]) -> str:
-    """What a staged row `s` makes of a field of the row `t` that is there: what it does not have stays."""
+    """Return what a staged row `s` makes of a field of the row `t` that is there: what it does not have stays."""
     place = list(shape.fields).index(name)
     return f"CASE WHEN s.given & {1 << place} <> 0 THEN {value(shape, name, scales_used)} ELSE t.{name} END"
 
 
 def key(shape: Shape, row: str, *, is_staged: bool) -> str:
-    """What identifies a row, as one text."""
+    """Return what identifies a row, as one text."""
     # A staged day is text in the same form.
     parts = [f"coalesce({row}.{name}{'' if is_staged else '::text'}, '')" for name in shape.key]
     return f" || {_BETWEEN} || ".join(parts)
 
 
 def digest(shape: Shape, row: str) -> str:
-    """The digest of a row of the table, of the fields that an import can fill."""
+    """Return the digest of a row of the table, of the fields that an import can fill."""
     return f"md5(ROW({', '.join(f'{row}.{name}' for name in shape.fields)})::text)::uuid"
 
 
@@ -220,6 +220,6 @@ def contradictions(
 
 
 def kept(shape: Shape, row: str) -> str:
-    """A row of the table as one JSON object, of the fields that an import can fill."""
+    """Return a row of the table as one JSON object, of the fields that an import can fill."""
     pairs = ", ".join(f"'{name}', {row}.{name}" for name in shape.fields)
     return f"jsonb_build_object({pairs})"

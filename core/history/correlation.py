@@ -138,7 +138,7 @@ def correlations(db: Database, *, of: Of = "changes", as_of: dt.datetime | None 
 
 
 def monthly(db: Database, *, as_of: dt.datetime | None = None) -> Monthly:
-    """What is compared: each measure of content and each figure of the business, by whole months."""
+    """Return what is compared: each measure of content and each figure of the business, by whole months."""
     moment = {"as_of": as_of or dt.datetime.now(dt.UTC)}
     with db.reading() as connection:
         content, business = (_series(connection.execute(query, moment)) for query in (_CONTENT, _BUSINESS))
@@ -163,13 +163,13 @@ def _between(series: Series) -> list[dt.date]:
 
 
 def later(month: dt.date, months: int) -> dt.date:
-    """The first day of a month so many months later."""
+    """Return the first day of a month so many months later."""
     number = month.year * 12 + month.month - 1 + months
     return dt.date(number // 12, number % 12 + 1, 1)
 
 
 def compared(content: Mapping[str, Series], business: Mapping[str, Series], *, of: Of) -> Correlations:
-    """The correlations of each pair of series at each lag, corrected for all of them together.
+    """Return the correlations of each pair of series at each lag, corrected for all of them together.
 
     Pearson's r with Fisher's interval (1921); Spearman's ρ with that of D. G. Bonett and T. A. Wright (Psychometrika
     65, 2000): standard error √((1 + ρ²/2)/(n − 3)) of the transformed. Both p values of all pairs and lags are

@@ -181,13 +181,17 @@ def topics(db: Database, *, as_of: dt.datetime | None = None) -> Topics:
 
 
 def _with_variance(row: Any) -> tuple[Any, ...]:
-    """The row of a topic with the variance of its rate in the place of the sum of squares, which stands at the end."""
+    """Return the row of a topic with the variance of its rate in the place of the sum of squares, which stands at the
+    end.
+    """
     *before, n, mean, squares, slope, sxx = row
     return (*before, n, mean, squares / (n - 1) if n > 1 else None, slope, sxx, squares)
 
 
 def _estimates(rows: Mapping[Any, Any], at: int) -> dict[str, Estimate]:
-    """The estimates of the groups that have a name and values; count, mean and variance begin at `at` of each row."""
+    """Return the estimates of the groups that have a name and values; count, mean and variance begin at `at` of each
+    row.
+    """
     return shrunk([Group(name, *row[at : at + 3]) for name, row in rows.items() if name is not None and row[at]])
 
 
@@ -236,7 +240,8 @@ _TIMES = text(
 
 def times(db: Database, *, platform: str = "", zone: str = "UTC", as_of: dt.datetime | None = None) -> Times:
     """When posts were answered most: by weekday and part of the day in `zone`, each post against its own platform's
-    mean. Raises `InvalidFilter` for a zone that nobody knows."""
+    mean. Raises `InvalidFilter` for a zone that nobody knows.
+    """
     try:
         zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -53,7 +53,7 @@ class Trend:
 
 
 def shrunk(groups: Sequence[Group]) -> dict[str, Estimate]:
-    """The estimate of each group under a random-effects model: m_i ~ N(μ_i, σ²/n_i), μ_i ~ N(μ, τ²).
+    """Return the estimate of each group under a random-effects model: m_i ~ N(μ_i, σ²/n_i), μ_i ~ N(μ, τ²).
 
     σ² = Σ(n_i − 1)s_i² / (N − k), the variance within groups, pooled;
     τ² = max(0, (Σn_i(m_i − m)² − (k − 1)σ²) / (N − Σn_i²/N)), between groups, by the method of moments; m: of all rows;
@@ -70,7 +70,9 @@ def shrunk(groups: Sequence[Group]) -> dict[str, Estimate]:
         return {group.name: Estimate(group.n, group.mean, group.mean, 1.0, None, None) for group in groups}
     within = math.fsum((group.n - 1) * (group.variance or 0.0) for group in groups) / freedom
     centre = math.fsum(group.n * group.mean for group in groups) / total
-    between = _between(groups, within, centre, total)
+    spread = math.fsum(group.n * (group.mean - centre) ** 2 for group in groups)
+    rows = total - math.fsum(group.n**2 for group in groups) / total
+    between = max(0.0, (spread - (len(groups) - 1) * within) / rows) if rows > 0 else 0.0
     weights = [_weight(between, within, group.n) if count > 1 else 1.0 for group in groups]
     # Where groups do not differ, or rows do not, the formulas' limits.
     if between > 0 and count > 1:
@@ -87,12 +89,6 @@ def shrunk(groups: Sequence[Group]) -> dict[str, Estimate]:
     return found
 
 
-def _between(groups: Sequence[Group], within: float, centre: float, total: int) -> float:
-    spread = math.fsum(group.n * (group.mean - centre) ** 2 for group in groups)
-    rows = total - math.fsum(group.n**2 for group in groups) / total
-    return max(0.0, (spread - (len(groups) - 1) * within) / rows) if rows > 0 else 0.0
-
-
 def _weight(between: float, within: float, n: int) -> float:
     return between / (between + within / n) if between > 0 else 0.0
 
@@ -104,9 +100,11 @@ def _t(freedom: float) -> float:
 
 
 def trend(n: int, slope: float | None, sxx: float | None, syy: float | None) -> Trend | None:
-    """The slope of the least-squares line, with the interval of its t test; sxx, syy: sums of squares around the means.
+    """Return the slope of the least-squares line, with the interval of its t test; sxx, syy: sums of squares around the
+    means.
 
-    None where all rows have one moment."""
+    None where all rows have one moment.
+    """
     if slope is None or not sxx or syy is None:
         return None
     if n < 3:

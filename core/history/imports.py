@@ -65,7 +65,7 @@ class Preview:
     #: The scale of each field that would be used; empty: one has to be chosen first, and `undecided` says which.
     scales_used: Mapping[str, str]
     undecided: str
-    question: comparison.Question | None
+    question: comparison.ScaleQuestion | None
     #: Rows of each status, "" for none.
     statuses: Mapping[str, int]
     #: Where the first changed rows differ from what is there.
@@ -94,7 +94,7 @@ class Imported:
 
 
 def preview(db: Database, supply: Supply, options: Options = DEFAULTS, *, progress: Progress | None = None) -> Preview:
-    """What importing all of it would do. Reads every row the way the import does, and writes nothing."""
+    """Return what importing all of it would do. Reads every row the way the import does, and writes nothing."""
     with _refusing(), db.connect() as connection:  # never committed
         raw = driver(connection)
         staged = staging.stage(raw, supply, options, progress=progress)
@@ -268,7 +268,7 @@ def _merge(raw: psycopg.Connection[Any], shape: Shape, used: Mapping[str, str], 
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """What the file system or PostgreSQL refuses about a value is a refusal of the import; a lost server is not."""
+    """Make what the file system or PostgreSQL refuses about a value a refusal of the import; a lost server is none."""
     try:
         yield
     except OSError as error:

@@ -188,7 +188,7 @@ def tasks(
 def posts(
     db: Database, wanted: Wanted = Wanted(), *, sort: Sort = "newest", after: str | None = None, limit: int = 50
 ) -> Page[Post]:
-    """Posts, by their publication, or creation where that is not known; best: by views."""
+    """Return posts, by their publication, or creation where that is not known; best: by views."""
     return _page(db, "posts", wanted, sort, after, limit)
 
 
@@ -346,7 +346,7 @@ _DATED: Mapping[Source, str] = {
 
 
 def sources(db: Database) -> list[Freshness]:
-    """What each of the five sources holds."""
+    """Return what each of the five sources holds."""
     parts = [
         f"SELECT '{source}', count(*), min({at})::timestamptz, max({at})::timestamptz, count({at})"
         f" FROM {SHAPES[source].table}"

@@ -94,7 +94,7 @@ _UNDERLINED = re.compile(r"\s*([^\n]+)\n[=-]{3,}\s*(?:\n|$)")
 
 
 def title_in(content: str) -> str | None:
-    """The title that a text begins with: `Title: …`, `# …`, or a line that is underlined."""
+    """Return the title that a text begins with: `Title: …`, `# …`, or a line that is underlined."""
     found = _TITLE.match(content) or _UNDERLINED.match(content)
     return found[1].strip().strip('*"').strip()[:500] or None if found else None
 

@@ -132,7 +132,7 @@ def _statuses(shape: Shape) -> tuple[str, ...]:
 
 
 def staging_columns(shape: Shape) -> dict[str, str]:
-    """The columns of the temporary table, and their types."""
+    """Return the columns of the temporary table, and their types."""
     return {
         "row": "int8",
         **{name: each.kind.staged for name, each in shape.fields.items()},

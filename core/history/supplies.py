@@ -129,7 +129,10 @@ class Foreign:
             yield Table(self.name, "postgresql", columns, self._rows(connection, query, columns))
 
     def _rows(self, connection: psycopg.Connection[Any], query: sql.Composed, columns: Sequence[str]) -> Iterator[Row]:
-        """The rows, streamed. Only what the other server says is told as its fault, not what becomes of a row here."""
+        """Yield the rows, streamed.
+
+        Only what the other server says is told as its fault, not what becomes of a row here.
+        """
         number = 0
         with _told(self.name), connection.cursor(name="history") as cursor:
             cursor.itersize = _BATCH
@@ -222,7 +225,7 @@ def _address(host: str, port: str) -> str:
 
 
 def _refuse_private(host: str, address: str | None) -> None:
-    """A page that asks any address for a stranger would open this machine's own network to him."""
+    """Refuse private addresses: a page that asks any for a stranger would open this machine's own network to him."""
     if address is not None:
         parsed = ipaddress.ip_address(address)
         inner = getattr(parsed, "ipv4_mapped", None) or parsed
@@ -248,7 +251,7 @@ def _why_not(error: psycopg.OperationalError, where: str, password: str) -> str:
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
-    """What the other server refuses or breaks off is a refusal of the import."""
+    """Make what the other server refuses or breaks off a refusal of the import."""
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
@@ -258,7 +261,7 @@ def _told(name: str) -> Iterator[None]:
 
 
 def _plain(value: Any) -> Any:
-    """What PostgreSQL gives, as files would have it."""
+    """Return what PostgreSQL gives, as files would have it."""
     if isinstance(value, uuid.UUID):
         return str(value)
     if isinstance(value, dt.timedelta):

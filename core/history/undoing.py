@@ -40,7 +40,8 @@ class PastImport:
 @dataclass(frozen=True)
 class Undone:
     """What undoing or redoing an import did: rows taken away or brought back, rows put into their other state, rows
-    that were changed since and left as they are."""
+    that were changed since and left as they are.
+    """
 
     import_id: int
     rows: int

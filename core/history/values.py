@@ -24,7 +24,7 @@ _COUNT = "a whole number of 0 or more, such as 1200"
 
 
 def count(value: Any) -> int | None:
-    """A whole number; 1,200 and 1.200 and 1.2K are 1200, because a count has no fractions."""
+    """Return a whole number; 1,200 and 1.200 and 1.2K are 1200, because a count has no fractions."""
     if _is_nothing(value):
         return None
     if isinstance(value, str):
@@ -48,7 +48,10 @@ _LARGEST = Decimal(10) ** 14
 
 
 def amount(value: Any) -> str | None:
-    """A number of the business, rounded to the four places that are stored. 1,234 may be either, and is refused."""
+    """Return a number of the business, rounded to the four places that are stored.
+
+    1,234 may be either, and is refused.
+    """
     if _is_nothing(value):
         return None
     if isinstance(value, str):
@@ -105,7 +108,7 @@ _SECONDS = "a number of seconds, or minutes and seconds such as 1:23"
 
 
 def seconds(value: Any) -> int | None:
-    """A duration in seconds, rounded to whole ones."""
+    """Return a duration in seconds, rounded to whole ones."""
     if _is_nothing(value):
         return None
     if isinstance(value, dt.timedelta):
@@ -127,7 +130,7 @@ _DAY = "a day such as 2026-01-14, or a month such as 2026-01 for its first day, 
 
 
 def day(value: Any, order: Order = "auto") -> str | None:
-    """A day as YYYY-MM-DD; a month is its first day. Of a moment with a zone, the day in UTC."""
+    """Return a day as YYYY-MM-DD; a month is its first day. Of a moment with a zone, the day in UTC."""
     if isinstance(value, str):
         said = value.strip()
         if month := _MONTH.fullmatch(said):
@@ -147,7 +150,7 @@ _LIST = "a list such as a, b or a JSON list"
 
 
 def words(value: Any) -> str | None:
-    """A list of texts, as JSON. A list that was broken into its letters is put together again."""
+    """Return a list of texts, as JSON. A list that was broken into its letters is put together again."""
     if value is None or value == "" or value != value:
         return None
     if isinstance(value, str):
@@ -173,7 +176,9 @@ def _listed(said: str) -> Any:
 
 
 def _mended(said: str) -> str:
-    """`[,",a,",,, ,",b,",]` is `["a", "b"]`: a program took the text of a list for a list, and joined its letters."""
+    """Mend `[,",a,",,, ,",b,",]` to `["a", "b"]`: a program took the text of a list for a list, and
+    joined its letters.
+    """
     inner = said[1:-1] if said[:1] == "{" and said[-1:] == "}" else said
     if len(inner) > 2 and len(inner) % 2 and set(inner[1::2]) == {","} and inner[0] == "[" and inner[-1] == "]":
         return inner[::2]
@@ -181,18 +186,18 @@ def _mended(said: str) -> str:
 
 
 def status(value: Any) -> str | None:
-    """The word of a state in lower case with _ for blanks, so that Published and published are one."""
+    """Return the word of a state in lower case with _ for blanks, so that Published and published are one."""
     said = name(100)(value).strip()
     return re.sub(r"[\s-]+", "_", said.lower()) or None
 
 
 def label(value: Any) -> str | None:
-    """A short text without blanks around it; none is unknown."""
+    """Return a short text without blanks around it; none is unknown."""
     return name(500)(value).strip() or None
 
 
 def identifier(value: Any) -> str | None:
-    """A key of another system; numbers and UUIDs as text."""
+    """Return a key of another system; numbers and UUIDs as text."""
     if isinstance(value, bool):
         raise Unfit("a text")
     return name(255)(value if isinstance(value, int | float | str | None) else str(value)).strip() or None
@@ -208,7 +213,7 @@ def currency(value: Any) -> str | None:
 
 
 def details(value: Any) -> str | None:
-    """A JSON object."""
+    """Return a JSON object."""
     found = json_object(value)
     if found and not found.startswith("{"):
         raise Unfit("a JSON object")

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from core.errors import ModelUnavailable
 from core.llm import failures, prices, schemas
-from core.llm.models import Access, Completion, Model, Question, Reply, Turn
+from core.llm.models import Access, ChatRequest, Completion, Model, Reply, Turn
 from core.settings import Settings, get_settings
 
 #: How often a busy provider is asked, and the waits between.
@@ -48,8 +48,8 @@ def complete(
     """
     access = access_to(model, settings, key)
     begun = time.monotonic()
-    question = _question(Question(model, system, prompt, schema, max_tokens, tuple(turns)))
-    reply = _patiently(question, access, timeout_s, pause)
+    request = _request(ChatRequest(model, system, prompt, schema, max_tokens, tuple(turns)))
+    reply = _patiently(request, access, timeout_s, pause)
     completion = Completion(
         text=schemas.cleaned(reply.text),
         data=None,
@@ -59,11 +59,11 @@ def complete(
         duration_s=time.monotonic() - begun,
         model=model,
     )
-    return _checked(completion, reply, question)
+    return _checked(completion, reply, request)
 
 
-def _question(asked: Question) -> Question:
-    """The question as it is sent. Providers refuse a system prompt that is blank."""
+def _request(asked: ChatRequest) -> ChatRequest:
+    """Return the request as it is sent. Providers refuse a system prompt that is blank."""
     profile = asked.model.profile
     if profile is not None:
         asked = replace(asked, system=profile.before(asked.system), turns=(*profile.turns, *asked.turns))
@@ -92,7 +92,7 @@ def access_to(model: Model, given: Settings | None = None, key: str | None = Non
 
 
 def _in_google_cloud(model: Model, chosen: Settings) -> Access:
-    """A tuned model's name says its project and region; the others are asked where the settings say."""
+    """Find the project and region: a tuned model's name says them, the others are asked where the settings say."""
     named = _RESOURCE.match(model.name)
     project, location = named.groups() if named else (chosen.google_project, chosen.google_location)
     if not (project and location):
@@ -102,7 +102,7 @@ def _in_google_cloud(model: Model, chosen: Settings) -> Access:
 
 
 def _address(model: Model, text: str) -> str:
-    """The address, if it is one. Each HTTP library would fail about it in a way of its own."""
+    """Return the address, if it is one. Each HTTP library would fail about it in a way of its own."""
     try:
         parts = urlsplit(text)
         is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
@@ -121,29 +121,29 @@ def _callable(host: str) -> str:
     return f"http://{text}" if re.search(r":\d+(?:/|\Z)", text) else f"http://{text}:11434"
 
 
-def _patiently(question: Question, access: Access, timeout_s: float, pause: Callable[[float], None]) -> Reply:
+def _patiently(request: ChatRequest, access: Access, timeout_s: float, pause: Callable[[float], None]) -> Reply:
     """Ask, and ask again where that can help. SDKs would retry too, but each time with the whole timeout."""
     deadline = time.monotonic() + timeout_s
     tries = 0
     while True:
         try:
-            return _within(deadline - time.monotonic(), question, access)
+            return _within(deadline - time.monotonic(), request, access)
         except ModelUnavailable as failure:
             if failure.reason == "timed_out":  # the rest of the time, not the time that was agreed
-                raise failures.timed_out(question.model, timeout_s) from None
-            if failure.reason == "schema_refused" and question.schema is not None:
-                question = _with_schema_in_words(question)
+                raise failures.timed_out(request.model, timeout_s) from None
+            if failure.reason == "schema_refused" and request.schema is not None:
+                request = _with_schema_in_words(request)
                 continue
             tries += 1
             wait = failure.retry_after_s or _FIRST_WAIT_S * 2 ** (tries - 1)
             is_late = time.monotonic() + wait >= deadline
-            if failure.reason not in failures.PASSING or tries == TRIES or is_late:
+            if failure.reason not in failures.TRANSIENT_REASONS or tries == TRIES or is_late:
                 raise
             pause(wait)
 
 
-def _within(seconds: float, question: Question, access: Access) -> Reply:
-    """The reply, or an error after so many seconds.
+def _within(seconds: float, request: ChatRequest, access: Access) -> Reply:
+    """Return the reply, or an error after so many seconds.
 
     The timeouts of HTTP clients begin anew with each byte, and a server that keeps a connection open with blanks would
     be waited for without end. So the call has a thread of its own, and is left alone when its time is over.
@@ -153,51 +153,54 @@ def _within(seconds: float, question: Question, access: Access) -> Reply:
 
     def ask() -> None:
         try:
-            future.set_result(_once(question, access, seconds))
+            future.set_result(_once(request, access, seconds))
         except Exception as error:  # noqa: BLE001 - it is raised again in the thread that waits
             future.set_exception(error)
 
-    Thread(target=ask, name=f"ask {question.model.provider}", daemon=True).start()
+    Thread(target=ask, name=f"ask {request.model.provider}", daemon=True).start()
     try:
         return future.result(timeout=seconds)
     except TimeoutError:
-        raise failures.timed_out(question.model, seconds) from None
+        raise failures.timed_out(request.model, seconds) from None
 
 
-def _once(question: Question, access: Access, seconds: float) -> Reply:
-    provider = import_module(f"core.llm.providers.{question.model.provider}")
+def _once(request: ChatRequest, access: Access, seconds: float) -> Reply:
+    provider = import_module(f"core.llm.providers.{request.model.provider}")
     try:
-        reply: Reply = provider.ask(question, access, seconds)
+        reply: Reply = provider.ask(request, access, seconds)
     except (AttributeError, TypeError, ValueError, IndexError) as error:
         # The SDKs do not check answers: one with a part missing shows only when the part is needed.
-        raise failures.strange(question.model, access) from error
+        raise failures.strange(request.model, access) from error
     if not isinstance(reply.text, str) or not all(
         isinstance(each, int) for each in (reply.tokens_in, reply.tokens_out)
     ):
-        raise failures.strange(question.model, access)
+        raise failures.strange(request.model, access)
     return reply
 
 
-def _with_schema_in_words(question: Question) -> Question:
+def _with_schema_in_words(request: ChatRequest) -> ChatRequest:
     """For models and servers that cannot be held to a schema: they are told, and the answer is checked as ever."""
-    text = orjson.dumps(question.schema).decode()
+    text = orjson.dumps(request.schema).decode()
     words = f"Answer with one JSON object that fits this JSON Schema, and with nothing else:\n{text}"
-    return replace(question, system=f"{question.system}\n\n{words}".lstrip(), schema=None)
+    return replace(request, system=f"{request.system}\n\n{words}".lstrip(), schema=None)
 
 
-def _checked(completion: Completion, reply: Reply, question: Question) -> Completion:
-    """The completion with its data. Raises `ModelUnavailable` where there is no answer, or not the one asked for."""
-    model = question.model
+def _checked(completion: Completion, reply: Reply, request: ChatRequest) -> Completion:
+    """Return the completion with its data.
+
+    Raises `ModelUnavailable` where there is no answer, or not the one asked for.
+    """
+    model = request.model
     if reply.ending == "declined":
         raise failures.declined(model, reply.detail).about(completion)
     if reply.ending == "cut":
-        raise failures.cut(model, question.max_tokens).about(completion)
+        raise failures.cut(model, request.max_tokens).about(completion)
     if not completion.text:
         raise failures.empty(model).about(completion)
-    if question.schema is None:
+    if request.schema is None:
         return completion
     try:
-        data, wrong = schemas.fitted(schemas.json_in(completion.text), question.schema)
+        data, wrong = schemas.fitted(schemas.json_in(completion.text), request.schema)
     except orjson.JSONDecodeError as error:
         raise failures.bad_answer(model, f"it is not JSON ({error}).").about(completion) from None
     completion = replace(completion, data=data)

@@ -3,11 +3,11 @@
 import re
 
 from core.errors import ModelReason, ModelUnavailable
-from core.llm.models import KEY_SETTINGS, TITLES, Access, Model, Question
+from core.llm.models import KEY_SETTINGS, TITLES, Access, ChatRequest, Model
 from core.settings import without_login
 
 #: What is worth asking again: the provider was busy, not unwilling.
-PASSING: frozenset[ModelReason] = frozenset({"rate_limited", "server_error"})
+TRANSIENT_REASONS: frozenset[ModelReason] = frozenset({"rate_limited", "server_error"})
 
 _SHOWN = 200
 #: What a provider says when it cannot work with a schema: too large for its grammar, or structured answers unknown.
@@ -20,6 +20,7 @@ _KEY_INVALID = re.compile(r"api[ _]key (?:not valid|invalid|expired)|API_KEY_INV
 
 
 def no_key(model: Model) -> ModelUnavailable:
+    """Say that there is no key for the provider."""
     setting = KEY_SETTINGS[model.provider]
     return ModelUnavailable(
         f"There is no key for {TITLES[model.provider]}. Set {setting}, or choose another model.", reason="no_key"
@@ -27,6 +28,7 @@ def no_key(model: Model) -> ModelUnavailable:
 
 
 def no_project(model: Model) -> ModelUnavailable:
+    """Say that no project and location of Google Cloud are set."""
     return ModelUnavailable(
         f"There is no project for {TITLES[model.provider]}. Set GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION, or "
         "choose another model.",
@@ -35,6 +37,7 @@ def no_project(model: Model) -> ModelUnavailable:
 
 
 def no_credentials(model: Model, why: str) -> ModelUnavailable:
+    """Say that this machine has no credentials for Google Cloud."""
     return ModelUnavailable(
         f"{TITLES[model.provider]} has no credentials on this machine ({in_short(why, None)}). Run `gcloud auth "
         "application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS.",
@@ -43,6 +46,7 @@ def no_credentials(model: Model, why: str) -> ModelUnavailable:
 
 
 def credentials_refused(model: Model, why: str) -> ModelUnavailable:
+    """Say that Google refused the credentials of this machine."""
     return ModelUnavailable(
         f"Google refused the credentials of this machine ({in_short(why, None)}). Renew them with `gcloud auth "
         "application-default login`, or check GOOGLE_APPLICATION_CREDENTIALS.",
@@ -51,6 +55,7 @@ def credentials_refused(model: Model, why: str) -> ModelUnavailable:
 
 
 def no_such_key(model: Model) -> ModelUnavailable:
+    """Say that the key holds characters that none has."""
     setting = KEY_SETTINGS[model.provider]
     return ModelUnavailable(
         f"{setting} holds characters that no key has, such as spaces or line breaks. Set it again.", reason="no_key"
@@ -58,6 +63,7 @@ def no_such_key(model: Model) -> ModelUnavailable:
 
 
 def no_address(model: Model, address: str) -> ModelUnavailable:
+    """Say that the provider's address is none."""
     setting = _ADDRESS_SETTINGS.get(model.provider, f"{model.provider.upper()}_BASE_URL")
     return ModelUnavailable(
         f"{setting} is {in_short(address, None)!r}, which is no address. Set one such as http://127.0.0.1:8080/v1.",
@@ -66,6 +72,7 @@ def no_address(model: Model, address: str) -> ModelUnavailable:
 
 
 def not_running(model: Model, access: Access) -> ModelUnavailable:
+    """Say that the provider cannot be reached."""
     where = _where(access)
     if model.provider == "ollama":
         todo = "Start it with `ollama serve`, or set OLLAMA_HOST to where it runs."
@@ -75,16 +82,19 @@ def not_running(model: Model, access: Access) -> ModelUnavailable:
 
 
 def timed_out(model: Model, timeout_s: float) -> ModelUnavailable:
+    """Say that the model did not answer in time."""
     return ModelUnavailable(
         f"{model} did not answer within {timeout_s:g} s. Try again, or choose a faster model.", reason="timed_out"
     )
 
 
 def empty(model: Model) -> ModelUnavailable:
+    """Say that the model answered with nothing."""
     return ModelUnavailable(f"{model} answered with nothing. Try again, or choose another model.", reason="empty")
 
 
 def declined(model: Model, detail: object) -> ModelUnavailable:
+    """Say that the model declined to answer."""
     why = f" ({in_short(str(detail), None)})" if detail else ""
     return ModelUnavailable(
         f"{model} declined to answer{why}. Say the request differently, or choose another model.", reason="declined"
@@ -92,6 +102,7 @@ def declined(model: Model, detail: object) -> ModelUnavailable:
 
 
 def cut(model: Model, max_tokens: int) -> ModelUnavailable:
+    """Say that the answer was cut off."""
     return ModelUnavailable(
         f"The answer of {model} was cut off after {max_tokens:,} tokens. Ask for less, or choose a model that thinks "
         "less before it answers.",
@@ -100,6 +111,7 @@ def cut(model: Model, max_tokens: int) -> ModelUnavailable:
 
 
 def bad_answer(model: Model, why: str) -> ModelUnavailable:
+    """Say that the answer is not what was asked for."""
     return ModelUnavailable(
         f"The answer of {model} is not what was asked for: {why} Try again, or choose another model.",
         reason="bad_answer",
@@ -107,7 +119,7 @@ def bad_answer(model: Model, why: str) -> ModelUnavailable:
 
 
 def strange(model: Model, access: Access) -> ModelUnavailable:
-    """The server answered, but not as this provider does."""
+    """Say that the server answered, but not as this provider does."""
     where = _where(access)
     return ModelUnavailable(
         f"What answered{where} does not speak the protocol of {TITLES[model.provider]}. Check the setting of its "
@@ -117,19 +129,19 @@ def strange(model: Model, access: Access) -> ModelUnavailable:
 
 
 def of_status(
-    question: Question, access: Access, status: int, said: str, *, retry_after: str | None = None
+    request: ChatRequest, access: Access, status: int, said: str, *, retry_after: str | None = None
 ) -> ModelUnavailable:
-    """The failure that an HTTP status and the provider's words for it mean."""
-    reason = _reason(question, status, said)
+    """Return the failure that an HTTP status and the provider's words for it mean."""
+    reason = _reason(request, status, said)
     return ModelUnavailable(
-        _sentence(reason, question.model, status, in_short(said, access)),
+        _sentence(reason, request.model, status, in_short(said, access)),
         reason=reason,
         retry_after_s=_seconds(retry_after),
     )
 
 
-def _reason(question: Question, status: int, said: str) -> ModelReason:
-    if question.schema is not None and status in (400, 422, 500) and _ABOUT_SCHEMA.search(said):
+def _reason(request: ChatRequest, status: int, said: str) -> ModelReason:
+    if request.schema is not None and status in (400, 422, 500) and _ABOUT_SCHEMA.search(said):
         return "schema_refused"
     if status == 401 or (status == 400 and _KEY_INVALID.search(said)):
         return "key_refused"
@@ -167,7 +179,7 @@ def _sentence(reason: ModelReason, model: Model, status: int, said: str) -> str:
 
 
 def in_short(said: str, access: Access | None) -> str:
-    """The provider's own words: short, on one line, and without anything that could be a key."""
+    """Return the provider's own words: short, on one line, and without anything that could be a key."""
     if access and access.key and access.key.get_secret_value():
         said = said.replace(access.key.get_secret_value(), "…")
     words = " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())
@@ -180,7 +192,7 @@ def _where(access: Access) -> str:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """The seconds of a Retry-After header; its other form, a date, is not worth reading for a short wait."""
+    """Return the seconds of a Retry-After header; its other form, a date, is not worth reading for a short wait."""
     try:
         return max(0.0, float(retry_after)) if retry_after else None
     except ValueError:

@@ -11,7 +11,7 @@ _ADC = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def client(project: str, location: str, base_url: str | None, timeout_s: float) -> Any:
-    """A client of one project and region, which asks once. Raises google.auth's `GoogleAuthError`.
+    """Return a client of one project and region, which asks once. Raises google.auth's `GoogleAuthError`.
 
     With everything given by name, the SDK ignores what the environment says: a key of AI Studio there would send it to
     another service.
@@ -40,7 +40,7 @@ def host(location: str) -> str:
 
 
 def credentials() -> Any:
-    """The machine's own credentials. Raises google.auth's `DefaultCredentialsError`."""
+    """Return the machine's own credentials. Raises google.auth's `DefaultCredentialsError`."""
     file = os.environ.get(_ADC, "")
     return _loaded(file, Path(file).stat().st_mtime_ns if file and Path(file).is_file() else 0)
 

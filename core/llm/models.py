@@ -42,7 +42,9 @@ class Profile:
 
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> "Profile":
-        """The profile in a document with `system` and `examples` of `user` and `assistant`; more may stand in it."""
+        """Return the profile in a document with `system` and `examples` of `user` and `assistant`; more may stand in
+        it.
+        """
         examples = document.get("examples") or ()
         return cls(str(document.get("system") or ""), tuple((each["user"], each["assistant"]) for each in examples))
 
@@ -55,7 +57,7 @@ class Profile:
         return tuple(turns)
 
     def before(self, system: str) -> str:
-        """The system prompt that is sent; one that says the same is not said twice."""
+        """Return the system prompt that is sent; one that says the same is not said twice."""
         own, given = self.system.strip(), system.strip()
         return own if given == own else "\n\n".join(filter(None, (own, given)))
 
@@ -73,7 +75,7 @@ class Model:
 
     @classmethod
     def parse(cls, text: str) -> "Model":
-        """The model that `text` names. Raises `ConfigurationError`."""
+        """Return the model that `text` names. Raises `ConfigurationError`."""
         provider, _, name = text.strip().partition(":")
         if provider not in PROVIDERS or not name or len(name) > _LONGEST_NAME or not name.isprintable() or " " in name:
             raise ConfigurationError(
@@ -112,8 +114,8 @@ class ProviderStatus:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a provider is asked."""
+class ChatRequest:
+    """What a provider is asked, whichever it is."""
 
     model: Model
     #: "": none is sent, so that what a model was made with stands.

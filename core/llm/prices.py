@@ -47,20 +47,16 @@ def table() -> tuple[Price, ...]:
 def cost_usd(
     model: Model, tokens_in: int, tokens_out: int, *, host: str | None = None, today: dt.date | None = None
 ) -> Decimal | None:
-    """What the tokens cost by list price. 0 for a model on a machine of one's own, None where nobody knows."""
+    """Return what the tokens cost by list price. 0 for a model on a machine of one's own, None where nobody knows."""
     if model.provider == "ollama":
         return None if _is_in_the_cloud(model, host) else Decimal(0)
-    price = _price(model)
+    name = _DATED.sub("", model.name.removeprefix("models/"))
+    price = next((each for each in table() if each.provider == model.provider and each.model == name), None)
     if price is None or (price.up_to_tokens_in and tokens_in > price.up_to_tokens_in):
         return None
     if price.until and (today or dt.datetime.now(dt.UTC).date()) > price.until:
         return None
     return (tokens_in * price.input + tokens_out * price.output) / _MILLION
-
-
-def _price(model: Model) -> Price | None:
-    name = _DATED.sub("", model.name.removeprefix("models/"))
-    return next((each for each in table() if each.provider == model.provider and each.model == name), None)
 
 
 def _is_in_the_cloud(model: Model, host: str | None) -> bool:

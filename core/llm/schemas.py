@@ -19,7 +19,10 @@ _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 
 
 def plain(schema: dict[str, Any], *, closed: bool = False) -> dict[str, Any]:
-    """The shape of a schema without its limits. `closed`: an object never has other properties than those named."""
+    """Return the shape of a schema without its limits.
+
+    `closed`: an object never has other properties than those named.
+    """
     if not isinstance(schema, dict):  # `true`, which allows anything
         return {}
     kept: dict[str, Any] = {key: value for key, value in schema.items() if key in _KEPT}
@@ -34,18 +37,16 @@ def plain(schema: dict[str, Any], *, closed: bool = False) -> dict[str, Any]:
     if "object" in kept.get("type", ()) and (closed or "properties" in schema):
         kept.setdefault("properties", {})
         kept["additionalProperties"] = False
-    return _typed(kept)
-
-
-def _typed(schema: dict[str, Any]) -> dict[str, Any]:
-    """A choice of values says its type too, which some providers insist on."""
-    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    # A choice of values says its type too, which some providers insist on.
+    values = kept.get("enum", [kept["const"]] if "const" in kept else [])
     kinds = list(dict.fromkeys(_TYPES.get(type(value), "object") for value in values))
-    return schema if "type" in schema or not kinds else {"type": kinds[0] if len(kinds) == 1 else kinds, **schema}
+    return kept if "type" in kept or not kinds else {"type": kinds[0] if len(kinds) == 1 else kinds, **kept}
 
 
 def strict(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema for OpenAI's strict mode: every property is required, and null stands for one that is left out."""
+    """Return the schema for OpenAI's strict mode: every property is required, and null stands for
+    one that is left out.
+    """
     return _all_required(plain(schema, closed=True))
 
 
@@ -60,19 +61,15 @@ def _all_required(schema: dict[str, Any]) -> dict[str, Any]:
     if "properties" in schema:
         required = schema.get("required", [])
         changed["properties"] = {
-            name: _all_required(each) if name in required else _nullable(_all_required(each))
+            name: _all_required(each) if name in required else {"anyOf": [_all_required(each), {"type": "null"}]}
             for name, each in schema["properties"].items()
         }
         changed["required"] = list(schema["properties"])
     return changed
 
 
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
 def without_const(schema: Any) -> Any:
-    """The schema for Gemini, which knows a single allowed value only as a choice of one."""
+    """Return the schema for Gemini, which knows a single allowed value only as a choice of one."""
     if isinstance(schema, list):
         return [without_const(each) for each in schema]
     if not isinstance(schema, dict):
@@ -96,19 +93,21 @@ def burden(schema: Any) -> tuple[int, int]:
 
 
 def cleaned(text: str) -> str:
-    """The text without thoughts, and without what no database can keep."""
+    """Return the text without thoughts, and without what no database can keep."""
     text = _THOUGHTS.sub("", text).replace("\0", "")
     return text.encode("utf-8", "replace").decode("utf-8").strip()
 
 
 def json_in(text: str) -> Any:
-    """The JSON value of an answer, with or without a code fence around it. Raises `orjson.JSONDecodeError`."""
+    """Return the JSON value of an answer, with or without a code fence around it. Raises `orjson.JSONDecodeError`."""
     fenced = _FENCE.match(text)
     return orjson.loads(fenced[1] if fenced else text)
 
 
 def fitted(data: Any, schema: dict[str, Any]) -> tuple[Any, str]:
-    """The answer without nulls where they only stand for absence, and what does not fit the schema, if anything."""
+    """Return the answer without nulls where they only stand for absence, and what does not fit the
+    schema, if anything.
+    """
     import jsonschema  # here, because it takes a tenth of a second and only answers to a schema need it
 
     validator = jsonschema.Draft202012Validator(schema)
@@ -118,7 +117,7 @@ def fitted(data: Any, schema: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _without_nulls(data: Any, schema: dict[str, Any]) -> Any:
-    """The value without the properties that are null and need not be there."""
+    """Return the value without the properties that are null and need not be there."""
     if "anyOf" in schema or "oneOf" in schema:
         return _of_the_fitting(data, schema.get("anyOf") or schema["oneOf"])
     if isinstance(data, list) and "items" in schema:

@@ -8,7 +8,7 @@ archive, unarchive
 `availability` says whether a model would answer, and `calls` asks it.
 """
 
-from core.models.records import KINDS, Kind, Model, ModelPage, all_models, find, get, kind_of, page, version
+from core.models.records import Kind, Model, ModelPage, all_models, find, get, page, version
 from core.models.registry import (
     add_base,
     archive,
@@ -20,6 +20,19 @@ from core.models.registry import (
 )
 
 __all__ = [
-    "KINDS", "Kind", "Model", "ModelPage", "add_base", "all_models", "archive", "find", "get", "kind_of", "page",
-    "register_in", "rename", "set_notes", "set_shutdown_date", "unarchive", "version",
-]  # fmt: skip
+    "Kind",
+    "Model",
+    "ModelPage",
+    "add_base",
+    "all_models",
+    "archive",
+    "find",
+    "get",
+    "page",
+    "register_in",
+    "rename",
+    "set_notes",
+    "set_shutdown_date",
+    "unarchive",
+    "version",
+]

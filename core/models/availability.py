@@ -9,7 +9,7 @@ from core.models.records import Model
 
 
 def refuse_not_callable(model: Model, *, today: dt.date | None = None) -> None:
-    """Raises `ModelRefused` for a model that would give no answer, with what to do about it."""
+    """Check that a model answers. Raises `ModelRefused` for one that would give no answer, with what to do about it."""
     records.refuse_archived(model)
     if model.is_past(today):
         raise ModelRefused(

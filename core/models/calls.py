@@ -31,7 +31,7 @@ def answer(
     max_tokens: int | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> Completion:
-    """What the model answers. A profile's system prompt and examples are put before the question.
+    """Return what the model answers. A profile's system prompt and examples are put before the question.
 
     `max_tokens` None: what the profile was chosen with, or 2,000. Raises `ModelRefused` for a model that cannot be
     asked now, and `ModelUnavailable` as `core.llm.complete` does.
@@ -49,7 +49,7 @@ def answer(
 
 
 def called(model: Model) -> llm.Model:
-    """The model as it is called, with its profile. Raises `ModelRefused` where nothing would answer."""
+    """Return the model as it is called, with its profile. Raises `ModelRefused` where nothing would answer."""
     availability.refuse_not_callable(model)
     profile = None if model.profile is None else Profile.of_json(model.profile)
     return replace(llm.Model.parse(model.call_name), profile=profile)
@@ -70,13 +70,13 @@ def unanswered(model: Model, *, settings: Settings | None = None) -> str:
 
 
 def longest_answer(model: Model) -> int:
-    """The tokens after which an answer of this model is cut, unless somebody says otherwise."""
+    """Return the tokens after which an answer of this model is cut, unless somebody says otherwise."""
     chosen = (model.profile or {}).get("max_tokens")
     return chosen if isinstance(chosen, int) and chosen > 0 else MOST_TOKENS
 
 
 def cost_usd(model: llm.Model, tokens_in: int, tokens_out: int, *, settings: Settings | None = None) -> Decimal | None:
-    """What so many tokens cost by list price: 0 on a machine of one's own, None where nobody knows."""
+    """Return what so many tokens cost by list price: 0 on a machine of one's own, None where nobody knows."""
     chosen = settings or get_settings()
     if model.provider == "ollama":
         return prices.cost_usd(model, tokens_in, tokens_out, host=chosen.ollama_host)

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, Select, exists, select, text
 
@@ -14,7 +14,6 @@ from core.db.tables import deployments, models
 from core.errors import ModelRefused, UnknownModel
 
 Kind = Literal["base", "tuned", "profile"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 Serving = Literal["none", "deploying", "ready", "failed", "deleting", "deleted"]
 #: Something happens at the provider, and it is asked how far it is.
 MOVING: tuple[Serving, ...] = ("deploying", "deleting")
@@ -82,7 +81,10 @@ def page(
     limit: int = 50,
     offset: int = 0,
 ) -> ModelPage:
-    """The newest first. `kinds`: none of them is all; `archived`: archived ones too; `after`: the `next` of a page."""
+    """Return the newest first.
+
+    `kinds`: none of them is all; `archived`: archived ones too; `after`: the `next` of a page.
+    """
     query = _query(archived=archived).limit(limit + 1).offset(offset)
     if kinds:
         query = query.where(models.c.kind.in_(kinds))
@@ -100,13 +102,13 @@ def all_models(db: Database, *, archived: bool = False) -> list[Model]:
 
 
 def get(db: Database, which: int | str) -> Model:
-    """The model with this id or name. Raises `UnknownModel`, naming what there is."""
+    """Return the model with this id or name. Raises `UnknownModel`, naming what there is."""
     with db.reading() as connection:
         return find(connection, which)
 
 
 def find(connection: Connection, which: int | str, *, lock: bool = False) -> Model:
-    """The same inside the caller's transaction. `lock`: nobody else changes it before that ends.
+    """Return the same inside the caller's transaction. `lock`: nobody else changes it before that ends.
 
     Text that is no name may be an id, as it is typed on a command line.
     """
@@ -153,7 +155,8 @@ def _query(*, archived: bool) -> Select[Any]:
 
 
 def of_row(row: Row[Any]) -> Model:
-    return Model(**row._asdict())
+    """Return the model in a row."""
+    return Model(**row._asdict())  # pyright: ignore[reportPrivateUsage] (public, as a named tuple's is)
 
 
 def _unknown(connection: Connection, which: int | str) -> UnknownModel:
@@ -166,13 +169,6 @@ def _unknown(connection: Connection, which: int | str) -> UnknownModel:
 
 
 def refuse_archived(model: Model) -> None:
-    """Raises `ModelRefused`."""
+    """Check that a model is not archived. Raises `ModelRefused`."""
     if model.archived_at is not None:
         raise ModelRefused(f"{model.name} is archived; take it out of the archive first.")
-
-
-def kind_of(word: str) -> Kind:
-    """The kind that the word names. Raises `ModelRefused`."""
-    if word not in KINDS:
-        raise ModelRefused(f"There is no kind of model {word[:50]!r}; choose one of {', '.join(KINDS)}.")
-    return cast(Kind, word)

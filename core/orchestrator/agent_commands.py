@@ -15,7 +15,7 @@ from core.orchestrator.agents import ACTIONS, SHAPE
 from core.orchestrator.agents.tasks import Before, Task
 from core.orchestrator.material import context as contexts
 from core.orchestrator.material.wording import sentences
-from core.orchestrator.plans import Plan, Request, payload_problems
+from core.orchestrator.plans import Request, payload_problems
 from core.orchestrator.records import Execution
 
 _BEFORE = text(
@@ -25,7 +25,7 @@ _BEFORE = text(
 
 
 def handler(agent: str) -> Handler:
-    """What does the commands of one agent."""
+    """Return what does the commands of one agent."""
 
     def handle(work: CommandContext) -> Outcome:
         action = work.command.action
@@ -38,7 +38,7 @@ def handler(agent: str) -> Handler:
 
 
 def _refuse_unfit(agent: str, action: str, payload: Mapping[str, Any]) -> None:
-    """A plan was checked when it was made; other commands come from anywhere."""
+    """Refuse a payload that does not fit. A plan was checked when it was made; other commands come from anywhere."""
     wrong = list(payload_problems(payload, SHAPE[agent][action].payload))
     if wrong:
         told = " ".join(f"{field}: {sentence}" for field, sentence in wrong[:5])
@@ -68,13 +68,9 @@ def _task(work: CommandContext) -> Task:
 
 
 def _before(db: Database, execution: Execution, step: str | None) -> tuple[Before, ...]:
-    """The results of the steps that this one depends on."""
-    needed = _depends_on(execution.plan, step)
+    """Return the results of the steps that this one depends on."""
+    steps = execution.plan.steps if execution.plan else ()
+    needed = next((each.depends_on for each in steps if each.id == step), ())
     with db.connect() as connection:
         rows = connection.execute(_BEFORE, {"run": execution.execution_id, "steps": list(needed)}).all()
     return tuple(Before(row.step, row.agent, row.action, row.result or {}) for row in rows)
-
-
-def _depends_on(plan: Plan | None, step: str | None) -> tuple[str, ...]:
-    steps = plan.steps if plan else ()
-    return next((each.depends_on for each in steps if each.id == step), ())

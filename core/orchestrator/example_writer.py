@@ -34,13 +34,21 @@ def capture(connection: Connection, execution: Execution, *, actor: str) -> int 
 
 
 def record_of(execution: Execution) -> dict[str, Any]:
-    """The fields of the example."""
+    """Return the fields of the example."""
     known = contexts.Context.of_json(execution.context) if execution.context else None
+    # What was asked to be kept to, and the latest figures of the business.
+    asked = {
+        "topic": known.topic.name if known else "",
+        "audience": execution.audience,
+        "platforms": execution.platforms,
+        "constraints": execution.constraints,
+    }
+    figures = {figure.name: figure.value for figure in known.figures.items} if known else {}
     return {
         "execution_id": execution.execution_id,
         "user_request": execution.request,
         "intent": execution.intent,
-        "business_state": _business_state(execution, known),
+        "business_state": {**{name: value for name, value in asked.items() if value}, **figures},
         "context": known.brief() if known else None,
         "execution_plan": plan_text(execution),
         "execution_result": (execution.result or {}).get("text"),
@@ -54,17 +62,5 @@ def record_of(execution: Execution) -> dict[str, Any]:
 
 
 def plan_text(execution: Execution) -> str | None:
-    """The plan as the text that a model learns to write."""
+    """Return the plan as the text that a model learns to write."""
     return None if execution.plan is None else orjson.dumps(to_json(execution.plan)).decode()
-
-
-def _business_state(execution: Execution, known: contexts.Context | None) -> dict[str, Any]:
-    """What was asked to be kept to, and the latest figures of the business."""
-    asked = {
-        "topic": known.topic.name if known else "",
-        "audience": execution.audience,
-        "platforms": execution.platforms,
-        "constraints": execution.constraints,
-    }
-    figures = {figure.name: figure.value for figure in known.figures.items} if known else {}
-    return {**{name: value for name, value in asked.items() if value}, **figures}

@@ -291,14 +291,14 @@ def override_score(
 
 
 def example_of(connection: Connection, execution_id: str) -> int | None:
-    """The example that the execution became; None before there was a plan."""
+    """Return the example that the execution became; None before there was a plan."""
     return connection.execute(
         select(examples_table.c.id).where(examples_table.c.execution_id == execution_id)
     ).scalar_one_or_none()
 
 
 def example_id(db: Database, execution_id: str) -> int | None:
-    """The example that the execution became, for who wants to open it; None before there was a plan."""
+    """Return the example that the execution became, for who wants to open it; None before there was a plan."""
     with db.connect() as connection:
         return example_of(connection, execution_id)
 

@@ -54,12 +54,12 @@ def judge(
 def most_usd(
     model: Model, request: Request, plan: Plan, result: Mapping[str, Any], seen: Sequence[str] = ()
 ) -> Decimal | None:
-    """The most that `judge` may cost; None where nobody knows."""
+    """Return the most that `judge` may cost; None where nobody knows."""
     return judging.most_usd(model, request, plan, result, seen=seen, host=get_settings().ollama_host)
 
 
 def _of_error(error: Exception) -> Any:
-    """An answer that is of no use was paid for all the same."""
+    """Return the answer that an error is about: one that is of no use was paid for all the same."""
     return getattr(error, "answer", None) or error
 
 

@@ -36,7 +36,7 @@ def plan(work: CommandContext) -> Outcome:
 
 
 def run_of(work: CommandContext) -> str:
-    """The execution that a command of the orchestrator is about."""
+    """Return the execution that a command of the orchestrator is about."""
     run = work.command.run or work.command.payload.get("execution_id")
     if not run:
         raise CommandRefused("The command names no execution; it needs `execution_id` in its payload.")
@@ -52,7 +52,7 @@ def _context(work: CommandContext, execution: Execution) -> dict[str, Any]:
 def _planned(
     work: CommandContext, execution: Execution, known: contexts.Context, chosen: Preferences
 ) -> dict[str, Any]:
-    """The plan and what it took: by the model that is set, or else by rules, with a note that says why."""
+    """Return the plan and what it took: by the model that is set, or else by rules, with a note that says why."""
     by_model: dict[str, Any] = {}
     if (model := chosen.model_for("plan")) is not None:
         from core.orchestrator import model_calls
@@ -72,7 +72,7 @@ def _planned(
 
 
 def _keep_cost(work: CommandContext, execution: Execution, taken: dict[str, Any]) -> None:
-    """What a model took that gave no plan, for nothing else is written then."""
+    """Write what a model took that gave no plan, for nothing else is written then."""
     spent = results.spending({"planning": [execution.spent.get("planning", {}), taken]})
     with work.db.begin() as connection:
         connection.execute(

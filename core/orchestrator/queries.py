@@ -1,4 +1,4 @@
-"""Executions one by one, page by page, counted and exported."""
+"""Executions one by one, page by page, counted and exported, and what their page asks beside them."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -27,10 +27,14 @@ from core.orchestrator.records import (
 #: The median duration is that of the latest executions, so that its cost does not grow.
 _LATEST = 1_000
 _EXPORTED_AT_ONCE = 200
+_PLATFORMS = text(
+    "SELECT platform FROM orchestrator_published_posts WHERE platform <> '' GROUP BY platform"
+    " ORDER BY count(*) DESC, platform LIMIT 50"
+)
 
 
 def get(db: Database, execution_id: str) -> Execution:
-    """The execution, whole. Raises `UnknownExecution`."""
+    """Return the execution, whole. Raises `UnknownExecution`."""
     with db.reading() as connection:
         return read(connection, execution_id)
 
@@ -45,7 +49,8 @@ def page(
     offset: int = 0,
 ) -> ExecutionPage:
     """One page of the list. `after` is the `next` of the page before; any depth costs the same. `offset` passes over
-    so many rows more."""
+    so many rows more.
+    """
     newest = sort == "newest"
     key = (executions.c.created_at, executions.c.execution_id)
     query = _rows().order_by(*(column.desc() if newest else column for column in key)).limit(limit + 1)
@@ -103,7 +108,7 @@ def _parsed(after: str) -> tuple[dt.datetime, str]:
 
 
 def counts(db: Database) -> Counts:
-    """What the cards show, from indexes; pages ask every few seconds."""
+    """Return what the cards show, from indexes; pages ask every few seconds."""
     c = executions.c
     per_status = select(
         c.status, func.count(), func.count(c.success), func.count().filter(c.success.is_(True))
@@ -164,7 +169,9 @@ def _state(step: Step, row: Any, kept: dict[str, Any] | None) -> StepState:
 
 
 def export(db: Database, ids: Sequence[str] | None = None, *, statuses: Sequence[Status] = ()) -> Iterator[bytes]:
-    """A JSON array of executions with everything that is known of them, piece by piece; None: all of `statuses`."""
+    """Yield a JSON array of executions with everything that is known of them, piece by piece; None:
+    all of `statuses`.
+    """
     condition = sql.SQL("(%(ids)s::text[] IS NULL OR execution_id = ANY(%(ids)s::text[]))")
     if statuses:
         condition += sql.SQL(" AND status = ANY(%(statuses)s)")
@@ -181,3 +188,16 @@ def export(db: Database, ids: Sequence[str] | None = None, *, statuses: Sequence
             yield separator + orjson.dumps(orjson.loads(row), option=orjson.OPT_SORT_KEYS)
             separator = b",\n"
     yield b"\n]\n"
+
+
+def platforms(db: Database) -> list[str]:
+    """Return the platforms that the company has published on, the most used first; others may be named as well."""
+    with db.reading() as connection:
+        return list(connection.execute(_PLATFORMS).scalars())
+
+
+def waiting(db: Database) -> int:
+    """Count the plans that wait for a decision, from the index of states, so that every page can ask."""
+    query = select(func.count()).select_from(executions).where(executions.c.status == "pending_approval")
+    with db.reading() as connection:
+        return connection.execute(query).scalar_one()

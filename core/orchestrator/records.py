@@ -149,18 +149,18 @@ class StepState:
 
 
 def columns() -> list[Any]:
-    """The columns of `Execution`, in its order."""
+    """Return the columns of `Execution`, in its order."""
     return [executions.c[name] for name in Execution.__dataclass_fields__]
 
 
 def of_row(row: Row[*tuple[Any, ...]]) -> Execution:
-    """The execution in a row of `columns`."""
+    """Return the execution in a row of `columns`."""
     values = row._asdict()
     return Execution(**{**values, "plan": from_json(values["plan"]) if values["plan"] else None})
 
 
 def read(connection: Connection, execution_id: str, *, lock: bool = False) -> Execution:
-    """The execution, locked until the end of the transaction if asked for. Raises `UnknownExecution`."""
+    """Return the execution, locked until the end of the transaction if asked for. Raises `UnknownExecution`."""
     query = select(*columns()).where(executions.c.execution_id == execution_id)
     # No text in a database holds a NUL, so no execution is called that.
     known = "\0" not in execution_id

@@ -91,7 +91,7 @@ def _keep_what_is_there(connection: Connection, execution_id: str, chosen: Prefe
 def _scored(
     connection: Connection, execution: Execution, chosen: Preferences, judgement: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """The result, its form with its parts, the judge's score where there is one, and what it all took."""
+    """Return the result, its form with its parts, the judge's score where there is one, and what it all took."""
     assert execution.plan is not None, "only a plan has steps to score"
     done, kept = results.done_in(connection, execution.execution_id, execution.plan)
     result = results.gathered(execution.plan, done, kept)
@@ -126,7 +126,7 @@ def _judge_part(judgement: dict[str, Any] | None) -> list[Part]:
 
 
 def _write(connection: Connection, execution: Execution, values: dict[str, Any]) -> None:
-    """A score that somebody gave by hand stays."""
+    """Write the scores; one that somebody gave by hand stays."""
     now = connection.execute(select(func.now())).scalar_one()
     finished = execution.finished_at or now
     if execution.override:

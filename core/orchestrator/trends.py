@@ -44,7 +44,7 @@ _DAYS = text("""
 
 
 def by_day(db: Database, *, days: int = 14) -> list[Day]:
-    """The last days, the oldest first, also those on which nothing was asked for."""
+    """Return the last days, the oldest first, also those on which nothing was asked for."""
     with db.reading() as connection:
         return [Day(*row) for row in connection.execute(_DAYS, {"days": days})]
 

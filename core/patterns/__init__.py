@@ -1,5 +1,6 @@
 """What goes with good work, found among the examples: mined, tried again on a held-out half, and kept. The planner is
-told of a pattern once a person accepts it. An association, and not a cause."""
+told of a pattern once a person accepts it. An association, and not a cause.
+"""
 
 from core.patterns.fields import GOOD_FROM, Item, said
 from core.patterns.matches import examples_of, ids_of

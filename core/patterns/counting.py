@@ -64,7 +64,7 @@ def _longer(
     kept: dict[tuple[int, ...], int],
     least: int,
 ) -> Iterator[tuple[tuple[int, ...], int, int]]:
-    """The base with one item more, whose place is after its last."""
+    """Yield the base with one item more, whose place is after its last."""
     further = [
         int(place)
         for place in singles[np.searchsorted(singles, base[-1], side="right") :]
@@ -88,7 +88,7 @@ def _longer(
 
 
 def _first_of_same(bits: Bits) -> list[int]:
-    """An item that exactly the same examples have as an earlier one is that one under another name."""
+    """Return the first of items that exactly the same examples have: the others are that one under another name."""
     first: dict[bytes, int] = {}
     for place, its in enumerate(bits):
         first.setdefault(its.tobytes(), place)

@@ -59,7 +59,7 @@ def is_on(db: Database) -> bool:
 
 
 def is_on_in(connection: Connection) -> bool:
-    """The same inside the caller's transaction."""
+    """Return the same inside the caller's transaction."""
     return bool(workspace_settings.read(connection, _KEY, False))
 
 
@@ -76,7 +76,7 @@ def is_withheld(execution_id: str) -> bool:
 
 
 def effect(db: Database) -> Effect:
-    """What the experiment has shown so far."""
+    """Return what the experiment has shown so far."""
     import numpy as np
 
     from core.patterns import figures

@@ -35,7 +35,7 @@ class Field:
 
 
 def _block(expression: str, bounds: Sequence[int], unit: str) -> str:
-    """The words of a number's bucket, by its upper bounds, both ends included."""
+    """Return the words of a number's bucket, by its upper bounds, both ends included."""
     lows = [1, *(bound + 1 for bound in bounds)]
     names = [f"{low} to {high}" if low < high else str(high) for low, high in zip(lows, bounds, strict=False)]
     array = ", ".join(f"'{name} {unit}{'' if name == '1' else 's'}'" for name in [*names, f"over {bounds[-1]}"])
@@ -85,7 +85,7 @@ BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS}
 
 
 def said(items: Sequence[Item]) -> str:
-    """The items in words: "whose intent is blog_post and made on a Tuesday"."""
+    """Return the items in words: "whose intent is blog_post and made on a Tuesday"."""
     return " and ".join(BY_NAME[item.field].said.format(item.value) for item in items)
 
 
@@ -95,7 +95,10 @@ def parsed() -> Any:
 
 
 def condition(items: Sequence[Item]) -> ColumnElement[bool]:
-    """The examples that have all of these items, as a condition on their table. Raises `KeyError` for no field."""
+    """Return the examples that have all of these items, as a condition on their table.
+
+    Raises `KeyError` for no field.
+    """
     found = []
     for item in items:
         field = BY_NAME[item.field]

@@ -105,7 +105,8 @@ class Mean:
 
 def mean_difference(quality: Floats, holds: NDArray[np.bool_]) -> Mean | None:
     """Mean quality with the items less the mean without them, with Welch's interval (1947): unequal variances, degrees
-    of freedom by Welch and Satterthwaite."""
+    of freedom by Welch and Satterthwaite.
+    """
     scored = ~np.isnan(quality)
     sides = quality[holds & scored], quality[~holds & scored]
     if min(map(len, sides)) < 2:

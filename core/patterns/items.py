@@ -47,7 +47,7 @@ class Basket:
 
 
 def read(db: Database, chosen: Filter) -> Basket:
-    """The examples of the filter of which score or success is known."""
+    """Return the examples of the filter of which score or success is known."""
     known = or_(examples.c.quality_score.is_not(None), examples.c.success.is_not(None))
     columns = [examples.c.id, examples.c.quality_score, examples.c.success]
     fields = [_as_text(field).label(f"f{place}") for place, field in enumerate(FIELDS)]
@@ -157,5 +157,5 @@ def _words(rows: int) -> int:
 
 
 def unpacked(bits: Bits, rows: int) -> NDArray[np.bool_]:
-    """The truth values of `rows` examples."""
+    """Return the truth values of `rows` examples."""
     return np.unpackbits(bits.view(np.uint8), count=rows, bitorder="little").astype(np.bool_)

@@ -15,7 +15,8 @@ from core.patterns.store import Kept
 
 def examples_of(db: Database, pattern: Kept, *, did_well: bool | None = None, limit: int = 50) -> list[ExampleRow]:
     """Examples that have all its items, the newest first; `did_well`: only those that bear it out, or only those that
-    speak against it. None of a pattern that was not mined here."""
+    speak against it. None of a pattern that was not mined here.
+    """
     if not pattern.items or pattern.filter is None:
         return []
     ids = select(examples.c.id).where(_having(pattern, did_well)).order_by(examples.c.id.desc()).limit(limit)
@@ -25,7 +26,7 @@ def examples_of(db: Database, pattern: Kept, *, did_well: bool | None = None, li
 
 
 def ids_of(db: Database, pattern: Kept, *, did_well: bool | None = None, limit: int = 10_000) -> tuple[int, ...]:
-    """The ids of those examples, at most `limit`, to tag them or to make a dataset of them."""
+    """Return the ids of those examples, at most `limit`, to tag them or to make a dataset of them."""
     if not pattern.items or pattern.filter is None:
         return ()
     with db.reading() as connection:

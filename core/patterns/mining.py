@@ -43,7 +43,8 @@ def _silent(_what: str, _share: float) -> None:
 @dataclass(frozen=True)
 class Pattern:
     """Examples that have all `items` do well more often (lift above 1) or less often than the rest. All figures but
-    those of the halves are of all examples whose outcome is known."""
+    those of the halves are of all examples whose outcome is known.
+    """
 
     outcome: Outcome
     #: Of `quality`: from which score on an example did well. None of `success`.
@@ -67,7 +68,7 @@ class Pattern:
     quality: Mean | None
 
     def id(self, of: str = "") -> str:
-        """The same for the same items and outcome among the same examples; `of` names those."""
+        """Return the same for the same items and outcome among the same examples; `of` names those."""
         rule = orjson.dumps([self.threshold, [list(item) for item in sorted(self.items)], of])
         return f"pattern-{self.outcome}-{hashlib.blake2b(rule, digest_size=8).hexdigest()}"
 
@@ -154,7 +155,7 @@ class _Half:
         return np.array([np.bitwise_and.reduce(self.bits[row[row >= 0]], axis=0) for row in places], np.uint64)
 
     def counted(self, places: NDArray[np.int32]) -> Sides:
-        """The counts of given combinations."""
+        """Return the counts of given combinations."""
         whole = self.extents(places)
         return Sides(count(whole), count(whole & self.good), self.rows, self.all_good)
 
@@ -174,7 +175,9 @@ def _of_outcome(
     longest: int,
     least: int,
 ) -> _Mined:
-    is_first = _first_half(basket.ids)
+    # By a hash of the id, so that an example stays in its half whatever else comes in.
+    mixed = basket.ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # wraps around, as it shall
+    is_first = (mixed >> np.uint64(63)) == 0
     first, second = _half(basket, known & is_first, good), _half(basket, known & ~is_first, good)
     enough = max(least, int(LEAST_SHARE * first.rows))
     tried = combinations(first.bits, first.good, least=enough, longest=longest)
@@ -218,7 +221,8 @@ def _needed(
     places: NDArray[np.int32], there: Sides, held: NDArray[np.int64], low: NDArray[Any], high: NDArray[Any]
 ) -> list[int]:
     """Which of these say more than every shorter one among them that points the same way: its difference has to be
-    clearly greater, by its interval. Else the shorter one says the same, of more examples."""
+    clearly greater, by its interval. Else the shorter one says the same, of more examples.
+    """
     difference = there.confidence - there.rest
     by_items = {frozenset(int(place) for place in row if place >= 0): at for at, row in enumerate(places)}
     needed = []
@@ -232,8 +236,9 @@ def _needed(
 
 
 def _apart(extents: Bits, p: NDArray[np.float64], is_worse: NDArray[np.bool_], rows: int) -> list[int]:
-    """The surest first, and of those that share most of their examples with a surer one, or with the rest of a surer
-    one, none: "an audience does better" and "no audience does worse" are one."""
+    """Return the surest first, and of those that share most of their examples with a surer one, or with the rest of a
+    surer one, none: "an audience does better" and "no audience does worse" are one.
+    """
     n = count(extents)
     kept: list[int] = []
     # Both sides of one thing are as sure; what to do is told before what to avoid.
@@ -244,12 +249,6 @@ def _apart(extents: Bits, p: NDArray[np.float64], is_worse: NDArray[np.bool_], r
         if not (np.maximum(same, opposite) >= SAME).any():
             kept.append(int(at))
     return sorted(kept)
-
-
-def _first_half(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """By a hash of the id, so that an example stays in its half whatever else comes in."""
-    mixed = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # wraps around, as it shall
-    return (mixed >> np.uint64(63)) == 0
 
 
 def _half(basket: Basket, rows: NDArray[np.bool_], good: NDArray[np.bool_]) -> _Half:

@@ -33,7 +33,8 @@ def mine(
     tell: Tell = lambda _what, _share: None,
 ) -> Run:
     """Look for patterns among the examples of the filter, and keep what is found. What `tell` raises ends it, with
-    everything as it was."""
+    everything as it was.
+    """
     from core.patterns.items import read  # their libraries take a second to load
     from core.patterns.mining import find
 
@@ -50,8 +51,9 @@ def request(db: Database, chosen: Filter = DEFAULT, *, threshold: float = GOOD_F
 
 
 def due(db: Database, *, every: int = EVERY) -> list[NewCommand]:
-    """The command to mine once `every` executions have ended since the last run; nothing while it is not due, and
-    before the first run, which a person asks for."""
+    """Return the command to mine once `every` executions have ended since the last run; nothing while it is not due,
+    and before the first run, which a person asks for.
+    """
     ended = store.ended_since(db)
     if ended is None or ended < every:
         return []
@@ -63,7 +65,7 @@ def _command(payload: Mapping[str, Any]) -> NewCommand:
 
 
 def registry() -> Registry:
-    """The handler of the agent `patterns`."""
+    """Return the handler of the agent `patterns`."""
     return {AGENT: by_action(AGENT, {"mine": _mine})}
 
 
@@ -78,7 +80,7 @@ def _mine(work: CommandContext) -> Done:
         raise CommandRefused(f"{threshold} is no quality; it is from 0 to 1.")
 
     def tell(what: str, share: float) -> None:
-        """A step that is kept: whoever looks at the command sees how far it is. Ends the mining when it is to end."""
+        """Keep a step, so that whoever looks at the command sees how far it is. Ends the mining when it is to end."""
         work.step(what, lambda: share)
 
     run = mine(work.db, chosen, threshold=threshold, actor=work.command.created_by, tell=tell)

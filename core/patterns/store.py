@@ -90,7 +90,8 @@ class Run:
 
 def keep(db: Database, found: "MiningResult", chosen: Filter, threshold: float, *, actor: str, reason: str = "") -> Run:
     """Write what a run has found. A pattern of the same filter that is not among it has decayed: it is not told to the
-    planner any more, unless it is found again. What a person retired stays retired."""
+    planner any more, unless it is found again. What a person retired stays retired.
+    """
     with db.begin() as connection:
         connection.execute(_LOCK)
         canonical = chosen.canonical()
@@ -105,7 +106,7 @@ def keep(db: Database, found: "MiningResult", chosen: Filter, threshold: float, 
                 )
             )
         }
-        ids = {_id(each, chosen): each for each in found.patterns}
+        ids = {each.id(chosen.to_json()): each for each in found.patterns}
         gone = [each for each, is_active in known.items() if is_active and each not in ids and _looked_at(found, each)]
         new = [each for each in ids if each not in known]
         again = [each for each in ids if each in known]
@@ -150,12 +151,10 @@ def keep(db: Database, found: "MiningResult", chosen: Filter, threshold: float, 
 
 
 def _looked_at(found: "MiningResult", pattern_id: str) -> bool:
-    """An outcome that could show nothing says nothing against what was found before."""
+    """Tell whether the outcome was looked at: one that could show nothing says nothing against what
+    was found before.
+    """
     return pattern_id.rpartition("-")[0] not in {f"pattern-{outcome}" for outcome in found.refused}
-
-
-def _id(pattern: "Pattern", chosen: Filter) -> str:
-    return pattern.id(chosen.to_json())
 
 
 def _figures(pattern: "Pattern") -> dict[str, Any]:
@@ -241,7 +240,7 @@ def patterns(db: Database, *, states: Sequence[State] = ("new", "accepted"), lim
 
 
 def get(db: Database, pattern_id: str) -> Kept:
-    """Raises `UnknownPattern`."""
+    """Return one pattern. Raises `UnknownPattern`."""
     with db.reading() as connection:
         return _get(connection, pattern_id)
 
@@ -255,7 +254,7 @@ def _get(connection: Connection, pattern_id: str, *, lock: bool = False) -> Kept
 
 
 def history(db: Database, pattern_id: str) -> list[Change]:
-    """What became of it, the newest first."""
+    """Return what became of it, the newest first."""
     columns = pattern_events.c
     with db.reading() as connection:
         _get(connection, pattern_id)
@@ -266,7 +265,7 @@ def history(db: Database, pattern_id: str) -> list[Change]:
 
 
 def runs(db: Database, *, limit: int = 20) -> list[Run]:
-    """The latest runs, the newest first."""
+    """Return the latest runs, the newest first."""
     with db.reading() as connection:
         rows = connection.execute(select(pattern_runs).order_by(pattern_runs.c.id.desc()).limit(limit))
         return [_run(row) for row in rows]
@@ -387,7 +386,7 @@ def _ended(connection: Connection) -> int:
 
 
 def ended_since(db: Database) -> int | None:
-    """Executions that ended since the last run; None: there was none."""
+    """Return executions that ended since the last run; None: there was none."""
     with db.reading() as connection:
         last = connection.execute(
             select(pattern_runs.c.executions).order_by(pattern_runs.c.id.desc()).limit(1)

@@ -10,7 +10,7 @@ from core.tuning import commands as tuning
 
 
 def registry() -> Registry:
-    """The handler of every agent that this program can be."""
+    """Return the handler of every agent that this program can be."""
     own = by_action(
         ORCHESTRATOR, {"plan": planning.plan, "score": scoring_commands.score, "close": scoring_commands.close}
     )

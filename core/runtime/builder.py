@@ -88,7 +88,10 @@ class Background:
                 faults = 0
             except (SQLAlchemyError, psycopg.Error, WhetstoneError) as error:
                 # The database is away, restarting or full; connections are found again and a build can be begun anew.
-                self._fault(shortages.sentence(error) or _first_line(error))
+                sentence = shortages.sentence(error) or _first_line(error)
+                if sentence != self._state.error:
+                    log.warning("background_fault", error=sentence)
+                self._note(error=sentence)
                 faults += 1
             self._wake.wait(min(self._pause_s * 2**faults, LONGEST_PAUSE_S))
             self._wake.clear()
@@ -127,11 +130,6 @@ class Background:
             self._note(built=self._state.built + was_built_here)
         finally:
             self._note(building="")
-
-    def _fault(self, sentence: str) -> None:
-        if sentence != self._state.error:
-            log.warning("background_fault", error=sentence)
-        self._note(error=sentence)
 
     def _note(self, **values: object) -> None:
         with self._lock:

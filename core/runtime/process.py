@@ -32,10 +32,14 @@ class Running:
         self.database()
 
     def database(self) -> Database:
-        """The company's workspace; others are reached by `in_workspace`. Raises what `open_database` raises."""
+        """Return the company's workspace; others are reached by `in_workspace`. Raises what `open_database` raises."""
         with self._lock:
             if self._database is None:
-                self._database = self._opened()
+                # The database, and every workspace in it brought to the form this version needs.
+                database = open_database(get_settings())
+                for name in list_workspaces(database):
+                    migrate(database.in_workspace(name))
+                self._database = database
                 if self._works:
                     self._begin(self._database)
             return self._database
@@ -50,13 +54,6 @@ class Running:
         self._poller.start()
         self._encoding = Encoding(database)
         self._encoding.start()
-
-    def _opened(self) -> Database:
-        """The database, and every workspace in it brought to the form this version needs."""
-        database = open_database(get_settings())
-        for name in list_workspaces(database):
-            migrate(database.in_workspace(name))
-        return database
 
     @property
     def is_open(self) -> bool:

@@ -1,5 +1,6 @@
 """Past work like a text, with what it brought and as of a moment: `find`. By meaning where a model is installed and its
-vectors are made, which happens in the background (`Encoding`); else by full text, which is said."""
+vectors are made, which happens in the background (`Encoding`); else by full text, which is said.
+"""
 
 from core.similarity.encoding import Encoding
 from core.similarity.search import Found, Hit, find

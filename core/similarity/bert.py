@@ -55,24 +55,21 @@ class Encoder:
         self._weights = self._fused(tensors(folder / "model.safetensors"))
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """A vector of length 1 for each text; the cosine of two of them is their product."""
+        """Return a vector of length 1 for each text; the cosine of two of them is their product."""
         ids = [self._tokens.ids(text, self._most) for text in texts]
         found = np.zeros((len(ids), self.dimension), np.float32)
         with one_core():
-            self._fill(found, ids)
+            lengths: dict[int, list[int]] = {}
+            for number, each in enumerate(ids):
+                lengths.setdefault(len(each), []).append(number)
+            for numbers in lengths.values():
+                for start in range(0, len(numbers), _TOGETHER):
+                    some = numbers[start : start + _TOGETHER]
+                    found[some] = self._forward(np.array([ids[number] for number in some])).mean(1)
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
 
-    def _fill(self, found: Floats, ids: list[list[int]]) -> None:
-        lengths: dict[int, list[int]] = {}
-        for number, each in enumerate(ids):
-            lengths.setdefault(len(each), []).append(number)
-        for numbers in lengths.values():
-            for start in range(0, len(numbers), _TOGETHER):
-                some = numbers[start : start + _TOGETHER]
-                found[some] = self._forward(np.array([ids[number] for number in some])).mean(1)
-
     def _forward(self, ids: np.ndarray[Any, Any]) -> Floats:
-        """The last layer for texts (rows) of as many tokens (columns)."""
+        """Return the last layer for texts (rows) of as many tokens (columns)."""
         weights = self._weights
         x = weights["embeddings.word_embeddings.weight"][ids]
         x = x + weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
@@ -126,7 +123,7 @@ def _gelu(x: Floats) -> Floats:
 
 
 def tensors(path: Path) -> dict[str, Floats]:
-    """The weights of a safetensors file: a JSON header that says what lies where, then the numbers."""
+    """Return the weights of a safetensors file: a JSON header that says what lies where, then the numbers."""
     content = path.read_bytes()
     try:
         begin = 8 + int.from_bytes(content[:8], "little")

@@ -61,8 +61,9 @@ class Matrix:
     def nearest(
         self, connection: Connection, query: np.ndarray[Any, Any], chosen: Chosen, most: int, least: float
     ) -> tuple[list[Near], int]:
-        """The `most` nearest vectors that are chosen and not below `least`, the nearest first and of equals the newest;
-        and how many there were to choose from."""
+        """Return the `most` nearest vectors that are chosen and not below `least`, the nearest first and of equals the
+        newest; and how many there were to choose from.
+        """
         with self._lock, one_core():
             self._refresh(connection)
             rows = self._rows[: self._n]
@@ -129,8 +130,10 @@ _ROW = np.dtype([("kind", "i1"), ("id", "i8"), ("change", "i8"), ("known", "f8")
 def _best(
     similar: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], places: np.ndarray[Any, Any], most: int, least: float
 ) -> list[Near]:
-    """The best of the rows at `places`, whose similarities are given. Those level with the last of them are in the
-    draw, too, so that the newest of many equal texts is found."""
+    """Return the best of the rows at `places`, whose similarities are given.
+
+    Those level with the last of them are in the draw, too, so that the newest of many equal texts is found.
+    """
     best = np.flatnonzero(similar >= least)
     if len(best) > most:
         bound = np.partition(similar[best], -most)[-most]
@@ -158,7 +161,7 @@ _all_lock = threading.Lock()
 
 
 def of_workspace(connection: Connection, model: EncoderModel) -> Matrix:
-    """The matrix of the connection's workspace; one of another model gives way to it."""
+    """Return the matrix of the connection's workspace; one of another model gives way to it."""
     with _all_lock:
         found = _all.get(connection.engine)
         if found is None or found.model.name != model.name:

@@ -70,7 +70,7 @@ def find(connection: Connection, ask: Ask, *, models: Models = weights.model) ->
 
 
 def _usable(connection: Connection, models: Models) -> tuple[EncoderModel | None, str]:
-    """The model, if the vectors of the workspace are its and most of them are made; else why not."""
+    """Return the model, if the vectors of the workspace are its and most of them are made; else why not."""
     try:
         model = models()
     except SimilarityRefused as refused:
@@ -115,7 +115,7 @@ def _by_meaning(connection: Connection, ask: Ask, model: EncoderModel) -> Found:
 
 
 def _true(connection: Connection, ask: Ask, kind: Kind, near: Sequence[matrix.Near]) -> Sequence[Any]:
-    """The rows of a kind as they are: what is hidden, later than thought or encoded anew drops out."""
+    """Return the rows of a kind as they are: what is hidden, later than thought or encoded anew drops out."""
     mine = [each for each in near if each.kind == kind]
     if not mine:
         return ()
@@ -128,7 +128,7 @@ def _true(connection: Connection, ask: Ask, kind: Kind, near: Sequence[matrix.Ne
 
 
 def _ordered(rows: Sequence[Any], limit: int) -> list[Any]:
-    """The most similar first; of equals the newest, and those of unknown date last."""
+    """Return the most similar first; of equals the newest, and those of unknown date last."""
     oldest = dt.datetime.min.replace(tzinfo=dt.UTC)
     newest = sorted(rows, key=lambda row: (KINDS.index(row.kind), -row.id))
     newest.sort(key=lambda row: row.at or oldest, reverse=True)

@@ -15,7 +15,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 @dataclass(frozen=True)
 class Ask:
     """What is looked for: work like `text` of these kinds, on a topic and a platform (exactly so named), known from
-    `since` on and before `as_of`. An execution that is left out takes its own example, task and post with it."""
+    `since` on and before `as_of`. An execution that is left out takes its own example, task and post with it.
+    """
 
     text: str
     kinds: tuple[Kind, ...] = KINDS

@@ -13,7 +13,7 @@ def _libraries() -> ThreadpoolController:
 
 
 def one_core() -> AbstractContextManager[Any]:
-    """What is computed meanwhile uses one thread.
+    """Let what is computed meanwhile use one thread.
 
     Matrices this small gain little from a second one, and lose much on a busy machine, where two wait for each other by
     turning round. Measured with two cores and a load of 10: 50 texts encoded in a CPU second, with one thread 240;

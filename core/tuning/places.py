@@ -7,12 +7,12 @@ from core.files import replacing
 
 
 def of_job(home: Path, key: str) -> Path:
-    """The folder of the job with this key; it exists."""
+    """Return the folder of the job with this key; it exists."""
     return _made(home / "tuning" / "jobs" / key)
 
 
 def of_model(home: Path, model_id: int) -> Path:
-    """The folder of the model with this id; it exists."""
+    """Return the folder of the model with this id; it exists."""
     return _made(home / "tuning" / "models" / str(model_id))
 
 
@@ -27,7 +27,7 @@ def of_facts(home: Path) -> Path:
 
 
 def machine(home: Path) -> str:
-    """The name of this machine, as jobs remember it: the one it had when the first of them was bound to it.
+    """Return the name of this machine, as jobs remember it: the one it had when the first of them was bound to it.
 
     A container has another name after every update, while what its jobs left on disk stays where it was.
     """
@@ -38,7 +38,7 @@ def machine(home: Path) -> str:
 
 
 def bind_machine(home: Path) -> str:
-    """The name of this machine, which from now on it keeps."""
+    """Return the name of this machine, which from now on it keeps."""
     name = machine(home)
     file = _made(home / "tuning") / "machine"
     if not file.exists():

@@ -16,7 +16,7 @@ from core.settings import Settings, get_settings
 from core.tuning import budget, facts, files
 from core.tuning.providers import pricing, registry
 from core.tuning.providers.data import DataFacts
-from core.tuning.providers.protocol import Checked, Estimate, Obstacle, Provider, ProviderId, Setting, Spec
+from core.tuning.providers.protocol import CheckReport, Estimate, Obstacle, Provider, ProviderId, Setting, Spec
 
 Providers = Callable[[ProviderId], Provider]
 
@@ -32,7 +32,7 @@ class Examined:
     version: DatasetVersion
     data: DataFacts
     #: By the provider alone.
-    checked: Checked
+    checked: CheckReport
 
     @property
     def spec_hash(self) -> str:
@@ -60,7 +60,7 @@ def check(
     again: bool = False,
     over_budget: bool = False,
     providers: Providers = registry.provider,
-) -> Checked:
+) -> CheckReport:
     """Everything that stands in the way of this job, and what it will take.
 
     `live`: the provider is asked too, which takes seconds. `again`: the same was done before, and that is meant.
@@ -85,19 +85,22 @@ def examine(
     settings: Settings | None = None,
     providers: Providers = registry.provider,
 ) -> Examined:
-    """What the provider says to the job, with every setting filled in. Nothing of budget, and of what was done."""
+    """Return what the provider says to the job, with every setting filled in.
+
+    Nothing of budget, and of what was done.
+    """
     settings = settings or get_settings()
     version = frozen(db, dataset)
     provider = providers(spec.provider)
     data = facts.of(db, version, home=settings.home)
     if spec.method not in provider.capabilities.methods:
-        return Examined(spec, version, data, Checked((_not_offered(spec, provider),), _NOTHING_KNOWN))
+        return Examined(spec, version, data, CheckReport((_not_offered(spec, provider),), _NOTHING_KNOWN))
     offered = provider.settings_for(spec.base_model, spec.method)
     wrong = list(_wrong(spec, offered))
     spec = replace(spec, settings={**{each.name: each.default for each in offered}, **spec.settings})
     if wrong:
         # The provider would calculate with them.
-        return Examined(spec, version, data, Checked(tuple(wrong), _NOTHING_KNOWN))
+        return Examined(spec, version, data, CheckReport(tuple(wrong), _NOTHING_KNOWN))
     # Who measures needs the records, too.
     at_hand = replace(data, files=lambda format_: files.of(db, version, format_, settings.home)) if live else data
     with pricing.prices_of(db):
@@ -106,7 +109,7 @@ def examine(
 
 
 def already_done(connection: Connection, spec_hash: str, *, again: bool) -> Obstacle | None:
-    """The newest job of the same records, base and settings that runs, or that made a model."""
+    """Return the newest job of the same records, base and settings that runs, or that made a model."""
     job_id = duplicate_of(connection, spec_hash)
     if job_id is None:
         return None
@@ -119,7 +122,7 @@ def already_done(connection: Connection, spec_hash: str, *, again: bool) -> Obst
 
 
 def duplicate_of(connection: Connection, spec_hash: str) -> int | None:
-    """The id of that job, by the index that keeps it the only one."""
+    """Return the id of that job, by the index that keeps it the only one."""
     columns = tuning_jobs.c
     query = select(columns.id).where(columns.spec_hash == spec_hash, columns.state.not_in(WITHOUT_MODEL))
     return connection.execute(query.order_by(columns.id.desc()).limit(1)).scalar_one_or_none()
@@ -137,7 +140,7 @@ def _not_offered(spec: Spec, provider: Provider) -> Obstacle:
     )
 
 
-def _without_training_data(checked: Checked, data: DataFacts) -> Checked:
+def _without_training_data(checked: CheckReport, data: DataFacts) -> CheckReport:
     if (checked.data or data).train or any(each.code == "too_small" and each.blocks for each in checked.obstacles):
         return checked
     empty = Obstacle(
@@ -163,7 +166,7 @@ def _wrong(spec: Spec, offered: Sequence[Setting]) -> Iterator[Obstacle]:
 
 
 def _fault(setting: Setting, value: Any) -> str:
-    """What is wrong with a value, in a sentence, or ""."""
+    """Return what is wrong with a value, in a sentence, or ""."""
     if value == setting.default or value in setting.choices:
         return ""
     if setting.kind == "choice":

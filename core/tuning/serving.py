@@ -112,7 +112,7 @@ def costs_hourly(model: Model, providers: Providers = registry.provider) -> bool
 
 
 def hourly_words(model: Model, providers: Providers = registry.provider) -> str:
-    """What serving costs, by the hour or in words that it is not known."""
+    """Return what serving costs, by the hour or in words that it is not known."""
     if model.hourly_usd is None:
         price = "at a price by the hour that is not known here; look it up at its provider"
     else:
@@ -123,7 +123,7 @@ def hourly_words(model: Model, providers: Providers = registry.provider) -> str:
 
 
 def ending_words(model: Model) -> str:
-    """What ending its service means."""
+    """Return what ending its service means."""
     if model.provider in _FOR_GOOD:
         return (
             f"{_FOR_GOOD[model.provider]} deletes {model.name} for good: it cannot be served again, only trained anew."
@@ -162,7 +162,7 @@ def carry_on(
 
 
 def view(model: Model, settings: Settings | None = None) -> ModelView:
-    """The model as its provider is given it, with a folder of its own."""
+    """Return the model as its provider is given it, with a folder of its own."""
     chosen = settings or get_settings()
     folder = chosen.home / "tuning" / "models" / str(model.id)
     folder.mkdir(parents=True, exist_ok=True)
@@ -200,7 +200,7 @@ def _refuse_unservable(model: Model) -> None:
 def _begin(
     connection: Connection, model: Model, act: Act, payload: dict[str, Any], *, actor: str, reason: str
 ) -> Model:
-    """The state before the call, who wants it, and the command that sees to it."""
+    """Return the state before the call, who wants it, and the command that sees to it."""
     state = "deploying" if act == "serve" else "deleting"
     connection.execute(update(models).where(models.c.id == model.id).values(serving=state, serving_error=""))
     audit.record(
@@ -225,7 +225,7 @@ def _enqueue(connection: Connection, model_id: int, act: Act, payload: dict[str,
 
 @contextmanager
 def _alone(db: Database, model_id: int) -> Iterator[None]:
-    """An end that is asked for while serving begins waits for that: it could not end what is not there yet."""
+    """Let an end that is asked for while serving begins wait for that: it could not end what is not there yet."""
     name = f"serving {db.schema} {model_id}"
     with db.dedicated() as connection:
         connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 8))", (name,))
@@ -233,7 +233,10 @@ def _alone(db: Database, model_id: int) -> Iterator[None]:
 
 
 def _keep(db: Database, asked: Model, served: ServingStatus) -> None:
-    """What the provider says. Somebody may have asked for the end meanwhile: then that stands, with what was made."""
+    """Write what the provider says.
+
+    Somebody may have asked for the end meanwhile: then that stands, with what was made.
+    """
     remote = {**asked.serving_remote, **served.remote}
     values: dict[str, Any] = {"serving_remote": remote, "serving_error": served.error}
     if served.hourly_usd is not None:
@@ -263,7 +266,7 @@ def _called(asked: Model, served: ServingStatus) -> str:
 
 
 def _noted(db: Database, model_id: int, trouble: ProviderTrouble) -> ProviderTrouble:
-    """The trouble, once it stands at the model for who looks at it."""
+    """Return the trouble, once it stands at the model for who looks at it."""
     with db.begin() as connection:
         connection.execute(update(models).where(models.c.id == model_id).values(serving_error=str(trouble)))
     return trouble

@@ -177,9 +177,15 @@ def tuning(call: Caller, database: Database) -> None:
     models.add_base(database, "ollama:qwen3:4b", name="qwen3", actor="ada")
     with database.begin() as connection:
         models.register_in(
-            connection, job_id=job_id, dataset_id=None, provider="openai", base_model="tiny", name="planner",
-            made=TrainedModel("tuned", "ollama:planner", serving="ready"), actor="ada",
-        )  # fmt: skip
+            connection,
+            job_id=job_id,
+            dataset_id=None,
+            provider="openai",
+            base_model="tiny",
+            name="planner",
+            made=TrainedModel("tuned", "ollama:planner", serving="ready"),
+            actor="ada",
+        )
     call(f"PUT {TRAINING}/models/active", body={"model": "qwen3", "reason": "to compare"})
     call(f"POST {TRAINING}/jobs/{{job_id}}/deploy", job_id, body={"reason": "it plans better"})
     call(f"POST {TRAINING}/jobs/{{job_id}}/rollback", job_id, body={"reason": "it does not"})

@@ -10,7 +10,7 @@ from core import deployments, models
 from core.db import Database
 from core.db.tables import tuning_metrics
 from core.settings import get_settings
-from core.tuning.providers.protocol import TrainedModel
+from core.tuning.providers.protocol import PROVIDER_IDS, TrainedModel
 from tests.api.calling import Caller
 from tests.tuning.conftest import freeze
 
@@ -77,9 +77,15 @@ def test_the_model_of_a_job_is_deployed_and_rolled_back(call: Caller, database: 
     made = TrainedModel("tuned", "ollama:planner", serving="ready")
     with database.begin() as connection:
         model_id = models.register_in(
-            connection, job_id=job_id, dataset_id=None, provider="openai", base_model="tiny", name="planner",
-            made=made, actor="ada",
-        )  # fmt: skip
+            connection,
+            job_id=job_id,
+            dataset_id=None,
+            provider="openai",
+            base_model="tiny",
+            name="planner",
+            made=made,
+            actor="ada",
+        )
     base = models.add_base(database, "ollama:base-one", name="base-one", actor="ada").id
     told = call(f"POST {PATH}/jobs/{{job_id}}/deploy", other, body={}, status=400)
     assert "has not made a model" in told["message"]
@@ -102,5 +108,5 @@ def test_the_model_of_a_job_is_deployed_and_rolled_back(call: Caller, database: 
 
 def test_providers_come_with_their_bases(call: Caller) -> None:
     found = call(f"GET {PATH}/providers")
-    assert {each["facts"]["id"] for each in found} == {"local", "openai", "gemini", "claude", "bedrock"}
+    assert {each["facts"]["id"] for each in found} == set(PROVIDER_IDS)
     assert any(base["name"] == TUNE["base_model"] for each in found for base in each["bases"])

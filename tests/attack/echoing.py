@@ -38,9 +38,11 @@ class _Handler(BaseHTTPRequestHandler):
         answer = json.dumps(
             {
                 "error": {"message": f"You sent {said}", "type": "invalid", "code": self.server.status, "status": "X"},
-                "message": f"You sent {said}", "__type": "AccessDeniedException", "error_description": said,
+                "message": f"You sent {said}",
+                "__type": "AccessDeniedException",
+                "error_description": said,
             }
-        ).encode()  # fmt: skip
+        ).encode()
         self.send_response(self.server.status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(answer)))

@@ -36,8 +36,12 @@ def crowd(act: str, many: int, db: Database, folder: Path, *arguments: str) -> l
     """What each of so many processes did."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.attack.crowd", act, str(many), db.url, str(folder), *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
     found = [orjson.loads((folder / f"outcome-{number}.json").read_bytes()) for number in range(many)]
     errors = [each["error"] for each in found if "error" in each]
     assert not errors, errors[0]
@@ -77,9 +81,12 @@ def test_of_several_who_approve_at_once_one_does_and_the_others_are_told(databas
 
 def row(execution_id: str, intent: str) -> dict[str, Any]:
     return {
-        "execution_id": execution_id, "user_request": f"Do {execution_id}", "execution_result": f"Did {execution_id}.",
-        "intent": intent, "quality_score": 0.8,
-    }  # fmt: skip
+        "execution_id": execution_id,
+        "user_request": f"Do {execution_id}",
+        "execution_result": f"Did {execution_id}.",
+        "intent": intent,
+        "quality_score": 0.8,
+    }
 
 
 def test_ten_who_import_tag_and_undo_leave_what_each_of_them_did(database: Database, tmp_path: Path) -> None:

@@ -49,8 +49,12 @@ def apart(database: Database, path: Path) -> tuple[int, str]:
     """The peak of memory in MiB of a process that imports the file, and what it said."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, database.url, str(path)],
-        cwd=ROOT, capture_output=True, text=True, timeout=150, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     peak, _, said = done.stdout.strip().partition(" ")
     return int(peak), said
@@ -65,9 +69,12 @@ def one_page(path: Path) -> Path:
     """300 MiB in one page of one column, in a file of some kilobytes."""
     text = pa.array(["x" * MIB] * 300)
     return parquet(
-        path, {"question": pa.array(["why?"] * 300), "answer": text}, use_dictionary=False, data_page_size=1 << 30,
+        path,
+        {"question": pa.array(["why?"] * 300), "answer": text},
+        use_dictionary=False,
+        data_page_size=1 << 30,
         write_batch_size=300,
-    )  # fmt: skip
+    )
 
 
 def one_value(path: Path) -> Path:
@@ -160,9 +167,13 @@ def test_ordinary_parquet_is_read_whatever_its_pages_are(
     rows = [execution(number, execution_result="It was done. " * number) for number in range(1, 400)]
     path = tmp_path / "runs.parquet"
     pq.write_table(
-        pa.Table.from_pylist(rows), path, compression=compression, data_page_version=version, row_group_size=90,
+        pa.Table.from_pylist(rows),
+        path,
+        compression=compression,
+        data_page_version=version,
+        row_group_size=90,
         data_page_size=1_000,
-    )  # fmt: skip
+    )
     assert imported(database, path).new == 399
 
 

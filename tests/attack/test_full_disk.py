@@ -41,9 +41,14 @@ def core(home: Path, *arguments: str) -> tuple[int, str]:
     """A command in a process of its own: its exit code, and what it answered, or said on standard error."""
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     done = subprocess.run(
-        [sys.executable, "-m", "core", *arguments], cwd=ROOT, env={**environment, "WHETSTONE_HOME": str(home)},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "core", *arguments],
+        cwd=ROOT,
+        env={**environment, "WHETSTONE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     return done.returncode, done.stderr.strip() if done.returncode else done.stdout
 
 
@@ -62,13 +67,17 @@ def runs(path: Path, number: int, name: str) -> Path:
         as_jsonl(
             [
                 {
-                    "execution_id": f"{name}-{each}", "user_request": f"Do {name} {each}", "intent": "content",
-                    "execution_plan": os.urandom(3_000).hex(), "execution_result": "Done.", "quality_score": 0.8,
+                    "execution_id": f"{name}-{each}",
+                    "user_request": f"Do {name} {each}",
+                    "intent": "content",
+                    "execution_plan": os.urandom(3_000).hex(),
+                    "execution_result": "Done.",
+                    "quality_score": 0.8,
                 }
                 for each in range(number)
             ]
         )
-    )  # fmt: skip
+    )
     return path
 
 

@@ -39,9 +39,12 @@ def killed(db: Database, *, at: str = "freezing") -> DatasetVersion:
     add(db, *({} for _ in range(40)))
     asked = snapshots.request(db, "plans", filter=Filter(), recipe=Recipe(), split=Split(), actor="ada")
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, db.url, str(asked.id), at], cwd=ROOT, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", PROGRAM, db.url, str(asked.id), at],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     with process:
         assert process.stdout
         try:
@@ -55,8 +58,10 @@ def killed(db: Database, *, at: str = "freezing") -> DatasetVersion:
 
 def _wait_until_alone(db: Database) -> None:
     """Until the server has noticed that the process is gone."""
-    others = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                  " AND xact_start IS NOT NULL")  # fmt: skip
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND xact_start IS NOT NULL"
+    )
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with db.connect() as connection:

@@ -61,11 +61,16 @@ def planted(database: Database, echo: Echo, monkeypatch: pytest.MonkeyPatch, tmp
     account.write_text(
         json.dumps(
             {
-                "type": "service_account", "project_id": "acme", "private_key_id": "1", "private_key": PRIVATE,
-                "client_email": "tests@acme.example", "client_id": "1", "token_uri": f"{echo.url}/token",
+                "type": "service_account",
+                "project_id": "acme",
+                "private_key_id": "1",
+                "private_key": PRIVATE,
+                "client_email": "tests@acme.example",
+                "client_id": "1",
+                "token_uri": f"{echo.url}/token",
             }
         )
-    )  # fmt: skip
+    )
     environment = {
         **PLANTED,
         "OPENAI_BASE_URL": f"{echo.url}/v1", "ANTHROPIC_BASE_URL": echo.url, "GEMINI_BASE_URL": echo.url,
@@ -153,12 +158,15 @@ def test_no_planted_key_comes_out_anywhere(
         said("request", f"Write a blog post about lamps for room {model}.", "--wait", "--approve")
         said("evaluate", model, "plans", "--wait", "--confirm-cost", "--limit=3")
     for provider, base in (
-        ("openai", "gpt-4.1-mini-2025-04-14"), ("gemini", "gemini-3.5-flash"), ("claude", "claude-haiku-4-5"),
-        ("bedrock", "anthropic.claude-3-haiku-20240307-v1:0"), ("local", "qwen3:4b"),
-    ):  # fmt: skip
+        ("openai", "gpt-4.1-mini-2025-04-14"),
+        ("gemini", "gemini-3.5-flash"),
+        ("claude", "claude-haiku-4-5"),
+        ("bedrock", "anthropic.claude-3-haiku-20240307-v1:0"),
+        ("local", "qwen3:4b"),
+    ):
         said("tune", "plans", f"--provider={provider}", f"--base={base}", "--check-only")
         said("tune", "plans", f"--provider={provider}", f"--base={base}", "--over-budget")
-    engine = Engine(planted, settings=get_settings(), pace=AT_ONCE)
+    engine = Engine(planted, settings=get_settings(), schedule=AT_ONCE)
     started = [job.id for job in jobs.page(planted, limit=50).rows]
     assert started
     for job_id in started:

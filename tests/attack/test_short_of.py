@@ -23,9 +23,15 @@ def core(*arguments: str, limit: Callable[[], None] | None = None, **variables: 
     """A command under a limit: its exit code, and its standard error."""
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | variables
     done = subprocess.run(
-        [sys.executable, "-m", "core", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True,
-        timeout=120, check=False, preexec_fn=limit,
-    )  # fmt: skip
+        [sys.executable, "-m", "core", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=limit,
+    )
     return done.returncode, done.stderr.strip()
 
 
@@ -51,8 +57,13 @@ def test_of_connections(database: Database) -> None:
 
 @pytest.mark.parametrize("name", ["runs.csv", "runs.parquet"])
 def test_of_open_files(database: Database, tmp_path: Path, name: str) -> None:
-    _until_it_fails(database, written(tmp_path, name, [execution(1)]), resource.RLIMIT_NOFILE, range(7, 3, -1),
-                    "This program has as many files open as the system lets it")  # fmt: skip
+    _until_it_fails(
+        database,
+        written(tmp_path, name, [execution(1)]),
+        resource.RLIMIT_NOFILE,
+        range(7, 3, -1),
+        "This program has as many files open as the system lets it",
+    )
 
 
 def test_of_memory(database: Database, tmp_path: Path) -> None:
@@ -69,9 +80,11 @@ def _until_it_fails(database: Database, path: Path, what: int, limits: range, wo
     for limit in limits:
         before = fingerprint(database)
         code, said = core(
-            "import", str(path), DATABASE_URL=database.url,
+            "import",
+            str(path),
+            DATABASE_URL=database.url,
             limit=lambda limit=limit: resource.setrlimit(what, (limit, limit)),
-        )  # fmt: skip
+        )
         if code:
             assert fingerprint(database) == before
         if code > 0:

@@ -122,9 +122,14 @@ def test_what_ends_in_the_middle_leaves_the_old_file(
 def test_what_is_printed_onto_a_full_disk_says_so(database: Database) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "core", "stats"], cwd=ROOT, env={**os.environ, "DATABASE_URL": database.url},
-            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "core", "stats"],
+            cwd=ROOT,
+            env={**os.environ, "DATABASE_URL": database.url},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 1
     assert "It was done, but what this prints was not all written: The disk" in done.stderr
     assert "Traceback" not in done.stderr
@@ -136,8 +141,13 @@ def test_whom_nobody_reads_ends_without_a_word(database: Database) -> None:
     os.close(reading)
     with os.fdopen(writing, "w") as nobody:
         done = subprocess.run(
-            [sys.executable, "-m", "core", "stats"], cwd=ROOT, env={**os.environ, "DATABASE_URL": database.url},
-            stdout=nobody, stderr=subprocess.PIPE, text=True, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "core", "stats"],
+            cwd=ROOT,
+            env={**os.environ, "DATABASE_URL": database.url},
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
         os.dup2(os.open(os.devnull, os.O_WRONLY), nobody.fileno())
     assert (done.returncode, done.stderr) == (1, "")

@@ -88,6 +88,19 @@ def test_the_embedded_server_stops_with_the_command_that_started_it(public_folde
         (["undo-tag", "first"], "'change'"),
         (["import"], "Missing argument"),
         (["nothing"], "No such command 'nothing'"),
+        (
+            ["tune", "plans", "--provider", "azure", "--base", "x"],
+            "'--provider': 'azure' is not one of 'local', 'openai'",
+        ),
+        (
+            ["tune", "plans", "--provider", "openai", "--base", "x", "--method", "magic"],
+            "not one of 'sft', 'dpo', 'profile'",
+        ),
+        (["dataset", "create", "new", "--target", "all"], "'--target': 'all' is not one of 'plan', 'result', 'both'"),
+        (["dataset", "create", "new", "--split-by", "day"], "'day' is not one of 'request', 'topic', 'week'"),
+        (["dataset", "export", "plans", "--out", "x", "--format", "xml"], "'xml' is not one of 'openai', 'chatml'"),
+        (["dataset", "export", "plans", "--out", "x", "--split", "dev"], "'dev' is not one of 'train', 'validation'"),
+        (["import", "x.csv", "--dates", "month"], "'month' is not one of 'auto', 'day-first', 'month-first'"),
     ],
 )
 def test_a_wrong_option_is_one_line_too(database: Database, arguments: list[str], says: str) -> None:

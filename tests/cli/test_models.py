@@ -52,7 +52,7 @@ def test_models_are_listed_with_what_they_are_worth(run: Run, database: Database
     assert text[1].startswith("*    1  plans  tuned  ollama:plans  exact 0.500 (0.250 to 0.750, n 16) on plans@1 test")
     facts = told(run("models", "--kind", "tuned", "--json"))
     assert [(each["name"], each["in_use"], each["evaluation"]["id"]) for each in facts] == [("plans", True, done)]
-    assert run("models", "--kind", "large").exit_code == 1
+    assert run("models", "--kind", "large").exit_code == 2
 
 
 def test_a_model_tells_its_lineage(run: Run, database: Database, dataset: DatasetVersion) -> None:
@@ -61,8 +61,13 @@ def test_a_model_tells_its_lineage(run: Run, database: Database, dataset: Datase
     run("deploy", "plans", "--reason", "good enough for now")
     run("undeploy", "--reason", "was not")
     text = run("model", "plans").stdout
-    for part in ("dataset  plans@1 (train ", "job      1, succeeded, by ada", "epochs = 3", f"{'ab' * 32} adapter.gguf",
-                 "(was not), by ada: good enough for now"):  # fmt: skip
+    for part in (
+        "dataset  plans@1 (train ",
+        "job      1, succeeded, by ada",
+        "epochs = 3",
+        f"{'ab' * 32} adapter.gguf",
+        "(was not), by ada: good enough for now",
+    ):
         assert part in text, part
     facts = told(run("model", "1", "--json"))
     assert (facts["dataset"], facts["job"]["id"], len(facts["deployments"])) == ("plans@1", 1, 1)
@@ -98,8 +103,12 @@ def test_evaluating_and_comparing(
         assert (waiting["state"], waiting["row_done"]) == ("running", 0)
     facts = told(run("compare", "1", "2", "--json"))
     assert (facts["n"], facts["neither"], facts["p"], facts["verdict"], facts["indicative"]) == (
-        4, 4, 1.0, "no clear difference", True,
-    )  # fmt: skip
+        4,
+        4,
+        1.0,
+        "no clear difference",
+        True,
+    )
     assert "On 4 records of plans@1 (test) one alone" in run("compare", "1", "2").stdout
     assert "only answers to the same records" in run("compare", "1", "3").stderr
 
@@ -125,10 +134,17 @@ def test_an_evaluation_says_how_many_records_it_does_not_ask(
 def test_a_model_that_ollama_reads_otherwise_shows_both_texts(run: Run, database: Database) -> None:
     sentence = "Ollama does not end messages with <|im_end|>, with which they ended in the training."
     same, other = (
-        {"name": name, "trained": f"<s>{name}\nline", "trained_tokens": 9, "ollama": f"<s>{name}\n{line}",
-         "ollama_tokens": 9, "differs": "" if line == "line" else sentence, "is_blanks": False}
+        {
+            "name": name,
+            "trained": f"<s>{name}\nline",
+            "trained_tokens": 9,
+            "ollama": f"<s>{name}\n{line}",
+            "ollama_tokens": 9,
+            "differs": "" if line == "line" else sentence,
+            "is_blanks": False,
+        }
         for name, line in (("one", "line"), ("two", "other"))
-    )  # fmt: skip
+    )
     kept = {"verdict": "different", "sentence": sentence, "conversations": [same, other]}
     a_model(database, "plans", serving="failed", call_name="", serving_remote={"conversations": kept})
     shown = run("model", "plans").stdout

@@ -14,8 +14,11 @@ def test_a_request_is_planned_approved_carried_out_and_told(database: Database) 
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert (said["status"], said["platforms"], said["created_by"], said["decided_by"]) == (
-        "completed", ["forum"], "ada", "ada",
-    )  # fmt: skip
+        "completed",
+        ["forum"],
+        "ada",
+        "ada",
+    )
     kept = queries.get(database, said["execution_id"])
     assert (kept.status, kept.score) == ("completed", said["score"])
     assert said["plan"]["steps"]

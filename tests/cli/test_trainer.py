@@ -14,9 +14,13 @@ ROOT = Path(__file__).parents[2]
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
     return subprocess.run(
-        [sys.executable, "-m", "core", "trainer", *arguments], cwd=ROOT, env={**kept, "WHETSTONE_HOME": str(home)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "core", "trainer", *arguments],
+        cwd=ROOT,
+        env={**kept, "WHETSTONE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_status_and_remove_of_nothing(tmp_path: Path) -> None:

@@ -68,8 +68,16 @@ def agent(through: Through, tmp_path: Path) -> Iterator[Any]:
 
 
 def test_an_execution_is_captured_in_three_lines(agent: Any, database: Database) -> None:
-    agent.capture("run-1", "Draft a post", execution_plan={"steps": []}, execution_result="A post.", success=True,
-                  quality_score=0.9, tags=["PRODUCTION"], business_state={"stock": 4})  # fmt: skip
+    agent.capture(
+        "run-1",
+        "Draft a post",
+        execution_plan={"steps": []},
+        execution_result="A post.",
+        success=True,
+        quality_score=0.9,
+        tags=["PRODUCTION"],
+        business_state={"stock": 4},
+    )
     assert agent.flush()
     (row,) = store.page(database, EVERYTHING).rows
     example = store.get(database, row.id)

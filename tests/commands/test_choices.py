@@ -37,8 +37,13 @@ def test_every_status_is_counted(database: Database) -> None:
     mixed(database)
 
     assert choices.by_status(database, CHOSEN) == {
-        "pending": 2, "running": 2, "completed": 2, "failed": 3, "paused": 2, "cancelled": 2
-    }  # fmt: skip
+        "pending": 2,
+        "running": 2,
+        "completed": 2,
+        "failed": 3,
+        "paused": 2,
+        "cancelled": 2,
+    }
     assert choices.by_status(database, CommandFilter(ids=())) == dict.fromkeys(STATUSES, 0)
 
 

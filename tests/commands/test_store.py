@@ -175,8 +175,11 @@ def test_a_filter_says_what_is_wrong_and_what_it_is() -> None:
 
 
 def test_the_hot_queries_are_served_by_their_indexes(database: Database) -> None:
-    run(database, "INSERT INTO commands (agent, action, created_by, status, finished_at) "
-        "SELECT 'clerk', 'file', 'ada', 'completed', now() FROM generate_series(1, 5000)")  # fmt: skip
+    run(
+        database,
+        "INSERT INTO commands (agent, action, created_by, status, finished_at) "
+        "SELECT 'clerk', 'file', 'ada', 'completed', now() FROM generate_series(1, 5000)",
+    )
     enqueue(database)
     run(database, "ANALYZE commands")
     for condition, index in (

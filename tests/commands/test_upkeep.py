@@ -34,8 +34,11 @@ def test_any_worker_takes_commands_away_from_dead_ones_and_removes_old_ones(data
     old = enqueue(database)
     verbs.cancel(database, CommandFilter(ids=(old,)), actor="ada", reason="")
     run(database, "UPDATE commands SET finished_at = now() - interval '3 days' WHERE id = %s", old)
-    run(database, "INSERT INTO workers (name, host, pid, threads, agents, seen_at) "
-        "VALUES ('ancient', '', 1, 1, '{}', now() - interval '9 days')")  # fmt: skip
+    run(
+        database,
+        "INSERT INTO workers (name, host, pid, threads, agents, seen_at) "
+        "VALUES ('ancient', '', 1, 1, '{}', now() - interval '9 days')",
+    )
     hire({}, keep_days=2, lease_s=0.4)
     until(lambda: happened(database, lost)[-1] == "lost", "even one that has no agents")
     until(lambda: store.count(database, CommandFilter(ids=(old,))) == 0)

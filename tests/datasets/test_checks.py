@@ -6,7 +6,7 @@ import pytest
 
 from core.datasets import concerned, tokens
 from core.datasets.candidates import Choice
-from core.datasets.checks import Finding, Review, review
+from core.datasets.checks import CheckReport, Obstacle, review
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split, request_group, split_of
 from core.db import Database
@@ -17,16 +17,16 @@ ALL_TRAIN = Split(train=100, validation=0, test=0)
 ENOUGH = [example(number) for number in range(100, 220)]
 
 
-def look(database: Database, **asked: Any) -> Review:
+def look(database: Database, **asked: Any) -> CheckReport:
     values = {"chosen": EVERYTHING, "recipe": Recipe(), "split": ALL_TRAIN, **asked}
     return review(database, values.pop("chosen"), values.pop("recipe"), values.pop("split"), **values)
 
 
-def found(review: Review) -> list[tuple[str, str, int]]:
+def found(review: CheckReport) -> list[tuple[str, str, int]]:
     return [(finding.code, finding.severity, finding.count) for finding in review.findings]
 
 
-def only(review: Review, code: str) -> Finding:
+def only(review: CheckReport, code: str) -> Obstacle:
     (finding,) = [finding for finding in review.findings if finding.code == code]
     return finding
 

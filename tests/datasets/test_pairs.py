@@ -33,13 +33,19 @@ def rated(number: int, request: str, plan: str, score: float | None, success: bo
 
 
 def test_the_best_answer_is_preferred_to_every_worse_one(database: Database, add: Add) -> None:
-    add([
-        rated(1, "Launch", "rejected", 0.4, False), rated(2, "Launch", "good", 0.8, True),
-        rated(3, "Launch", "nearly as good", 0.75, True), rated(4, "Launch", "weak", 0.5, True),
-        rated(5, "Alone", "only one", 0.9, True),
-        rated(6, "All failed", "one", 0.2, False), rated(7, "All failed", "two", 0.9, False),
-        rated(8, "Unknown", "scored", 0.6, None), rated(9, "Unknown", "unscored", None, None),
-    ])  # fmt: skip
+    add(
+        [
+            rated(1, "Launch", "rejected", 0.4, False),
+            rated(2, "Launch", "good", 0.8, True),
+            rated(3, "Launch", "nearly as good", 0.75, True),
+            rated(4, "Launch", "weak", 0.5, True),
+            rated(5, "Alone", "only one", 0.9, True),
+            rated(6, "All failed", "one", 0.2, False),
+            rated(7, "All failed", "two", 0.9, False),
+            rated(8, "Unknown", "scored", 0.6, None),
+            rated(9, "Unknown", "unscored", None, None),
+        ]
+    )
     create(database, split=Split(train=100, validation=0, test=0), recipe=Recipe(system_prompt="Be brief."))
     found = lines(database, "train")
     asked = {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Launch"}]}
@@ -74,9 +80,10 @@ def test_pairs_stay_when_scores_change_and_cannot_be_changed(database: Database,
     assert {split: b"".join(export(database, "plans", split, "dpo")) for split in (*NAMES, "all")} == before
     assert verify(database, "plans").ok
     for statement in (
-        "DELETE FROM dataset_pairs", "UPDATE dataset_pairs SET preferred = other + 1",
+        "DELETE FROM dataset_pairs",
+        "UPDATE dataset_pairs SET preferred = other + 1",
         "INSERT INTO dataset_pairs SELECT dataset_id, 1000, 0, 1, 2 FROM dataset_pairs LIMIT 1",
-    ):  # fmt: skip
+    ):
         with pytest.raises(DatabaseError, match="frozen"), database.begin() as connection:
             connection.execute(text(statement))
 

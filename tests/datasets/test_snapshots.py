@@ -186,8 +186,13 @@ def test_a_build_tells_its_progress_while_it_runs(
 
     version = create(database, progress=watch)
     assert seen == [
-        ("choosing", 0), ("rendering", 0), ("rendering", 10), ("rendering", 20), ("checking", 25), ("freezing", 25),
-    ]  # fmt: skip
+        ("choosing", 0),
+        ("rendering", 0),
+        ("rendering", 10),
+        ("rendering", 20),
+        ("checking", 25),
+        ("freezing", 25),
+    ]
     assert version.root_hash == create(database, "again").root_hash, "batches make no difference"
 
 
@@ -284,10 +289,18 @@ def test_files_of_the_original_system_are_listed_and_refused(database: Database)
     with database.begin() as connection:
         connection.execute(
             datasets.insert().values(
-                name="old", version=1, status="legacy", example_count=9, done_count=0, phase="",
-                recipe={}, split={}, left_out={}, filters={"min_quality": "7"},
+                name="old",
+                version=1,
+                status="legacy",
+                example_count=9,
+                done_count=0,
+                phase="",
+                recipe={},
+                split={},
+                left_out={},
+                filters={"min_quality": "7"},
             )
-        )  # fmt: skip
+        )
     (version,) = versions.versions(database)
     assert (version.label, version.choice, version.example_count) == ("old@1", None, 9)
     with pytest.raises(DatasetRefused, match="original system"):

@@ -213,9 +213,12 @@ def test_any_subset_of_columns_and_types_moves_in(empty_database: Database, seed
     assert found.user_request == "Write a post"
     assert found.execution_id, told
     for name, value in (
-        ("quality_score", 0.5), ("success", True), ("tags", ["TEST"]), ("execution_time_ms", 7),
+        ("quality_score", 0.5),
+        ("success", True),
+        ("tags", ["TEST"]),
+        ("execution_time_ms", 7),
         ("created_at", dt.datetime(2026, 1, 14, 19, 30, tzinfo=dt.UTC)),
-    ):  # fmt: skip
+    ):
         assert getattr(found, name) == value if f" {name} " in training else True, (name, told)
     plan_something(empty_database)
     assert tagging.add_tags(empty_database, EVERYTHING, ["SEEN"], actor="ada", reason="").count == 1

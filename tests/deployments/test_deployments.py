@@ -124,8 +124,10 @@ def test_a_model_that_would_not_answer_is_refused(database: Database, made: dict
     with pytest.raises(ModelRefused, match=why):
         deployments.deploy(database, "plans", actor="ada")
     assert (deployments.current(database), planner(database), audit.entries(database, subject="deployment")) == (
-        None, "", [],
-    )  # fmt: skip
+        None,
+        "",
+        [],
+    )
 
 
 def test_an_archived_one_is_refused_and_one_in_use_is_not_archived(database: Database) -> None:
@@ -201,8 +203,9 @@ class TestRollingBack:
                 stack = [("", False)]
             else:
                 stack.pop()
-                assert str(deployments.before(database)) == (stack[-1][0].removeprefix("ollama:") if stack[-1][1]
-                                                             else stack[-1][0] or "the built-in planner")  # fmt: skip
+                assert str(deployments.before(database)) == (
+                    stack[-1][0].removeprefix("ollama:") if stack[-1][1] else stack[-1][0] or "the built-in planner"
+                )
                 deployments.rollback(database, actor="ada")
             now = deployments.current(database)
             assert (planner(database), now is not None) == stack[-1]

@@ -41,8 +41,9 @@ def test_an_example_leads_to_the_models_that_learned_from_it(database: Database)
         example = connection.execute(select(members.c.example_id).where(members.c.split == 0).limit(1)).scalar_one()
         newest = connection.execute(select(func.max(members.c.example_id))).scalar_one()
     assert [(model.id, split) for model, split in lineage.of_example(database, example)] == [
-        (second.id, "train"), (first.id, "train"),
-    ]  # fmt: skip
+        (second.id, "train"),
+        (first.id, "train"),
+    ]
     assert lineage.of_example(database, newest + 1) == []
 
 
@@ -50,5 +51,9 @@ def test_a_base_model_comes_from_nowhere_here(database: Database) -> None:
     model = models.add_base(database, "ollama:qwen3:4b", actor="ada")
     found = lineage.of(database, model.id)
     assert (found.job, found.dataset, dict(found.examples), found.deployments, found.evaluations) == (
-        None, None, {}, (), (),
-    )  # fmt: skip
+        None,
+        None,
+        {},
+        (),
+        (),
+    )

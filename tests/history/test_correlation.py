@@ -140,10 +140,12 @@ def test_months_come_out_of_the_tables_as_they_were_known(database: Database) ->
             for number in range(place % 4 if place != 4 else 0):
                 connection.execute(
                     insert(published_posts).values(
-                        post_id=f"{place}-{number}", views=100 * place, engagement=5,
+                        post_id=f"{place}-{number}",
+                        views=100 * place,
+                        engagement=5,
                         published_at=dt.datetime.combine(month, dt.time(), dt.UTC) + dt.timedelta(days=number),
                     )
-                )  # fmt: skip
+                )
             figure = {"metric_type": "revenue", "currency": "USD", "period_start": month}
             known = dt.datetime.combine(later(month, 1), dt.time(), dt.UTC)
             for value, at in ((1, known), (place % 5 + 1, known + dt.timedelta(days=1))):

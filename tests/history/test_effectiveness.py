@@ -59,8 +59,11 @@ def plant(db: Database, posts: list[dict[str, Any]], measured: list[dict[str, An
             connection.execute(text(f"DELETE FROM {table.name}"))
         for number, post in enumerate(posts):
             connection.execute(insert(published_posts).values({"post_id": str(number)} | post))
-        for table, rows in ((social_analytics, measured), (historical_tasks, more.get("tasks", ())),
-                            (web_analytics, more.get("web", ()))):  # fmt: skip
+        for table, rows in (
+            (social_analytics, measured),
+            (historical_tasks, more.get("tasks", ())),
+            (web_analytics, more.get("web", ())),
+        ):
             for row in rows:
                 connection.execute(insert(table).values(row))
 
@@ -130,10 +133,15 @@ def test_topics_and_platforms_agree_with_plain_python(
 
 def test_quality_conversions_and_trend_of_a_topic(database: Database) -> None:
     posts = [
-        {"topic": "oak", "slug": f"oak-{number}", "views": 100, "engagement": 10 + number,
-         "published_at": START + number * DAY}
+        {
+            "topic": "oak",
+            "slug": f"oak-{number}",
+            "views": 100,
+            "engagement": 10 + number,
+            "published_at": START + number * DAY,
+        }
         for number in range(5)
-    ]  # fmt: skip
+    ]
     plant(
         database,
         posts,
@@ -147,7 +155,7 @@ def test_quality_conversions_and_trend_of_a_topic(database: Database) -> None:
             {"page_id": "/oak-1", "sessions": 10, "conversion_rate": 0.5, "tracked_date": (NOW + DAY).date()},
             {"page_id": "/pricing", "sessions": 900, "conversion_rate": 0.9, "tracked_date": DATE},
         ],
-    )  # fmt: skip
+    )
     (topic,) = effectiveness.topics(database, as_of=NOW).topics
     assert (topic.posts, topic.tasks) == (5, 3)
     assert topic.quality is not None

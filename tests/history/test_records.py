@@ -23,12 +23,16 @@ def plant(db: Database) -> None:
         for number in range(7):
             connection.execute(
                 insert(published_posts).values(
-                    post_id=f"p{number}", title=f"Post {number}", content="x" * 400,
-                    topic="oak" if number % 2 else "elm", platform="blog" if number < 4 else "forum",
+                    post_id=f"p{number}",
+                    title=f"Post {number}",
+                    content="x" * 400,
+                    topic="oak" if number % 2 else "elm",
+                    platform="blog" if number < 4 else "forum",
                     status=("published", "rejected", None)[number % 3],
-                    views=number * 10 if number else None, published_at=JANUARY + number * day if number != 5 else None,
+                    views=number * 10 if number else None,
+                    published_at=JANUARY + number * day if number != 5 else None,
                 )
-            )  # fmt: skip
+            )
             connection.execute(
                 insert(historical_tasks).values(
                     task_id=f"t{number}", topic="oak", quality_score=number / 10, completed_at=JANUARY + number * day

@@ -100,8 +100,9 @@ def test_a_profile_stands_before_everything_else(provider: FakeProvider, ask: As
     _asked_with(provider, ask, model=model, system="Be short.", turns=[("user", "a"), ("assistant", "b")], prompt="3")
     examples = [("user", "1"), (assistant, "2"), ("user", "2"), (assistant, "3")]
     assert conversation(provider) == (
-        "Add one.\n\nBe short.", [*examples, ("user", "a"), (assistant, "b"), ("user", "3")],
-    )  # fmt: skip
+        "Add one.\n\nBe short.",
+        [*examples, ("user", "a"), (assistant, "b"), ("user", "3")],
+    )
     assert str(model) == str(model_of(provider))
     _asked_with(provider, ask, model=model, system=" Add one. ", prompt="3")
     assert conversation(provider)[0] == "Add one.", "what both say is said once"

@@ -50,10 +50,16 @@ def test_a_job_is_registered_once(database: Database) -> None:
         with database.begin() as connection:
             ids.append(
                 models.register_in(
-                    connection, job_id=job_id, dataset_id=None, provider="local", base_model="b", name="plans",
-                    made=TrainedModel("tuned", "ollama:plans"), actor="tuning",
+                    connection,
+                    job_id=job_id,
+                    dataset_id=None,
+                    provider="local",
+                    base_model="b",
+                    name="plans",
+                    made=TrainedModel("tuned", "ollama:plans"),
+                    actor="tuning",
                 )
-            )  # fmt: skip
+            )
     assert ids[0] == ids[1]
     assert len(audit.entries(database, subject="model")) == 1
 
@@ -66,8 +72,12 @@ def test_many_jobs_that_end_at_once_get_names_of_their_own(database: Database) -
 def test_a_model_that_answers_already_is_added_as_a_base(database: Database) -> None:
     model = models.add_base(database, "anthropic:claude-haiku-4-5", actor="ada", reason="to compare")
     assert (model.name, model.kind, model.provider, model.base_model, model.serving) == (
-        "anthropic:claude-haiku-4-5", "base", "claude", "claude-haiku-4-5", "ready",
-    )  # fmt: skip
+        "anthropic:claude-haiku-4-5",
+        "base",
+        "claude",
+        "claude-haiku-4-5",
+        "ready",
+    )
     assert (model.job_id, model.cost_usd, model.in_use, model.created_by) == (None, None, False, "ada")
     with pytest.raises(Conflict, match="already, as 'anthropic:claude-haiku-4-5'"):
         models.add_base(database, "anthropic:claude-haiku-4-5", actor="bob")

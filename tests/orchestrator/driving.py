@@ -114,10 +114,14 @@ def record_figures(db: Database, name: str, values: Sequence[float], *, currency
         last = month_before(this_month, back - 1) - dt.timedelta(days=1)
         rows.append(
             {
-                "metric_type": name, "metric_value": value, "currency": currency, "period_start": first,
-                "period_end": last, "recorded_at": dt.datetime.combine(last, dt.time(), dt.UTC) + dt.timedelta(days=1),
+                "metric_type": name,
+                "metric_value": value,
+                "currency": currency,
+                "period_start": first,
+                "period_end": last,
+                "recorded_at": dt.datetime.combine(last, dt.time(), dt.UTC) + dt.timedelta(days=1),
             }
-        )  # fmt: skip
+        )
     with db.begin() as connection:
         connection.execute(financial_metrics.insert(), rows)
 

@@ -18,16 +18,20 @@ from core.orchestrator.plans import Plan, Request, levels, parse, to_json
 
 NOW = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 NOTHING = Context(
-    NOW, SimilarWork(0, "No similar past work was found."), RequestTopic(0, "No topic."), Platforms(0, "No baseline."),
-    Figures(0, "No figure."), Patterns(0, "No pattern."),
-)  # fmt: skip
+    NOW,
+    SimilarWork(0, "No similar past work was found."),
+    RequestTopic(0, "No topic."),
+    Platforms(0, "No baseline."),
+    Figures(0, "No figure."),
+    Patterns(0, "No pattern."),
+)
 KNOWN = Context(
     NOW,
     SimilarWork(63, "63 similar requests found.", 0.81, 40, 0.9, 50, "social_post"),
     RequestTopic(9, "Topic “tool shelves”: 9 posts, 3,140 views on average, 1.40 times the average.", "tool shelves"),
     Platforms(80, "forum 458 views on average (n 30).", ("forum",), (Platform("forum", 30, 458.0, 0.09),)),
     Figures(1, "…", (Figure("cash", 291_051.0, "USD", "October 2026", 295_000.0, -0.0134, 13),)),
-)  # fmt: skip
+)
 
 
 def planned(words: str, known: Context = KNOWN, **more: object) -> Plan:
@@ -70,8 +74,12 @@ def test_what_the_request_says_goes_into_the_payloads() -> None:
     )
     draft = next(step for step in plan.steps if step.id == "draft")
     assert draft.payload == {
-        "topic": "tool shelves", "format": "article", "audience": "workshop managers", "tone": "friendly", "words": 300,
-    }  # fmt: skip
+        "topic": "tool shelves",
+        "format": "article",
+        "audience": "workshop managers",
+        "tone": "friendly",
+        "words": 300,
+    }
     outlook = next(step for step in planned("Can we spend $4.5k on it?").steps if step.id == "outlook")
     assert outlook.payload["spend"] == 4500
     posts = next(

@@ -140,10 +140,16 @@ def test_patterns_in_use_that_bear_on_the_intent(database: Database) -> None:
         for name, active, related, lift, found in rows:
             connection.execute(
                 learning_patterns.insert().values(
-                    pattern_id=name, pattern_description=f"Pattern {name}.", is_active=active, related_intents=related,
-                    lift=lift, support_count=63, discovered_at=found, accepted_at=NOW,
+                    pattern_id=name,
+                    pattern_description=f"Pattern {name}.",
+                    is_active=active,
+                    related_intents=related,
+                    lift=lift,
+                    support_count=63,
+                    discovered_at=found,
+                    accepted_at=NOW,
                 )
-            )  # fmt: skip
+            )
     known = gather(database, Request("x", intent="social_post"), as_of=NOW).patterns
     assert [item["pattern_id"] for item in known.items] == ["d", "a"]
     assert known.note == "2 learned patterns in use bear on this. Pattern d. (n 63) Pattern a. (n 63)"

@@ -74,8 +74,12 @@ def test_another_worker_finishes_what_a_killed_one_began(database: Database, vic
     assert tuple(examples) == (1, 1)
     assert twice == []
     assert statuses(database, planned.execution_id) == [
-        "planning", "pending_approval", "approved", "executing", "completed",
-    ]  # fmt: skip
+        "planning",
+        "pending_approval",
+        "approved",
+        "executing",
+        "completed",
+    ]
 
 
 def _kept(db: Database) -> bool:

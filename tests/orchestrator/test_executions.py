@@ -55,13 +55,19 @@ def test_its_example_is_written_with_the_plan_and_completed_at_the_end(database:
     last = example_of(database, planned.execution_id)
     assert last.id == first.id
     assert (last.execution_result, last.quality_score, last.success) == (
-        (done.result or {})["text"], done.score, done.success,
-    )  # fmt: skip
+        (done.result or {})["text"],
+        done.score,
+        done.success,
+    )
     assert (last.source_agent, last.source_model) == ("orchestrator", "built-in")
     assert last.execution_time_ms == done.duration_ms
     assert statuses(database, planned.execution_id) == [
-        "planning", "pending_approval", "approved", "executing", "completed",
-    ]  # fmt: skip
+        "planning",
+        "pending_approval",
+        "approved",
+        "executing",
+        "completed",
+    ]
 
 
 def test_who_decided_and_why_is_kept_and_audited(database: Database) -> None:

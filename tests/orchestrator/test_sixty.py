@@ -57,8 +57,13 @@ def found(case: Case) -> list[str]:
 
 def test_there_are_sixty_and_each_is_its_own() -> None:
     assert Counter(case["verdict"] for case in CASES) == {
-        "good": 20, "thin": 10, "off-topic": 8, "nonsense": 8, "wrong platform": 8, "empty": 6,
-    }  # fmt: skip
+        "good": 20,
+        "thin": 10,
+        "off-topic": 8,
+        "nonsense": 8,
+        "wrong platform": 8,
+        "empty": 6,
+    }
     assert len({case["id"] for case in CASES}) == 60
     assert len({(case["request"], case["result"]) for case in CASES}) == 60
 

@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from core.db import Database
 from core.db.tables import executions as executions_table
-from core.orchestrator import choices, executions, trends
+from core.orchestrator import executions, queries, trends
 from tests.orchestrator.driving import at, submitted
 
 
@@ -48,12 +48,12 @@ def test_the_version_grows_with_every_step_of_an_execution(database: Database) -
 def test_only_plans_without_a_decision_wait(database: Database, company: Database) -> None:
     submitted(database, "A blog post, one")
     execution = submitted(database, "A blog post, two")
-    assert choices.waiting(database) == 2
+    assert queries.waiting(database) == 2
     executions.reject(database, execution.execution_id, actor="ada", reason="no")
-    assert choices.waiting(database) == 1
-    assert choices.waiting(company) == 0
+    assert queries.waiting(database) == 1
+    assert queries.waiting(company) == 0
 
 
 def test_platforms_to_choose_are_those_published_on(database: Database, company: Database) -> None:
-    assert choices.platforms(database) == []
-    assert {"forum", "blog", "newsletter"} <= set(choices.platforms(company))
+    assert queries.platforms(database) == []
+    assert {"forum", "blog", "newsletter"} <= set(queries.platforms(company))

@@ -127,11 +127,16 @@ def test_text_of_what_failed_is_not_taken_over_because_it_has_a_score(database: 
     # What reached the example before the failure, and a score: still nobody approved it.
     with database.begin() as connection:
         connection.execute(
-            examples.update().where(examples.c.id == key).values(
-                execution_result="Tiles of the failed run.", business_state={"topic": "solar roof tiles"},
-                quality_score=0.9, success=None, revision=examples.c.revision + 1,
+            examples.update()
+            .where(examples.c.id == key)
+            .values(
+                execution_result="Tiles of the failed run.",
+                business_state={"topic": "solar roof tiles"},
+                quality_score=0.9,
+                success=None,
+                revision=examples.c.revision + 1,
             )
-        )  # fmt: skip
+        )
     done = carried_out(database, words)
     assert done.result
     assert "failed run" not in done.result["text"]
@@ -389,9 +394,14 @@ def test_rows_from_before_lose_the_score_that_was_only_form(empty_database: Data
                     " execution_result, quality_score, success, source_agent, tags) VALUES (:id, 'Write a post about"
                     " drills', 'a plan of three steps', 'a text of some words', :score, :success, :agent, :tags)"
                 ),
-                {"id": name, "score": score, "success": success, "tags": tags,
-                 "agent": "orchestrator" if status else "import"},
-            )  # fmt: skip
+                {
+                    "id": name,
+                    "score": score,
+                    "success": success,
+                    "tags": tags,
+                    "agent": "orchestrator" if status else "import",
+                },
+            )
             if status:
                 connection.execute(
                     text(

@@ -76,8 +76,10 @@ def test_the_model_plans_writes_and_judges_and_its_cost_is_kept(database: Databa
     assert done.status == "completed"
     assert (done.tokens_in, done.tokens_out) == (600, 60)
     assert {kind: each["tokens_in"] for kind, each in done.spent.items()} == {
-        "planning": 100, "steps": 200, "judging": 300,
-    }  # fmt: skip
+        "planning": 100,
+        "steps": 200,
+        "judging": 300,
+    }
     assert (done.result or {})["text"].startswith("# Tool shelves\n\nA shelf saves walking.")
     draft = (done.result or {})["steps"][1]["result"]
     assert (draft["source"], draft["note"]) == (str(model_of(provider)), "")

@@ -84,9 +84,14 @@ def _expected(row: dict[str, Any]) -> set[Item]:
     steps = _steps(row["execution_plan"])
     size = len(row["user_request"])
     names = (
-        "1 to 60 characters" if size <= 60 else "61 to 120 characters" if size <= 120 else "121 to 240 characters"
-        if size <= 240 else "over 240 characters"
-    )  # fmt: skip
+        "1 to 60 characters"
+        if size <= 60
+        else "61 to 120 characters"
+        if size <= 120
+        else "121 to 240 characters"
+        if size <= 240
+        else "over 240 characters"
+    )
     single = {
         "intent": row["intent"],
         "topic": state.get("topic"),

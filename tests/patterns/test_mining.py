@@ -100,6 +100,9 @@ def test_what_tell_raises_ends_it(basket: Basket) -> None:
 def _basket(rows: int) -> Basket:
     holds = np.arange(rows) % 2 == 0
     return Basket(
-        np.arange(rows), (Item("intent", "a"),), packed(holds)[None, :], np.where(holds, 0.9, 0.1),
+        np.arange(rows),
+        (Item("intent", "a"),),
+        packed(holds)[None, :],
+        np.where(holds, 0.9, 0.1),
         np.full(rows, -1, np.int8),
-    )  # fmt: skip
+    )

@@ -132,8 +132,11 @@ def test_a_retired_pattern_stays_retired_and_can_be_taken_back(planted: Database
     assert patterns.restore(planted, kept.id, actor="bob", reason="after all").state == "new"
     line = audit.entries(planted, subject="pattern")[0]
     assert (line.actor, line.action, line.before, line.after) == (
-        "bob", "restored", {"state": "retired"}, {"state": "new"}
-    )  # fmt: skip
+        "bob",
+        "restored",
+        {"state": "retired"},
+        {"state": "new"},
+    )
 
 
 def test_a_pattern_that_had_decayed_is_not_in_use_again_because_it_was_taken_back(planted: Database) -> None:
@@ -222,9 +225,12 @@ class TestTheExperiment:
 
 def _execution(name: str, withheld: bool, score: float | None) -> dict[str, object]:
     return {
-        "execution_id": name, "request": "x", "created_by": "test", "score": score,
+        "execution_id": name,
+        "request": "x",
+        "created_by": "test",
+        "score": score,
         "context": {"patterns": {"is_tried": True, "withheld": withheld}},
-    }  # fmt: skip
+    }
 
 
 class TestInTheQueue:

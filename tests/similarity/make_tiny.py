@@ -33,9 +33,16 @@ def main() -> None:
     """Write the model and the expected values."""
     torch.manual_seed(13)
     config = BertConfig(
-        vocab_size=len(PIECES), hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20,
-        max_position_embeddings=40, type_vocab_size=2, hidden_act="gelu", layer_norm_eps=1e-12,
-    )  # fmt: skip
+        vocab_size=len(PIECES),
+        hidden_size=12,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        intermediate_size=20,
+        max_position_embeddings=40,
+        type_vocab_size=2,
+        hidden_act="gelu",
+        layer_norm_eps=1e-12,
+    )
     model = BertModel(config, add_pooling_layer=False).eval()
     with torch.no_grad():
         for each in model.parameters():

@@ -36,14 +36,26 @@ class Row:
 
 
 rows = st.builds(
-    dict, kind=st.sampled_from(KINDS), said=texts, at=moments, topic=st.sampled_from(TOPICS),
-    platform=st.sampled_from(("", "forum")), hidden=st.booleans(),
-)  # fmt: skip
+    dict,
+    kind=st.sampled_from(KINDS),
+    said=texts,
+    at=moments,
+    topic=st.sampled_from(TOPICS),
+    platform=st.sampled_from(("", "forum")),
+    hidden=st.booleans(),
+)
 asks = st.builds(
-    Ask, text=texts, kinds=st.lists(st.sampled_from(KINDS), min_size=1, unique=True).map(tuple),
-    topic=st.sampled_from(TOPICS), platform=st.sampled_from(("", "", "forum")), since=moments, as_of=moments,
-    leave_out=st.sampled_from(("", "key-1", "key-2")), limit=st.integers(1, 8), clearly=st.booleans(),
-)  # fmt: skip
+    Ask,
+    text=texts,
+    kinds=st.lists(st.sampled_from(KINDS), min_size=1, unique=True).map(tuple),
+    topic=st.sampled_from(TOPICS),
+    platform=st.sampled_from(("", "", "forum")),
+    since=moments,
+    as_of=moments,
+    leave_out=st.sampled_from(("", "key-1", "key-2")),
+    limit=st.integers(1, 8),
+    clearly=st.booleans(),
+)
 
 
 def write(db: Database, given: list[dict[str, Any]]) -> list[Row]:
@@ -63,9 +75,7 @@ def write(db: Database, given: list[dict[str, Any]]) -> list[Row]:
             row = Row(**{**row.__dict__, "at": row.at or NOON, "key": f"{key}-{number}"})
             state = {"topic": row.topic} | ({"platform": row.platform} if row.platform else {})
             tags = ["EXCLUDE"] if row.hidden else []
-            plant(db, "example", [
-                example(0, row.said, id=row.id, execution_id=row.key, created_at=row.at, tags=tags)
-            ])  # fmt: skip
+            plant(db, "example", [example(0, row.said, id=row.id, execution_id=row.key, created_at=row.at, tags=tags)])
             with db.begin() as connection:
                 connection.execute(
                     text("UPDATE orchestrator_training_data SET business_state = :state, revision = 2 WHERE id = :id"),
@@ -150,11 +160,8 @@ def test_by_words_the_same_is_left_out(database: Database, given_rows: list[dict
         (row.kind, row.key)
         for row in there
         if shares[row.kind, row.key] >= (0.3 if ask.clearly else 0.1)
-        and any(
-            one[:2] == (row.kind, row.key)
-            for one in _chosen(there, Ask(**{**ask.__dict__, "limit": 50}))
-        )
-    }  # fmt: skip
+        and any(one[:2] == (row.kind, row.key) for one in _chosen(there, Ask(**{**ask.__dict__, "limit": 50})))
+    }
     got = ask_for(database, Ask(**{**ask.__dict__, "limit": 50}), None).hits
     assert {(hit.kind, hit.key) for hit in got} == allowed
     assert all(abs(hit.similarity - shares[hit.kind, hit.key]) < 0.002 for hit in got)

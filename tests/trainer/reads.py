@@ -25,8 +25,13 @@ def read(address: str, messages: list[dict[str, str]]) -> dict[str, Any]:
     text = post(address, "apply-template", messages=messages)["prompt"]
     ids = post(address, "tokenize", content=text, add_special=True, parse_special=True)["tokens"]
     said = post(address, "completion", prompt=text, n_predict=40, temperature=0, return_tokens=True)
-    return {"text": text, "ids": ids, "counted": said["tokens_evaluated"], "answer": said["content"],
-            "stop_type": said["stop_type"]}  # fmt: skip
+    return {
+        "text": text,
+        "ids": ids,
+        "counted": said["tokens_evaluated"],
+        "answer": said["content"],
+        "stop_type": said["stop_type"],
+    }
 
 
 def post(address: str, path: str, **body: Any) -> Any:

@@ -103,8 +103,10 @@ def with_tools(number: int, chance: random.Random) -> dict[str, Any]:
     if number % 3:
         about = {"ticket": number, "fields": ["label", "naïve \u00fc"] * chance.randint(0, 30)}
         call = {"id": f"c{number}", "type": "function", "function": {"name": "look", "arguments": json.dumps(about)}}
-        said += [{"role": "assistant", "content": "", "tool_calls": [call]},
-                 {"role": "tool", "tool_call_id": f"c{number}", "content": json.dumps({"label": "open"})}]  # fmt: skip
+        said += [
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": f"c{number}", "content": json.dumps({"label": "open"})},
+        ]
     return {
         "messages": [*said, {"role": "assistant", "content": "It is open."}],
         **({"tools": TOOLS} if said[1:] else {}),
@@ -112,10 +114,19 @@ def with_tools(number: int, chance: random.Random) -> dict[str, Any]:
 
 
 TOOLS = [
-    {"type": "function", "function": {"name": name, "description": f"Does {name}.", "parameters": {
-        "type": "object", "properties": {"ticket": {"type": "integer"}, "fields": {"type": "array"}}}}}
+    {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": f"Does {name}.",
+            "parameters": {
+                "type": "object",
+                "properties": {"ticket": {"type": "integer"}, "fields": {"type": "array"}},
+            },
+        },
+    }
     for name in ("look", "close")
-]  # fmt: skip
+]
 
 
 def test_conversations_with_tools_have_the_tokens_of_the_bases_own_template(tiny: Tiny, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.trainer.jobs import TrainerJob
 from tests.training import Tiny
-from trainer.job import Refused, parse
+from trainer.job import JobRefused, parse
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_record_that_is_no_chat_is_named_by_its_line(tiny: Tiny, tmp_path: Pat
     ],
 )
 def test_a_wrong_job_is_refused_by_name(values: Any, sentence: str) -> None:
-    with pytest.raises(Refused, match=sentence):
+    with pytest.raises(JobRefused, match=sentence):
         parse(values)
 
 

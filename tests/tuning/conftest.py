@@ -22,9 +22,16 @@ from tests.tuning.scripted import Scripted, Server, World
 
 #: Nothing waits: a test says when what comes next comes.
 AT_ONCE = Schedule(
-    lease_s=30.0, hosted_s=(0.0, 0.0), machine_s=(0.0, 0.0), searches_s=(0.0,) * SEARCHES, late_search_s=0.0,
-    settle_s=0.0, backoff_s=0.0, longest_s=0.0, chance=lambda: 0.0,
-)  # fmt: skip
+    lease_s=30.0,
+    hosted_s=(0.0, 0.0),
+    machine_s=(0.0, 0.0),
+    searches_s=(0.0,) * SEARCHES,
+    late_search_s=0.0,
+    settle_s=0.0,
+    backoff_s=0.0,
+    longest_s=0.0,
+    chance=lambda: 0.0,
+)
 SPEC = Spec("openai", "tiny", "sft", {"epochs": 2})
 
 
@@ -45,9 +52,16 @@ def freeze(
     with database.begin() as connection:
         connection.execute(insert(examples), rowset)
     return snapshots.create(
-        database, name, filter=Filter(intents=(name,)), recipe=recipes.parse({"target": "plan"}),
-        split=splits.parse(split), description="", drop_duplicates=True, actor="ada", progress=None,
-    )  # fmt: skip
+        database,
+        name,
+        filter=Filter(intents=(name,)),
+        recipe=recipes.parse({"target": "plan"}),
+        split=splits.parse(split),
+        description="",
+        drop_duplicates=True,
+        actor="ada",
+        progress=None,
+    )
 
 
 def run(database: Database, sql: str, *values: Any) -> Any:

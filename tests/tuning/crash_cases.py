@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from core.tuning.providers import registry
-from core.tuning.providers.protocol import Provider, Spec
+from core.tuning.providers.protocol import PROVIDER_IDS, Provider, Spec
 from tests.tuning.conftest import SPEC
 from tests.tuning.scripted import CAPABILITIES, Scripted, Server
 
@@ -72,11 +72,7 @@ CASES = {
     "finds likely": "tests.tuning.crash_cases:LIKELY",
     "finds nothing": "tests.tuning.crash_cases:NONE",
     "two stages": "tests.tuning.crash_cases:STAGES",
-    "openai": "tests.tuning.openai.crash:CASE",
-    "gemini": "tests.tuning.gemini.crash:CASE",
-    "local": "tests.tuning.local.crash:CASE",
-    "claude": "tests.tuning.claude.crash:CASE",
-    "bedrock": "tests.tuning.bedrock.crash:CASE",
+    **{each: f"tests.tuning.{each}.crash:CASE" for each in PROVIDER_IDS},
 }
 
 
@@ -122,10 +118,13 @@ def _scripted(finds: str, *scenarios: Scenario, stages: int = 1) -> Case:
             server.close()
 
     return Case(
-        SPEC, serve, provider="tests.tuning.crash_cases:scripted_provider", stages=stages,
+        SPEC,
+        serve,
+        provider="tests.tuning.crash_cases:scripted_provider",
+        stages=stages,
         scenarios=scenarios,
         adopted=lambda remote: [str(value) for name, value in remote.items() if name.startswith("done_")],
-    )  # fmt: skip
+    )
 
 
 def scripted_provider() -> Provider:

@@ -60,19 +60,33 @@ def a_dataset(
 ) -> DatasetVersion:
     """A frozen version of examples that all differ, half of them to train on and four in ten to test with."""
     numbers = range(begin, begin + examples)
-    ids = add(db, *(
-        {"execution_id": f"{name}-{each}", "user_request": f"{name} post {each}",
-         "execution_plan": f'{{"steps": [{each}]}}', "intent": name} for each in numbers
-    ))  # fmt: skip
+    ids = add(
+        db,
+        *(
+            {
+                "execution_id": f"{name}-{each}",
+                "user_request": f"{name} post {each}",
+                "execution_plan": f'{{"steps": [{each}]}}',
+                "intent": name,
+            }
+            for each in numbers
+        ),
+    )
     assert len(ids) == examples
     recipe, split = Recipe(target=target), splits.parse(shares, seed=0, group="request")  # type: ignore[arg-type]
     return snapshots.create(db, name, filter=Filter(intents=(name,)), recipe=recipe, split=split, actor="ada")
 
 
 def an_evaluation(
-    db: Database, model: models.Model, dataset_id: int, right: list[bool], *, likeness: list[float] | None = None,
-    split: str = "test", state: str = "done",
-) -> int:  # fmt: skip
+    db: Database,
+    model: models.Model,
+    dataset_id: int,
+    right: list[bool],
+    *,
+    likeness: list[float] | None = None,
+    split: str = "test",
+    state: str = "done",
+) -> int:
     """The id of an evaluation whose answers were right or wrong as said, record by record."""
     alike = likeness or [float(each) for each in right]
     with db.begin() as connection:
@@ -82,10 +96,19 @@ def an_evaluation(
         }  # fmt: skip
         made = connection.execute(evaluations.insert().values(**values).returning(evaluations.c.id)).scalar_one()
         rows = [
-            {"evaluation_id": made, "position": place, "output": f"answer {place}", "expected": f"expected {place}",
-             "exact": exact, "similarity": alike[place], "tokens_out": 5, "duration_ms": 10, "error": ""}
+            {
+                "evaluation_id": made,
+                "position": place,
+                "output": f"answer {place}",
+                "expected": f"expected {place}",
+                "exact": exact,
+                "similarity": alike[place],
+                "tokens_out": 5,
+                "duration_ms": 10,
+                "error": "",
+            }
             for place, exact in enumerate(right)
-        ]  # fmt: skip
+        ]
         if rows:
             connection.execute(evaluation_outputs.insert(), rows)
     return made

@@ -18,7 +18,7 @@ from core.tuning.providers import pricing
 from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     Estimate,
     JobStatus,
     JobView,
@@ -197,9 +197,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 KNOWN = ("queued", "running", "paused", "cancelling", "cancelled", "failed", "expired", "trained")
 CAPABILITIES = Capabilities(
-    trains=True, methods=("sft",), finds="likely", cancels=True, stops_and_resumes=False, retries_free=False,
-    costs_money=True, hosting_costs=False,
-)  # fmt: skip
+    trains=True,
+    methods=("sft",),
+    finds="likely",
+    cancels=True,
+    stops_and_resumes=False,
+    retries_free=False,
+    costs_money=True,
+    hosting_costs=False,
+)
 
 
 class Scripted:
@@ -233,10 +239,10 @@ class Scripted:
     def bases(self, settings: Settings) -> Sequence[str]:
         return ("tiny",)
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         own = pricing.price(None, spec.provider, spec.base_model).usd_per_million
         low, high = self.costs if own is None else (own, own)
-        return Checked(self.obstacles, Estimate(1_000, low, high, 60.0, "Made up for a test."))
+        return CheckReport(self.obstacles, Estimate(1_000, low, high, 60.0, "Made up for a test."))
 
     def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
         report_progress("uploading", 0.0)
@@ -306,9 +312,13 @@ class Scripted:
     def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
         report_progress("fetching", 0.5)
         return TrainedModel(
-            "tuned", f"openai:ft:{job.remote_id}", cost_usd=Decimal("2.50"), tokens_trained=2_000, serving="ready",
+            "tuned",
+            f"openai:ft:{job.remote_id}",
+            cost_usd=Decimal("2.50"),
+            tokens_trained=2_000,
+            serving="ready",
             parameters={"epochs": job.spec.settings["epochs"]},
-        )  # fmt: skip
+        )
 
     def serve(self, model: ModelView, *, confirmed_hourly: bool = False) -> ServingStatus:
         return ServingStatus("ready", model.call_name)

@@ -53,9 +53,15 @@ class Shop:
         provider = self.case.make_provider()
         settings = Settings(WHETSTONE_HOME=self.home, _env_file=None)  # pyright: ignore[reportCallIssue]
         job = jobs.create(
-            self.database, self.case.spec, self.dataset, actor="ada", again=True, over_budget=True, settings=settings,
+            self.database,
+            self.case.spec,
+            self.dataset,
+            actor="ada",
+            again=True,
+            over_budget=True,
+            settings=settings,
             providers=lambda _id: provider,
-        )  # fmt: skip
+        )
         asked = {"actor": "ada", "reason": "test", "providers": lambda _id: provider}
         if scenario in ("cancelled", "stopped", "resumed"):
             job = self.drive(job, until=lambda now: now.state == "running")

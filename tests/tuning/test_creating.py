@@ -227,8 +227,10 @@ def test_what_counts_against_the_budget(create: Create, database: Database) -> N
         run(
             database,
             f"UPDATE fine_tuning_jobs SET state = %s, actual_cost = %s, submitted_at = {submitted} WHERE id = %s",
-            state, actual, job.id,
-        )  # fmt: skip
+            state,
+            actual,
+            job.id,
+        )
         spent, reserved = spent + plus_spent, reserved + plus_reserved
         now = budget.budget(database)
         assert (now.spent_usd, now.reserved_usd) == (spent, reserved), list(cases)[epochs - 1]
@@ -255,9 +257,7 @@ def test_preflight_names_everything_at_once(
     create: Create, database: Database, settings: Settings, scripted: Scripted, version: DatasetVersion
 ) -> None:
     def check(**values: Any) -> list[tuple[str, bool]]:
-        found = preflight.check(
-            database, SPEC, version, live=False, settings=settings, providers=scripted, **values
-        )  # fmt: skip
+        found = preflight.check(database, SPEC, version, live=False, settings=settings, providers=scripted, **values)
         return [(each.code, each.blocks) for each in found.obstacles]
 
     assert check() == []

@@ -87,8 +87,12 @@ def test_what_the_original_system_wrote_stays(create: Create, version: DatasetVe
         "UPDATE training_datasets SET used_for_fine_tuning = true, fine_tune_job_id = 'ft-1' WHERE id = %s",
         version.id,
     )
-    run(database, "INSERT INTO fine_tuning_jobs (job_id, target_model, dataset_id, status) VALUES"
-        " ('ft-1', 'gpt-3.5', %s, 'completed')", version.id)  # fmt: skip
+    run(
+        database,
+        "INSERT INTO fine_tuning_jobs (job_id, target_model, dataset_id, status) VALUES"
+        " ('ft-1', 'gpt-3.5', %s, 'completed')",
+        version.id,
+    )
     assert columns(database, version) == (True, "ft-1")
     job = create()
     assert columns(database, version) == (True, job.key)

@@ -31,7 +31,7 @@ from tests.tuning.scripted import CAPABILITIES, Scripted, World
 
 @pytest.fixture
 def engine(database: Database, settings: Settings, scripted: Scripted) -> Engine:
-    return Engine(database, owner="e1", settings=settings, providers=scripted, pace=AT_ONCE)
+    return Engine(database, owner="e1", settings=settings, providers=scripted, schedule=AT_ONCE)
 
 
 @pytest.fixture
@@ -133,8 +133,16 @@ def test_what_passes_is_tried_again_by_itself(create: Create, step: Step, world:
     world.refusals = [(429, "Too many jobs."), (429, "Too many jobs.")]
     job = step(create(), "queued")
     assert (len(world.paid), job.faults) == (1, 0)
-    assert states(database, job) == ["validating", "uploading", "submitting", "uploading", "submitting", "uploading",
-                                     "submitting", "queued"]  # fmt: skip
+    assert states(database, job) == [
+        "validating",
+        "uploading",
+        "submitting",
+        "uploading",
+        "submitting",
+        "uploading",
+        "submitting",
+        "queued",
+    ]
     assert told(database, job, "warning") == ["Too many jobs."]
 
 
@@ -286,7 +294,7 @@ def test_a_young_submission_that_is_not_there_may_still_be_on_its_way(
     world.drops = 1
     job = step(create(), "submit_unknown")
     world.paid.clear()
-    patient = Engine(database, settings=settings, providers=scripted, pace=replace(AT_ONCE, settle_s=3_600.0))
+    patient = Engine(database, settings=settings, providers=scripted, schedule=replace(AT_ONCE, settle_s=3_600.0))
     assert patient.advance(job.id)
     assert (jobs.get(database, job.id).state, world.paid) == ("submit_unknown", [])
     assert not patient.advance(job.id), "and it is not asked about before"
@@ -385,7 +393,7 @@ def test_pauses_grow_with_faults_and_heed_the_provider(
     create: Create, step: Step, database: Database, settings: Settings, scripted: Scripted, world: World
 ) -> None:
     job = step(create(), "running")
-    slow = Engine(database, settings=settings, providers=scripted, pace=Schedule(chance=lambda: 0.0))
+    slow = Engine(database, settings=settings, providers=scripted, schedule=Schedule(chance=lambda: 0.0))
 
     def pause() -> float:
         assert slow.advance(job.id, anytime=True)
@@ -404,9 +412,9 @@ def test_pauses_grow_with_faults_and_heed_the_provider(
 
 
 def test_polls_are_seldom_for_long_jobs_and_frequent_on_this_machine() -> None:
-    pace = Schedule(chance=lambda: 0.0)
-    assert [pace.until_poll(age, on_machine=False) for age in (0, 400, 86_400)] == [15, 20, 60]
-    assert [pace.until_poll(age, on_machine=True) for age in (0, 86_400)] == [1, 2]
+    schedule = Schedule(chance=lambda: 0.0)
+    assert [schedule.until_poll(age, on_machine=False) for age in (0, 400, 86_400)] == [15, 20, 60]
+    assert [schedule.until_poll(age, on_machine=True) for age in (0, 86_400)] == [1, 2]
     late = Schedule(chance=lambda: 1.0)
     assert 15 < late.until_poll(0, on_machine=False) <= late.until_poll(86_400, on_machine=False) == 60
     assert late.after_fault(30) == 750
@@ -770,7 +778,7 @@ def test_a_frozen_owner_that_comes_back_writes_nothing(
     """It was frozen in the middle of its request; the server has begun the job, and its successor has found it."""
     job = create()
     world.gate.clear()
-    first = Engine(database, owner="first", settings=settings, providers=scripted, pace=AT_ONCE)
+    first = Engine(database, owner="first", settings=settings, providers=scripted, schedule=AT_ONCE)
     thread = threading.Thread(target=first.advance, args=(job.id,))
     thread.start()
     until(lambda: len(world.paid) == 1)
@@ -791,7 +799,7 @@ def test_what_a_frozen_owner_knows_ends_the_search(
     world.finds = False
     job = create()
     world.gate.clear()
-    first = Engine(database, owner="first", settings=settings, providers=scripted, pace=AT_ONCE)
+    first = Engine(database, owner="first", settings=settings, providers=scripted, schedule=AT_ONCE)
     thread = threading.Thread(target=first.advance, args=(job.id,))
     thread.start()
     until(lambda: len(world.paid) == 1)
@@ -810,7 +818,7 @@ def test_what_was_given_up_and_comes_to_light_is_said(
     world.finds = False
     job = create()
     world.gate.clear()
-    first = Engine(database, owner="first", settings=settings, providers=scripted, pace=AT_ONCE)
+    first = Engine(database, owner="first", settings=settings, providers=scripted, schedule=AT_ONCE)
     thread = threading.Thread(target=first.advance, args=(job.id,))
     thread.start()
     until(lambda: len(world.paid) == 1)

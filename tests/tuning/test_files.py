@@ -107,18 +107,32 @@ def test_pairs_are_those_of_the_version_also_where_another_has_the_same_records(
 ) -> None:
     """The hash of the records says nothing of scores, which decide what is paired when a version is frozen."""
     rows = [
-        example(number, execution_id=f"p-{number}", intent="p", user_request=f"Write post {number // 2}",
-                execution_plan=f"plan {number}", quality_score=0.9 if number % 2 else 0.1, success=True)
+        example(
+            number,
+            execution_id=f"p-{number}",
+            intent="p",
+            user_request=f"Write post {number // 2}",
+            execution_plan=f"plan {number}",
+            quality_score=0.9 if number % 2 else 0.1,
+            success=True,
+        )
         for number in range(8)
-    ]  # fmt: skip
+    ]
     with database.begin() as connection:
         connection.execute(insert(examples), rows)
 
     def pairs() -> bytes:
         version = snapshots.create(
-            database, "p", filter=Filter(intents=("p",)), recipe=recipes.parse({"target": "plan"}),
-            split=splits.parse("100/0/0"), description="", drop_duplicates=False, actor="ada", progress=None,
-        )  # fmt: skip
+            database,
+            "p",
+            filter=Filter(intents=("p",)),
+            recipe=recipes.parse({"target": "plan"}),
+            split=splits.parse("100/0/0"),
+            description="",
+            drop_duplicates=False,
+            actor="ada",
+            progress=None,
+        )
         hashes.append(version.root_hash)
         return files.of(database, version, "dpo", tmp_path).train.read_bytes()
 

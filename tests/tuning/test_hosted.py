@@ -41,9 +41,14 @@ class Shop:
         provider = self.case.make_provider()
         settings = Settings(WHETSTONE_HOME=self.home, _env_file=None)  # pyright: ignore[reportCallIssue]
         return jobs.create(
-            self.database, self.case.spec, self.version, actor="ada", reason="test", settings=settings,
+            self.database,
+            self.case.spec,
+            self.version,
+            actor="ada",
+            reason="test",
+            settings=settings,
             providers=lambda _id: provider,
-        )  # fmt: skip
+        )
 
     def drive(self, job: jobs.Job) -> jobs.Job:
         engine = victim.engine_of(self.database, self.home, self.case, hook=lambda _point: None)
@@ -113,17 +118,31 @@ def test_a_version_becomes_a_model_of_gemini(shop: Shop) -> None:
 @openai
 def test_preference_pairs_of_a_version_are_what_is_trained_on(shop: Shop) -> None:
     rows = [
-        example(2 * number + is_good, execution_id=f"pairs-{number}-{is_good}", intent="pairs", success=bool(is_good),
-                user_request=f"Write post {number}", execution_plan=f"{'Good' if is_good else 'Bad'} plan {number}",
-                quality_score=0.9 if is_good else 0.2)
-        for number in range(15) for is_good in (0, 1)
-    ]  # fmt: skip
+        example(
+            2 * number + is_good,
+            execution_id=f"pairs-{number}-{is_good}",
+            intent="pairs",
+            success=bool(is_good),
+            user_request=f"Write post {number}",
+            execution_plan=f"{'Good' if is_good else 'Bad'} plan {number}",
+            quality_score=0.9 if is_good else 0.2,
+        )
+        for number in range(15)
+        for is_good in (0, 1)
+    ]
     with shop.database.begin() as connection:
         connection.execute(insert(examples), rows)
     shop.version = snapshots.create(
-        shop.database, "pairs", filter=Filter(intents=("pairs",)), recipe=recipes.parse({"target": "plan"}),
-        split=splits.parse("100/0/0"), description="", drop_duplicates=False, actor="ada", progress=None,
-    )  # fmt: skip
+        shop.database,
+        "pairs",
+        filter=Filter(intents=("pairs",)),
+        recipe=recipes.parse({"target": "plan"}),
+        split=splits.parse("100/0/0"),
+        description="",
+        drop_duplicates=False,
+        actor="ada",
+        progress=None,
+    )
     shop.case = replace(shop.case, spec=replace(shop.case.spec, method="dpo", settings={"beta": 0.2}))
     before = preflight.check(shop.database, shop.case.spec, shop.version, live=True)
     assert before.can_start, before.obstacles

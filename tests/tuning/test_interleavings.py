@@ -22,8 +22,11 @@ from tests.tuning.conftest import AT_ONCE, Create, run
 from tests.tuning.scripted import CAPABILITIES, Scripted, World
 
 #: Every commit of a job's way from the first to the last.
-POINTS = [f"{when} {name}" for name in ("uploading", "told", "submitting", "submitted", "polled", "trained", "ended")
-          for when in ("before", "after")]  # fmt: skip
+POINTS = [
+    f"{when} {name}"
+    for name in ("uploading", "told", "submitting", "submitted", "polled", "trained", "ended")
+    for when in ("before", "after")
+]
 
 
 class Dead(Heartbeats):
@@ -49,11 +52,11 @@ def test_an_owner_that_is_frozen_anywhere_and_comes_back(
 
     job = create()
     short = replace(AT_ONCE, lease_s=0.3, report_s=0.0)
-    first = Engine(database, settings=settings, providers=scripted, pace=short, beats=Dead(0.3), hook=freeze)
+    first = Engine(database, settings=settings, providers=scripted, schedule=short, beats=Dead(0.3), hook=freeze)
     thread = threading.Thread(target=_all_of, args=(first, job.id))
     thread.start()
     assert frozen.wait(60)
-    second = Engine(database, settings=settings, providers=scripted, pace=AT_ONCE)
+    second = Engine(database, settings=settings, providers=scripted, schedule=AT_ONCE)
     until(lambda: _is_over(second, job.id))
     over = jobs.get(database, job.id)
     thaw.set()
@@ -82,7 +85,7 @@ def test_many_engines_at_once_do_each_job_once(
     made = [create(again=True) for _ in range(12)]
 
     def work() -> None:
-        engine = Engine(database, settings=settings, providers=scripted, pace=AT_ONCE)
+        engine = Engine(database, settings=settings, providers=scripted, schedule=AT_ONCE)
         while any(jobs.get(database, job.id).is_open for job in made):
             for hold in engine.claim(3, leads=True, slow=True):
                 engine.work(hold)
@@ -148,7 +151,7 @@ class Play:
         self.deadly = ""
         self.turn = 0
         self.engines = [
-            Engine(database, settings=home, providers=scripted, pace=AT_ONCE, hook=self._hook) for _ in range(2)
+            Engine(database, settings=home, providers=scripted, schedule=AT_ONCE, hook=self._hook) for _ in range(2)
         ]
 
     def _hook(self, point: str) -> None:

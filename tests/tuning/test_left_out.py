@@ -29,7 +29,7 @@ from core.tuning.providers.gemini import checks
 from core.tuning.providers.gemini.adapter import Gemini
 from core.tuning.providers.openai import checks as openai_checks
 from core.tuning.providers.openai.adapter import OpenAI
-from core.tuning.providers.protocol import Checked, Spec
+from core.tuning.providers.protocol import CheckReport, Spec
 from tests.datasets.conftest import example
 from tests.tuning.views import settings
 
@@ -86,17 +86,29 @@ def frozen(
 ) -> DatasetVersion:
     made = [
         example(
-            number, execution_id=f"{name} {number}", intent=name, user_request=f"Write post {number}",
-            context=KINDS.get(kinds(number)), quality_score=1.0, success=True,
+            number,
+            execution_id=f"{name} {number}",
+            intent=name,
+            user_request=f"Write post {number}",
+            context=KINDS.get(kinds(number)),
+            quality_score=1.0,
+            success=True,
         )
         for number in range(rows)
-    ]  # fmt: skip
+    ]
     with database.begin() as connection:
         connection.execute(insert(examples), made)
     return snapshots.create(
-        database, name, filter=Filter(intents=(name,)), recipe=recipes.parse({"target": "result"}),
-        split=splits.parse("70/20/10"), description="", drop_duplicates=False, actor="ada", progress=None,
-    )  # fmt: skip
+        database,
+        name,
+        filter=Filter(intents=(name,)),
+        recipe=recipes.parse({"target": "result"}),
+        split=splits.parse("70/20/10"),
+        description="",
+        drop_duplicates=False,
+        actor="ada",
+        progress=None,
+    )
 
 
 def written(path: Path | None, form: Form, split: str) -> list[bytes]:
@@ -116,8 +128,10 @@ def test_facts_of_a_file_are_those_of_the_file(database: Database, tmp_path: Pat
     form, version = FORMS[name], frozen(database)
     export = files.of(database, version, form.format, tmp_path)
     lines = {split: written(getattr(export, split), form, split) for split in splits.NAMES}
-    with patch.object(facts, "COUNTED_BYTES", 1 << 20 if counted == "one by one" else 1), \
-            patch.object(facts, "_SAMPLE", 70):  # fmt: skip
+    with (
+        patch.object(facts, "COUNTED_BYTES", 1 << 20 if counted == "one by one" else 1),
+        patch.object(facts, "_SAMPLE", 70),
+    ):
         found = facts.of(database, version, home=tmp_path).as_sent(form, splits.NAMES)
         with patch.object(facts, "_count_file", side_effect=AssertionError("counted again")):
             assert facts.of(database, version, home=tmp_path).as_sent(form, splits.NAMES) == found
@@ -182,7 +196,7 @@ PROVIDERS: dict[str, tuple[Any, Spec, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def checked(database: Database, version: DatasetVersion, home: Path, name: str, **more: Any) -> Checked:
+def checked(database: Database, version: DatasetVersion, home: Path, name: str, **more: Any) -> CheckReport:
     provider, spec, keys = PROVIDERS[name]
     spec = replace(spec, settings={**spec.settings, **more})
     return preflight.check(

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from core.db import Database
-from core.tuning.month import MonthlyJobs, month
+from core.tuning.jobs import MonthlyJobs, month
 from tests.tuning.conftest import Create, run
 
 NOW = dt.datetime(2026, 11, 1, 0, 30, tzinfo=dt.UTC)

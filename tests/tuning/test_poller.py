@@ -19,9 +19,16 @@ from tests.tuning.scripted import CAPABILITIES, Scripted, World
 
 #: Quick enough for a test, and still with pauses.
 BRISK = Schedule(
-    lease_s=2.0, hosted_s=(0.02, 0.05), machine_s=(0.02, 0.05), searches_s=(0.05,) * SEARCHES, late_search_s=5.0,
-    settle_s=0.0, backoff_s=0.05, longest_s=0.2, report_s=0.0,
-)  # fmt: skip
+    lease_s=2.0,
+    hosted_s=(0.02, 0.05),
+    machine_s=(0.02, 0.05),
+    searches_s=(0.05,) * SEARCHES,
+    late_search_s=5.0,
+    settle_s=0.0,
+    backoff_s=0.05,
+    longest_s=0.2,
+    report_s=0.0,
+)
 
 
 Start = Callable[..., Poller]
@@ -33,7 +40,7 @@ def start(database: Database, settings: Settings, scripted: Scripted) -> Iterato
     started: list[Poller] = []
 
     def start(**values: Any) -> Poller:
-        usual: dict[str, Any] = {"settings": settings, "providers": scripted, "pace": BRISK, "idle_s": 60.0}
+        usual: dict[str, Any] = {"settings": settings, "providers": scripted, "schedule": BRISK, "idle_s": 60.0}
         poller = Poller(database, **{**usual, **values})
         started.append(poller)
         poller.start()
@@ -101,7 +108,7 @@ def test_a_cancellation_takes_effect_without_waiting_for_the_next_poll(
 ) -> None:
     world.script = ("running",)
     slow = replace(BRISK, hosted_s=(3_600.0, 3_600.0))
-    start(pace=slow)
+    start(schedule=slow)
     job = create()
     until(lambda: state(database, job) == "running")
     jobs.cancel(database, job.id, actor="ada", reason="", providers=scripted)
@@ -185,8 +192,8 @@ def test_a_long_call_keeps_its_lease(create: Create, start: Start, database: Dat
     """Two look after the same jobs, and the request takes longer than a lease."""
     quick = replace(BRISK, lease_s=0.6)
     world.gate.clear()
-    start(pace=quick)
-    start(pace=quick, idle_s=0.1)
+    start(schedule=quick)
+    start(schedule=quick, idle_s=0.1)
     job = create()
     until(lambda: len(world.paid) == 1)
     ends = run(database, "SELECT lease_until FROM fine_tuning_jobs")[0][0]

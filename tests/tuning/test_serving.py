@@ -87,8 +87,10 @@ def test_what_costs_by_the_hour_is_served_only_when_that_is_confirmed(database: 
     assert "at a price by the hour that is not known here" in str(refused.value)
     assert "One unit of qwen3:4b is $39.60 an hour." in str(refused.value)
     assert (host.asked, models.get(database, model.id).serving, audit.entries(database)[0].action) == (
-        [], "none", "register",
-    )  # fmt: skip
+        [],
+        "none",
+        "register",
+    )
 
 
 def test_a_known_price_is_named(database: Database, host: Host) -> None:
@@ -106,8 +108,11 @@ def test_it_is_recorded_before_it_is_asked_for_and_looked_at_until_it_is_there(d
     assert (recorded.serving, host.asked) == ("deploying", [])
     line = audit.entries(database, subject="model", subject_id=model.id)[0]
     assert (line.actor, line.action, line.reason, line.after) == (
-        "ada", "serve", "to try", {"serving": "deploying", "confirmed_hourly": True},
-    )  # fmt: skip
+        "ada",
+        "serve",
+        "to try",
+        {"serving": "deploying", "confirmed_hourly": True},
+    )
 
     host.answers = [
         ServingStatus("deploying", remote={"name": "x"}),

@@ -105,7 +105,7 @@ def engine_of(db: Database, home: Path, chosen: Case, *, hook: Callable[[str], N
     """An engine that waits for nothing; its provider is the one of the environment."""
     provider = chosen.make_provider()
     settings = Settings(WHETSTONE_HOME=home, _env_file=None)  # pyright: ignore[reportCallIssue]
-    return Engine(db, settings=settings, providers=lambda _id: provider, pace=AT_ONCE, hook=hook)
+    return Engine(db, settings=settings, providers=lambda _id: provider, schedule=AT_ONCE, hook=hook)
 
 
 def drive(engine: Engine, job_id: int, *, until: Callable[[jobs.Job], bool] = lambda _job: False) -> jobs.Job:

@@ -13,9 +13,19 @@ from core.tuning.providers.data import DataFacts, Files
 from core.tuning.providers.protocol import JobStatus, JobView, ModelView, Provider, Spec, Submitted
 
 DATA = DataFacts(
-    dataset_id=1, label="plans@1", root_hash="00", train=100, validation=10, test=10, tokens_train=50_000,
-    tokens_validation=5_000, tokens_test=5_000, longest_tokens=2_000, is_exact=True, size_bytes=300_000,
-)  # fmt: skip
+    dataset_id=1,
+    label="plans@1",
+    root_hash="00",
+    train=100,
+    validation=10,
+    test=10,
+    tokens_train=50_000,
+    tokens_validation=5_000,
+    tokens_test=5_000,
+    longest_tokens=2_000,
+    is_exact=True,
+    size_bytes=300_000,
+)
 KEY = "0123456789abcdef0123456789abcdef"
 
 

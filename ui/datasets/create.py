@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.datasets import snapshots
 from core.datasets.candidates import Choice
-from core.datasets.checks import Review
+from core.datasets.checks import CheckReport as Review
 from core.datasets.defaults import REASONS, WORDS, Outlook, Reason
 from core.datasets.splits import NAMES
 from core.datasets.versions import DatasetVersion

@@ -5,7 +5,7 @@ from typing import Literal, cast
 
 import streamlit as st
 
-from core.datasets import excerpts, lineage, snapshots
+from core.datasets import exporting, lineage, snapshots
 from core.datasets.splits import NAMES, SplitName
 from core.datasets.versions import DatasetVersion
 from core.db import Database
@@ -244,7 +244,7 @@ def _records(db: Database, version: DatasetVersion) -> None:
         key="version_split",
         format_func=lambda name: f"{name.capitalize()}: {counts[name]:,}",
     )
-    lines = excerpts.first(db, version, cast(SplitName, split))
+    lines = exporting.first_lines(db, version, cast(SplitName, split))
     st.caption(f"The first {len(lines)} of {count(counts[split], 'record')}, as the model would see them.")
     dataset_records.draw(lines, key="version_records")
 

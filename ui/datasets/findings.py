@@ -4,7 +4,8 @@ import streamlit as st
 
 from core.datasets import concerned
 from core.datasets.candidates import Choice
-from core.datasets.checks import Finding, Review
+from core.datasets.checks import CheckReport as Review
+from core.datasets.checks import Obstacle as Finding
 from core.db import Database
 from core.examples.tags import BUILT_IN
 from ui.data import bulk

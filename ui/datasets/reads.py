@@ -2,7 +2,7 @@
 
 from core.datasets import checks, rendering
 from core.datasets.candidates import Choice
-from core.datasets.checks import Review
+from core.datasets.checks import CheckReport as Review
 from core.datasets.recipes import Recipe
 from core.db import Database
 from core.examples import store

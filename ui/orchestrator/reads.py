@@ -5,7 +5,7 @@ import streamlit as st
 
 from core.db import Database
 from core.llm import ProviderStatus, configured
-from core.orchestrator import choices, trends
+from core.orchestrator import queries, trends
 from core.settings import get_settings
 from ui.parts.cached_read import cached_read
 
@@ -15,7 +15,7 @@ REMEMBERED_S = 30
 @cached_read(ttl=4, max_entries=16)
 def waiting(db: Database) -> int:
     """Plans that wait for a decision; for the navigation, which every run of every page draws."""
-    return choices.waiting(db)
+    return queries.waiting(db)
 
 
 @cached_read(ttl=REMEMBERED_S, max_entries=16)
@@ -27,7 +27,7 @@ def by_day(db: Database, total: int, judged: int) -> list[trends.Day]:
 
 @cached_read(max_entries=16)
 def platforms(db: Database) -> list[str]:
-    return choices.platforms(db)
+    return queries.platforms(db)
 
 
 @st.cache_data(ttl=15, max_entries=1, show_spinner=False)

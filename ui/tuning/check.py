@@ -18,7 +18,8 @@ from core.tuning.budget import Budget
 from core.tuning.providers import catalogue
 from core.tuning.providers.catalogue import BaseFacts
 from core.tuning.providers.data import DataFacts
-from core.tuning.providers.protocol import Capabilities, Checked, Estimate, Obstacle, Spec
+from core.tuning.providers.protocol import Capabilities, Estimate, Obstacle, Spec
+from core.tuning.providers.protocol import CheckReport as Checked
 from ui.parts.formatting import ago, count, plain, span
 from ui.tuning import labels, start
 from ui.tuning.reads import Way

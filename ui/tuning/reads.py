@@ -13,7 +13,8 @@ from core.settings import get_settings
 from core.tuning import jobs, preflight
 from core.tuning.providers import catalogue, registry
 from core.tuning.providers.catalogue import ProviderFacts
-from core.tuning.providers.protocol import OPEN, Capabilities, Checked, Obstacle, Provider, ProviderId, Spec
+from core.tuning.providers.protocol import OPEN, Capabilities, Obstacle, Provider, ProviderId, Spec
+from core.tuning.providers.protocol import CheckReport as Checked
 from ui.parts.cached_read import cached_read
 
 REMEMBERED_S = 15

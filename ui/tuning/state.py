@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.db import Database
-from core.tuning import budget, jobs, month
+from core.tuning import budget, jobs
 from core.tuning.budget import Budget
-from core.tuning.month import MonthlyJobs
+from core.tuning.jobs import MonthlyJobs
 from core.tuning.providers.protocol import OPEN
 from ui.parts.formatting import count, percent, plain, shortened
 from ui.tuning import labels
@@ -17,7 +17,7 @@ def draw(db: Database) -> None:
     found = budget.budget(db)
     with st.grid(4, min_column_width=170):
         _open(by_state)
-        _finished(month.month(db))
+        _finished(jobs.month(db))
         _spent(found)
         _model(db)
     said = _also(found)

@@ -35,7 +35,29 @@ from core.datasets.rendering.lines import (
 from core.datasets.rendering.renderer_1 import target_sql
 
 __all__ = [
-    "ANY_ORDER", "CANONICAL", "FEATURES", "FORMATS", "IN_ORDER", "IS_RICH", "KNOWN", "NOT_CARRIED", "RENDERER",
-    "TOOLS_BIT", "Format", "answer_sql", "asked_sql", "fault_sql", "features_sql", "frozen_content", "line_sql",
-    "looked_at_once", "pinned", "preview", "prompt_sql", "rejected_sql", "run", "target_sql", "teaches",
-]  # fmt: skip
+    "ANY_ORDER",
+    "CANONICAL",
+    "FEATURES",
+    "FORMATS",
+    "IN_ORDER",
+    "IS_RICH",
+    "KNOWN",
+    "NOT_CARRIED",
+    "RENDERER",
+    "TOOLS_BIT",
+    "Format",
+    "answer_sql",
+    "asked_sql",
+    "fault_sql",
+    "features_sql",
+    "frozen_content",
+    "line_sql",
+    "looked_at_once",
+    "pinned",
+    "preview",
+    "prompt_sql",
+    "rejected_sql",
+    "run",
+    "target_sql",
+    "teaches",
+]

@@ -22,7 +22,9 @@ IS_RICH = (
 
 
 def looked_at_once(text: str) -> str:
-    """The same SQL over a relation with `IS_RICH` as its column `is_rich`: four expressions ask it of every row."""
+    """Return the same SQL over a relation with `IS_RICH` as its column `is_rich`: four expressions
+    ask it of every row.
+    """
     return text.replace(IS_RICH, "is_rich")
 
 
@@ -54,7 +56,7 @@ TOOLS = (
 
 
 def prompt_sql(recipe: Recipe) -> str:
-    """The user's message; of the context, what is no part of the conversation."""
+    """Return the user's message; of the context, what is no part of the conversation."""
     shown = renderer_1.prompt_sql(recipe)
     return shown.replace("context - 'system' - 'turns'", f"context - ARRAY[{', '.join(repr(part) for part in PARTS)}]")
 
@@ -158,7 +160,7 @@ def _all(recipe: Recipe, piece: str, condition: str = "true") -> str:
 
 
 def _each_tool(before: str, schema: str, after: str) -> str:
-    """The tools in a form of name, description and schema."""
+    """Return the tools in a form of name, description and schema."""
     function = "coalesce(tool->'function', tool)"
     return f"""(SELECT concat('{before}', string_agg(concat('{{"name":', to_json(coalesce(f->>'name', '')),
         ',"description":' || to_json(f->>'description')::text,
@@ -188,7 +190,7 @@ _FLAT = (
 
 
 def line_sql(recipe: Recipe, format: str) -> str:  # noqa: A002  (the word of the field)
-    """SQL text of one record; NULL where the format cannot carry it."""
+    """Return SQL text of one record; NULL where the format cannot carry it."""
     system = system_sql(recipe)
     match format:
         case "anthropic" | "bedrock":
@@ -240,11 +242,14 @@ def asked_sql(recipe: Recipe) -> str:
 
 
 def answer_sql(recipe: Recipe) -> str:
+    """Return SQL text of a record's answer as one message of the format `openai`."""
     return _all(recipe, _openai_message(weights=False), "part = 4")
 
 
 def rejected_sql() -> str:
-    """The answer that came beside a better one, as one message of the format `openai`; NULL where there is none."""
+    """Return the answer that came beside a better one, as one message of the format `openai`; NULL
+    where there is none.
+    """
     calls = "context->'rejected'->'tool_calls'"
     listed = f"CASE WHEN jsonb_typeof({calls}) = 'array' AND {calls} <> '[]' THEN {calls} END"
     return f"""CASE WHEN jsonb_typeof(context->'rejected') = 'object' THEN (
@@ -255,7 +260,7 @@ def rejected_sql() -> str:
 
 
 def alpaca(recipe: Recipe) -> list[str]:
-    """Renderer 1's pieces, with the part of a request that came as `input` back in its place."""
+    """Return renderer 1's pieces, with the part of a request that came as `input` back in its place."""
     pieces = renderer_1.pieces(recipe, "alpaca", prompt_sql(recipe))
     if recipe.fields != ("request",):
         return pieces
@@ -286,7 +291,7 @@ def _features(recipe: Recipe) -> str:
 
 
 def features_sql(recipe: Recipe) -> str:
-    """What a record holds that not every format can carry: the bits of `FEATURES`."""
+    """Return what a record holds that not every format can carry: the bits of `FEATURES`."""
     return f"CASE WHEN {IS_RICH} THEN {_features(recipe)} ELSE 0 END"
 
 

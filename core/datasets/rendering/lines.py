@@ -6,7 +6,7 @@ as orjson does), while the spacing and key order of `json_build_object` and `jso
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from sqlalchemy import ColumnElement, Connection, any_, bindparam, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -32,12 +32,12 @@ CANONICAL: Format = "openai"
 
 
 def prompt_sql(recipe: Recipe, renderer: int = RENDERER) -> str:
-    """The user's message."""
+    """Return the user's message."""
     return renderer_1.prompt_sql(recipe) if renderer == 1 else dialogues.prompt_sql(recipe)
 
 
 def line_sql(recipe: Recipe, format: Format, renderer: int = RENDERER) -> str:  # noqa: A002  (the word of the field)
-    """SQL text of one record, without line break, over a relation with the content columns.
+    """Return SQL text of one record, without line break, over a relation with the content columns.
 
     NULL where `user_request` is: of a revision that cannot be found there is no record. NULL, too, where the format
     cannot carry what is in the record (`features_sql`). `dpo` has no line of a record: its lines are pairs of them
@@ -52,7 +52,7 @@ def line_sql(recipe: Recipe, format: Format, renderer: int = RENDERER) -> str:  
 
 
 def asked_sql(recipe: Recipe, renderer: int = RENDERER) -> str:
-    """SQL text of a record's conversation up to its answer, `{"messages":[…]}`, over the content columns."""
+    """Return SQL text of a record's conversation up to its answer, `{"messages":[…]}`, over the content columns."""
     plain = renderer_1.asked_sql(recipe, prompt_sql(recipe, renderer))
     if renderer == 1:
         return plain
@@ -60,7 +60,7 @@ def asked_sql(recipe: Recipe, renderer: int = RENDERER) -> str:
 
 
 def answer_sql(recipe: Recipe, renderer: int = RENDERER) -> str:
-    """SQL text of a record's answer as one message of the format `openai`."""
+    """Return SQL text of a record's answer as one message of the format `openai`."""
     plain = f"""concat('{{"role":"assistant","content":', to_json({target_sql(recipe)}), '}}')"""
     if renderer == 1:
         return plain
@@ -72,14 +72,15 @@ fault_sql = dialogues.fault_sql
 features_sql = dialogues.features_sql
 
 
-def run(connection: Connection, statement: str) -> list[tuple]:
+def run(connection: Connection, statement: str) -> list[tuple[Any, ...]]:
     """Run SQL text without parameters exactly as it stands; a system prompt may hold `%` and `:name`."""
     result = connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
     return [tuple(row) for row in result] if result.returns_rows else []
 
 
 def pinned(pairs: str, extra: Sequence[str] = ()) -> str:
-    """The content of the examples and revisions in the relation `pairs` (example_id, revision, and `extra` columns).
+    """Return the content of the examples and revisions in the relation `pairs` (example_id, revision, and `extra`
+    columns).
 
     An example's current row is its newest revision; only content that was replaced stands in `example_revisions`.
     An outer join: of what is missing there is a row with NULL content, never a silent gap.
@@ -98,7 +99,7 @@ def pinned(pairs: str, extra: Sequence[str] = ()) -> str:
 
 
 def frozen_content(dataset_id: int, condition: str = "true") -> str:
-    """A version's members with the content they were frozen with, whatever was edited since."""
+    """Return a version's members with the content they were frozen with, whatever was edited since."""
     members = (
         "(SELECT example_id, revision, position, split, sha256 FROM dataset_members"
         f" WHERE dataset_id = {dataset_id:d} AND {condition})"
@@ -125,7 +126,8 @@ def preview(
     format: Format = CANONICAL,  # noqa: A002
     limit: int = 3,
 ) -> list[str]:
-    """The first records that a filter would give, or those of the examples with these ids, as the model would see them.
+    """Return the first records that a filter would give, or those of the examples with these ids, as the model would
+    see them.
 
     For a filter what teaches nothing is passed over, as when freezing; what is asked for by id is always shown.
     """

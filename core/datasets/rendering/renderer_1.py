@@ -24,7 +24,7 @@ _ITS_OWN_SYSTEM_PROMPT = "CASE WHEN jsonb_typeof(context->'system') = 'string' T
 
 
 def prompt_sql(recipe: Recipe) -> str:
-    """The user's message."""
+    """Return the user's message."""
     if recipe.fields == ("request",):
         return "user_request"
     sections = ", ".join(_SECTIONS[part] for part in recipe.fields)
@@ -32,12 +32,12 @@ def prompt_sql(recipe: Recipe) -> str:
 
 
 def target_sql(recipe: Recipe) -> str:
-    """What the model shall answer."""
+    """Return what the model shall answer."""
     return _TARGETS[recipe.target]
 
 
 def asked_sql(recipe: Recipe, prompt: str) -> str:
-    """SQL text of a record's conversation up to its answer, `{"messages":[…]}`, over the content columns."""
+    """Return SQL text of a record's conversation up to its answer, `{"messages":[…]}`, over the content columns."""
     first = with_system('{"role":"system","content":', system_sql(recipe), "},")
     turns, user, prompt, *_ = _messages(_json(prompt), "''")
     parts = ["""'{"messages":['""", first, turns, user, prompt, "'}]}'"]
@@ -45,7 +45,7 @@ def asked_sql(recipe: Recipe, prompt: str) -> str:
 
 
 def pieces(recipe: Recipe, format: str, prompt: str) -> list[str]:  # noqa: A002  (the word of the field)
-    """The pieces of a record's line, as SQL texts to be put together; `prompt` is what the user says."""
+    """Return the pieces of a record's line, as SQL texts to be put together; `prompt` is what the user says."""
     system = system_sql(recipe)
     asked, target = _json(prompt), _json(target_sql(recipe))
     match format:
@@ -62,6 +62,7 @@ def pieces(recipe: Recipe, format: str, prompt: str) -> list[str]:  # noqa: A002
 
 
 def system_sql(recipe: Recipe) -> str:
+    """Return SQL text of the system prompt: the recipe's, or else the record's own."""
     own = sql.Literal(recipe.system_prompt).as_string(None) + "::text"
     return own if recipe.system_prompt else _ITS_OWN_SYSTEM_PROMPT
 
@@ -71,7 +72,10 @@ def _json(text: str) -> str:
 
 
 def with_system(before: str, system: str, after: str) -> str:
-    """A piece that is there only when there is a system prompt. Concatenation with NULL is NULL, which is left out."""
+    """Return a piece that is there only when there is a system prompt.
+
+    Concatenation with NULL is NULL, which is left out.
+    """
     return f"'{before}' || {_json(system)}::text || '{after}'"
 
 

@@ -95,7 +95,7 @@ def prepare(connection: psycopg.Connection[Any], schema: str, first_migration: s
 
 
 def finish(moving: Moving) -> None:
-    """What can only be done once the migrations ran."""
+    """Do what can only be done once the migrations ran."""
     if moving.rescaled:
         moving.run(
             "UPDATE {} AS e SET source_score = s.quality_score FROM moving_scores AS s WHERE s.id = e.id", EXAMPLES
@@ -142,7 +142,7 @@ def _shape(connection: psycopg.Connection[Any], first_migration: str) -> dict[st
 
 
 def _refuse_misfits(moving: Moving, table: str, shape: dict[str, Column]) -> None:
-    """What no conversion can help."""
+    """Refuse what no conversion can help."""
     kind = moving.connection.execute(
         "SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)",
         [moving.qualified(table)],
@@ -209,7 +209,7 @@ def _add(moving: Moving, table: str, wanted: Column, columns: dict[str, Column])
 
 
 def _quoted(value: str | None) -> str:
-    """A default as it may stand in a statement with places for names."""
+    """Return a default as it may stand in a statement with places for names."""
     return (value or "").replace("{", "{{").replace("}", "}}")
 
 

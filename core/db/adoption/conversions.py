@@ -92,14 +92,14 @@ _USING["int4"] = {name: f"{using}::int4" for name, using in _USING["int8"].items
 
 
 def family(base: str, kind: str) -> Family:
-    """What a type of PostgreSQL is like; `kind` is its `typtype`."""
+    """Return what a type of PostgreSQL is like; `kind` is its `typtype`."""
     if base.startswith("_"):
         return "array"
     return "text" if kind == "e" else _FAMILIES.get(base, "other")
 
 
 def converting(column: str, base: str, kind: str, wanted: str) -> str | None:
-    """SQL that makes the wanted type of a column of another; None where there is none."""
+    """Return SQL that makes the wanted type of a column of another; None where there is none."""
     its = family(base, kind)
     if column in _DURATIONS and wanted == "int8":
         if its == "interval":

@@ -40,7 +40,7 @@ def number(moving: Moving, table: str) -> bool:
 
 
 def _count_on(moving: Moving, table: str, column: Column) -> None:
-    """A numeric id becomes bigint, with a sequence that is as large and begins after the highest id."""
+    """Make a numeric id a bigint, with a sequence that is as large and begins after the highest id."""
     if column.base != "int8":
         if family(column.base, column.kind) == "number":
             moving.run("ALTER TABLE {} ALTER COLUMN id DROP DEFAULT", table)
@@ -73,7 +73,7 @@ def _count_on(moving: Moving, table: str, column: Column) -> None:
 
 
 def link_jobs(moving: Moving, renumbered: bool) -> None:
-    """A job's `dataset_id` follows its dataset's new number; what it was is kept in `source_dataset_id`."""
+    """Let a job's `dataset_id` follow its dataset's new number, and keep what it was in `source_dataset_id`."""
     column = columns_of(moving.connection, moving.schema, JOBS).get("dataset_id")
     if column is None or (not renumbered and family(column.base, column.kind) != "uuid"):
         return

@@ -45,7 +45,7 @@ class Moving:
         return self.connection.execute(sql.SQL(statement).format(*quoted))  # pyright: ignore[reportArgumentType]
 
     def qualified(self, table: str) -> str:
-        """The table's name with its schema, as SQL writes it."""
+        """Return the table's name with its schema, as SQL writes it."""
         return sql.Identifier(self.schema, table).as_string(self.connection)
 
     def one(self, statement: str, *names: str) -> Any:
@@ -54,13 +54,13 @@ class Moving:
 
 
 def refusal(table: str, column: str, what: str) -> MigrationRefused:
-    """The one sentence about what cannot be taken over."""
+    """Return the one sentence about what cannot be taken over."""
     where = f"The column {column} of the table {table}" if column else f"The table {table}"
     return MigrationRefused(f"{where} cannot be taken over: {what.rstrip('.')}. Nothing was changed.")
 
 
 def complaint(error: psycopg.Error) -> str:
-    """What PostgreSQL says, with its detail."""
+    """Return what PostgreSQL says, with its detail."""
     told = error.diag.message_primary or str(error).splitlines()[0]
     return f"{told} ({error.diag.message_detail})" if error.diag.message_detail else told
 
@@ -90,11 +90,13 @@ ORDER BY a.attnum
 
 
 def columns_of(connection: psycopg.Connection[Any], schema: str, table: str) -> dict[str, Column]:
+    """Return the columns of a table by their names; none of a table that there is not."""
     name = sql.Identifier(schema, table).as_string(connection)
     return {row[0]: Column(*row) for row in connection.execute(_COLUMNS, [name])}
 
 
 def is_unique(moving: Moving, table: str, columns: tuple[str, ...]) -> bool:
+    """Tell whether an index keeps these columns unique."""
     row = moving.connection.execute(
         "SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND i.indisvalid"
         " AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND ("

@@ -40,7 +40,7 @@ def save(db: Database, record: Mapping[str, Any], *, actor: str) -> Saved:
 
 
 def save_in(connection: Connection, record: Mapping[str, Any], *, actor: str) -> Saved:
-    """The same in the caller's transaction, so that an execution and its example are never at odds."""
+    """Return the same in the caller's transaction, so that an execution and its example are never at odds."""
     try:
         (saved,) = _save(connection, [_plain(record)], actor)
     except ImportRefused as refusal:

@@ -52,7 +52,7 @@ def _slowly(text: str | bytes) -> Any:
 
 
 def whole(digits: str | int) -> int | str:
-    """A whole number, or its text where 64 bits cannot hold it."""
+    """Return a whole number, or its text where 64 bits cannot hold it."""
     if isinstance(digits, str) and len(digits) > 20:
         return digits
     number = int(digits)
@@ -60,17 +60,13 @@ def whole(digits: str | int) -> int | str:
 
 
 def fraction(digits: str | Decimal) -> float | str:
-    """A fraction, or its text where a float is infinite or differs before the decimal point."""
+    """Return a fraction, or its text where a float is infinite or differs before the decimal point."""
     number = float(digits)
     if math.isinf(number) or (
-        abs(number) >= 2**53 and Decimal(number) != Decimal(digits) and "E" not in _upper(digits)
+        abs(number) >= 2**53 and Decimal(number) != Decimal(digits) and "E" not in str(digits).upper()
     ):
         return str(digits)
     return number
-
-
-def _upper(digits: str | Decimal) -> str:
-    return str(digits).upper()
 
 
 class WithoutConstants:

@@ -29,7 +29,7 @@ SNAPSHOT = "jsonb_build_object(" + ", ".join(f"'{name}', t.{name}" for name in C
 
 
 def _values(scale: Scale) -> dict[str, str]:
-    """What a staged row `s`, decided as `d`, puts into each column of a new example."""
+    """Return what a staged row `s`, decided as `d`, puts into each column of a new example."""
     values = origins.as_staged(scale)
     return values | {
         "source_score": f"CASE WHEN s.quality_score <> {values['quality_score']} THEN s.quality_score END",
@@ -40,7 +40,7 @@ def _values(scale: Scale) -> dict[str, str]:
 
 
 def next_revision(values: Mapping[str, str]) -> str:
-    """The revision of an example `t` that gets these contents: one more, if they differ from what it has."""
+    """Return the revision of an example `t` that gets these contents: one more, if they differ from what it has."""
     old, new = ", ".join(f"t.{name}" for name in CONTENT), ", ".join(values[name] for name in CONTENT)
     return f"t.revision + (({old}) IS DISTINCT FROM ({new}))::int"
 
@@ -52,7 +52,13 @@ def merge(
     if counts["changed"] + counts["returned"]:
         lock_examples(raw, "id IN (SELECT example_id FROM decided WHERE outcome IN ('changed', 'returned'))")
     if counts["new"]:
-        _expect(insert(raw, import_id, options, scale), counts["new"])
+        written = insert(raw, import_id, options, scale)
+        expected = counts["new"]
+        if written != expected:
+            raise Conflict(
+                f"{expected - written:,} rows of the file were saved by somebody else meanwhile; nothing was changed. "
+                "Import the file again."
+            )
     if counts["changed"] + counts["returned"]:
         _update(raw, import_id, scale, overwrite=options.overwrite)
     if counts["returned"]:
@@ -115,7 +121,10 @@ _TAGS = """CASE WHEN s.tags IS NULL THEN %(tags)s::text[]
 
 
 def _update(raw: psycopg.Connection[Any], import_id: int, scale: Scale, *, overwrite: bool) -> None:
-    """Changed rows, and of the returning ones those that come back different. What they were is kept for undo."""
+    """Update changed rows, and of the returning ones those that come back different.
+
+    What they were is kept for undo.
+    """
     is_different = """d.outcome = 'changed'
         OR d.outcome = 'returned' AND d.digest IS DISTINCT FROM t.source_digest"""
     execute(
@@ -178,11 +187,3 @@ def _bring_back(raw: psycopg.Connection[Any], import_id: int, options: ImportOpt
         WHERE d.outcome = 'returned' AND t.id = d.example_id""",
         {"import_id": import_id, "tags": list(options.tags)},
     )
-
-
-def _expect(written: int, expected: int) -> None:
-    if written != expected:
-        raise Conflict(
-            f"{expected - written:,} rows of the file were saved by somebody else meanwhile; nothing was changed. "
-            "Import the file again."
-        )

@@ -121,7 +121,9 @@ class RowError(NamedTuple):
         return f"Row {self.row}, field {self.field}: {self.value} is not {self.expected}."
 
     def refusal(self, total: int = 1, *, remedy: bool = False) -> ImportRefused:
-        """The error that refuses a file because of this row, the first of `total`; with what can be done about it."""
+        """Return the error that refuses a file because of this row, the first of `total`; with what can be done about
+        it.
+        """
         more = f" {total - 1:,} more {'row fails' if total == 2 else 'rows fail'} too." if total > 1 else ""
         return ImportRefused(
             f"{self}{more} Nothing was changed.{self._remedy() if remedy else ''}",

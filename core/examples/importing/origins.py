@@ -23,7 +23,7 @@ CURRENT = {name: f"t.{name}" for name in FIELDS}
 
 
 def as_staged(scale: Scale) -> dict[str, str]:
-    """The fields of a staged row `s`; what it does not have is empty."""
+    """Return the fields of a staged row `s`; what it does not have is empty."""
     return {name: f"s.{name}" for name in FIELDS} | {
         "business_state": "coalesce(s.business_state, '{}')::jsonb",
         "context": "s.context::jsonb",
@@ -44,7 +44,7 @@ def _offered(scale: Scale) -> dict[str, str]:
 
 
 def _base(name: str) -> str:
-    """The field as the source last gave it, of an example `t` that a person changed."""
+    """Return the field as the source last gave it, of an example `t` that a person changed."""
     kind = FIELDS[name]
     if kind == "jsonb":
         return f"nullif(t.source_record->'{name}', 'null')"
@@ -56,7 +56,7 @@ def _is_touched(name: str) -> str:
 
 
 def targets(scale: Scale, *, overwrite: bool) -> dict[str, str]:
-    """What each field of an example `t` becomes by the staged row `s`."""
+    """Return what each field of an example `t` becomes by the staged row `s`."""
     return {name: _target(name, value, f"t.{name}", overwrite=overwrite) for name, value in _offered(scale).items()}
 
 
@@ -66,14 +66,14 @@ def _target(name: str, offered: str, current: str, *, overwrite: bool) -> str:
 
 
 def source_score(scale: Scale, *, overwrite: bool) -> str:
-    """The score as its source wrote it goes with the score that is taken."""
+    """Take the score as its source wrote it along with the score that is taken."""
     offered = as_staged(scale)["quality_score"]
     written = f"CASE WHEN s.quality_score <> {offered} THEN s.quality_score END"
     return _target("quality_score", written, "t.source_score", overwrite=overwrite)
 
 
 def source_record(scale: Scale) -> str:
-    """What the source has now given of an example that a person changed."""
+    """Return what the source has now given of an example that a person changed."""
     parts = ", ".join(
         f"'{name}', CASE WHEN {_given(name)} THEN {value} ELSE {_base(name)} END"
         for name, value in _offered(scale).items()

@@ -37,7 +37,7 @@ DEFAULTS = ImportOptions()
 
 
 def inspect(path: Paths, options: ImportOptions = DEFAULTS) -> Inspection:
-    """What the first rows are, of several files those of the first, and what they would become with `options`.
+    """Return what the first rows are, of several files those of the first, and what they would become with `options`.
 
     Reads no further than it needs to.
     """
@@ -67,7 +67,7 @@ def inspect(path: Paths, options: ImportOptions = DEFAULTS) -> Inspection:
 def _converted(
     rows: Rows, options: ImportOptions, mapping: Mapping[str, str], first: list[Any]
 ) -> Iterator[Mapping[str, Any] | RowError]:
-    """The first rows as records; none while nothing says what the request is."""
+    """Yield the first rows as records; none while nothing says what the request is."""
     try:
         converter = converting.Converter(rows.columns, options)
     except ImportRefused:
@@ -84,7 +84,7 @@ def _converted(
 def preview(
     db: Database, path: Paths, options: ImportOptions = DEFAULTS, *, progress: Progress | None = None
 ) -> Preview:
-    """What importing the whole file would do. Reads every row the way the import does, and writes nothing."""
+    """Return what importing the whole file would do. Reads every row the way the import does, and writes nothing."""
     with _refusing(), archives.unpacked(files(path)) as paths, db.connect() as connection:  # never committed
         raw = staging.driver(connection)
         staged = staging.stage(raw, paths, options, progress=progress)
@@ -122,7 +122,8 @@ def preview(
 
 def _teaching(raw: psycopg.Connection[Any]) -> tuple[int, int]:
     """Rows with nothing to learn; and those whose plan or result says only that something was done, or is an answer of
-    one word, as one takes it."""
+    one word, as one takes it.
+    """
     row = staging.execute(
         raw,
         """
@@ -137,7 +138,7 @@ def _teaching(raw: psycopg.Connection[Any]) -> tuple[int, int]:
 
 
 def _sample(raw: psycopg.Connection[Any], scale: Scale, options: ImportOptions) -> tuple[Mapping[str, Any], ...]:
-    """The first rows as they would be stored."""
+    """Return the first rows as they would be stored."""
     cursor = staging.execute(
         raw,
         f"""
@@ -251,7 +252,7 @@ def _refuse(staged: staging.Staged) -> None:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """What the file system or PostgreSQL refuses about a file is a refusal of the file; a lost server is not."""
+    """Make what the file system or PostgreSQL refuses about a file a refusal of the file; a lost server is none."""
     try:
         yield
     except OSError as error:

@@ -90,7 +90,7 @@ class Staged:
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:
-    """The psycopg connection underneath, in the same transaction; it knows COPY."""
+    """Return the psycopg connection underneath, in the same transaction; it knows COPY."""
     raw = connection.connection.driver_connection
     assert isinstance(raw, psycopg.Connection)
     return raw
@@ -256,7 +256,10 @@ def _plainly(value: str, order: moments.Order) -> str:
 
 
 def stage_records(raw: psycopg.Connection[Any], records: Sequence[Mapping[str, Any]], options: ImportOptions) -> Staged:
-    """Records at hand instead of a file. Raises `ImportRefused` naming the row and the field that cannot be stored."""
+    """Return records at hand instead of a file.
+
+    Raises `ImportRefused` naming the row and the field that cannot be stored.
+    """
     _create(raw)
     errors = Errors()
     converters: dict[tuple[str, ...], Converter] = {}
@@ -292,7 +295,7 @@ _DIGEST = """md5(ROW({user_request}, {intent}, {business_state}, {context}, null
 
 
 def digest(values: Mapping[str, str]) -> str:
-    """The digest of a record whose fields are these expressions."""
+    """Return the digest of a record whose fields are these expressions."""
     return _DIGEST.format(**{**values, "context": f"nullif({values['context']}, 'null')"})
 
 
@@ -344,7 +347,7 @@ def _drop_unfit_scores(raw: psycopg.Connection[Any], staged: Staged, scale: Scal
 
 
 def _drop_unindexable(raw: psycopg.Connection[Any], staged: Staged) -> None:
-    """Requests that are too rich in different words for the full-text index. Only long ones have to be tried."""
+    """Drop requests that are too rich in different words for the full-text index. Only long ones have to be tried."""
     query = "SELECT row FROM staged WHERE length(user_request) > %s ORDER BY row"
     for (row,) in execute(raw, query, (INDEXABLE_LIMIT,)).fetchall():
         try:

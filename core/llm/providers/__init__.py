@@ -1,1 +1,1 @@
-"""One file a provider, each with `ask(question, access, timeout_s) -> Reply`. SDKs are imported where they are used."""
+"""One file a provider, each with `ask(request, access, timeout_s) -> Reply`. SDKs are imported where they are used."""

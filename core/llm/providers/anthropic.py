@@ -7,7 +7,7 @@ parameters, so none is sent.
 from typing import Any
 
 from core.llm import failures, schemas
-from core.llm.models import Access, Question, Reply
+from core.llm.models import Access, ChatRequest, Reply
 
 _CONNECT_S = 10
 #: Above these the API answers 400 instead of compiling the schema.
@@ -15,12 +15,12 @@ _MOST_OPTIONAL = 24
 _MOST_UNIONS = 16
 
 
-def ask(question: Question, access: Access, timeout_s: float) -> Reply:
+def ask(request: ChatRequest, access: Access, timeout_s: float) -> Reply:
     """One request, no retries: the caller counts the time. Raises `ModelUnavailable`."""
     import anthropic
 
     assert access.key is not None
-    body = _body(question)
+    body = _body(request)
     timeout = anthropic.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
     try:
         with anthropic.Anthropic(
@@ -28,17 +28,17 @@ def ask(question: Question, access: Access, timeout_s: float) -> Reply:
         ) as client:
             answer = client.messages.create(**body)
     except anthropic.APITimeoutError:
-        raise failures.timed_out(question.model, timeout_s) from None
+        raise failures.timed_out(request.model, timeout_s) from None
     except anthropic.APIStatusError as error:
         raise failures.of_status(
-            question, access, error.status_code, _message(error), retry_after=error.response.headers.get("retry-after")
+            request, access, error.status_code, _message(error), retry_after=error.response.headers.get("retry-after")
         ) from None
     except anthropic.APIConnectionError:
-        raise failures.not_running(question.model, access) from None
+        raise failures.not_running(request.model, access) from None
     except anthropic.AnthropicError:
-        raise failures.strange(question.model, access) from None
+        raise failures.strange(request.model, access) from None
     if not isinstance(answer, anthropic.types.Message) or not isinstance(answer.content, list):
-        raise failures.strange(question.model, access)
+        raise failures.strange(request.model, access)
     return _reply(answer)
 
 
@@ -48,20 +48,20 @@ def _message(error: Any) -> str:
     return str(inner.get("message") or error.message) if isinstance(inner, dict) else str(error.message)
 
 
-def _body(question: Question) -> dict[str, Any]:
+def _body(request: ChatRequest) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "model": question.model.name,
-        "messages": [{"role": role, "content": text} for role, text in question.conversation],
-        "max_tokens": question.max_tokens,
+        "model": request.model.name,
+        "messages": [{"role": role, "content": text} for role, text in request.conversation],
+        "max_tokens": request.max_tokens,
     }
-    if question.system:
-        body["system"] = question.system
-    if question.schema is not None:
-        schema = schemas.plain(question.schema, closed=True)
+    if request.system:
+        body["system"] = request.system
+    if request.schema is not None:
+        schema = schemas.plain(request.schema, closed=True)
         optional, unions = schemas.burden(schema)
         if optional > _MOST_OPTIONAL or unions > _MOST_UNIONS:
             raise failures.of_status(
-                question, Access(None, None), 400, f"schema with {optional} optional fields and {unions} unions"
+                request, Access(None, None), 400, f"schema with {optional} optional fields and {unions} unions"
             )
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     return body

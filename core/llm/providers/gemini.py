@@ -3,13 +3,13 @@
 from typing import Any
 
 from core.llm import failures, schemas
-from core.llm.models import Access, Question, Reply
+from core.llm.models import Access, ChatRequest, Reply
 
 #: Endings that are neither a normal one nor the limit of tokens are refusals of one kind or another.
 _DONE = {"STOP", "FINISH_REASON_UNSPECIFIED", "OTHER", "MALFORMED_RESPONSE"}
 
 
-def ask(question: Question, access: Access, timeout_s: float) -> Reply:
+def ask(request: ChatRequest, access: Access, timeout_s: float) -> Reply:
     """One request, no retries: the caller counts the time. Raises `ModelUnavailable`."""
     from google import genai
     from google.genai import types
@@ -22,50 +22,50 @@ def ask(question: Question, access: Access, timeout_s: float) -> Reply:
     )
     # vertexai=False: the environment may say otherwise for other programs, and a key does not open that service.
     with genai.Client(api_key=access.key.get_secret_value(), vertexai=False, http_options=options) as client:
-        return answer(client, question, access, timeout_s)
+        return answer(client, request, access, timeout_s)
 
 
-def answer(client: Any, question: Question, access: Access, timeout_s: float) -> Reply:
-    """What a client of either service replies. Raises `ModelUnavailable`."""
+def answer(client: Any, request: ChatRequest, access: Access, timeout_s: float) -> Reply:
+    """Return what a client of either service replies. Raises `ModelUnavailable`."""
     import httpx2
     from google.genai import errors
 
     try:
         said = client.models.generate_content(
-            model=question.model.name, contents=_contents(question), config=_config(question)
+            model=request.model.name, contents=_contents(request), config=_config(request)
         )
     except errors.APIError as error:
         raise failures.of_status(
-            question, access, error.code or 500, f"{_why(error)} {error.message or ''}", retry_after=_wait(error)
+            request, access, error.code or 500, f"{_why(error)} {error.message or ''}", retry_after=_wait(error)
         ) from None
     except httpx2.TimeoutException:
-        raise failures.timed_out(question.model, timeout_s) from None
+        raise failures.timed_out(request.model, timeout_s) from None
     except httpx2.TransportError:
-        raise failures.not_running(question.model, access) from None
+        raise failures.not_running(request.model, access) from None
     return _reply(said)
 
 
-def _contents(question: Question) -> list[Any]:
-    """The conversation; the API's word for the assistant is model."""
+def _contents(request: ChatRequest) -> list[Any]:
+    """Return the conversation; the API's word for the assistant is model."""
     from google.genai import types
 
     return [
         types.Content(role="user" if role == "user" else "model", parts=[types.Part(text=text)])
-        for role, text in question.conversation
+        for role, text in request.conversation
     ]
 
 
-def _config(question: Question) -> Any:
+def _config(request: ChatRequest) -> Any:
     from google.genai import types
 
     config = types.GenerateContentConfig(
-        system_instruction=question.system or None,
-        max_output_tokens=question.max_tokens,
+        system_instruction=request.system or None,
+        max_output_tokens=request.max_tokens,
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
     )
-    if question.schema is not None:
+    if request.schema is not None:
         config.response_mime_type = "application/json"
-        config.response_json_schema = schemas.without_const(schemas.plain(question.schema))
+        config.response_json_schema = schemas.without_const(schemas.plain(request.schema))
     return config
 
 
@@ -77,12 +77,14 @@ def _details(error: Any) -> list[dict[str, Any]]:
 
 
 def _why(error: Any) -> str:
-    """The reason's short name: a wrong key is a 400 here, and only this tells it from other mistakes."""
+    """Return the reason's short name: a wrong key is a 400 here, and only this tells it from other mistakes."""
     return " ".join(str(each["reason"]) for each in _details(error) if "reason" in each)
 
 
 def _wait(error: Any) -> str | None:
-    """The wait that is asked for: there is no Retry-After header, but a detail such as `{"retryDelay": "3s"}`."""
+    """Return the wait that is asked for: there is no Retry-After header, but a detail such as
+    `{"retryDelay": "3s"}`.
+    """
     return next((str(each["retryDelay"]).removesuffix("s") for each in _details(error) if "retryDelay" in each), None)
 
 

@@ -4,14 +4,14 @@ import re
 from typing import Any
 
 from core.llm import failures, schemas
-from core.llm.models import Access, Question, Reply
+from core.llm.models import Access, ChatRequest, Reply
 
 #: OpenAI's own models, fine-tuned or not. They alone know the newer fields, and reject or ignore the older one.
 _OWN = re.compile(r"(?:ft:)?(?:gpt-|o\d|chatgpt-)")
 _CONNECT_S = 10
 
 
-def ask(question: Question, access: Access, timeout_s: float) -> Reply:
+def ask(request: ChatRequest, access: Access, timeout_s: float) -> Reply:
     """One request, no retries: the caller counts the time. Raises `ModelUnavailable`."""
     import openai
     from openai.types.chat import ChatCompletion
@@ -22,23 +22,23 @@ def ask(question: Question, access: Access, timeout_s: float) -> Reply:
         with openai.OpenAI(
             api_key=access.key.get_secret_value(), base_url=access.base_url, max_retries=0, timeout=timeout
         ) as client:
-            answer = client.chat.completions.create(**_body(question))
+            answer = client.chat.completions.create(**_body(request))
     except openai.APITimeoutError:
-        raise failures.timed_out(question.model, timeout_s) from None
+        raise failures.timed_out(request.model, timeout_s) from None
     except openai.APIStatusError as error:
         raise failures.of_status(
-            question,
+            request,
             access,
             error.status_code,
             f"{error.code or ''} {_message(error)}",
             retry_after=error.response.headers.get("retry-after"),
         ) from None
     except openai.APIConnectionError:
-        raise failures.not_running(question.model, access) from None
+        raise failures.not_running(request.model, access) from None
     except openai.OpenAIError:
-        raise failures.strange(question.model, access) from None
+        raise failures.strange(request.model, access) from None
     if not isinstance(answer, ChatCompletion) or not isinstance(answer.choices, list):
-        raise failures.strange(question.model, access)
+        raise failures.strange(request.model, access)
     return _reply(answer)
 
 
@@ -47,21 +47,21 @@ def _message(error: Any) -> str:
     return str(body.get("message") or error.message)
 
 
-def _body(question: Question) -> dict[str, Any]:
+def _body(request: ChatRequest) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "model": question.model.name,
+        "model": request.model.name,
         "messages": [
-            *([{"role": "system", "content": question.system}] if question.system else []),
-            *({"role": role, "content": text} for role, text in question.conversation),
+            *([{"role": "system", "content": request.system}] if request.system else []),
+            *({"role": role, "content": text} for role, text in request.conversation),
         ],
     }
-    if _OWN.match(question.model.name):
+    if _OWN.match(request.model.name):
         # `store` is on by default for newer accounts; what is asked here is nobody else's to keep.
-        body |= {"max_completion_tokens": question.max_tokens, "store": False}
+        body |= {"max_completion_tokens": request.max_tokens, "store": False}
     else:
-        body["max_tokens"] = question.max_tokens
-    if question.schema is not None:
-        form = {"name": "answer", "strict": True, "schema": schemas.strict(question.schema)}
+        body["max_tokens"] = request.max_tokens
+    if request.schema is not None:
+        form = {"name": "answer", "strict": True, "schema": schemas.strict(request.schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": form}
     return body
 

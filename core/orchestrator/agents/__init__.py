@@ -4,17 +4,9 @@ from core.orchestrator.agents import compliance, content, financial, market_insi
 from core.orchestrator.agents.tasks import Action
 from core.orchestrator.plans import Shape
 
+_AGENTS = {"content": content, "financial": financial, "market_insight": market_insight, "compliance": compliance}
+
 #: What there is: agent, then action; published in docs/orchestrator.md.
-SHAPE: Shape = {
-    "content": content.SHAPE,
-    "financial": financial.SHAPE,
-    "market_insight": market_insight.SHAPE,
-    "compliance": compliance.SHAPE,
-}
+SHAPE: Shape = {name: agent.SHAPE for name, agent in _AGENTS.items()}
 #: What does it.
-ACTIONS: dict[str, dict[str, Action]] = {
-    "content": content.ACTIONS,
-    "financial": financial.ACTIONS,
-    "market_insight": market_insight.ACTIONS,
-    "compliance": compliance.ACTIONS,
-}
+ACTIONS: dict[str, dict[str, Action]] = {name: agent.ACTIONS for name, agent in _AGENTS.items()}

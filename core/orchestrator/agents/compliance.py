@@ -54,7 +54,7 @@ def claims(task: Task) -> Findings:
 
 
 def banned_words(task: Task) -> Findings:
-    """The workspace's own list; the settings show it."""
+    """Return the workspace's own list; the settings show it."""
     checked, of = _text(task)
     words = task.preferences.banned_words
     findings = _report("banned words", of, scanning.banned_words(checked, words))
@@ -71,7 +71,7 @@ def personal_data(task: Task) -> Findings:
 
 
 def disclosures(task: Task) -> Findings:
-    """What has to stand beside offers, outlooks, paid content, legal information and in emails."""
+    """Return what has to stand beside offers, outlooks, paid content, legal information and in emails."""
     checked, of = _text(task)
     return _report("disclosures", of, scanning.disclosures(checked, str(task.payload.get("platform", ""))))
 
@@ -85,7 +85,9 @@ ACTIONS: dict[str, Action] = {
 
 
 def _text(task: Task) -> tuple[str, str]:
-    """The text to check, and what it is: as given, of the steps before, in quotes in the request, the latest post."""
+    """Return the text to check, and what it is: as given, of the steps before, in quotes in the request, the latest
+    post.
+    """
     given = str(task.payload.get("text") or "").strip()
     if given:
         return given, "the given text"

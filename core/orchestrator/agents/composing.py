@@ -103,7 +103,7 @@ def best_work(db: Database, near: Sequence[int], intent: str, topic: str, *, as_
 
 
 def quoted(source: PastResult, most: int = 3) -> str:
-    """What a past report said, as it said it and with its date: findings of then are not findings of now."""
+    """Return what a past report said, as it said it and with its date: findings of then are not findings of now."""
     said = [sentence for sentence in sentences(source.result) if _is_said(sentence)][:most]
     about = f" on {source.topic}" if source.topic else ""
     head = f"{source.made_at:%B %Y}{about} (score {source.score:.2f}, execution {source.execution_id})"
@@ -116,7 +116,9 @@ def _is_said(sentence: str) -> bool:
 
 
 def material(sources: Iterable[PastResult], target: Target) -> Material:
-    """What of the sources can be said about the target: each sentence once, without figures and dates of then."""
+    """Return what of the sources can be said about the target: each sentence once, without figures
+    and dates of then.
+    """
     found: dict[str, None] = {}
     used = []
     for source in sources:
@@ -139,7 +141,7 @@ def _usable(source: PastResult, target: Target) -> list[str]:
 
 
 def adapted(sentence: str, source: PastResult, target: Target) -> str:
-    """The sentence with the source's topic, audience and platform replaced by the target's."""
+    """Return the sentence with the source's topic, audience and platform replaced by the target's."""
     for old, new in (
         (source.topic, target.topic),
         (source.audience, target.audience or _ANYBODY),
@@ -163,7 +165,7 @@ def within(parts: Iterable[str], words: int) -> list[str]:
 
 
 def bullets(lines: Iterable[str]) -> str:
-    """The lines as a list."""
+    """Return the lines as a list."""
     return "\n".join(f"- {line}" for line in lines)
 
 

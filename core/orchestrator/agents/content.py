@@ -117,7 +117,7 @@ def outline(task: Task) -> Findings:
 
 
 def draft(task: Task) -> Findings:
-    """The text in its format."""
+    """Return the text in its format."""
     piece, findings = _piece(task)
     findings.text = layouts.draft(piece)
     # Figures that a report prints are what it rests on; without past work it lacks nothing then.
@@ -168,7 +168,7 @@ ACTIONS: dict[str, Action] = {
 
 
 def _piece(task: Task) -> tuple[Piece, Findings]:
-    """What there is to write with, and findings that say what it rests on."""
+    """Return what there is to write with, and findings that say what it rests on."""
     target = Target(task.topic, task.audience, str(task.payload.get("platform", "")))
     near = list(task.context.similar.ids) if task.context else []
     sources = best_work(task.db, near, task.request.intent or "", target.topic, as_of=task.as_of)
@@ -194,7 +194,7 @@ def _piece(task: Task) -> tuple[Piece, Findings]:
 
 
 def _better(task: Task, findings: Findings, wish: str) -> Findings:
-    """The same in a model's words, where there is a model that answers."""
+    """Return the same in a model's words, where there is a model that answers."""
     answer = _ask(task, findings, wish, findings.text)
     if answer is not None:
         findings.text = answer["text"].strip()
@@ -206,7 +206,9 @@ def _better(task: Task, findings: Findings, wish: str) -> Findings:
 def _ask(
     task: Task, findings: Findings, wish: str, composed: str, schema: dict[str, Any] | None = None
 ) -> dict[str, Any] | None:
-    """The model's answer, None without one; what it took, and why it could not be used, stands in the findings."""
+    """Return the model's answer, None without one; what it took, and why it could not be used,
+    stands in the findings.
+    """
     model = task.preferences.model_for("write")
     if model is None:
         return None

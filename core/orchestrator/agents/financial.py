@@ -119,10 +119,6 @@ def acquisition_cost(task: Task) -> Findings:
     if not months:
         sentence = "No month has all of the figures that cost of acquisition and lifetime value need."
         return Findings(sentence, {}, 0, [sentence])
-    return _customer_value(every, months)
-
-
-def _customer_value(every: Mapping[str, list[PeriodValue]], months: list[Any]) -> Findings:
     total = {name: sum(series.value_at(every[name], month) for month in months) for name in _NEEDED}
     recorded = {point.start: point.value for point in every.get("gross_margin", ())}
     margins = [recorded[month] for month in months if month in recorded]
@@ -168,7 +164,7 @@ def _customer_sentence(data: Mapping[str, Any], currency: str, months: list[Any]
 
 
 def forecast(task: Task) -> Findings:
-    """A straight line by least squares, and the 95 % prediction interval around it."""
+    """Return a straight line by least squares, and the 95 % prediction interval around it."""
     name, points, findings = _read(task, least=4)
     if not points:
         return findings
@@ -204,7 +200,7 @@ ACTIONS: dict[str, Action] = {
 
 
 def _read(task: Task, *, least: int) -> tuple[str, list[PeriodValue], Findings]:
-    """The series the payload names; without enough months an empty one, and findings that say so."""
+    """Return the series the payload names; without enough months an empty one, and findings that say so."""
     name = str(task.payload["metric"]).strip().lower().replace(" ", "_")
     points = series.read(task.db, (name,), as_of=task.as_of).get(name, [])
     if len(points) >= least:

@@ -55,23 +55,24 @@ _USUAL_WORDS = {"article": 450, "guide": 450, "email": 180, "post": 45, "thread"
 
 
 def first_sentence(text: str) -> str:
-    """The first sentence of a text that is one, not a heading or a label."""
+    """Return the first sentence of a text that is one, not a heading or a label."""
     return next(
         (line for line in sentences(text) if len(line.split()) >= 5 and not line.startswith(("#", "-", "Title:"))), ""
     )
 
 
 def _found(piece: Piece) -> list[Before]:
-    """What earlier steps found, apart from texts of this agent."""
+    """Return what earlier steps found, apart from texts of this agent."""
     return [before for before in piece.before if before.agent != "content" and before.text]
 
 
 def _figures(piece: Piece) -> list[Before]:
-    """What concerns readers too. Which posts performed guides who writes, and is nothing to print."""
+    """Return what concerns readers too. Which posts performed guides who writes, and is nothing to print."""
     return [before for before in _found(piece) if before.agent == "financial"]
 
 
 def article(piece: Piece) -> str:
+    """Write an article, with what the figures say apart."""
     lines = within(piece.lines, piece.limit)
     opening, rest = lines[:3], lines[3:]
     parts = [f"# {capital(piece.topic)}", " ".join(opening)]
@@ -84,7 +85,7 @@ def article(piece: Piece) -> str:
 
 
 def report(piece: Piece) -> str:
-    """Findings first, one section each; then what past reports said, quoted and dated; then what it rests on."""
+    """Write findings first, one section each; then what past reports said, quoted and dated; then what it rests on."""
     found = _found(piece)
     parts = [f"# {capital(piece.topic)}"]
     parts += [_summary(found)] if found else [piece.fallback]
@@ -96,7 +97,7 @@ def report(piece: Piece) -> str:
 
 
 def _summary(found: Sequence[Before]) -> str:
-    """The first sentence of each finding; of a list, its head."""
+    """Return the first sentence of each finding; of a list, its head."""
     heads = [sentences(before.text)[0] for before in found]
     return " ".join(head if head.endswith((".", "!", "?")) else f"{head.rstrip(':')}." for head in heads)
 
@@ -119,6 +120,7 @@ def _rests_on(piece: Piece) -> str:
 
 
 def email(piece: Piece) -> str:
+    """Write an email with subject, greeting and the way to unsubscribe."""
     lines = within(piece.lines, piece.limit)
     hello = f"Hello {piece.audience}," if piece.audience else "Hello,"
     found = f"\n\nFrom our figures: {_summary(_figures(piece))}" if _figures(piece) else ""
@@ -164,7 +166,7 @@ REPORTS = ("report", "memo", "review")
 
 
 def draft(piece: Piece) -> str:
-    """The text in its format; with a limit of characters, of as many sentences as fit."""
+    """Return the text in its format; with a limit of characters, of as many sentences as fit."""
     written = FORMATS[piece.format](piece)
     while piece.characters and len(written) > piece.characters and len(piece.material.sentences) > 1:
         fewer = replace(piece.material, sentences=piece.material.sentences[:-1])
@@ -174,7 +176,7 @@ def draft(piece: Piece) -> str:
 
 
 def counted(piece: Piece) -> list[Before]:
-    """The findings that the text prints and that rest on rows."""
+    """Return the findings that the text prints and that rest on rows."""
     printed = (
         _found(piece) if piece.format in REPORTS else _figures(piece) if piece.format in ("article", "email") else []
     )
@@ -191,7 +193,7 @@ _REPORT_HEADINGS = ("Summary", "Findings", "From earlier work", "What this rests
 
 
 def outline(piece: Piece) -> str:
-    """The headings of the format, each with a point that there is something to say on."""
+    """Return the headings of the format, each with a point that there is something to say on."""
     headings = _HEADINGS.get(piece.format, _REPORT_HEADINGS)
     points = [*piece.material.sentences[: len(headings)], *(sentences(before.text)[0] for before in _found(piece))]
     points += [piece.fallback] * (len(headings) - len(points))
@@ -200,7 +202,7 @@ def outline(piece: Piece) -> str:
 
 
 def variants(piece: Piece, platforms: Sequence[str]) -> list[tuple[str, str]]:
-    """A text for each platform; each begins with another sentence, so that none repeats another."""
+    """Return a text for each platform; each begins with another sentence, so that none repeats another."""
     made = []
     for place, platform in enumerate(platforms):
         lines = piece.lines[place % len(piece.lines) :] + piece.lines[: place % len(piece.lines)]

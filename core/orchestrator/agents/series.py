@@ -29,7 +29,7 @@ class PeriodValue:
 
 
 @dataclass(frozen=True)
-class Line:
+class LinearFit:
     """y = intercept + slope · x over x = 0, 1, 2, …; `s` is the residual standard error."""
 
     slope: float
@@ -54,7 +54,7 @@ _NAMES = text(f"SELECT DISTINCT name FROM ({FIGURES}) AS f ORDER BY name LIMIT 5
 
 
 def read(db: Database, names: Sequence[str], *, as_of: dt.datetime) -> dict[str, list[PeriodValue]]:
-    """The recorded values of each figure in order of their periods, as they were known at `as_of`."""
+    """Return the recorded values of each figure in order of their periods, as they were known at `as_of`."""
     found: dict[str, dict[dt.date, PeriodValue]] = {}
     with db.connect() as connection:
         for row in connection.execute(_SERIES, {"names": list(names), "as_of": as_of}):
@@ -64,18 +64,18 @@ def read(db: Database, names: Sequence[str], *, as_of: dt.datetime) -> dict[str,
 
 
 def names(db: Database, *, as_of: dt.datetime) -> list[str]:
-    """The figures that are recorded."""
+    """Return the figures that are recorded."""
     with db.connect() as connection:
         return list(connection.execute(_NAMES, {"as_of": as_of}).scalars())
 
 
 def common(every: Mapping[str, list[PeriodValue]], names: Sequence[str]) -> list[dt.date]:
-    """The periods for which all of `names` have a value."""
+    """Return the periods for which all of `names` have a value."""
     return sorted(set.intersection(*({point.start for point in every[name]} for name in names)))
 
 
 def value_at(points: Sequence[PeriodValue], start: dt.date) -> float:
-    """The value of the period that begins at `start`; there is one."""
+    """Return the value of the period that begins at `start`; there is one."""
     return next(point.value for point in points if point.start == start)
 
 
@@ -84,18 +84,18 @@ def compound_rate(first: float, last: float, periods: int) -> float | None:
     return (last / first) ** (1 / periods) - 1 if first > 0 and last > 0 and periods > 0 else None
 
 
-def line(values: Sequence[float]) -> Line:
-    """The straight line through at least two values that leaves the least squares."""
+def line(values: Sequence[float]) -> LinearFit:
+    """Return the straight line through at least two values that leaves the least squares."""
     n, x_mean, y_mean = len(values), (len(values) - 1) / 2, fmean(values)
     sxx = sum((x - x_mean) ** 2 for x in range(n))
     slope = sum((x - x_mean) * (y - y_mean) for x, y in enumerate(values)) / sxx
     intercept = y_mean - slope * x_mean
     rest = sum((y - intercept - slope * x) ** 2 for x, y in enumerate(values))
-    return Line(slope, intercept, math.sqrt(rest / (n - 2)) if n > 2 else 0.0)
+    return LinearFit(slope, intercept, math.sqrt(rest / (n - 2)) if n > 2 else 0.0)
 
 
 def predict(values: Sequence[float], ahead: int) -> Predicted:
-    """The value `ahead` periods after the last, with its 95 % prediction interval; needs three values."""
+    """Return the value `ahead` periods after the last, with its 95 % prediction interval; needs three values."""
     fitted, n = line(values), len(values)
     x, x_mean = n - 1 + ahead, (n - 1) / 2
     sxx = sum((each - x_mean) ** 2 for each in range(n))
@@ -113,7 +113,7 @@ _T = (
 
 
 def t_quantile(freedom: int) -> float:
-    """The 97.5 % point of Student's t; above 30 degrees the first terms of the expansion around the normal's."""
+    """Return the 97.5 % point of Student's t; above 30 degrees the first terms of the expansion around the normal's."""
     if freedom <= len(_T):
         return _T[freedom - 1]
     z = NormalDist().inv_cdf(0.975)

@@ -30,7 +30,7 @@ class Figures:
     items: tuple[Figure, ...] = ()
 
     def named(self, name: str) -> Figure | None:
-        """The figure of this name."""
+        """Return the figure of this name."""
         return next((figure for figure in self.items if figure.name == name), None)
 
 
@@ -50,7 +50,7 @@ class Context:
         return {**asdict(self), "as_of": self.as_of.isoformat()}
 
     def for_model(self) -> dict[str, Any]:
-        """The same without what only programs need."""
+        """Return the same without what only programs need."""
         whole = self.to_json()
         similar_ = {name: value for name, value in whole["similar"].items() if name not in ("ids", "compared")}
         return {**whole, "similar": similar_}
@@ -67,7 +67,7 @@ class Context:
 
     @classmethod
     def of_json(cls, values: Mapping[str, Any]) -> "Context":
-        """The context that `to_json` wrote."""
+        """Return the context that `to_json` wrote."""
         similar_, platforms, figures = values["similar"], values["platforms"], values["figures"]
         return cls(
             as_of=dt.datetime.fromisoformat(values["as_of"]),
@@ -98,7 +98,7 @@ def gather(db: Database, request: Request, *, as_of: dt.datetime, leave_out: str
 
 
 def gather_in(connection: Connection, request: Request, *, as_of: dt.datetime, leave_out: str = "") -> Context:
-    """The same on the caller's connection."""
+    """Return the same on the caller's connection."""
     work = similar.find(connection, request.text, as_of=as_of, leave_out=leave_out)
     intent = request.intent or work.usual_intent
     return Context(
@@ -112,12 +112,12 @@ def gather_in(connection: Connection, request: Request, *, as_of: dt.datetime, l
 
 
 def named_platforms(connection: Connection, request: Request) -> tuple[str, ...]:
-    """The platforms that the request names, in its field or in its words."""
+    """Return the platforms that the request names, in its field or in its words."""
     return request.platforms or history.platforms_in(connection, request.text)
 
 
 def figures(connection: Connection, *, as_of: dt.datetime) -> Figures:
-    """The latest figures known at `as_of`."""
+    """Return the latest figures known at `as_of`."""
     items = history.figures(connection, as_of=as_of)
     if not items:
         return Figures(0, "No business figure is recorded, so the plan rests on none.")

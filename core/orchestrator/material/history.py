@@ -82,7 +82,7 @@ class Patterns:
 
 
 def amount(value: float, currency: str = "") -> str:
-    """A figure for people: money with its currency, shares with their places, counts whole."""
+    """Return a figure for people: money with its currency, shares with their places, counts whole."""
     if currency:
         sign = "$" if currency == "USD" else f"{currency} "
         whole = f"{abs(value):,.0f}" if abs(value) >= 100 else f"{abs(value):,.2f}"
@@ -165,7 +165,7 @@ _PATTERNS = text(
 
 
 def topic(connection: Connection, request: str, *, as_of: dt.datetime) -> RequestTopic:
-    """The known topic that the request names, and how it did up to `as_of`."""
+    """Return the known topic that the request names, and how it did up to `as_of`."""
     known = connection.execute(_TOPICS, {"as_of": as_of, "most": _MOST_TOPICS}).all()
     if not known:
         return RequestTopic(0, "No post or task is recorded, so nothing is known of any topic.")
@@ -196,7 +196,7 @@ def topic(connection: Connection, request: str, *, as_of: dt.datetime) -> Reques
 
 
 def _named(request: str, topics: Sequence[str]) -> str:
-    """The longest topic that stands in the request word for word, or else one whose words all occur in it."""
+    """Return the longest topic that stands in the request word for word, or else one whose words all occur in it."""
     said = [name for name in topics if holds(request, name)]
     if said:
         return max(said, key=len)
@@ -206,7 +206,7 @@ def _named(request: str, topics: Sequence[str]) -> str:
 
 
 def platforms_in(connection: Connection, request: str) -> tuple[str, ...]:
-    """The platforms the company has published on that the request names."""
+    """Return the platforms the company has published on that the request names."""
     names = connection.execute(
         text("SELECT DISTINCT platform FROM orchestrator_published_posts WHERE platform <> '' ORDER BY 1 LIMIT 100")
     ).scalars()
@@ -227,7 +227,7 @@ def platforms(connection: Connection, asked: tuple[str, ...], *, as_of: dt.datet
 
 
 def figures(connection: Connection, *, as_of: dt.datetime) -> tuple[Figure, ...]:
-    """The latest value of every business figure that was recorded by `as_of`."""
+    """Return the latest value of every business figure that was recorded by `as_of`."""
     return tuple(
         Figure(
             row.name,
@@ -243,7 +243,7 @@ def figures(connection: Connection, *, as_of: dt.datetime) -> tuple[Figure, ...]
 
 
 def patterns(connection: Connection, intent: str, *, as_of: dt.datetime, leave_out: str = "") -> Patterns:
-    """Accepted patterns that bear on `intent`; none of them is told for half of the executions of an experiment."""
+    """Return accepted patterns that bear on `intent`; of an experiment, none for half of the executions."""
     rows = connection.execute(_PATTERNS, {"as_of": as_of, "intent": intent}).all()
     if not rows:
         return Patterns(0, "No learned pattern in use bears on this.")

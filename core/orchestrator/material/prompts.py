@@ -16,7 +16,7 @@ MOST_CHARACTERS = 24_000
 
 
 def fenced(name: str, data: Any) -> str:
-    """The data between two marks. Their number is the hash of what stands between, which no text can foresee."""
+    """Return the data between two marks. Their number is the hash of what stands between, which no text can foresee."""
     text = data if isinstance(data, str) else _json(data)
     if len(text) > MOST_CHARACTERS:
         text = f"{text[:MOST_CHARACTERS]}\n… ({len(text) - MOST_CHARACTERS:,} more characters were left out)"

@@ -11,12 +11,12 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’)]*\s+|\n+")
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text; a line break ends one too."""
+    """Return the sentences of a text; a line break ends one too."""
     return [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip()]
 
 
 def stem(word: str) -> str:
-    """A word without the commonest English endings, so that `posts` and `post` are one. Rough on purpose."""
+    """Return a word without the commonest English endings, so that `posts` and `post` are one. Rough on purpose."""
     for ending in ("ings", "ing", "ies", "ers", "er", "es", "ed", "s", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
@@ -29,7 +29,7 @@ def holds(text: str, phrase: str) -> bool:
 
 
 def listed(names: Iterable[str]) -> str:
-    """`a, b and c`."""
+    """Write a list as `a, b and c`."""
     names = list(names)
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
@@ -40,5 +40,5 @@ def plural(count: int, noun: str) -> str:
 
 
 def capital(text: str) -> str:
-    """The text with a capital first letter, the rest as it is."""
+    """Return the text with a capital first letter, the rest as it is."""
     return text[:1].upper() + text[1:]

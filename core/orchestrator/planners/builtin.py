@@ -45,14 +45,14 @@ class Told:
     unkept: tuple[str, ...] = ()
 
     def text_payload(self, format_: str, **more: Any) -> dict[str, Any]:
-        """The payload of a text; what the request does not say is left out."""
+        """Return the payload of a text; what the request does not say is left out."""
         said: dict[str, Any] = {"audience": self.audience, "tone": self.tone, "words": self.words}
         said |= {"characters": self.characters, **more}
         return {"topic": self.topic, "format": format_, **{name: value for name, value in said.items() if value}}
 
 
 def plan(request: Request, context: Context, shape: Shape) -> Plan:
-    """A plan of the agents in `shape`. The intent that was asked for stands; else rules find it.
+    """Return a plan of the agents in `shape`. The intent that was asked for stands; else rules find it.
 
     Raises `NotUnderstood` for a request whose kind of work nobody can tell.
     """
@@ -70,7 +70,7 @@ def plan(request: Request, context: Context, shape: Shape) -> Plan:
 
 
 def _naming(steps: Sequence[Step], told: Told, kind: str) -> list[Step]:
-    """The steps, of which the one that writes names the wishes that it cannot keep."""
+    """Return the steps, of which the one that writes names the wishes that it cannot keep."""
     unkept = list(told.unkept)
     if kind != "social_post" and told.platforms:
         unkept.append(f"One text is written; none of its own for {', '.join(told.platforms)}.")
@@ -82,7 +82,7 @@ def _naming(steps: Sequence[Step], told: Told, kind: str) -> list[Step]:
 
 
 def _within(steps: Sequence[Step], shape: Shape) -> list[Step]:
-    """The steps that some agent can do; what depended on others no longer does."""
+    """Return the steps that some agent can do; what depended on others no longer does."""
     kept = [step for step in steps if step.action in shape.get(step.agent, {})]
     there = {step.id for step in kept}
     return [replace(step, depends_on=tuple(id_ for id_ in step.depends_on if id_ in there)) for step in kept]
@@ -109,12 +109,12 @@ def _read(request: Request, context: Context) -> Told:
 
 
 def _within_bounds(wished: int, bounds: tuple[int, int]) -> int:
-    """The limit as a payload can say it; 0 where none is named."""
+    """Return the limit as a payload can say it; 0 where none is named."""
     return min(max(wished, bounds[0]), bounds[1]) if wished else 0
 
 
 def _unkept(wished: Wishes) -> Iterator[str]:
-    """What is named and cannot be kept to, so that whoever approves the plan knows."""
+    """Yield what is named and cannot be kept to, so that whoever approves the plan knows."""
     for name in wished.unknown:
         yield f"{name} is in no list of networks here, so nothing is known of its limits; look at its text."
     if len(wished.platforms) > MOST_PLATFORMS:
@@ -127,7 +127,9 @@ def _unkept(wished: Wishes) -> Iterator[str]:
 
 
 def _topic(text: str, audience: str) -> str:
-    """What the first sentence says it is about, without reader and limits; without such words, the sentence itself."""
+    """Return what the first sentence says it is about, without reader and limits; without such words, the sentence
+    itself.
+    """
     head = re.split(r",? (?:meant for|aimed at|written for)\b", sentences(text)[0].rstrip(".?!"))[0]
     head = wishes.without_limits(head)
     if audience:

@@ -63,7 +63,9 @@ class Detected:
 
 
 def detect(request: str, past: SimilarWork, topic: str = "") -> Detected:
-    """The intent with most weight of words in the request, apart from its topic; among equals, that of past work."""
+    """Return the intent with most weight of words in the request, apart from its topic; among equals, that of past
+    work.
+    """
     apart = re.sub(re.escape(topic), "…", request, flags=re.IGNORECASE) if topic else request
     head, _, details = apart.partition(". ")
     weights: dict[str, float] = {}

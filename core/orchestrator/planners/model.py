@@ -71,7 +71,7 @@ def plan_with_model(
     settings: Settings | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> Planned:
-    """The model's plan for the request.
+    """Return the model's plan for the request.
 
     A plan with faults is sent back once, with the faults. Raises `RequestUnclear` where the model cannot tell what is
     wanted, and `PlanNotUsable` where there is still no plan that can be run, or where the model cannot be asked; its
@@ -79,7 +79,15 @@ def plan_with_model(
     """
     deadline = time.monotonic() + timeout_s
     asking = _Asking(model, shape, settings, deadline)
-    prompt = _prompt(request, context)
+    parts = [
+        ("request", request.text),
+        ("intent", request.intent),
+        ("constraints", request.constraints),
+        ("platforms", ", ".join(request.platforms)),
+        ("audience", request.audience),
+        ("known", dict(context)),
+    ]
+    prompt = "\n\n".join(fenced(name, data) for name, data in parts if data)
     first = asking.once(prompt)
     if first.plan:
         return asking.planned(first.plan, request, "")
@@ -134,7 +142,7 @@ class _Asking:
         return answer
 
     def planned(self, plan: Plan, request: Request, note: str) -> Planned:
-        """The plan with what it took. What kind of work it is, the person knows best."""
+        """Return the plan with what it took. What kind of work it is, the person knows best."""
         if request.intent:
             plan = replace(plan, intent=request.intent)
         return Planned(plan, str(self._model), note, *self._took())
@@ -160,14 +168,14 @@ class _Asking:
 
 
 def _schema(shape: Shape) -> dict[str, Any]:
-    """That of a plan, which may have no steps here: then the model has not understood."""
+    """Return the schema of a plan, which may have no steps here: then the model has not understood."""
     schema = plans.plan_schema(shape)
     steps = {**schema["properties"]["steps"], "minItems": 0}
     return {**schema, "properties": {**schema["properties"], "steps": steps}}
 
 
 def _catalogue(shape: Shape) -> str:
-    """What the agents can do, in a fixed order, so that providers can keep the beginning of the prompt."""
+    """Return what the agents can do, in a fixed order, so that providers can keep the beginning of the prompt."""
     lines = ["The catalogue:"]
     for agent, actions in shape.items():
         for name, action in actions.items():
@@ -177,18 +185,6 @@ def _catalogue(shape: Shape) -> str:
                 f"  example: {json.dumps(dict(action.example))}",
             ]
     return "\n".join(lines)
-
-
-def _prompt(request: Request, context: Mapping[str, Any]) -> str:
-    parts = [
-        ("request", request.text),
-        ("intent", request.intent),
-        ("constraints", request.constraints),
-        ("platforms", ", ".join(request.platforms)),
-        ("audience", request.audience),
-        ("known", dict(context)),
-    ]
-    return "\n\n".join(fenced(name, data) for name, data in parts if data)
 
 
 def _complaint(failed: _Try) -> str:

@@ -84,7 +84,7 @@ class Wishes:
 
 
 def read(request: Request, *, known: tuple[str, ...] = ()) -> Wishes:
-    """What the request and its constraints name. `known`: platforms by name that the company publishes on."""
+    """Return what the request and its constraints name. `known`: platforms by name that the company publishes on."""
     text = f"{request.text}\n{request.constraints}"
     named = tuple(dict.fromkeys(request.platforms)) or _named(request.text, known)
     there = {name.lower() for name in (*NETWORKS, *known)}
@@ -104,17 +104,17 @@ def same_network(one: str, other: str) -> bool:
 
 
 def networks_in(text: str) -> tuple[str, ...]:
-    """The networks of the list that a text names."""
+    """Return the networks of the list that a text names."""
     return tuple(name for name in NETWORKS if _names(text, name))
 
 
 def limit_of(network: str) -> int | None:
-    """The most characters of one post there, where that is known."""
+    """Return the most characters of one post there, where that is known."""
     return next((most for name, most in NETWORKS.items() if name.lower() == network.lower()), None)
 
 
 def without_limits(text: str) -> str:
-    """The text without the limits of length that it names."""
+    """Return the text without the limits of length that it names."""
     for pattern in (_WORDS, _CHARACTERS):
         text = re.sub(rf",?\s*(?:in |of |with )?(?:{pattern.pattern})", "", text, flags=re.IGNORECASE)
     return text
@@ -139,7 +139,9 @@ def _names(text: str, network: str) -> bool:
 
 
 def audience_in(text: str) -> str:
-    """The readers that a text names: after "meant for" and its like, or after "for" where a word for people follows."""
+    """Return the readers that a text names: after "meant for" and its like, or after "for" where a word for people
+    follows.
+    """
     said = _SAID.search(text)
     if said:
         return said[1].strip()
@@ -154,13 +156,13 @@ def audience_in(text: str) -> str:
 
 
 def _is_people(word: str) -> bool:
-    """Initials in the plural, such as CFOs, or a word that ends as words for people do."""
+    """Recognise initials in the plural, such as CFOs, or a word that ends as words for people do."""
     is_initials = re.fullmatch(r"[A-Z]{2,4}s", word) is not None
     return is_initials or (_ENDS_AS_PEOPLE.search(word) is not None and word.lower() not in _NO_PEOPLE)
 
 
 def _least(pattern: re.Pattern[str], text: str) -> int:
-    """The strictest limit that is named."""
+    """Return the strictest limit that is named."""
     found = [int(re.sub(r"\D", "", one or other)) for one, other in pattern.findall(text)]
     return min((number for number in found if number), default=0)
 

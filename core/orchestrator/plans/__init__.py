@@ -26,6 +26,19 @@ from core.orchestrator.plans.plan import (
 )
 
 __all__ = [
-    "MOST_INTENT", "MOST_REASON", "MOST_STEPS", "ActionShape", "Plan", "Request", "Shape", "Step", "from_json",
-    "levels", "order", "parse", "payload_problems", "plan_schema", "to_json",
-]  # fmt: skip
+    "MOST_INTENT",
+    "MOST_REASON",
+    "MOST_STEPS",
+    "ActionShape",
+    "Plan",
+    "Request",
+    "Shape",
+    "Step",
+    "from_json",
+    "levels",
+    "order",
+    "parse",
+    "payload_problems",
+    "plan_schema",
+    "to_json",
+]

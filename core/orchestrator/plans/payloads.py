@@ -57,7 +57,7 @@ def _sentence(error: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value of unknown origin, short enough for a sentence and with its control characters spelled out."""
+    """Return a value of unknown origin, short enough for a sentence and with its control characters spelled out."""
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 

@@ -73,7 +73,10 @@ Shape = Mapping[str, Mapping[str, ActionShape]]
 
 
 def plan_schema(shape: Shape) -> dict[str, Any]:
-    """The JSON Schema of a plan for these agents. What a schema cannot say (known ids, no circles) `parse` checks."""
+    """Return the JSON Schema of a plan for these agents.
+
+    What a schema cannot say (known ids, no circles) `parse` checks.
+    """
     variants = [
         _step_schema(agent, name, action) for agent, actions in shape.items() for name, action in actions.items()
     ]
@@ -124,13 +127,18 @@ def _step_schema(agent: str, name: str, action: ActionShape) -> dict[str, Any]:
 
 
 def parse(raw: str | bytes | Mapping[str, Any], shape: Shape) -> Plan:
-    """The plan in `raw`. Raises `InvalidPlan` with everything that is wrong with it, step by step."""
+    """Return the plan in `raw`. Raises `InvalidPlan` with everything that is wrong with it, step by step."""
     values = _values(raw)
     problems = list(_plan_problems(values))
     steps = values.get("steps")
     if not isinstance(steps, list):
         raise InvalidPlan(problems)
-    names = _names(steps)
+    # How a problem names each step: by its id, or by its place where the id is no use.
+    ids = [step.get("id") if isinstance(step, dict) else None for step in steps]
+    names = [
+        id_ if isinstance(id_, str) and _ID.fullmatch(id_) and ids.index(id_) == place else f"#{place + 1}"
+        for place, id_ in enumerate(ids)
+    ]
     for name, step in zip(names, steps, strict=True):
         problems += _step_problems(name, step, shape, set(names))
     if not problems:
@@ -159,12 +167,14 @@ def to_json(plan: Plan) -> dict[str, Any]:
 
 
 def from_json(values: Mapping[str, Any]) -> Plan:
-    """A plan that `to_json` made and that was stored; it was checked when it was made, and agents may be gone since."""
+    """Return a plan that `to_json` made and that was stored; it was checked when it was made, and agents may be gone
+    since.
+    """
     return Plan(values["intent"], tuple(_step(step) for step in values["steps"]))
 
 
 def levels(plan: Plan) -> tuple[tuple[Step, ...], ...]:
-    """The steps in groups: those of a group need only steps of groups before it, so they may run together."""
+    """Return the steps in groups: those of a group need only steps of groups before it, so they may run together."""
     sorter = TopologicalSorter({step.id: step.depends_on for step in plan.steps})
     sorter.prepare()
     groups = []
@@ -176,7 +186,7 @@ def levels(plan: Plan) -> tuple[tuple[Step, ...], ...]:
 
 
 def order(plan: Plan) -> tuple[Step, ...]:
-    """The steps so that each comes after those it needs, and otherwise in the order of the plan."""
+    """Return the steps so that each comes after those it needs, and otherwise in the order of the plan."""
     return tuple(step for group in levels(plan) for step in group)
 
 
@@ -233,15 +243,6 @@ def _text_problems(name: str, values: Mapping[str, Any], field: str, most: int) 
         yield PlanProblem(name, field, "It must be a text that is not empty.")
     elif len(text) > most:
         yield PlanProblem(name, field, f"It has {len(text):,} characters; at most {most:,} are allowed.")
-
-
-def _names(steps: Sequence[Any]) -> list[str]:
-    """How a problem names each step: by its id, or by its place where the id is no use."""
-    ids = [step.get("id") if isinstance(step, dict) else None for step in steps]
-    return [
-        id_ if isinstance(id_, str) and _ID.fullmatch(id_) and ids.index(id_) == place else f"#{place + 1}"
-        for place, id_ in enumerate(ids)
-    ]
 
 
 def _step_problems(name: str, step: Any, shape: Shape, known: set[str]) -> Iterator[PlanProblem]:

@@ -56,7 +56,9 @@ _BLANK = re.compile(r"\[[^\]\n]{0,60}\]|<[a-z_ ]{2,40}>|\{\{?[^}\n]{0,40}\}?\}|â
 
 
 def _said(text: str) -> list[str]:
-    """The sentences that say something; frames, blanks to fill in and what says that there is nothing are none."""
+    """Return the sentences that say something; frames, blanks to fill in and what says that there
+    is nothing are none.
+    """
     lines = [line for line in text.splitlines() if not _FRAME.match(line.strip())]
     parts = [_BLANK.sub(" ", part) for part in sentences("\n".join(lines))]
     return [part for part in parts if len(re.findall(r"[^\W\d_]{2,}", part)) >= 2 and not _ABSENT.search(part)]
@@ -209,7 +211,9 @@ _LEAST_SHARED, _LEAST_TOPIC = 0.15, 3
 
 
 def topic_words(request: str) -> set[str]:
-    """The words of a request that say what it is about, without endings: no network, audience or kind of text."""
+    """Return the words of a request that say what it is about, without endings: no network,
+    audience or kind of text.
+    """
     reader = wishes.audience_in(request)
     apart = {word for name in (*networks_in(request), reader) for word in words_of(name)}
     return {stem(word) for word in key_words(request) if word not in _OF_WORK and word not in apart}
@@ -278,7 +282,9 @@ def _wrong_platform(request: Request, text: str, wished: Wishes, placed: tuple[s
         if without or others:
             yield Fault("wrong platform", f"Asked for {listed(asked)}; written for {listed(written_for)}.")
             return
-    speaks = _speaks_as(text)
+    found = [(match[0], homes) for pattern, homes in _IDIOMS if (match := pattern.search(text))]
+    greeted = [(match[0], (match[1],)) for match in _GREETED.finditer(text) if networks_in(f"on {match[1]}")]
+    speaks = [*found, *greeted]
     networks = [name for name in asked if networks_in(f"on {name}")]
     foreign = [phrase for phrase, homes in speaks if networks and not any(_among(name, homes) for name in networks)]
     if foreign:
@@ -289,12 +295,6 @@ def _wrong_platform(request: Request, text: str, wished: Wishes, placed: tuple[s
 
 def _among(name: str, others: tuple[str, ...] | list[str]) -> bool:
     return any(same_network(name, other) for other in others)
-
-
-def _speaks_as(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    found = [(match[0], homes) for pattern, homes in _IDIOMS if (match := pattern.search(text))]
-    greeted = [(match[0], (match[1],)) for match in _GREETED.finditer(text) if networks_in(f"on {match[1]}")]
-    return [*found, *greeted]
 
 
 def _wrong_form(request: Request, text: str, networks: list[str]) -> Iterator[Fault]:

@@ -70,8 +70,9 @@ def most_usd(
     seen: Sequence[str] = (),
     host: str | None = None,
 ) -> Decimal | None:
-    """The most that a judgement may cost, with the longest answer there may be. 0 on a machine of one's own, None where
-    nobody knows the price."""
+    """Return the most that a judgement may cost, with the longest answer there may be. 0 on a machine of one's own,
+    None where nobody knows the price.
+    """
     shown = [_SYSTEM, _prompt(request, plan, result, seen), json.dumps(SCHEMA)]
     tokens = sum(count_tokens(text).count for text in shown)
     return prices.cost_usd(model, round(tokens * _MORE_TOKENS), _MOST_TOKENS, host=host)
@@ -87,7 +88,9 @@ def judge(
     settings: Settings | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> Judgement:
-    """What the model thinks of `result`, the results of the steps by their ids. `seen`: faults that rules see in it.
+    """Return what the model thinks of `result`, the results of the steps by their ids.
+
+    `seen`: faults that rules see in it.
 
     Raises `ModelUnavailable`, also for a score outside 0 to 1: nobody knows what scale it would be on.
     """

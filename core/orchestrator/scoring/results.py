@@ -19,7 +19,7 @@ _STEPS = text(
 
 
 def done_in(connection: Connection, execution_id: str, plan: Plan) -> tuple[list[Done], list[dict[str, Any]]]:
-    """What became of each step of the plan: for the rubric, and as it is kept with the execution."""
+    """Return what became of each step of the plan: for the rubric, and as it is kept with the execution."""
     rows = {row.step: row for row in connection.execute(_STEPS, {"run": execution_id})}
     done, kept = [], []
     for step in plan.steps:
@@ -42,7 +42,7 @@ def done_in(connection: Connection, execution_id: str, plan: Plan) -> tuple[list
 
 
 def gathered(plan: Plan, done: Sequence[Done], kept: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The result as it is stored: `text`, `beside`, `steps`, `missing`, `notes`."""
+    """Return the result as it is stored: `text`, `beside`, `steps`, `missing`, `notes`."""
     missing = [str(sentence) for each in done for sentence in each.result.get("missing", ())]
     notes = [f"{each.step.id}: {each.result['note']}" for each in done if each.result.get("note")]
     text, beside = parts_of(plan, done)
@@ -51,7 +51,7 @@ def gathered(plan: Plan, done: Sequence[Done], kept: Sequence[dict[str, Any]]) -
 
 
 def parts_of(plan: Plan, done: Sequence[Done]) -> tuple[str, list[dict[str, str]]]:
-    """What was delivered, and what stands beside it with a title each: checks, fields, findings of their own.
+    """Return what was delivered, and what stands beside it with a title each: checks, fields, findings of their own.
 
     Only the first is what a model would learn. A plan that writes nothing delivers what its steps found.
     """
@@ -66,7 +66,7 @@ def parts_of(plan: Plan, done: Sequence[Done]) -> tuple[str, list[dict[str, str]
 
 
 def _needed(plan: Plan, step: Step) -> set[str]:
-    """The ids of all steps before this one on its way."""
+    """Return the ids of all steps before this one on its way."""
     by_id = {each.id: each for each in plan.steps}
     found: set[str] = set()
     waiting = list(step.depends_on)
@@ -83,7 +83,7 @@ def _title(step: Step) -> str:
 
 
 def spending(kinds: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """The columns of what was spent: of each kind of work by itself, and in sum."""
+    """Return the columns of what was spent: of each kind of work by itself, and in sum."""
     spent = {kind: _sum(taken) for kind, taken in kinds.items()}
     every = _sum(list(spent.values()))
     cost = every["cost_usd"]
@@ -91,7 +91,7 @@ def spending(kinds: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]
 
 
 def _sum(taken: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The cost is None where that of one is not known; what has no cost is free."""
+    """Sum up. The cost is None where that of one is not known; what has no cost is free."""
     costs = [each.get("cost_usd", "0") for each in taken]
     known = [Decimal(str(cost)) for cost in costs if cost is not None]
     return {

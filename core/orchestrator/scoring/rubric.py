@@ -99,12 +99,12 @@ def rubric(request: Request, plan: Plan, done: Sequence[Done], text: str, banned
 
 
 def faults(parts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The names of all faults in the parts as they are stored, each once."""
+    """Return the names of all faults in the parts as they are stored, each once."""
     return list(dict.fromkeys(str(name) for part in parts for name in part.get("faults") or ()))
 
 
 def _placed(plan: Plan) -> tuple[str, ...]:
-    """The networks that the plan writes for."""
+    """Return the networks that the plan writes for."""
     written = [step.payload for step in plan.steps if step.action == "social_variants"]
     return tuple(dict.fromkeys(str(name) for payload in written for name in payload.get("platforms", ())))
 
@@ -131,7 +131,7 @@ def _of(found: Sequence[Fault], part: str) -> list[Fault]:
 
 
 def _faulted(name: str, score: float | None, reason: str, formula: str, found: Sequence[Fault]) -> Part:
-    """The part, or 0 with its faults by name where rules see any."""
+    """Return the part, or 0 with its faults by name where rules see any."""
     its = _of(found, name)
     if not its:
         return _part(name, score, reason, formula)
@@ -140,7 +140,9 @@ def _faulted(name: str, score: float | None, reason: str, formula: str, found: S
 
 
 def completeness(done: Sequence[Done]) -> Part:
-    """Steps that delivered, divided by all steps; a step whose result says that something is missing counts half."""
+    """Return steps that delivered, divided by all steps; a step whose result says that something is missing counts
+    half.
+    """
     finished = [each for each in done if each.has_delivered]
     partial = [each for each in finished if each.result.get("missing")]
     score = (len(finished) - 0.5 * len(partial)) / len(done) if done else 0.0
@@ -150,7 +152,9 @@ def completeness(done: Sequence[Done]) -> Part:
 
 
 def relevance(request: str, text: str, found: Sequence[Fault] = ()) -> Part:
-    """The share of the request's key words that the result takes up, endings aside; 60 % of them are full marks."""
+    """Return the share of the request's key words that the result takes up, endings aside; 60 % of
+    them are full marks.
+    """
     wanted = {stem(word) for word in key_words(request)}
     there = {stem(word) for word in words_of(text)}
     formula = f"min(1, share of the request's key words in the result ÷ {_ENOUGH_WORDS})"
@@ -181,7 +185,9 @@ _SAME = {"memo": "report", "review": "report"}
 
 
 def structure(plan: Plan, done: Sequence[Done], text: str) -> Part:
-    """The share of the marks that a text of its format has, such as title and sections, or subject and greeting."""
+    """Return the share of the marks that a text of its format has, such as title and sections, or
+    subject and greeting.
+    """
     format_ = _format(done) or _format_planned(plan)
     marks = _MARKS[_SAME.get(format_, format_)]
     missing = [name for name, pattern in marks if not re.search(pattern, text, re.MULTILINE)]
@@ -191,7 +197,7 @@ def structure(plan: Plan, done: Sequence[Done], text: str) -> Part:
 
 
 def _format(done: Sequence[Done]) -> str:
-    """The format of the last text that was written."""
+    """Return the format of the last text that was written."""
     written = [each.step for each in done if each.is_completed and each.step.action in ("draft", "social_variants")]
     return str(written[-1].payload.get("format") or "post") if written else ""
 
@@ -243,17 +249,17 @@ def policy(done: Sequence[Done], text: str, banned: Sequence[str]) -> Part:
 
 
 def judged(score: float, reason: str, model: str, cost_usd: str | None) -> Part:
-    """A model's judgement: the score itself, no part of the form."""
+    """Return a model's judgement: the score itself, no part of the form."""
     return Part(JUDGE, _rounded(score), 0.0, f"{model}: {reason}", "as the model judges it, 0 to 1", cost_usd)
 
 
 def unjudged(why: str) -> Part:
-    """The place of a judgement that could not be had."""
+    """Return the place of a judgement that could not be had."""
     return Part(JUDGE, None, 0.0, why, "as the model judges it, 0 to 1", "0")
 
 
 def form(parts: Sequence[Part]) -> tuple[float | None, list[Part]]:
-    """The weighted mean of the parts that apply, and the parts with the weights that they got in the end."""
+    """Return the weighted mean of the parts that apply, and the parts with the weights that they got in the end."""
     own = sum(part.weight for part in parts if part.score is not None)
     weighed = [
         Part(**{**asdict(part), "weight": 0.0 if part.score is None else round(part.weight / own, 4)}) for part in parts

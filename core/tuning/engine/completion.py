@@ -33,7 +33,13 @@ def poll(work: JobStep) -> bool:
         work.trouble(error)
         return False
     if polled.state in ("cancelled", "failed", "expired"):
-        _ended(work, polled.state, polled)
+        news = {**_news(work, polled), "seconds_left": None}
+        notes = news.pop("notes")
+        del news["seconds_left"]
+        cost = {"actual_cost": _kept_cost(news["remote"])}
+        work.end(
+            polled.state, notes=notes, error=polled.error, code=polled.error_code, advice=polled.advice, **news, **cost
+        )
     elif polled.state == "trained":
         _trained(work, polled)
     elif polled.state == "again":
@@ -50,7 +56,7 @@ def _goes_on(work: JobStep, polled: JobStatus) -> None:
         state = "cancelling"  # until it says how it ended, it has not
     on_machine = work.provider.capabilities.is_on_a_machine
     age = dt.datetime.now(dt.UTC) - (job.started_at or job.submitted_at or job.created_at)
-    pause = work.pace.until_poll(max(0.0, age.total_seconds()), on_machine=on_machine and state != "paused")
+    pause = work.schedule.until_poll(max(0.0, age.total_seconds()), on_machine=on_machine and state != "paused")
     work.write(
         "polled",
         state=state,
@@ -61,7 +67,7 @@ def _goes_on(work: JobStep, polled: JobStatus) -> None:
 
 
 def _news(work: JobStep, polled: JobStatus) -> dict[str, Any]:
-    """What every poll writes down."""
+    """Return what every poll writes down."""
     job = work.job
     phase = sanitize(polled.phase) or job.phase
     return {
@@ -79,21 +85,15 @@ def _news(work: JobStep, polled: JobStatus) -> dict[str, Any]:
     }
 
 
-def _ended(work: JobStep, state: State, polled: JobStatus) -> None:
-    news = {**_news(work, polled), "seconds_left": None}
-    notes = news.pop("notes")
-    del news["seconds_left"]
-    cost = {"actual_cost": _kept_cost(news["remote"])}
-    work.end(state, notes=notes, error=polled.error, code=polled.error_code, advice=polled.advice, **news, **cost)
-
-
 def _kept_cost(remote: Mapping[str, Any]) -> Decimal | None:
-    """What a provider kept in `remote` as spent until now, where it knows that: its job may end before `finish`."""
+    """Return what a provider kept in `remote` as spent until now, where it knows that: its job may
+    end before `finish`.
+    """
     return None if remote.get("cost_usd") is None else Decimal(str(remote["cost_usd"]))
 
 
 def _trained(work: JobStep, polled: JobStatus) -> None:
-    """What is left is to make it usable, which may take long: it is due at once, for whoever has time for it."""
+    """Leave what is left, to make it usable, to whoever has time for it: that may take long, and is due at once."""
     news = _news(work, polled)
     if work.job.state == "cancelling":
         words = f"{work.job.where} was done before the cancellation took effect; the model is kept, and is charged for."
@@ -188,18 +188,13 @@ def finish(work: JobStep) -> bool:
         work.trouble(error)
         return False
     except Exception as error:  # noqa: BLE001 the training is paid for: whatever it was, it is tried again
-        if work.job.faults + 1 < work.pace.tries:
+        if work.job.faults + 1 < work.schedule.tries:
             work.trouble(error)
             return False
         done = "training" if work.provider.capabilities.trains else "part that is paid for"
         advice = f"The {done} is done; try again when the cause is gone, which costs nothing."
         work.end("failed", error=describe_error(error), advice=advice)
         return False
-    _succeed(work, made)
-    return False
-
-
-def _succeed(work: JobStep, made: TrainedModel) -> None:
     tokens = work.job.tokens_trained if made.tokens_trained is None else made.tokens_trained
     cost = made.cost_usd if made.cost_usd is not None else _cost(work.job, tokens)
     work.end(
@@ -211,10 +206,11 @@ def _succeed(work: JobStep, made: TrainedModel) -> None:
         result_model_id=made.call_name or None,
         within=lambda connection: _register(connection, work.job, replace(made, cost_usd=cost, tokens_trained=tokens)),
     )
+    return False
 
 
 def _cost(job: Job, tokens: int | None) -> Decimal | None:
-    """What the tokens that the provider counted cost; None where they, or the price, are not known."""
+    """Return what the tokens that the provider counted cost; None where they, or the price, are not known."""
     price = pricing.price(None, job.provider, job.base_model).usd_per_million
     if price is not None and price == 0:
         return Decimal(0)

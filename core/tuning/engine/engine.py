@@ -44,7 +44,7 @@ class Engine:
         owner: str | None = None,
         settings: Settings | None = None,
         providers: Providers = registry.provider,
-        pace: Schedule | None = None,
+        schedule: Schedule | None = None,
         beats: Heartbeats | None = None,
         stopping: threading.Event | None = None,
         hook: Callable[[str], None] = no_hook,
@@ -52,11 +52,11 @@ class Engine:
         """`beats` and `stopping` are shared by the engines of a process; `hook` is told of every commit point."""
         self.db = db
         self.owner = owner or new_owner()
-        self.pace = pace or Schedule()
+        self.schedule = schedule or Schedule()
         self._settings = settings or get_settings()
         self._providers = providers
         self._host = places.machine(self._settings.home)
-        self._beats = beats or Heartbeats(self.pace.lease_s)
+        self._beats = beats or Heartbeats(self.schedule.lease_s)
         self._stopping = stopping or threading.Event()
         self._hook = hook
         self._facts: dict[int, DataFacts] = {}
@@ -64,7 +64,13 @@ class Engine:
     def advance(self, job_id: int, *, anytime: bool = False) -> bool:
         """Do the next step of this job, if it is due (or at any time) and nobody has it; whether anything was done."""
         hold = leases.claim_one(
-            self.db, job_id, owner=self.owner, host=self._host, leads=True, anytime=anytime, lease_s=self.pace.lease_s
+            self.db,
+            job_id,
+            owner=self.owner,
+            host=self._host,
+            leads=True,
+            anytime=anytime,
+            lease_s=self.schedule.lease_s,
         )
         if hold is None:
             return False
@@ -75,7 +81,13 @@ class Engine:
     def claim(self, limit: int, *, leads: bool, slow: bool) -> list[LeasedJob]:
         """Up to `limit` jobs that are due; each is to be given to `work`, or to `release`."""
         holds = leases.claim(
-            self.db, owner=self.owner, host=self._host, leads=leads, slow=slow, limit=limit, lease_s=self.pace.lease_s
+            self.db,
+            owner=self.owner,
+            host=self._host,
+            leads=leads,
+            slow=slow,
+            limit=limit,
+            lease_s=self.schedule.lease_s,
         )
         self._beats.add(holds)
         return holds
@@ -97,7 +109,7 @@ class Engine:
         try:
             with pricing.prices_of(self.db):
                 provider = self._providers(hold.job.provider)
-                work = JobStep(hold, provider, self.pace, self._stopping, self._hook, self._view)
+                work = JobStep(hold, provider, self.schedule, self._stopping, self._hook, self._view)
                 while _step(work):
                     pass
         except LeaseLost:
@@ -113,7 +125,7 @@ class Engine:
             self._beats.drop(hold)
 
     def _view(self, job: Job) -> JobView:
-        """The job for its provider. A frozen version never changes, so what is known of it is looked up once."""
+        """Return the job for its provider. A frozen version never changes, so what is known of it is looked up once."""
         home = self._settings.home
         if job.dataset_id not in self._facts:
             self._facts[job.dataset_id] = facts.of(self.db, frozen(self.db, job.dataset_id), home=home)
@@ -138,7 +150,7 @@ class Engine:
             return
         log.exception("tuning_step_failed", workspace=self.db.schema, job=hold.job.id, state=hold.job.state)
         words = NewJobEvent(f"A step could not be done, and is tried again: {describe_error(error)}", "error")
-        pause = self.pace.after_fault(hold.job.faults + 1)
+        pause = self.schedule.after_fault(hold.job.faults + 1)
         if work is not None and hold.job.state == "submitting":
             self._quietly(hold, lambda: submission.interrupted(work))
         else:
@@ -172,5 +184,5 @@ def _step(work: JobStep) -> bool:
 
 
 def new_owner() -> str:
-    """A name for an owner that nobody else has."""
+    """Return a name for an owner that nobody else has."""
     return f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:4]}"

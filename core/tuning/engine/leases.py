@@ -181,7 +181,7 @@ def claim(
 def claim_one(
     db: Database, job_id: int, *, owner: str, host: str, leads: bool, anytime: bool, lease_s: float
 ) -> LeasedJob | None:
-    """This job, if it is due (or at any time) and nobody has it."""
+    """Claim this job, if it is due (or at any time) and nobody has it."""
     values = {"id": job_id, "owner": owner, "host": host, "leads": leads, "anytime": anytime, "lease": lease_s}
     with db.begin() as connection:
         row = connection.execute(_CLAIM_ONE, values).first()

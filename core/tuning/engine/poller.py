@@ -69,8 +69,8 @@ class _Task:
     hold: LeasedJob
 
 
-class _Lane:
-    """Jobs that wait for a thread, and threads that take them: one lane for what may take long, one for the rest."""
+class _WorkerPool:
+    """Jobs that wait for a thread, and threads that take them: one pool for what may take long, one for the rest."""
 
     def __init__(self, threads: int, ahead: int) -> None:
         self.threads, self._most = threads, threads * (1 + ahead)
@@ -90,7 +90,7 @@ class _Lane:
         self._queue.put(task)
 
     def take(self) -> _Task | None:
-        """The next job; None: the thread is to end."""
+        """Return the next job; None: the thread is to end."""
         task = self._queue.get()
         if task is not None:
             with self._lock:
@@ -98,7 +98,7 @@ class _Lane:
         return task
 
     def done(self) -> bool:
-        """A job was done; whether there is little left to do."""
+        """Note that a job was done, and tell whether there is little left to do."""
         with self._lock:
             self.held, self.busy = self.held - 1, self.busy - 1
             return self.held <= self.threads
@@ -108,7 +108,7 @@ class _Lane:
             self._queue.put(None)
 
     def drain(self) -> list[_Task]:
-        """What still waits; no thread will take it."""
+        """Return what still waits; no thread will take it."""
         waiting: list[_Task] = []
         while not self._queue.empty():
             if (task := self._queue.get()) is not None:
@@ -127,7 +127,7 @@ class Poller:
         threads: int = 4,
         settings: Settings | None = None,
         providers: Providers = registry.provider,
-        pace: Schedule | None = None,
+        schedule: Schedule | None = None,
         idle_s: float = IDLE_S,
         hook: Callable[[str], None] = no_hook,
     ) -> None:
@@ -136,7 +136,7 @@ class Poller:
         self._workspaces = workspaces
         self._threads = max(threads, 2)
         self._settings = settings or get_settings()
-        self._providers, self._pace, self._hook = providers, pace or Schedule(), hook
+        self._providers, self._schedule, self._hook = providers, schedule or Schedule(), hook
         self._idle_s = idle_s
         self._owner = new_owner()
         self._lock = threading.Lock()
@@ -155,17 +155,17 @@ class Poller:
         # New ones, so that a thread that did not end in time knows only of its own end.
         self._stopping = threading.Event()
         slow = self._threads // 2
-        self._slow, self._quick = _Lane(slow, ahead=1), _Lane(self._threads - slow, _AHEAD)
+        self._slow, self._quick = _WorkerPool(slow, ahead=1), _WorkerPool(self._threads - slow, _AHEAD)
         self._bell, self._ear = socket.socketpair()
         self._bell.setblocking(False)
-        self._beats = Heartbeats(self._pace.lease_s)
+        self._beats = Heartbeats(self._schedule.lease_s)
         self._workspace_list = WorkspaceList(self._db, self._workspaces, table="fine_tuning_metrics")
         self._engines: dict[str, Engine] = {}
         self._leads: set[str] = set()
         #: More may be due than there is room for.
         self._starved = False
-        lanes = [lane for lane in (self._slow, self._quick) for _ in range(lane.threads)]
-        jobs = [self._look_out, *[partial(self._work, lane) for lane in lanes]]
+        pools = [pool for pool in (self._slow, self._quick) for _ in range(pool.threads)]
+        jobs = [self._look_out, *[partial(self._work, pool) for pool in pools]]
         self._started = [threading.Thread(target=job, name="whetstone-tuning", daemon=True) for job in jobs]
         for thread in self._started:
             thread.start()
@@ -181,8 +181,8 @@ class Poller:
         self.wake()
         self._started[0].join(timeout)
         self._release()
-        for lane in (self._slow, self._quick):
-            lane.end()
+        for pool in (self._slow, self._quick):
+            pool.end()
         for thread in self._started[1:]:
             thread.join(timeout)
         self._beats.stop()
@@ -278,7 +278,7 @@ class Poller:
                 owner=self._owner,
                 settings=self._settings,
                 providers=self._providers,
-                pace=self._pace,
+                schedule=self._schedule,
                 beats=self._beats,
                 stopping=self._stopping,
                 hook=self._hook,
@@ -287,20 +287,20 @@ class Poller:
 
     # Doing it
 
-    def _work(self, lane: _Lane) -> None:
-        while (task := lane.take()) is not None:
+    def _work(self, pool: _WorkerPool) -> None:
+        while (task := pool.take()) is not None:
             task.engine.work(task.hold)
             with self._lock:
                 self._state = replace(self._state, steps=self._state.steps + 1)
-            has_little_left = lane.done()
+            has_little_left = pool.done()
             again_s = task.hold.released_s
             if (self._starved and has_little_left) or (again_s is not None and again_s < self._idle_s):
                 self.wake()
 
     def _release(self) -> None:
         """Give back what was claimed and not begun, so that others need not wait for the leases to end."""
-        for lane in (self._slow, self._quick):
-            for task in lane.drain():
+        for pool in (self._slow, self._quick):
+            for task in pool.drain():
                 try:
                     task.engine.release([task.hold])
                 except (SQLAlchemyError, *TRANSIENT_ERRORS):

@@ -32,7 +32,7 @@ class JobStep:
 
     hold: LeasedJob
     provider: Provider
-    pace: Schedule
+    schedule: Schedule
     stopping: threading.Event
     hook: Callable[[str], None]
     make_view: Callable[[Job], JobView]
@@ -43,7 +43,7 @@ class JobStep:
         return self.hold.job
 
     def view(self) -> JobView:
-        """The job as it is now, for the provider."""
+        """Return the job as it is now, for the provider."""
         return self.make_view(self.hold.job)
 
     def write(self, point: str, **values: Any) -> None:
@@ -66,7 +66,7 @@ class JobStep:
         advice: str = "",
         **values: Any,
     ) -> None:
-        """The job has ended so."""
+        """Write that the job has ended so."""
         began = self.job.started_at
         # Whole seconds since it ran, in the column of the original system.
         duration = None if began is None else max(0, int((dt.datetime.now(dt.UTC) - began).total_seconds()))
@@ -86,16 +86,20 @@ class JobStep:
         )
 
     def trouble(self, error: BaseException, *, notes: Sequence[NewJobEvent] = (), **values: Any) -> None:
-        """A call failed for now: the job is as it was, and is taken up again later."""
+        """Note a call that failed for now: the job is as it was, and is taken up again later."""
         faults = self.job.faults + 1
         again_s = error.retry_after_s if isinstance(error, ProviderTrouble) else None
         told = [NewJobEvent(describe_error(error), "warning")] if faults == 1 or faults % _EVERY == 0 else []
         self.write(
-            "trouble", faults=faults, notes=[*notes, *told], release_s=self.pace.after_fault(faults, again_s), **values
+            "trouble",
+            faults=faults,
+            notes=[*notes, *told],
+            release_s=self.schedule.after_fault(faults, again_s),
+            **values,
         )
 
     def report_progress(self, what: str, share: float | None) -> None:
-        """What a provider calls while it uploads or finishes: its progress becomes the phase.
+        """Make the progress of a provider that uploads or finishes the phase.
 
         Raises `Stopping` when the process ends, `LeaseLost` when the job was taken away; so the provider stops.
         """
@@ -103,7 +107,7 @@ class JobStep:
             raise Stopping
         if self.hold.lost.is_set():
             raise LeaseLost
-        if time.monotonic() - self._reported_at < self.pace.report_s and share != 1.0:
+        if time.monotonic() - self._reported_at < self.schedule.report_s and share != 1.0:
             return
         self._reported_at = time.monotonic()
         text = sanitize(what) if share is None else f"{sanitize(what)} {share:.0%}"

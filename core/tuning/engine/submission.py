@@ -90,7 +90,7 @@ def submit(work: JobStep, remote: dict[str, object], *, resubmit: bool = False) 
         work.end("cancelled", notes=[NewJobEvent(f"Cancelled; nothing was sent to {work.job.where}.")])
         return False
     view = work.view()
-    if time.monotonic() - began_at > work.pace.lease_s / 2:
+    if time.monotonic() - began_at > work.schedule.lease_s / 2:
         # The process was frozen, and somebody else may have the job: they do not know that nothing was sent.
         raise LeaseLost
     try:
@@ -103,7 +103,7 @@ def submit(work: JobStep, remote: dict[str, object], *, resubmit: bool = False) 
 
 
 def interrupted(work: JobStep) -> bool:
-    """A job in the middle of being submitted whose owner is gone: the request may have been sent."""
+    """Take up a job in the middle of being submitted whose owner is gone: the request may have been sent."""
     return _unknown(work, f"Whoever submitted this to {work.job.where} was interrupted before the answer was known.")
 
 
@@ -115,7 +115,7 @@ def _unknown(work: JobStep, words: str) -> bool:
         error_message=sanitize(words),
         error_code=None,
         advice="It is looked for at the provider by its marker. Nothing is sent again by itself.",
-        release_s=work.pace.until_search(0),
+        release_s=work.schedule.until_search(0),
     )
     return False
 
@@ -146,18 +146,18 @@ def _is_there(work: JobStep, found: Submitted) -> NewJobEvent:
 
 
 def _certainly_not(work: JobStep, error: NotThere) -> bool:
-    """The provider is certain that nothing was begun."""
+    """Go on from a provider that is certain that nothing was begun."""
     job = work.job
     sent = job.submitted_at
     age_s = float("inf") if sent is None else (dt.datetime.now(dt.UTC) - sent).total_seconds()
-    left_s = work.pace.settle_s - age_s
+    left_s = work.schedule.settle_s - age_s
     if left_s > 0:
         work.write("waiting", release_s=left_s)
         return False
     if job.wants == "cancel":
         work.end("cancelled", notes=[NewJobEvent(f"Cancelled; {job.where} is certain that it was never begun.")])
         return False
-    if job.needs_person or job.faults >= work.pace.tries:
+    if job.needs_person or job.faults >= work.schedule.tries:
         return _ask_person(work, str(error))
     return submit(work, dict(job.remote), resubmit=True)
 
@@ -166,12 +166,12 @@ def _not_found(work: JobStep) -> bool:
     searches = work.job.searches + 1
     if searches == SEARCHES or work.provider.capabilities.finds == "none":
         return _ask_person(work, f"It was looked for at {work.job.where} by its marker, and was not found.")
-    work.write("searched", searches=searches, faults=0, release_s=work.pace.until_search(searches))
+    work.write("searched", searches=searches, faults=0, release_s=work.schedule.until_search(searches))
     return False
 
 
 def _ask_person(work: JobStep, words: str) -> bool:
-    """Searching has not found out. It goes on, seldom; what is done is for a person to say."""
+    """Ask a person what to do: searching has not found out. It goes on, seldom."""
     job = work.job
     told = [] if job.needs_person else [NewJobEvent(f"{words} A person has to decide.", "warning")]
     advice = (
@@ -184,7 +184,7 @@ def _ask_person(work: JobStep, words: str) -> bool:
         faults=0,
         advice=advice,
         notes=told,
-        release_s=work.pace.late_search_s,
+        release_s=work.schedule.late_search_s,
     )
     return False
 
@@ -200,7 +200,7 @@ def _refused(work: JobStep, error: NotSubmitted) -> bool:
 
 def _again_or_end(work: JobStep, error: WhetstoneError, **values: Any) -> bool:
     sent_before = work.job.state == "uploading" and work.job.submitted_at is not None
-    if sent_before or work.job.faults + 1 < work.pace.tries:
+    if sent_before or work.job.faults + 1 < work.schedule.tries:
         # While nobody knows whether it was begun before, it is not given up by itself.
         work.trouble(error, **values)
         return False
@@ -212,7 +212,7 @@ def _again_or_end(work: JobStep, error: WhetstoneError, **values: Any) -> bool:
 
 
 def _accept(work: JobStep, point: str, submitted: Submitted, *notes: NewJobEvent) -> bool:
-    """The provider has the job. This is known for certain, so it is kept even where the lease has ended meanwhile."""
+    """Write that the provider has the job. This is certain, so it is kept even where the lease has ended meanwhile."""
     try:
         work.write(
             point,

@@ -17,7 +17,7 @@ from core.tuning import budget, places, preflight
 from core.tuning.jobs.records import Job, notify, read
 from core.tuning.preflight import Examined, Providers
 from core.tuning.providers import registry
-from core.tuning.providers.protocol import Obstacle, Spec
+from core.tuning.providers.protocol import Spec
 
 _MOST_NAME = 120
 
@@ -43,7 +43,9 @@ def create(
     settings = settings or get_settings()
     found = preflight.examine(db, spec, dataset, live=False, settings=settings, providers=providers)
     if not found.checked.can_start:
-        raise _refused(found)
+        blocking = [each for each in found.checked.obstacles if each.blocks]
+        sentences = " ".join(f"{each.sentence} {each.remedy}" for each in blocking)
+        raise TuningRefused(f"The job cannot start. {sentences}", obstacles=found.checked.obstacles)
     _refuse_name(spec.name)
     is_on_a_machine = providers(spec.provider).capabilities.is_on_a_machine
     host = places.bind_machine(settings.home) if is_on_a_machine else None
@@ -75,7 +77,11 @@ def _create(
     values = _values(found, host, actor) | {"repeat": _next_repeat(connection, found.spec_hash) if again else 0}
     job_id = connection.execute(insert(tuning_jobs).values(**values).returning(tuning_jobs.c.id)).scalar_one()
     if over is not None:
-        _note_confirmation(connection, job_id, over, actor)
+        connection.execute(
+            insert(tuning_events).values(
+                job_id=job_id, kind="asked", actor=actor, message=f"Started over the budget, confirmed. {over.sentence}"
+            )
+        )
     notify(connection)
     return read(connection, job_id)
 
@@ -107,20 +113,6 @@ def _next_repeat(connection: Connection, spec_hash: str) -> int:
     newest = select(func.max(tuning_jobs.c.repeat)).where(tuning_jobs.c.spec_hash == spec_hash)
     found = connection.execute(newest).scalar_one_or_none()
     return 0 if found is None else found + 1
-
-
-def _note_confirmation(connection: Connection, job_id: int, over: Obstacle, actor: str) -> None:
-    connection.execute(
-        insert(tuning_events).values(
-            job_id=job_id, kind="asked", actor=actor, message=f"Started over the budget, confirmed. {over.sentence}"
-        )
-    )
-
-
-def _refused(found: Examined) -> TuningRefused:
-    blocking = [each for each in found.checked.obstacles if each.blocks]
-    sentences = " ".join(f"{each.sentence} {each.remedy}" for each in blocking)
-    return TuningRefused(f"The job cannot start. {sentences}", obstacles=found.checked.obstacles)
 
 
 def _refuse_name(name: str) -> None:

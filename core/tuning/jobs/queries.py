@@ -1,12 +1,13 @@
 """Fine-tuning jobs as pages, commands and routes read them."""
 
+import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import func, select, text
 
 from core.db import Database
 from core.db.tables import tuning_events, tuning_jobs
-from core.tuning.jobs.records import Job, JobEvent, JobPage, jobs_query, of_row, read
+from core.tuning.jobs.records import Job, JobEvent, JobPage, MonthlyJobs, jobs_query, of_row, read
 from core.tuning.providers.protocol import OPEN, State
 
 # Jobs are few and this reads no index: 2 ms for a thousand. A sum, and not the newest: of two transactions the one
@@ -14,6 +15,16 @@ from core.tuning.providers.protocol import OPEN, State
 _VERSION = text("""
     SELECT coalesce(sum((extract(epoch FROM updated_at) * 1000000)::bigint) % 4611686018427387904, 0)::bigint
     FROM fine_tuning_jobs WHERE state <> 'legacy'
+""")
+
+# A month is one of UTC, as it is for the budget. What a person cancelled says nothing about success.
+_ENDED = text("""
+    SELECT state, count(*) AS number
+    FROM fine_tuning_jobs
+    WHERE state IN ('succeeded', 'failed', 'cancelled', 'expired', 'blocked')
+      AND coalesce(completed_at, updated_at) >= date_trunc('month', cast(:now AS timestamptz) AT TIME ZONE 'UTC')
+                                                AT TIME ZONE 'UTC'
+    GROUP BY state
 """)
 
 
@@ -63,14 +74,21 @@ def counts(db: Database) -> dict[State, int]:
         return {row.state: row.number for row in connection.execute(query)}
 
 
+def month(db: Database, now: dt.datetime | None = None) -> MonthlyJobs:
+    """Count the jobs that ended in the month of UTC in which `now` lies."""
+    with db.reading() as connection:
+        rows = connection.execute(_ENDED, {"now": now or dt.datetime.now(dt.UTC)})
+        return MonthlyJobs({row.state: row.number for row in rows})
+
+
 def version(db: Database) -> int:
-    """A number that changes with every state, event and value of every job; what pages' caches are keyed by."""
+    """Return a number that changes with every state, event and value of every job; what pages' caches are keyed by."""
     with db.reading() as connection:
         return connection.execute(_VERSION).scalar_one()
 
 
 def events(db: Database, job_id: int, *, after: int = 0, limit: int = 200) -> list[JobEvent]:
-    """What happened to a job, in order, from behind the event `after` on."""
+    """Return what happened to a job, in order, from behind the event `after` on."""
     columns = [tuning_events.c[name] for name in JobEvent.__dataclass_fields__]
     query = (
         select(*columns)
@@ -83,7 +101,7 @@ def events(db: Database, job_id: int, *, after: int = 0, limit: int = 200) -> li
 
 
 def newest_events(db: Database, job_id: int, *, limit: int = 50) -> list[JobEvent]:
-    """The last `limit` events of a job, the newest first."""
+    """Return the last `limit` events of a job, the newest first."""
     columns = [tuning_events.c[name] for name in JobEvent.__dataclass_fields__]
     query = select(*columns).where(tuning_events.c.job_id == job_id).order_by(tuning_events.c.id.desc()).limit(limit)
     with db.reading() as connection:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from core.db.tables import models, tuning_jobs
 from core.errors import UnknownJob
+from core.tuning.providers import catalogue
 from core.tuning.providers.protocol import AT_PROVIDER, OPEN, Method, ProviderId, Spec, State
 
 #: Searches for a submission that was not answered; after them a person is asked.
@@ -21,10 +22,6 @@ NOT_SENT: tuple[State, ...] = ("draft", "validating", "uploading")
 
 Wants = Literal["cancel", "stop", "resume"]
 EventKind = Literal["state", "message", "warning", "error", "checkpoint", "asked"]
-
-TITLES: Mapping[str, str] = {
-    "local": "this machine", "openai": "OpenAI", "gemini": "Gemini", "claude": "Claude", "bedrock": "Amazon Bedrock",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,8 @@ class Job:
     @property
     def where(self) -> str:
         """The provider's name in a sentence."""
-        return TITLES.get(self.provider, self.provider)
+        known = (each.where for each in catalogue.catalogue().providers if each.id == self.provider)
+        return next(known, self.provider)
 
 
 @dataclass(frozen=True)
@@ -129,6 +127,27 @@ class JobPage:
     next: int | None
 
 
+@dataclass(frozen=True)
+class MonthlyJobs:
+    """Jobs that ended in a month, by state."""
+
+    ended: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.ended.values())
+
+    @property
+    def succeeded(self) -> int:
+        return self.ended.get("succeeded", 0)
+
+    @property
+    def success_rate(self) -> float | None:
+        """0.0 to 1.0, of those that were not cancelled; None without any."""
+        judged = self.total - self.ended.get("cancelled", 0)
+        return self.succeeded / judged if judged else None
+
+
 def jobs_query() -> Select[*tuple[Any, ...]]:
     """Rows for `of_row`; jobs of the original system are no part of them."""
     return (
@@ -139,7 +158,7 @@ def jobs_query() -> Select[*tuple[Any, ...]]:
 
 
 def of_row(row: Row[Any]) -> Job:
-    """The job in a row of `jobs_query`, or of the table alone."""
+    """Return the job in a row of `jobs_query`, or of the table alone."""
     spec = spec_of(row)
     return Job(
         id=row.id,
@@ -185,13 +204,13 @@ def of_row(row: Row[Any]) -> Job:
 
 
 def spec_of(row: Row[Any]) -> Spec:
-    """What was chosen, from a row of the table."""
+    """Return what was chosen, from a row of the table."""
     chosen = row.spec
     return Spec(row.provider, row.target_model, chosen["method"], chosen["settings"], chosen.get("name", ""))
 
 
 def read(connection: Connection, job_id: int, *, lock: bool = False) -> Job:
-    """The job, locked until the end of the transaction if asked for. Raises `UnknownJob`."""
+    """Return the job, locked until the end of the transaction if asked for. Raises `UnknownJob`."""
     query = jobs_query().where(tuning_jobs.c.id == job_id)
     row = connection.execute(query.with_for_update(of=tuning_jobs) if lock else query).one_or_none()
     if row is None:

@@ -3,7 +3,7 @@
 Before a job is sent it needs no engine: a job that is taken from the engine cannot be sent by it any more.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -23,7 +23,7 @@ from core.tuning.providers import registry
 #: Nobody holds the job any more: what its holder still writes is refused.
 _FREE: dict[str, Any] = {"owner": None, "token": None, "lease_until": None}
 #: A job of a machine on which nobody has looked after it for so many minutes can be cancelled from elsewhere.
-_FORSAKEN_MIN = 10
+_ABANDONED_MIN = 10
 _NOW: dict[str, Any] = {"poll_at": func.now()}
 
 
@@ -44,7 +44,7 @@ def cancel(db: Database, job_id: int, *, actor: str, reason: str, providers: Pro
         if job.host is not None and _is_abandoned(connection, job):
             _set(connection, job, state="cancelled", completed_at=func.now(), wants=None, **_FREE)
             return (
-                f"Job {job.id} is cancelled here; its machine {job.host} has not been heard of for {_FORSAKEN_MIN} "
+                f"Job {job.id} is cancelled here; its machine {job.host} has not been heard of for {_ABANDONED_MIN} "
                 "minutes, and what still runs there was not stopped."
             )
         if job.is_at_provider and not job.is_finishing and not providers(job.provider).capabilities.cancels:
@@ -59,7 +59,7 @@ def cancel(db: Database, job_id: int, *, actor: str, reason: str, providers: Pro
 def _is_abandoned(connection: Connection, job: Job) -> bool:
     """Whether nobody on its machine has looked after a job that is due for long."""
     due = func.greatest(tuning_jobs.c.poll_at, func.coalesce(tuning_jobs.c.lease_until, tuning_jobs.c.poll_at))
-    since = func.now() - func.make_interval(0, 0, 0, 0, 0, _FORSAKEN_MIN)
+    since = func.now() - func.make_interval(0, 0, 0, 0, 0, _ABANDONED_MIN)
     query = select(due < since).where(tuning_jobs.c.id == job.id)
     return bool(connection.execute(query).scalar_one())
 
@@ -98,7 +98,8 @@ def resume(db: Database, job_id: int, *, actor: str, reason: str, providers: Pro
 def retry(db: Database, job_id: int, *, actor: str, reason: str, providers: Providers = registry.provider) -> Job:
     """Go on with a failed job, where that costs nothing: it was never sent, it was trained already, or its provider
     goes on for free. Raises `TuningRefused` where it would be paid again, `AlreadyTrained` when the same was started
-    anew meanwhile."""
+    anew meanwhile.
+    """
     try:
         with _asked(db, job_id, "retry", actor, reason) as (connection, job):
             if job.state != "failed":
@@ -214,8 +215,8 @@ def unarchive(db: Database, job_id: int, *, actor: str, reason: str) -> Job:
 
 
 @contextmanager
-def _asked(db: Database, job_id: int, what: str, actor: str, reason: str) -> Iterator[tuple[Connection, Job]]:
-    """The job, locked; that it was asked for is on record when the act succeeds."""
+def _asked(db: Database, job_id: int, what: str, actor: str, reason: str) -> Generator[tuple[Connection, Job]]:
+    """Yield the job, locked; that it was asked for is on record when the act succeeds."""
     with db.begin() as connection:
         audit.acting(connection, actor=actor, reason=reason)
         job = read(connection, job_id, lock=True)

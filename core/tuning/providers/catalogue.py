@@ -17,6 +17,8 @@ class ProviderFacts:
     """A provider, in words for its card."""
 
     id: ProviderId
+    #: In sentences about a job: "this machine", "OpenAI".
+    where: str
     title: str
     tagline: str
     is_training: bool
@@ -65,7 +67,7 @@ class Catalogue:
 
 @lru_cache(maxsize=1)
 def catalogue() -> Catalogue:
-    """The catalogue of this version of the program."""
+    """Return the catalogue of this version of the program."""
     text = Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8")
     found = tomllib.loads(text, parse_float=Decimal)
     return Catalogue(
@@ -75,7 +77,7 @@ def catalogue() -> Catalogue:
 
 
 def facts(provider: ProviderId) -> ProviderFacts:
-    """What is known of a provider. Raises `TuningRefused` for none."""
+    """Return what is known of a provider. Raises `TuningRefused` for none."""
     for each in catalogue().providers:
         if each.id == provider:
             return each
@@ -83,12 +85,12 @@ def facts(provider: ProviderId) -> ProviderFacts:
 
 
 def bases(provider: ProviderId) -> tuple[BaseFacts, ...]:
-    """The bases listed for a provider. Ollama's own and Claude's are not listed: they are asked for."""
+    """Return the bases listed for a provider. Ollama's own and Claude's are not listed: they are asked for."""
     return tuple(each for each in catalogue().bases if each.provider == provider)
 
 
 def base(provider: ProviderId, name: str) -> BaseFacts | None:
-    """The listed base of this name, or None: others may exist, of which nothing is known here."""
+    """Return the listed base of this name, or None: others may exist, of which nothing is known here."""
     return next((each for each in bases(provider) if each.name == name), None)
 
 
@@ -98,7 +100,7 @@ def is_closed(entry: ProviderFacts | BaseFacts, today: dt.date | None = None) ->
 
 
 def closing(entry: ProviderFacts | BaseFacts, today: dt.date | None = None) -> str:
-    """`closes in 43 days`, `closes today`, `closed since 2026-10-23`, or "" where no day is known."""
+    """Say `closes in 43 days`, `closes today`, `closed since 2026-10-23`, or "" where no day is known."""
     if entry.closes is None:
         return ""
     days = (entry.closes - (today or _today())).days

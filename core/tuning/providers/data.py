@@ -67,7 +67,7 @@ class DataFacts:
         return {**self.__dict__, "files": None, "sent": None}
 
     def as_sent(self, form: Form, splits: Sequence[str] = ("train", "validation")) -> "DataFacts":
-        """The same of exactly what is sent: these splits in this form, without the records that are left out."""
+        """Return the same of exactly what is sent: these splits in this form, without the records that are left out."""
         found = self if self.sent is None else replace(self.sent(form, splits), files=self.files)
         unsent = [name for name in ("train", "validation", "test") if name not in splits]
         return replace(found, **{f"{part}{name}": 0 for name in unsent for part in ("", "tokens_")})

@@ -28,7 +28,7 @@ MOST_PAGES = 50
 #: One word is enough to see that a model answers.
 SMOKE = "Asking the model for one word, which costs a fraction of a cent"
 #: A model that was just made does not answer now, and may in a while.
-PASSING = {"rate_limited", "server_error", "timed_out", "not_running", "no_model"}
+TRANSIENT_REASONS = {"rate_limited", "server_error", "timed_out", "not_running", "no_model"}
 #: It answered, though not with what was asked for.
 ANSWERED = {"cut", "empty", "declined", "bad_answer"}
 LATER = " It is asked again later."
@@ -40,12 +40,12 @@ Today = Callable[[], dt.date]
 
 
 def today() -> dt.date:
-    """The day in UTC, in which providers give their dates."""
+    """Return the day in UTC, in which providers give their dates."""
     return dt.datetime.now(dt.UTC).date()
 
 
 def short_name(job: JobView, most: int) -> str:
-    """A name for the model in the provider's lists: what was chosen, and the beginning of the job's key."""
+    """Return a name for the model in the provider's lists: what was chosen, and the beginning of the job's key."""
     chosen = _NAME.sub("-", job.spec.name.lower()).strip("-") or "whetstone"
     return f"{chosen[: most - 9].rstrip('-')}-{job.key[:8]}"
 
@@ -68,7 +68,7 @@ class Watched(io.BufferedReader):
 
 
 def splits_of(spec: Spec) -> tuple[str, ...]:
-    """The splits that are sent: the one for validation only where it was chosen."""
+    """Return the splits that are sent: the one for validation only where it was chosen."""
     return ("train", "validation") if spec.settings.get("use_validation", True) else ("train",)
 
 
@@ -86,7 +86,7 @@ def estimate(provider: ProviderId, base: str, data: DataFacts, low: int, high: i
 
 
 def cost(provider: ProviderId, base: str, tokens: int | None) -> Decimal | None:
-    """What so many training tokens cost; None where tokens or price are not known."""
+    """Return what so many training tokens cost; None where tokens or price are not known."""
     price = pricing.price(None, provider, base).usd_per_million
     if tokens is None or price is None:
         return None
@@ -94,6 +94,7 @@ def cost(provider: ProviderId, base: str, tokens: int | None) -> Decimal | None:
 
 
 def price_unknown(what: str) -> Obstacle:
+    """Say that the cost cannot be estimated; it blocks nothing."""
     return Obstacle(
         "price_unknown",
         f"What training on {what} costs is not known here, so the cost of this job cannot be estimated.",
@@ -114,25 +115,28 @@ def pages(fetch: Callable[[Any], tuple[list[Any], Any]]) -> Iterator[Any]:
 
 
 def chosen_of(marked: Iterable[Any], created: Callable[[Any], Any]) -> tuple[Any, list[Any]]:
-    """The job to take up among those under one marker, and the others. More than one exist only after a person sent a
-    job again whose first submission turned up later."""
+    """Return the job to take up among those under one marker, and the others.
+
+    More than one exist only after a person sent a job again whose first submission turned up later.
+    """
     newest_first = sorted(marked, key=created, reverse=True)
     return (newest_first[0] if newest_first else None), newest_first[1:]
 
 
 def same_marker(job: JobView) -> Iterator[NewJobEvent]:
-    """A warning for each other job under the marker, as `find` left them."""
+    """Yield a warning for each other job under the marker, as `find` left them."""
     words = "bears the same marker. If nobody wants it, cancel it at the provider."
     for name in job.remote.get("same_marker") or []:
         yield NewJobEvent(f"Job {name} {words}", "warning", source=name)
 
 
 def out_of_reach(title: str, why: str, retry_after_s: float | None = None) -> ProviderTrouble:
+    """Return the trouble of a provider that could not be asked."""
     return ProviderTrouble(f"{title} could not be asked: {why}{LATER}", retry_after_s=retry_after_s)
 
 
 def number(value: Any) -> float | None:
-    """The value as a finite number, or None for what is none."""
+    """Return the value as a finite number, or None for what is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

@@ -13,7 +13,7 @@ _SOON_DAYS = 90
 
 
 def obstacles(base: BaseFacts | None, data: DataFacts, today: dt.date | None = None) -> list[Obstacle]:
-    """What stands in the way of tuning `base` on `data`, which is what is sent, and what to know before.
+    """Return what stands in the way of tuning `base` on `data`, which is what is sent, and what to know before.
 
     Of an unlisted base nothing is known but what is left out.
     """

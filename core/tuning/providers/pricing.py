@@ -41,7 +41,7 @@ def prices_of(db: Database) -> Iterator[None]:
 
 
 def price(db: Database | None, provider: ProviderId, base: str) -> Price:
-    """The price of training on `base`: the workspace's own, else the catalogue's.
+    """Return the price of training on `base`: the workspace's own, else the catalogue's.
 
     Without `db` the workspace is the one of `prices_of`, and outside of that none.
     """

@@ -16,9 +16,22 @@ from core.settings import Settings
 from core.tuning.providers.data import DataFacts, Files
 
 State = Literal[
-    "draft", "validating", "uploading", "submitting", "submit_unknown", "queued", "running", "paused", "unknown",
-    "cancelling", "blocked", "succeeded", "failed", "cancelled", "expired",
-]  # fmt: skip
+    "draft",
+    "validating",
+    "uploading",
+    "submitting",
+    "submit_unknown",
+    "queued",
+    "running",
+    "paused",
+    "unknown",
+    "cancelling",
+    "blocked",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "expired",
+]
 STATES: tuple[State, ...] = get_args(State)
 #: Something still happens, or has to.
 OPEN: tuple[State, ...] = (
@@ -127,7 +140,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckReport:
     """The answer of a preflight. It can start when no obstacle blocks."""
 
     obstacles: tuple[Obstacle, ...]
@@ -173,7 +186,7 @@ class NewJobEvent:
 
 @dataclass(frozen=True)
 class MetricPoint:
-    """One value of one series: loss, val_loss, learning_rate, tokens_per_s, accuracy, val_accuracy, …"""
+    """One value of one series: loss, val_loss, learning_rate, tokens_per_s, accuracy, val_accuracy and others."""
 
     name: str
     step: int
@@ -288,14 +301,14 @@ class Provider(Protocol):
     capabilities: Capabilities
 
     def settings_for(self, base_model: str, method: Method) -> Sequence[Setting]:
-        """What can be chosen, with defaults."""
+        """Return what can be chosen, with defaults."""
         ...
 
     def bases(self, settings: Settings) -> Sequence[str]:
         """Bases that can be chosen now; more may exist."""
         ...
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         """Everything that stands in the way. `live`: ask the provider too (seconds); otherwise nothing is asked."""
         ...
 
@@ -304,15 +317,18 @@ class Provider(Protocol):
         ...
 
     def submit(self, job: JobView) -> Submitted:
-        """The one request that may cost money, sent once. Raises `NotSubmitted` or `SubmitUnknown`."""
+        """Send the one request that may cost money, once. Raises `NotSubmitted` or `SubmitUnknown`."""
         ...
 
     def find(self, job: JobView) -> Submitted | None:
-        """The submission by its marker. None: not found, which proves nothing. Raises `NotThere`, `ProviderTrouble`."""
+        """Return the submission by its marker.
+
+        None: not found, which proves nothing. Raises `NotThere`, `ProviderTrouble`.
+        """
         ...
 
     def poll(self, job: JobView) -> JobStatus:
-        """What is so now. Raises `ProviderTrouble`."""
+        """Return what is so now. Raises `ProviderTrouble`."""
         ...
 
     def cancel(self, job: JobView) -> str:
@@ -358,7 +374,7 @@ class Hosting(Protocol):
     """A provider whose capabilities say `hosting_costs`, and that knows more of it than that."""
 
     def hourly_words(self, base_model: str) -> str:
-        """What answering with a model on this base costs, in a sentence or two."""
+        """Return what answering with a model on this base costs, in a sentence or two."""
         ...
 
 

@@ -274,8 +274,10 @@ def test_keys_of_messages_that_are_not_used_are_named(database: Database, tmp_pa
     messages = [{**USER, "name": "Ada"}, {**ANSWER, "reasoning_content": "I count.", "weight": 0.5, "refusal": None}]
     done = imported(database, written(tmp_path, "chats.jsonl", [{"messages": messages}]))
     assert done.unused == {
-        "messages[].name": 1, "messages[].reasoning_content": 1, "messages[].weight other than 0 and 1": 1,
-    }  # fmt: skip
+        "messages[].name": 1,
+        "messages[].reasoning_content": 1,
+        "messages[].weight other than 0 and 1": 1,
+    }
 
 
 @pytest.mark.parametrize("name", ["images", "image", "videos", "audios"])

@@ -86,7 +86,12 @@ def test_every_shape_of_it_is_there() -> None:
         for each in LISTED.values()
     }
     assert shapes == {
-        ("alpaca", False, False), ("alpaca", True, False), ("alpaca", False, True), ("sharegpt", False, False),
-        ("sharegpt", True, False), ("sharegpt", False, True), ("openai", False, False),
-    }  # fmt: skip
+        ("alpaca", False, False),
+        ("alpaca", True, False),
+        ("alpaca", False, True),
+        ("sharegpt", False, False),
+        ("sharegpt", True, False),
+        ("sharegpt", False, True),
+        ("openai", False, False),
+    }
     assert LISTED.keys() == EXPECTED.keys()

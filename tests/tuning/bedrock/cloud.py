@@ -122,10 +122,13 @@ class _Server(ThreadingHTTPServer):
 
 def _models(names: Sequence[str]) -> bytes:
     found = [
-        {"modelArn": f"arn:aws:bedrock:{REGION}::foundation-model/{name}", "modelId": name,
-         "modelLifecycle": {"status": "ACTIVE"}}
+        {
+            "modelArn": f"arn:aws:bedrock:{REGION}::foundation-model/{name}",
+            "modelId": name,
+            "modelLifecycle": {"status": "ACTIVE"},
+        }
         for name in names
-    ]  # fmt: skip
+    ]
     return json.dumps({"modelSummaries": found}).encode()
 
 
@@ -192,16 +195,33 @@ def line(number: int, system: str = "You plan.") -> str:
 
 def facts(train: int = 40, validation: int = 8) -> DataFacts:
     return DataFacts(
-        dataset_id=4, label="plans@1", root_hash="cd" * 32, train=train, validation=validation, test=8,
-        tokens_train=train * 10, tokens_validation=validation * 10, tokens_test=80, longest_tokens=12, is_exact=True,
+        dataset_id=4,
+        label="plans@1",
+        root_hash="cd" * 32,
+        train=train,
+        validation=validation,
+        test=8,
+        tokens_train=train * 10,
+        tokens_validation=validation * 10,
+        tokens_test=80,
+        longest_tokens=12,
+        is_exact=True,
         size_bytes=train * 90,
-    )  # fmt: skip
+    )
 
 
 def job(
-    folder: Path, url: str, *, base: str = CLAUDE, wished: Mapping[str, Any] | None = None, key: str = KEY,
-    lines: Sequence[str] | None = None, validation: bool = True, settings: Settings | None = None, name: str = "",
-) -> JobView:  # fmt: skip
+    folder: Path,
+    url: str,
+    *,
+    base: str = CLAUDE,
+    wished: Mapping[str, Any] | None = None,
+    key: str = KEY,
+    lines: Sequence[str] | None = None,
+    validation: bool = True,
+    settings: Settings | None = None,
+    name: str = "",
+) -> JobView:
     """A job that is about to be uploaded."""
     train = folder / "train.jsonl"
     train.write_text("".join(f"{each}\n" for each in lines or map(line, range(40))))
@@ -209,10 +229,19 @@ def job(
     held.write_text("".join(f"{line(number)}\n" for number in range(100, 108)))
     files = Files(train, held if validation else None, None)
     return JobView(
-        id=2, key=key, stage=0, state="uploading", spec=Spec("bedrock", base, "sft", wished or {}, name), remote={},
-        remote_id=None, submitted_at=dt.datetime.now(dt.UTC), folder=folder, files=lambda _: files, data=facts(),
+        id=2,
+        key=key,
+        stage=0,
+        state="uploading",
+        spec=Spec("bedrock", base, "sft", wished or {}, name),
+        remote={},
+        remote_id=None,
+        submitted_at=dt.datetime.now(dt.UTC),
+        folder=folder,
+        files=lambda _: files,
+        data=facts(),
         settings=settings or settings_at(url),
-    )  # fmt: skip
+    )
 
 
 def uploaded(view: JobView) -> JobView:

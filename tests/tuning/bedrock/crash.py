@@ -24,11 +24,16 @@ class _Service:
     @property
     def environment(self) -> Mapping[str, str]:
         return {
-            "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-            "AWS_REGION": cloud.REGION, "AWS_ENDPOINT_URL": self._door.url, "WHETSTONE_S3_BUCKET": cloud.BUCKET,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/nonexistent",
+            "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+            "AWS_REGION": cloud.REGION,
+            "AWS_ENDPOINT_URL": self._door.url,
+            "WHETSTONE_S3_BUCKET": cloud.BUCKET,
             "WHETSTONE_BEDROCK_ROLE_ARN": cloud.ROLE,
-        }  # fmt: skip
+        }
 
     def submissions(self) -> Sequence[str]:
         return [each.job_arn for each in list(cloud.jobs().values())]

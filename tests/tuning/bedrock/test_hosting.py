@@ -16,7 +16,7 @@ from core.tuning.providers import catalogue
 from core.tuning.providers.bedrock import access, discovery, families
 from core.tuning.providers.bedrock.access import Amazon
 from core.tuning.providers.bedrock.adapter import PROVIDER
-from core.tuning.providers.protocol import Checked, ModelView, NotSubmitted, ProviderTrouble, Spec
+from core.tuning.providers.protocol import CheckReport, ModelView, NotSubmitted, ProviderTrouble, Spec
 from tests.tuning.bedrock import cloud
 from tests.tuning.bedrock.cloud import Door, Stubbed
 
@@ -33,20 +33,24 @@ def listed(model_id: str, status: str = "ACTIVE", end: dt.datetime | None = None
     return {"modelArn": arn, "modelId": model_id, "modelLifecycle": cycle}
 
 
-def check(base: str = cloud.NOVA, *, live: bool = True, method: Any = "sft", wished: Mapping[str, Any] | None = None,
-          **settings: Any) -> Checked:  # fmt: skip
+def check(
+    base: str = cloud.NOVA,
+    *,
+    live: bool = True,
+    method: Any = "sft",
+    wished: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> CheckReport:
     given = cloud.settings_at(None, **settings)
     return PROVIDER.check(Spec("bedrock", base, method, wished or {}), cloud.facts(), given, live=live)
 
 
-def blocking(checked: Checked) -> list[str]:
+def blocking(checked: CheckReport) -> list[str]:
     return [each.code for each in checked.obstacles if each.blocks]
 
 
 def lists(stubbed: Stubbed, *models: dict[str, Any]) -> None:
-    stubbed.answer(
-        "list_foundation_models", {"modelSummaries": list(models)}, {"byCustomizationType": "FINE_TUNING"}
-    )  # fmt: skip
+    stubbed.answer("list_foundation_models", {"modelSummaries": list(models)}, {"byCustomizationType": "FINE_TUNING"})
     stubbed.answer("head_bucket", {}, {"Bucket": cloud.BUCKET})
 
 
@@ -172,9 +176,11 @@ def test_settings_become_text_as_aws_takes_it() -> None:
 
 def test_a_bucket_that_cannot_be_used_is_said(door: Door) -> None:
     checked = PROVIDER.check(
-        Spec("bedrock", cloud.NOVA, "sft", {}), cloud.facts(),
-        cloud.settings_at(door.url, WHETSTONE_S3_BUCKET="another-bucket"), live=True,
-    )  # fmt: skip
+        Spec("bedrock", cloud.NOVA, "sft", {}),
+        cloud.facts(),
+        cloud.settings_at(door.url, WHETSTONE_S3_BUCKET="another-bucket"),
+        live=True,
+    )
     assert any("another-bucket" in each.sentence and each.code == "not_reachable" for each in checked.obstacles)
 
 
@@ -187,15 +193,30 @@ def model(tmp_path: Path, arn: str = MODEL_ARN, base: str = cloud.NOVA) -> Model
 
 
 def deployed(status: str = "Creating", **more: Any) -> dict[str, Any]:
-    return {"customModelDeploymentArn": DEPLOYMENT, "modelDeploymentName": "x", "modelArn": MODEL_ARN,
-            "createdAt": NOW, "status": status, **more}  # fmt: skip
+    return {
+        "customModelDeploymentArn": DEPLOYMENT,
+        "modelDeploymentName": "x",
+        "modelArn": MODEL_ARN,
+        "createdAt": NOW,
+        "status": status,
+        **more,
+    }
 
 
 def provisioned(status: str = "Creating", **more: Any) -> dict[str, Any]:
-    return {"modelUnits": 1, "desiredModelUnits": 1, "provisionedModelName": "x", "provisionedModelArn": PROVISIONED,
-            "modelArn": CLAUDE_ARN, "desiredModelArn": CLAUDE_ARN,
-            "foundationModelArn": f"arn:aws:bedrock:{cloud.REGION}::foundation-model/anthropic.claude-3-haiku",
-            "status": status, "creationTime": NOW, "lastModifiedTime": NOW, **more}  # fmt: skip
+    return {
+        "modelUnits": 1,
+        "desiredModelUnits": 1,
+        "provisionedModelName": "x",
+        "provisionedModelArn": PROVISIONED,
+        "modelArn": CLAUDE_ARN,
+        "desiredModelArn": CLAUDE_ARN,
+        "foundationModelArn": f"arn:aws:bedrock:{cloud.REGION}::foundation-model/anthropic.claude-3-haiku",
+        "status": status,
+        "creationTime": NOW,
+        "lastModifiedTime": NOW,
+        **more,
+    }
 
 
 @pytest.mark.parametrize(
@@ -217,9 +238,10 @@ def test_a_nova_is_deployed_answers_and_is_ended(stubbed: Stubbed, tmp_path: Pat
     name = "Plans-v1-" + clients_mark(MODEL_ARN)
     stubbed.refuse("get_custom_model_deployment", "ResourceNotFoundException", 404)
     stubbed.answer(
-        "create_custom_model_deployment", {"customModelDeploymentArn": DEPLOYMENT},
+        "create_custom_model_deployment",
+        {"customModelDeploymentArn": DEPLOYMENT},
         {"modelDeploymentName": name, "modelArn": MODEL_ARN},
-    )  # fmt: skip
+    )
     served = PROVIDER.serve(view, confirmed_hourly=True)
     assert (served.state, served.call_name) == ("deploying", "")
 
@@ -246,9 +268,10 @@ def test_a_claude_gets_throughput_without_a_commitment_and_loses_it(stubbed: Stu
     name = "Plans-v1-" + clients_mark(CLAUDE_ARN)
     stubbed.refuse("get_provisioned_model_throughput", "ResourceNotFoundException", 404)
     stubbed.answer(
-        "create_provisioned_model_throughput", {"provisionedModelArn": PROVISIONED},
+        "create_provisioned_model_throughput",
+        {"provisionedModelArn": PROVISIONED},
         {"modelUnits": 1, "provisionedModelName": name, "modelId": CLAUDE_ARN},
-    )  # fmt: skip
+    )
     served = PROVIDER.serve(view, confirmed_hourly=True)
     assert served.state == "deploying"
     stubbed.answer("get_provisioned_model_throughput", provisioned("InService"))

@@ -68,10 +68,19 @@ def facts(train: Sequence[str], validation: Sequence[str], test: Sequence[str]) 
     tokens = [sum(len(each) // 4 for each in part) for part in (train, validation, test)]
     longest = max((len(each) // 4 for each in (*train, *validation, *test)), default=0)
     return DataFacts(
-        dataset_id=3, label="cases@1", root_hash="ab" * 32, train=len(train), validation=len(validation),
-        test=len(test), tokens_train=tokens[0], tokens_validation=tokens[1], tokens_test=tokens[2],
-        longest_tokens=longest, is_exact=True, size_bytes=4 * sum(tokens),
-    )  # fmt: skip
+        dataset_id=3,
+        label="cases@1",
+        root_hash="ab" * 32,
+        train=len(train),
+        validation=len(validation),
+        test=len(test),
+        tokens_train=tokens[0],
+        tokens_validation=tokens[1],
+        tokens_test=tokens[2],
+        longest_tokens=longest,
+        is_exact=True,
+        size_bytes=4 * sum(tokens),
+    )
 
 
 def cases(first: int, count: int) -> list[str]:
@@ -107,10 +116,19 @@ class Course:
             write(self.folder, "test", self.test),
         )
         self.job = JobView(
-            id=1, key=self.key, stage=0, state="uploading", spec=Spec("claude", self.base, "profile", self.wished),
-            remote={}, remote_id=None, submitted_at=None, folder=self.folder, files=lambda _: files,
-            data=facts(self.train, self.validation, self.test), settings=settings_at(self.base_url),
-        )  # fmt: skip
+            id=1,
+            key=self.key,
+            stage=0,
+            state="uploading",
+            spec=Spec("claude", self.base, "profile", self.wished),
+            remote={},
+            remote_id=None,
+            submitted_at=None,
+            folder=self.folder,
+            files=lambda _: files,
+            data=facts(self.train, self.validation, self.test),
+            settings=settings_at(self.base_url),
+        )
 
     def upload(self) -> None:
         remote = PROVIDER.upload(self.job, lambda *_: None)

@@ -143,8 +143,16 @@ class FakeAnthropic:
         usage = {"input_tokens": words, "output_tokens": len(text.split()), "cache_creation_input_tokens": 0,
                  "cache_read_input_tokens": 0, "service_tier": "batch"}  # fmt: skip
         content = [{"type": "text", "text": text}]
-        return {"id": "msg_1", "type": "message", "role": "assistant", "model": params["model"], "content": content,
-                "stop_reason": "end_turn", "stop_sequence": None, "usage": usage}  # fmt: skip
+        return {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "model": params["model"],
+            "content": content,
+            "stop_reason": "end_turn",
+            "stop_sequence": None,
+            "usage": usage,
+        }
 
 
 def _text(content: Any) -> str:

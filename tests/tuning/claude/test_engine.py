@@ -40,15 +40,28 @@ def version(database: Database) -> DatasetVersion:
         question, answer = course.record(number)
         request, _, intent = question.removeprefix("Request:\n").partition("\n\nIntent: ")
         rows.append(
-            example(number, execution_id=f"case-{number}", user_request=request, intent=intent,
-                    execution_result=answer, context={"system": course.SYSTEM})
-        )  # fmt: skip
+            example(
+                number,
+                execution_id=f"case-{number}",
+                user_request=request,
+                intent=intent,
+                execution_result=answer,
+                context={"system": course.SYSTEM},
+            )
+        )
     with database.begin() as connection:
         connection.execute(insert(examples), rows)
     return snapshots.create(
-        database, "cases", filter=Filter(), recipe=recipes.parse({"target": "result", "fields": ["request", "intent"]}),
-        split=splits.parse("60/20/20"), description="", drop_duplicates=True, actor="ada", progress=None,
-    )  # fmt: skip
+        database,
+        "cases",
+        filter=Filter(),
+        recipe=recipes.parse({"target": "result", "fields": ["request", "intent"]}),
+        split=splits.parse("60/20/20"),
+        description="",
+        drop_duplicates=True,
+        actor="ada",
+        progress=None,
+    )
 
 
 @pytest.fixture

@@ -226,10 +226,12 @@ def test_earlier_turns_of_a_record_are_asked_too_and_such_a_record_is_no_example
         return json.dumps({"messages": [*before, *told]})
 
     job = Course(
-        tmp_path, fake.base_url, SIZES,
+        tmp_path,
+        fake.base_url,
+        SIZES,
         train=[*map(with_turns, range(20)), *course.cases(20, 20)],
         validation=[*map(with_turns, range(1000, 1010))],
-    )  # fmt: skip
+    )
     job.upload()
     shown = {position for each in job.job.remote["stage0"]["candidates"] for position in each["positions"]}
     assert shown

@@ -34,8 +34,13 @@ def decoy(fake: FakeAnthropic, job: Course, *, older: bool = False) -> str:
     """A batch of somebody else, of the same size and time."""
     size = job.job.remote["stage0"]["requests"]
     fake.now -= dt.timedelta(hours=30 if older else 0)
-    asked = [{"custom_id": f"nightly-{index}", "params": {"messages": [{"role": "user", "content": "x"}],
-              "model": "claude-haiku-5-5", "max_tokens": 1}} for index in range(size)]  # fmt: skip
+    asked = [
+        {
+            "custom_id": f"nightly-{index}",
+            "params": {"messages": [{"role": "user", "content": "x"}], "model": "claude-haiku-5-5", "max_tokens": 1},
+        }
+        for index in range(size)
+    ]
     made = fake.create(asked)
     fake.now += dt.timedelta(hours=30 if older else 0)
     return made["id"]

@@ -12,7 +12,7 @@ import pytest
 import core.tuning.providers.claude as package
 from core.tuning.providers import catalogue
 from core.tuning.providers.claude.adapter import PROVIDER
-from core.tuning.providers.protocol import Checked, Spec
+from core.tuning.providers.protocol import CheckReport, Spec
 from tests.tuning.claude import course
 from tests.tuning.claude.course import Course
 from tests.tuning.claude.server import KEY, FakeAnthropic, serving
@@ -27,15 +27,23 @@ def fake() -> Iterator[FakeAnthropic]:
 
 
 def check(
-    fake: FakeAnthropic, *, live: bool = False, base: str = "claude-haiku-5-5", key: str | None = KEY,
-    method: Any = "profile", train: int = 100, validation: int = 40, test: int = 30, **settings: Any,
-) -> Checked:  # fmt: skip
+    fake: FakeAnthropic,
+    *,
+    live: bool = False,
+    base: str = "claude-haiku-5-5",
+    key: str | None = KEY,
+    method: Any = "profile",
+    train: int = 100,
+    validation: int = 40,
+    test: int = 30,
+    **settings: Any,
+) -> CheckReport:
     data = course.facts(course.cases(0, train), course.cases(1000, validation), course.cases(2000, test))
     given = course.settings_at(fake.base_url, key)
     return PROVIDER.check(Spec("claude", base, method, settings), data, given, live=live)
 
 
-def codes(checked: Checked) -> list[tuple[str, bool]]:
+def codes(checked: CheckReport) -> list[tuple[str, bool]]:
     return [(each.code, each.blocks) for each in checked.obstacles]
 
 
@@ -98,8 +106,9 @@ def test_prompts_that_no_model_reads_and_batches_that_are_too_large_are_refused(
 def test_a_price_that_holds_only_for_shorter_prompts_is_not_made_up(fake: FakeAnthropic) -> None:
     data = course.replace(
         course.facts(course.cases(0, 100), course.cases(0, 40), course.cases(0, 40)),
-        tokens_train=100 * 8_000, longest_tokens=9_000,
-    )  # fmt: skip
+        tokens_train=100 * 8_000,
+        longest_tokens=9_000,
+    )
     spec = Spec("claude", "claude-haiku-5-5", "profile", {"sizes": "8"})
     checked = PROVIDER.check(spec, data, course.settings_at(fake.base_url), live=False)
     assert ("price_unknown", False) in codes(checked)
@@ -127,8 +136,19 @@ def test_bases_are_the_models_with_a_price() -> None:
 def test_a_profile_needs_nothing_to_answer_and_has_nothing_to_end(fake: FakeAnthropic, tmp_path: Path) -> None:
     from core.tuning.providers.protocol import ModelView
 
-    model = ModelView(1, "m", "profile", "claude-haiku-5-5", "anthropic:claude-haiku-5-5", {}, [], {}, {}, tmp_path,
-                      course.settings_at(fake.base_url))  # fmt: skip
+    model = ModelView(
+        1,
+        "m",
+        "profile",
+        "claude-haiku-5-5",
+        "anthropic:claude-haiku-5-5",
+        {},
+        [],
+        {},
+        {},
+        tmp_path,
+        course.settings_at(fake.base_url),
+    )
     assert PROVIDER.serve(model).state == "ready"
     assert PROVIDER.serving(model).call_name == "anthropic:claude-haiku-5-5"
     assert PROVIDER.unserve(model).state == "none"
@@ -162,8 +182,16 @@ def test_nothing_that_is_shown_claims_that_a_model_changes(fake: FakeAnthropic, 
     job = Course(tmp_path, fake.base_url, {"sizes": "2, 5", "validation_rows": 40})
     made = job.through(fake)
     shown = [made.note, *(each.message for each in job.notes), PROVIDER.cancel(job.job)]
-    for changes in ({"validation": 0}, {"validation": 20}, {"test": 0}, {"train": 3}, {"sizes": "x"}, {"method": "sft"},
-                    {"key": None}, {"base": "claude-without-price"}):  # fmt: skip
+    for changes in (
+        {"validation": 0},
+        {"validation": 20},
+        {"test": 0},
+        {"train": 3},
+        {"sizes": "x"},
+        {"method": "sft"},
+        {"key": None},
+        {"base": "claude-without-price"},
+    ):
         checked = check(fake, **changes)
         shown += [text for each in checked.obstacles for text in (each.sentence, each.remedy)]
         shown.append(checked.estimate.basis)

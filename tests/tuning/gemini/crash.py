@@ -31,11 +31,13 @@ class Moving:
     @property
     def environment(self) -> Mapping[str, str]:
         return {
-            "GOOGLE_CLOUD_PROJECT": "acme", "GOOGLE_CLOUD_LOCATION": "europe-west4",
-            "WHETSTONE_GCS_BUCKET": emulator.BUCKET, "GOOGLE_VERTEX_BASE_URL": self._service.server.url,
+            "GOOGLE_CLOUD_PROJECT": "acme",
+            "GOOGLE_CLOUD_LOCATION": "europe-west4",
+            "WHETSTONE_GCS_BUCKET": emulator.BUCKET,
+            "GOOGLE_VERTEX_BASE_URL": self._service.server.url,
             "STORAGE_EMULATOR_HOST": self._storage,
             "GOOGLE_APPLICATION_CREDENTIALS": os.environ["GOOGLE_APPLICATION_CREDENTIALS"],
-        }  # fmt: skip
+        }
 
     def submissions(self) -> Sequence[str]:
         return list(self._service.jobs)

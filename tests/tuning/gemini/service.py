@@ -42,7 +42,7 @@ class Service:
             ("GET", f"/v1/{name}/models/[^/:]+)", self._model),
             ("DELETE", f"/v1/{name}/models/[^/:]+)", self._delete_model),
             ("GET", f"/v1/{name}/operations/[^/:]+)", self._operation),
-        ):  # fmt: skip
+        ):
             server.on(method, pattern, answer)
 
     def creations(self) -> list[Seen]:
@@ -57,9 +57,13 @@ class Service:
         """The job is done, and its model is deployed."""
         stats = {"totalBillableTokenCount": "40000", "tuningStepCount": "12", "tuningDatasetExampleCount": "12"}
         self.put(
-            name, state, endTime="2026-11-20T10:00:00Z", tunedModel={"model": f"{MODEL}@1", "endpoint": ENDPOINT},
-            tuningDataStats={"supervisedTuningDataStats": stats}, **values,
-        )  # fmt: skip
+            name,
+            state,
+            endTime="2026-11-20T10:00:00Z",
+            tunedModel={"model": f"{MODEL}@1", "endpoint": ENDPOINT},
+            tuningDataStats={"supervisedTuningDataStats": stats},
+            **values,
+        )
         self.endpoints[ENDPOINT] = {
             "name": ENDPOINT,
             "displayName": "plans",

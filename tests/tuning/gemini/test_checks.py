@@ -11,7 +11,7 @@ from core.settings import Settings
 from core.tuning.providers.gemini import bucket as gemini_bucket
 from core.tuning.providers.gemini.access import place
 from core.tuning.providers.gemini.adapter import Gemini
-from core.tuning.providers.protocol import Checked, NotSubmitted, Obstacle, ProviderTrouble, Spec
+from core.tuning.providers.protocol import CheckReport, NotSubmitted, Obstacle, ProviderTrouble, Spec
 from tests.llm.servers import credentials
 from tests.tuning.gemini.conftest import BASE, SPEC, leading_to
 from tests.tuning.gemini.emulator import BUCKET
@@ -23,11 +23,13 @@ TODAY = dt.date(2026, 11, 24)
 STUDIO_KEY = "AIzaSy-0123456789abcdefghijklmnop"
 
 
-def checked(chosen: Settings, spec: Spec = SPEC, *, today: dt.date = TODAY, live: bool = False, **data: Any) -> Checked:
+def checked(
+    chosen: Settings, spec: Spec = SPEC, *, today: dt.date = TODAY, live: bool = False, **data: Any
+) -> CheckReport:
     return Gemini(today=lambda: today, timeout_s=5).check(spec, replace(DATA, **data), chosen, live=live)
 
 
-def found(result: Checked, code: str) -> Obstacle:
+def found(result: CheckReport, code: str) -> Obstacle:
     (one,) = [each for each in result.obstacles if each.code == code]
     return one
 
@@ -94,9 +96,7 @@ def test_each_missing_setting_is_named(
     [("b", "b", "whetstone/"), ("gs://b/", "b", "whetstone/"), ("gs://b/team/x", "b", "team/x/")],
 )
 def test_the_forms_of_a_buckets_name(tmp_path: Path, given: str, bucket: str, prefix: str) -> None:
-    chosen = settings(
-        tmp_path, GOOGLE_CLOUD_PROJECT="p", GOOGLE_CLOUD_LOCATION="l", WHETSTONE_GCS_BUCKET=given
-    )  # fmt: skip
+    chosen = settings(tmp_path, GOOGLE_CLOUD_PROJECT="p", GOOGLE_CLOUD_LOCATION="l", WHETSTONE_GCS_BUCKET=given)
     assert place(chosen)[2:] == (bucket, prefix)
 
 

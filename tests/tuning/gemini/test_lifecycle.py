@@ -145,9 +145,10 @@ def test_a_server_that_takes_no_filter_is_asked_for_all(provider: Gemini, jobs: 
     jobs.submitted(provider, SPEC, key="f" * 32)
     listing = service._list
     service.server.on(
-        "GET", r"/v1/(projects/[^/]+/locations/[^/]+)/tuningJobs",
+        "GET",
+        r"/v1/(projects/[^/]+/locations/[^/]+)/tuningJobs",
         lambda seen, parent: refused(400, "Invalid filter") if "filter" in seen.query else listing(seen, parent),
-    )  # fmt: skip
+    )
     assert adopted(mine, provider.find(mine)).remote_id == mine.remote_id
 
 

@@ -12,7 +12,7 @@ from core.tuning.engine import Poller, Schedule
 def main(url: str) -> None:
     database = Database(url)
     # A killed app has its jobs for as long as its lease lasts; a test does not wait a minute for that.
-    poller = Poller(database, idle_s=0.2, pace=Schedule(lease_s=4.0))
+    poller = Poller(database, idle_s=0.2, schedule=Schedule(lease_s=4.0))
     poller.start()
     sys.stdin.read()
     poller.stop()

@@ -61,9 +61,12 @@ class Standing:
     def start(self) -> None:
         """Serve, at the same address as before."""
         self._process = subprocess.Popen(
-            [self.python, HERE / "mini_ollama.py", self.store, str(self.port)], text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [self.python, HERE / "mini_ollama.py", self.store, str(self.port)],
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         assert self._process.stdout is not None
         words = next((line.split() for line in self._process.stdout if line.startswith("address ")), None)
         assert words, "the stand-in did not start"

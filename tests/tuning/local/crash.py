@@ -114,6 +114,8 @@ def serve(folder: Path) -> Iterator[_Machine]:
 
 
 CASE = Case(
-    Spec("local", str(HERE / "small_base"), "sft", {}), serve, provider="tests.tuning.local.crash:provider",
+    Spec("local", str(HERE / "small_base"), "sft", {}),
+    serve,
+    provider="tests.tuning.local.crash:provider",
     scenarios=("through", "answer lost", "cancelled", "resumed"),
-)  # fmt: skip
+)

@@ -58,15 +58,29 @@ class Hub:
 
     def _info(self) -> dict[str, Any]:
         siblings = [{"rfilename": each.name, "size": each.stat().st_size} for each in self._folder.iterdir()]
-        return {"id": self._name, "modelId": self._name, "sha": COMMIT, "siblings": siblings, "private": False,
-                "gated": False, "disabled": False, "downloads": 0, "likes": 0, "tags": []}  # fmt: skip
+        return {
+            "id": self._name,
+            "modelId": self._name,
+            "sha": COMMIT,
+            "siblings": siblings,
+            "private": False,
+            "gated": False,
+            "disabled": False,
+            "downloads": 0,
+            "likes": 0,
+            "tags": [],
+        }
 
     def _tree(self) -> list[dict[str, Any]]:
         return [
-            {"type": "file", "path": each.name, "size": each.stat().st_size,
-             "oid": hashlib.sha1(each.read_bytes()).hexdigest()}
+            {
+                "type": "file",
+                "path": each.name,
+                "size": each.stat().st_size,
+                "oid": hashlib.sha1(each.read_bytes()).hexdigest(),
+            }
             for each in self._folder.iterdir()
-        ]  # fmt: skip
+        ]
 
     def _send(
         self, request: BaseHTTPRequestHandler, status: int, raw: bytes, headers: dict[str, str] | None = None

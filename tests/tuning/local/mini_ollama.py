@@ -221,8 +221,11 @@ class Ollama:
         lines += [f"ADAPTER {self.store.blob(each)}" for each in model["adapters"]]
         lines += ['TEMPLATE """{{ .Prompt }}', 'FROM what the template says"""']
         lines += [f'SYSTEM """{model["system"]}"""'] if model.get("system") else []
-        each = [(key, one) for key, value in model["parameters"].items()
-                for one in (value if isinstance(value, list) else [value])]  # fmt: skip
+        each = [
+            (key, one)
+            for key, value in model["parameters"].items()
+            for one in (value if isinstance(value, list) else [value])
+        ]
         lines += [f"PARAMETER {key} {value}" for key, value in each]
         return {
             "modelfile": "\n".join(lines),
@@ -294,9 +297,14 @@ class Ollama:
             text = text.removeprefix("<bos>")  # the only one that Ollama knows by its text
         options = {**model["parameters"], **(body.get("options") or {})}
         said = post(
-            address, "completion", prompt=text, temperature=options.get("temperature", 0.8),
-            n_predict=options.get("num_predict", 128), seed=options.get("seed", 0), stop=options.get("stop", []),
-        )  # fmt: skip
+            address,
+            "completion",
+            prompt=text,
+            temperature=options.get("temperature", 0.8),
+            n_predict=options.get("num_predict", 128),
+            seed=options.get("seed", 0),
+            stop=options.get("stop", []),
+        )
         timings = said["timings"]
         counted = {} if self.store.has("no count") else {"prompt_eval_count": timings["cache_n"] + timings["prompt_n"]}
         return {

@@ -317,10 +317,13 @@ SHOWN = Shown("tuned", (), (), "")
 
 def of_trainer(*texts: str | None, **more: Any) -> dict[str, Any]:
     told = [
-        {"name": str(number), "messages": [{"role": "user", "content": "x"}],
-         **({"refused": "no"} if text is None else {"text": text, "ids": list(text)})}
+        {
+            "name": str(number),
+            "messages": [{"role": "user", "content": "x"}],
+            **({"refused": "no"} if text is None else {"text": text, "ids": list(text)}),
+        }
         for number, text in enumerate(texts)
-    ]  # fmt: skip
+    ]
     return {"conversations": told, "bos": None, "end": None, "day": None} | more
 
 

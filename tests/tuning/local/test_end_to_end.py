@@ -50,9 +50,13 @@ def freeze(database: Database, tiny: Tiny) -> DatasetVersion:
         connection.execute(insert(examples), recorded)
     recipe = recipes.parse({"target": "result", "system_prompt": rows[0]["messages"][0]["content"]})
     return snapshots.create(
-        database, "tickets", filter=Filter(intents=("support",)), recipe=recipe, split=splits.parse("70/15/15"),
+        database,
+        "tickets",
+        filter=Filter(intents=("support",)),
+        recipe=recipe,
+        split=splits.parse("70/15/15"),
         actor="ada",
-    )  # fmt: skip
+    )
 
 
 @contextmanager
@@ -66,9 +70,12 @@ def app(database: Database, settings: Settings) -> Iterator[subprocess.Popen[byt
     }
     with (settings.home / "app.log").open("a") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.tuning.local.app", database.url], stdin=subprocess.PIPE, stdout=log,
-            stderr=log, env=environment,
-        )  # fmt: skip
+            [sys.executable, "-m", "tests.tuning.local.app", database.url],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=environment,
+        )
     try:
         yield process
     finally:
@@ -84,9 +91,13 @@ def until(true: Callable[[], bool], timeout_s: float = 150.0) -> None:
 
 
 def test_a_job_survives_every_kill_and_its_model_knows_what_the_base_did_not(
-    database: Database, served: Standing, tiny: Tiny, trainer_python: Path, home: Path,
+    database: Database,
+    served: Standing,
+    tiny: Tiny,
+    trainer_python: Path,
+    home: Path,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     settings = settings_with(home, OLLAMA_HOST=served.address, WHETSTONE_TRAINER_PYTHON=trainer_python)
     version = freeze(database, tiny)
     spec = Spec("local", "ollama:tiny", "sft", CHOSEN, "Ticket labels")

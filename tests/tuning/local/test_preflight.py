@@ -16,7 +16,7 @@ from core.tuning.providers.local import bases, shapes
 from core.tuning.providers.local.adapter import PROVIDER
 from core.tuning.providers.local.choices import SETTINGS, Chosen
 from core.tuning.providers.local.training import environment, programs
-from core.tuning.providers.protocol import Checked, Obstacle, Spec
+from core.tuning.providers.protocol import CheckReport, Obstacle, Spec
 from tests.tuning.local.conftest import settings_with
 from tests.tuning.local.shown import FACTS, Showing
 from tests.tuning.runners.ray_head import RayHead
@@ -27,7 +27,7 @@ CONFIG = {
     "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 414,
 }  # fmt: skip
 
-Check = Callable[..., Checked]
+Check = Callable[..., CheckReport]
 
 
 @pytest.fixture
@@ -66,16 +66,20 @@ def check(showing: Showing, trainer: dict[str, Any], blob: Path) -> Check:
     showing.add("tiny:latest", blob)
 
     def check(
-        base: str = "ollama:tiny", data: DataFacts = DATA, *, live: bool = True, given: dict[str, Any] | None = None,
+        base: str = "ollama:tiny",
+        data: DataFacts = DATA,
+        *,
+        live: bool = True,
+        given: dict[str, Any] | None = None,
         **chosen: Any,
-    ) -> Checked:  # fmt: skip
+    ) -> CheckReport:
         settings = settings_with(trainer["home"], **{"OLLAMA_HOST": showing.address, **(given or {})})
         return PROVIDER.check(Spec("local", base, "sft", chosen), data, settings, live=live)
 
     return check
 
 
-def only(checked: Checked) -> Obstacle:
+def only(checked: CheckReport) -> Obstacle:
     (obstacle,) = checked.obstacles
     assert obstacle.sentence.endswith((".", "?"))
     assert obstacle.remedy.endswith(".")
@@ -253,9 +257,17 @@ def test_another_server_is_not_ollama(check: Check, tmp_path: Path) -> None:
 
 
 def test_not_enough_memory(check: Check, showing: Showing, blob: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    showing.add("large:latest", blob, general__parameter_count=8_000_000_000, llama__embedding_length=4096,
-                llama__block_count=32, llama__feed_forward_length=14336, llama__attention__head_count=32,
-                llama__attention__head_count_kv=8, llama__vocab_size=128_256)  # fmt: skip
+    showing.add(
+        "large:latest",
+        blob,
+        general__parameter_count=8_000_000_000,
+        llama__embedding_length=4096,
+        llama__block_count=32,
+        llama__feed_forward_length=14336,
+        llama__attention__head_count=32,
+        llama__attention__head_count_kv=8,
+        llama__vocab_size=128_256,
+    )
     _memory(monkeypatch, total=16 << 30, available=12 << 30)
     codes = {each.code: each for each in check("ollama:large").obstacles}
     assert codes["no_memory"].blocks
@@ -281,10 +293,14 @@ def test_not_enough_disk(check: Check, showing: Showing, blob: Path) -> None:
 def test_the_rule_of_memory_is_near_to_what_was_measured() -> None:
     """A Llama of 135 million parameters took 2.8 GB in float32 and 1.9 GB in bfloat16, rank 8, rows of 256 tokens."""
     facts = FACTS | {
-        "general.parameter_count": 135_000_000, "llama.embedding_length": 576, "llama.block_count": 30,
-        "llama.feed_forward_length": 1536, "llama.attention.head_count": 9, "llama.attention.head_count_kv": 3,
+        "general.parameter_count": 135_000_000,
+        "llama.embedding_length": 576,
+        "llama.block_count": 30,
+        "llama.feed_forward_length": 1536,
+        "llama.attention.head_count": 9,
+        "llama.attention.head_count_kv": 3,
         "llama.vocab_size": 49_152,
-    }  # fmt: skip
+    }
     shape = shapes.of_facts(facts)
     assert shape is not None
     chosen = Chosen.of({"max_length": 256})

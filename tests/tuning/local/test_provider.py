@@ -42,8 +42,20 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
             folder = tmp_path / "tuning" / "jobs" / "k1"
             folder.mkdir(parents=True, exist_ok=True)
             spec = Spec("local", base, "sft", chosen or {})
-            return JobView(1, "k1", 0, "uploading", spec, {}, None, None, folder,
-                           lambda _f: Files(records, None, None), DATA, settings)  # fmt: skip
+            return JobView(
+                1,
+                "k1",
+                0,
+                "uploading",
+                spec,
+                {},
+                None,
+                None,
+                folder,
+                lambda _f: Files(records, None, None),
+                DATA,
+                settings,
+            )
 
         yield job
         LocalRunner(places.device(settings_with(tmp_path))).kill(tmp_path / "tuning" / "jobs" / "k1")
@@ -75,11 +87,26 @@ def test_what_lies_in_the_folder_of_a_job(job: Make) -> None:
     view = uploaded(job({"epochs": 2, "rank": 4, "gradient_accumulation": 2, "threads": 3}))
     said = json.loads((view.folder / "job.json").read_text())
     assert said == {
-        "base": crash.CASE.spec.base_model, "train": "5" * 64 + ".jsonl", "val": None, "engine": "trl", "seed": 1,
-        "epochs": 2, "learning_rate": 2e-4, "batch_size": 4, "grad_accum": 2, "max_length": 1024, "warmup_steps": 1,
-        "save_steps": 50, "eval_steps": 1, "log_steps": 1, "threads": 3, "dtype": "auto", "device": "auto",
-        "lora": {"r": 4, "alpha": 16, "dropout": 0.0, "target_modules": "all-linear"}, "hub": False,
-    }  # fmt: skip
+        "base": crash.CASE.spec.base_model,
+        "train": "5" * 64 + ".jsonl",
+        "val": None,
+        "engine": "trl",
+        "seed": 1,
+        "epochs": 2,
+        "learning_rate": 2e-4,
+        "batch_size": 4,
+        "grad_accum": 2,
+        "max_length": 1024,
+        "warmup_steps": 1,
+        "save_steps": 50,
+        "eval_steps": 1,
+        "log_steps": 1,
+        "threads": 3,
+        "dtype": "auto",
+        "device": "auto",
+        "lora": {"r": 4, "alpha": 16, "dropout": 0.0, "target_modules": "all-linear"},
+        "hub": False,
+    }
     records = view.files("openai").train
     assert (view.folder / records.name).samefile(records)  # linked, not copied
     assert (view.folder / "trainer" / "train.py").exists()

@@ -225,8 +225,14 @@ def test_an_ollama_model_becomes_a_folder_once(
     told: list[str] = []
 
     def resolve() -> bases.Resolved:
-        return bases.of_ollama(base, shown, store=store, python=str(trainer_python), dtype="float32",
-                               report_progress=lambda what, _share: told.append(what))  # fmt: skip
+        return bases.of_ollama(
+            base,
+            shown,
+            store=store,
+            python=str(trainer_python),
+            dtype="float32",
+            report_progress=lambda what, _share: told.append(what),
+        )
 
     made = resolve()
     assert (made.folder / "model.safetensors").exists()

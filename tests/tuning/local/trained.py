@@ -38,15 +38,35 @@ class Trained:
     ) -> JobView:
         settings = settings_with(self.home, **{**self.settings, **(given or {})})
         spec = Spec("local", base, "sft", chosen, name)
-        return JobView(1, "k1", 0, "running", spec, {"base": {"tag": "tiny:latest", "digest": ""}}, "k1", None,
-                       self.folder, lambda _f: Files(Path("t"), None, None), DATA, settings)  # fmt: skip
+        return JobView(
+            1,
+            "k1",
+            0,
+            "running",
+            spec,
+            {"base": {"tag": "tiny:latest", "digest": ""}},
+            "k1",
+            None,
+            self.folder,
+            lambda _f: Files(Path("t"), None, None),
+            DATA,
+            settings,
+        )
 
 
 def model_of(made: TrainedModel, job: JobView, **changes: Any) -> ModelView:
     """The model in the registry."""
     model = ModelView(
-        1, job.spec.name or "tickets", "tuned", job.spec.base_model, made.call_name,
-        json.loads(json.dumps(dict(made.parameters))), json.loads(json.dumps(list(made.artefacts))),
-        dict(made.serving_remote), None, job.folder, job.settings,
-    )  # fmt: skip
+        1,
+        job.spec.name or "tickets",
+        "tuned",
+        job.spec.base_model,
+        made.call_name,
+        json.loads(json.dumps(dict(made.parameters))),
+        json.loads(json.dumps(list(made.artefacts))),
+        dict(made.serving_remote),
+        None,
+        job.folder,
+        job.settings,
+    )
     return replace(model, **changes)

@@ -38,17 +38,19 @@ class Service:
             ("GET", "/v1/fine_tuning/jobs/([^/]+)", self._job),
             ("POST", "/v1/fine_tuning/jobs/([^/]+)/cancel", self._cancel),
             (
-                "GET", "/v1/fine_tuning/jobs/([^/]+)/events",
+                "GET",
+                "/v1/fine_tuning/jobs/([^/]+)/events",
                 lambda seen, name: self._list(seen, self.events[name][::-1]),
             ),
             (
-                "GET", "/v1/fine_tuning/jobs/([^/]+)/checkpoints",
+                "GET",
+                "/v1/fine_tuning/jobs/([^/]+)/checkpoints",
                 lambda seen, name: self._list(seen, self.checkpoints[name][::-1]),
             ),
             ("GET", "/v1/models/([^/]+)", self._model),
             ("DELETE", "/v1/models/([^/]+)", self._delete_model),
             ("POST", "/v1/chat/completions", self._answer),
-        ):  # fmt: skip
+        ):
             server.on(method, pattern, answer)
 
     def base(self, name: str, shutdown: str | None = None) -> None:
@@ -64,27 +66,40 @@ class Service:
         """One more event of a job."""
         self.events[name].append(
             {
-                "id": f"ftevent-{next(self._numbers)}", "object": "fine_tuning.job.event", "created_at": 1_790_000_000,
-                "level": "info", "message": message, "type": "message", "data": {}, **values,
+                "id": f"ftevent-{next(self._numbers)}",
+                "object": "fine_tuning.job.event",
+                "created_at": 1_790_000_000,
+                "level": "info",
+                "message": message,
+                "type": "message",
+                "data": {},
+                **values,
             }
-        )  # fmt: skip
+        )
 
     def reach(self, name: str, step: int, **metrics: float) -> None:
         """One more checkpoint of a job."""
         self.checkpoints[name].append(
             {
-                "id": f"ftckpt-{next(self._numbers)}", "object": "fine_tuning.job.checkpoint",
-                "created_at": 1_790_000_000, "step_number": step, "fine_tuning_job_id": name,
-                "fine_tuned_model_checkpoint": f"ft:tiny:acme::ckpt-step-{step}", "metrics": {"step": step, **metrics},
+                "id": f"ftckpt-{next(self._numbers)}",
+                "object": "fine_tuning.job.checkpoint",
+                "created_at": 1_790_000_000,
+                "step_number": step,
+                "fine_tuning_job_id": name,
+                "fine_tuned_model_checkpoint": f"ft:tiny:acme::ckpt-step-{step}",
+                "metrics": {"step": step, **metrics},
             }
-        )  # fmt: skip
+        )
 
     def succeed(self, name: str, model: str = "ft:gpt-4.1-mini-2025-04-14:acme:plans:1", **values: Any) -> str:
         """The job is done, and its model is there."""
         self.jobs[name] |= {
-            "status": "succeeded", "fine_tuned_model": model, "trained_tokens": 150_000, "finished_at": 1_790_000_000,
+            "status": "succeeded",
+            "fine_tuned_model": model,
+            "trained_tokens": 150_000,
+            "finished_at": 1_790_000_000,
             **values,
-        }  # fmt: skip
+        }
         self.base(model)
         return model
 
@@ -145,9 +160,12 @@ class Service:
         start = ids.index(seen.query["after"]) + 1 if "after" in seen.query else 0
         data = entries[start : start + self.page]
         return {
-            "object": "list", "data": data, "has_more": start + self.page < len(entries),
-            "first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None,
-        }  # fmt: skip
+            "object": "list",
+            "data": data,
+            "has_more": start + self.page < len(entries),
+            "first_id": data[0]["id"] if data else None,
+            "last_id": data[-1]["id"] if data else None,
+        }
 
     def _model(self, _: Seen, name: str) -> Any:
         return self.models.get(name) or refused(404, f"The model '{name}' does not exist", code="model_not_found")
@@ -162,10 +180,13 @@ class Service:
             return refused(404, "The model does not exist", code="model_not_found")
         message = {"role": "assistant", "content": "ready", "refusal": None}
         return {
-            "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": seen.json["model"],
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": seen.json["model"],
             "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10},
-        }  # fmt: skip
+        }
 
 
 def refused(status: int, message: str, code: str | None = None, **headers: str) -> Answer:

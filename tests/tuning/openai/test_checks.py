@@ -15,7 +15,7 @@ from core.tuning.providers.data import Files
 from core.tuning.providers.openai.access import is_openai
 from core.tuning.providers.openai.adapter import OpenAI
 from core.tuning.providers.openai.checks import automatic_epochs
-from core.tuning.providers.protocol import Checked, Obstacle, Spec
+from core.tuning.providers.protocol import CheckReport, Obstacle, Spec
 from tests.tuning.openai.conftest import BASE, SECRET, SPEC
 from tests.tuning.openai.service import Service, refused
 from tests.tuning.views import DATA, Jobs, settings
@@ -29,11 +29,13 @@ def openai_itself(tmp_path: Path) -> Settings:
     return settings(tmp_path, OPENAI_API_KEY=SECRET)
 
 
-def checked(chosen: Settings, spec: Spec = SPEC, *, today: dt.date = TODAY, live: bool = False, **data: Any) -> Checked:
+def checked(
+    chosen: Settings, spec: Spec = SPEC, *, today: dt.date = TODAY, live: bool = False, **data: Any
+) -> CheckReport:
     return OpenAI(today=lambda: today, timeout_s=5).check(spec, replace(DATA, **data), chosen, live=live)
 
 
-def found(result: Checked, code: str) -> Obstacle:
+def found(result: CheckReport, code: str) -> Obstacle:
     (one,) = [each for each in result.obstacles if each.code == code]
     return one
 

@@ -108,9 +108,14 @@ def test_the_description_would_have_told(proxy: Proxy, jobs: Jobs) -> None:
     assert description.faults(body, good) == []
     epochs = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 500}}}
     for wrong in (
-        {"suffix": "x" * 65}, {"seed": -1}, {"method": epochs}, {"method": {"type": "other"}}, {"colour": "red"},
-        {"metadata": {"a": 1}}, {"training_file": None},
-    ):  # fmt: skip
+        {"suffix": "x" * 65},
+        {"seed": -1},
+        {"method": epochs},
+        {"method": {"type": "other"}},
+        {"colour": "red"},
+        {"metadata": {"a": 1}},
+        {"training_file": None},
+    ):
         assert description.faults(body, {**good, **wrong}) != [], wrong
 
 

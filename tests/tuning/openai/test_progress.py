@@ -142,10 +142,13 @@ def test_the_table_of_results_gives_the_points(provider: OpenAI, job: JobView, s
     polled = provider.poll(job)
     assert (polled.state, polled.tokens_trained) == ("trained", 150_000)
     assert polled.points == [
-        MetricPoint("loss", 1, 2.5), MetricPoint("accuracy", 1, 0.4),
-        MetricPoint("val_loss", 1, 2.75), MetricPoint("val_accuracy", 1, 0.3),
-        MetricPoint("loss", 2, 1.5), MetricPoint("accuracy", 2, 0.6),
-    ]  # fmt: skip
+        MetricPoint("loss", 1, 2.5),
+        MetricPoint("accuracy", 1, 0.4),
+        MetricPoint("val_loss", 1, 2.75),
+        MetricPoint("val_accuracy", 1, 0.3),
+        MetricPoint("loss", 2, 1.5),
+        MetricPoint("accuracy", 2, 0.6),
+    ]
 
 
 def test_a_table_that_is_none_takes_nothing_from_the_model(provider: OpenAI, job: JobView, service: Service) -> None:

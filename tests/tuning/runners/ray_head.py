@@ -115,9 +115,14 @@ class RayHead:
         log = self._folder / f"{name}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                body["entrypoint"], shell=True, start_new_session=True, stdin=subprocess.DEVNULL, stdout=out,
-                stderr=out, env={**os.environ, **body["runtime_env"]["env_vars"]},
-            )  # fmt: skip
+                body["entrypoint"],
+                shell=True,
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, **body["runtime_env"]["env_vars"]},
+            )
         self.jobs[name] = Job(process, log)
         return 200, {"job_id": name, "submission_id": name}
 

@@ -43,12 +43,14 @@ def from_messages(row: Raw) -> Raw:
 
 
 def from_sharegpt(row: Raw) -> Raw:
+    """Convert a row of ShareGPT."""
     reading = Reading()
     column = "conversations" if "conversations" in row else "conversation"
     return _made(row, reading, reading.messages(row.get(column), column))
 
 
 def from_gemini(row: Raw) -> Raw:
+    """Convert a row of Gemini's tuning files."""
     reading = Reading()
     messages = reading.messages(row.get("contents"), "contents")
     instruction = row.get("systemInstruction") or row.get("system_instruction")
@@ -62,7 +64,10 @@ def _instruction(value: Any) -> str:
 
 
 def from_alpaca(row: Raw) -> Raw:
-    """The input goes behind the instruction after an empty line, and an export parts them again."""
+    """Convert a row of Alpaca.
+
+    The input goes behind the instruction after an empty line, and an export parts them again.
+    """
     request, given = _instruction_of(row)
     answer = str(text(row.get("output")) or "")
     reading = Reading()
@@ -103,7 +108,7 @@ def from_pair(row: Raw) -> Raw:
 
 
 def said(reading: Reading, value: Any, column: str, role: str) -> list[Message]:
-    """What one side said: messages, or anything else as its text."""
+    """Return what one side said: messages, or anything else as its text."""
     if value is None:
         return []
     found = _messages_of(value)
@@ -148,7 +153,7 @@ def _is_turn(value: Any) -> bool:
 
 
 def _pair_of(row: Raw, reading: Reading) -> tuple[list[Message], list[Message], list[Message], str]:
-    """What was asked, the better and the worse answer, and the part of the request that came as `input`."""
+    """Return what was asked, the better and the worse answer, and the part of the request that came as `input`."""
     if "preferred_output" in row:
         asked = loaded(row.get("input"))
         if not isinstance(asked, dict):
@@ -210,9 +215,10 @@ def _made(
     given: str = "",
     rejected: Message | None = None,
 ) -> Raw:
-    """The fields of a conversation with what stands beside it in its row."""
+    """Return the fields of a conversation with what stands beside it in its row."""
     asked = loaded(row["input"]) if "preferred_output" in row else row
-    _refuse_media(row)
+    if media := [name for name in _MEDIA if row.get(name)]:
+        raise Unfit(f"a conversation of text alone: it has {media[0]}, which are not kept")
     unused = set(reading.unused)
     if rejected is None and isinstance(row.get("rejected_response"), str):
         rejected = {"role": "assistant", "content": row["rejected_response"]}
@@ -272,12 +278,6 @@ def _label(row: Raw, unused: set[str]) -> bool | None:
         if value not in (None, ""):
             unused.add(name)
     return None
-
-
-def _refuse_media(row: Raw) -> None:
-    for name in _MEDIA:
-        if row.get(name):
-            raise Unfit(f"a conversation of text alone: it has {name}, which are not kept")
 
 
 def conversation(messages: Sequence[Message], system: str = "") -> Raw:

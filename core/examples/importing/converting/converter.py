@@ -58,23 +58,23 @@ _OF_EXECUTIONS = frozenset(
 
 
 def folded(column: str) -> str:
-    """The name of a column as it is compared: Quality Score is quality_score."""
+    """Return the name of a column as it is compared: Quality Score is quality_score."""
     return column.strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def _by_name(columns: Sequence[str]) -> dict[str, str]:
-    """The column of each folded name; one that is written so stands above one that is only folded so."""
+    """Return the column of each folded name; one that is written so stands above one that is only folded so."""
     return {folded(column): column for column in reversed(columns)} | {column: column for column in columns}
 
 
 def recognised(columns: Sequence[str]) -> Shape:
-    """The shape that the columns show, or `UNKNOWN`."""
+    """Return the shape that the columns show, or `UNKNOWN`."""
     present = _by_name(columns).keys()
     return next((shape for shape in (*SHAPES, *OTHER_TOOLS) if present >= set(shape.signs)), UNKNOWN)
 
 
 def checked_options(options: ImportOptions) -> None:
-    """Raises `ImportRefused` for a field that does not exist or a constant that does not fit."""
+    """Check the options. Raises `ImportRefused` for a field that does not exist or a constant that does not fit."""
     for kind, given in (("mapping", options.mapping), ("constants", options.constants)):
         for field in given:
             if field not in FIELDS:
@@ -107,7 +107,7 @@ def _is_encoding(name: str) -> bool:
 def mapping(
     shape: Shape, columns: Sequence[str], options: ImportOptions, *, more_may_come: bool = False
 ) -> dict[str, str]:
-    """The column of each field: columns of the field's own name, then the shape's, then what the options say.
+    """Return the column of each field: columns of the field's own name, then the shape's, then what the options say.
 
     Of JSON only the first rows were seen: with `more_may_come`, a field under its own name counts wherever it begins.
     """
@@ -134,7 +134,7 @@ def mapping(
 
 
 def suggested(shape: Shape, columns: Sequence[str], options: ImportOptions) -> dict[str, str]:
-    """The mapping, and for fields still without a column one whose name sounds like it."""
+    """Return the mapping, and for fields still without a column one whose name sounds like it."""
     chosen = mapping(shape, columns, options)
     if shape.converted:
         return chosen
@@ -197,7 +197,9 @@ class Converter:
         )
 
     def record(self, number: int, row: Raw) -> list[Any] | RowError | None:
-        """The values of one row in the order of `STAGED`, or why it cannot be one; None for one that is put aside."""
+        """Return the values of one row in the order of `STAGED`, or why it cannot be one; None for one that is put
+        aside.
+        """
         made: Raw = {}
         if self._convert:
             try:
@@ -216,7 +218,8 @@ class Converter:
             return filled
         values, given = filled
         if made or not row.keys() <= self._used:
-            self._count_unused(row, made)
+            self.unused.update(column for column in row if column not in self._used and row[column] not in _NOTHING)
+            self.unused.update(made.get(UNUSED, ()))
         score = values[_SCORE]
         if values[0] is None:
             values[0] = _made_key(values)
@@ -224,7 +227,7 @@ class Converter:
         return [*values, certain, given, self.is_literal, _is_brief(values[_PLAN], values[_RESULT])]
 
     def _filled(self, number: int, row: Raw, made: Raw) -> tuple[list[Any], int] | RowError | None:
-        """The fields of one row, and the bits of those that it has; None for a row that holds nothing."""
+        """Return the fields of one row, and the bits of those that it has; None for a row that holds nothing."""
         values = _BLANK.copy()
         given, field, value = 0, "", None
         try:
@@ -294,15 +297,9 @@ class Converter:
                 self.tags_became[written] = tag
         return array
 
-    def _count_unused(self, row: Raw, made: Raw) -> None:
-        for column in row:
-            if column not in self._used and row[column] not in _NOTHING:
-                self.unused[column] += 1
-        self.unused.update(made.get(UNUSED, ()))
-
 
 def _with_system(context: Any, said: Any) -> Any:
-    """The context with a system prompt in front, unless it has one of its own."""
+    """Return the context with a system prompt in front, unless it has one of its own."""
     if not isinstance(said, str):
         raise Unfit("a system prompt as text")
     if isinstance(context, str):
@@ -344,7 +341,9 @@ _NAMES = re.compile(r"(?:^|_)(?:id|ids|idx|index|uuid|hash|key|no|number|row|rol
 
 
 def _likely(columns: Sequence[str]) -> str:
-    """The column that most likely holds the request: by its whole name, by a part of it, or just no number of a row."""
+    """Return the column that most likely holds the request: by its whole name, by a part of it, or just no number of a
+    row.
+    """
     if found := suggested(UNKNOWN, columns, ImportOptions()).get("user_request"):
         return found
     others = [column for column in columns if not _NAMES.search(folded(column))]
@@ -371,7 +370,7 @@ def _no_request(columns: Sequence[str], options: ImportOptions, *, is_table: boo
 
 
 def quoted(name: str) -> str:
-    """A name as a shell takes it."""
+    """Return a name as a shell takes it."""
     return name if name.replace("_", "").replace(".", "").replace("-", "").isalnum() else f'"{name}"'
 
 
@@ -380,7 +379,7 @@ MADE = "sha256:"
 
 
 def _made_key(values: list[Any]) -> str:
-    """An execution id from what happened: the same record has the same one in every file and every database."""
+    """Return an execution id from what happened: the same record has the same one in every file and every database."""
     _, request, _, _, context, plan, result, _, _, _, created_at, *_ = values
     if context and '"input":' in context:  # stands in the request, too, and was not kept once
         known = orjson.loads(context)

@@ -71,7 +71,7 @@ _ARRAY = re.compile(r"\barray\((\[[^\[\]]*\])(?:,\s*dtype=\w+)?\)")
 
 
 def of_python(value: str) -> Any:
-    """A list or an object as Python shows it; None for what is none."""
+    """Return a list or an object as Python shows it; None for what is none."""
     if not _PYTHON.match(value):
         return None
     plain = _BETWEEN_ROWS.sub("}, {", value.strip())
@@ -84,7 +84,7 @@ def of_python(value: str) -> Any:
 
 
 def plain_text(value: Any) -> str:
-    """The text of a message: a string, or parts that hold text."""
+    """Return the text of a message: a string, or parts that hold text."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -126,7 +126,7 @@ class Reading:
         self._open: list[tuple[str, str]] = []
 
     def messages(self, value: Any, column: str) -> list[Message]:
-        """A list of messages, those of one speaker in a row joined. Raises `Unfit`."""
+        """Return a list of messages, those of one speaker in a row joined. Raises `Unfit`."""
         value = loaded(value)
         if isinstance(value, dict):
             value = [value]
@@ -135,7 +135,7 @@ class Reading:
         return joined(self._tagged([read for message in value for read in self._message(message, column)]))
 
     def _tagged(self, messages: Sequence[Message]) -> list[Message]:
-        """Calls that stand in the text between tags, as Hermes and Qwen write them, where a tool answers them."""
+        """Read calls that stand in the text between tags, as Hermes and Qwen write them, where a tool answers them."""
         if not any(message["role"] == "tool" and "tool_call_id" not in message for message in messages):
             return [*messages]
         made: list[Message] = []
@@ -198,7 +198,7 @@ class Reading:
             yield {"role": role, "content": words}
 
     def _parts(self, parts: Sequence[Any], calls: Any, column: str) -> tuple[Any, list[Any], list[Message]]:
-        """Calls, text and results that stand in one message as its parts."""
+        """Read calls, text and results that stand in one message as its parts."""
         found: list[Any] = list(calls) if isinstance(calls, list) else [calls] if calls else []
         rest: list[Any] = []
         results: list[Message] = []
@@ -239,16 +239,13 @@ class Reading:
             if not words:
                 made["content"] = None
             self._open = [(call["id"], call["function"]["name"]) for call in read]
-        if self._is_unlearned(message, column):
-            made["weight"] = 0
-        return made
-
-    def _is_unlearned(self, message: Mapping[str, Any], column: str) -> bool:
-        """Whether its source says that nobody shall learn it."""
+        # Whether its source says that nobody shall learn it.
         weight = _number(message.get("weight", message.get("loss_weight")))
         if weight is not None and weight not in (0, 1):
             self.unused.add(f"{column}[].weight other than 0 and 1")
-        return any(_number(each) == 0 for each in (weight, message.get("train"), message.get("loss")))
+        if any(_number(each) == 0 for each in (weight, message.get("train"), message.get("loss"))):
+            made["weight"] = 0
+        return made
 
     def _read_calls(self, calls: Any, ids: Any) -> list[Message]:
         if isinstance(calls, str):
@@ -279,7 +276,10 @@ class Reading:
         }
 
     def _result(self, content: Any, call_id: Any, name: Any) -> Message:
-        """What a tool answered. Where no id says which call it answers, it is the first open one, of its name."""
+        """Return what a tool answered.
+
+        Where no id says which call it answers, it is the first open one, of its name.
+        """
         try:
             words = plain_text(content)
         except Unfit:
@@ -304,7 +304,7 @@ class Reading:
 
 
 def _number(value: Any) -> Any:
-    """What says whether a message is learned, which tables and forms keep as text."""
+    """Return what says whether a message is learned, which tables and forms keep as text."""
     if not isinstance(value, str):
         return value
     said = value.strip().lower()
@@ -338,7 +338,7 @@ def _holds_media(content: Any) -> bool:
 
 
 def joined(messages: Sequence[Message]) -> list[Message]:
-    """What one speaker said in several messages in a row becomes one message, with line breaks in between."""
+    """Join what one speaker said in several messages in a row into one message, with line breaks in between."""
     result: list[Message] = []
     for message in messages:
         last = result[-1] if result else None
@@ -351,14 +351,18 @@ def joined(messages: Sequence[Message]) -> list[Message]:
 
 
 def _continues(last: Message, message: Message) -> bool:
-    """A call of tools is answered first, and what must not be learned is never joined with what may."""
+    """Tell whether to join: not a call of tools, which is answered first, nor what must not be
+    learned with what may.
+    """
     if last["role"] != message["role"] or last["role"] not in ("user", "assistant"):
         return False
     return "tool_calls" not in last and last.get("weight") == message.get("weight")
 
 
 def tools(value: Any) -> str | None:
-    """The tools of a record in OpenAI's form, as JSON text: their schemas keep the order in which they were written."""
+    """Return the tools of a record in OpenAI's form, as JSON text: their schemas keep the order in which they were
+    written.
+    """
     if isinstance(value, str) and value.strip().lower() in ("none", "null", "nan"):
         return None
     value = loaded(value) if value else None

@@ -62,7 +62,7 @@ class EitherOrder(Unfit):
 
 
 def moment(value: Any, order: Order = "auto") -> str | None:
-    """A date and time in UTC; without a zone it is taken as UTC."""
+    """Return a date and time in UTC; without a zone it is taken as UTC."""
     if value is None or value == "":
         return None
     if isinstance(value, str):
@@ -102,7 +102,7 @@ def _iso(said: str) -> dt.datetime | None:
 
 
 def _of_digits(said: str) -> str:
-    """A number of seconds, or of days; or a date without signs, such as 20260114193047."""
+    """Return a number of seconds, or of days; or a date without signs, such as 20260114193047."""
     if compact := _COMPACT.fullmatch(said):
         year, month, day, hour, minute, second = (int(part) for part in compact.groups(default="0"))
         return _staged(dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC))
@@ -202,7 +202,7 @@ class Orders:
                     self.examples.append(value)
 
     def decided(self) -> Order:
-        """The order, where the file itself shows it."""
+        """Return the order, where the file itself shows it."""
         if self.day_first and not self.month_first:
             return "day-first"
         return "month-first" if self.month_first and not self.day_first else "auto"

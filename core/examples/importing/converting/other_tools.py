@@ -18,7 +18,7 @@ class Aside(Exception):
 
 
 def _first(row: Raw, *names: str) -> Any:
-    """The first of these that has a value; a dot leads into an object."""
+    """Return the first of these that has a value; a dot leads into an object."""
     for name in names:
         value: Any = row.get(name)
         if value is None and "." in name:
@@ -39,7 +39,7 @@ _MODEL = (
 
 
 def _about(row: Raw) -> dict[str, Any]:
-    """What a trace says of itself: id, moment, duration, model, tags, failure."""
+    """Return what a trace says of itself: id, moment, duration, model, tags, failure."""
     start, end = _first(row, *_START), _first(row, *_END)
     if start is None:
         return {}  # a plain table with input and output: its id is the number of a row
@@ -121,7 +121,7 @@ def _from_phoenix(row: Raw) -> Raw:
 
 
 def _from_phoenix_json(row: Raw) -> Raw:
-    """The same with its attributes as objects in objects, as the client for Python writes them."""
+    """Return the same with its attributes as objects in objects, as the client for Python writes them."""
     return _from_phoenix({**row, **_flattened(row.get("attributes"), "attributes")})
 
 
@@ -133,7 +133,7 @@ def _flattened(value: Any, name: str) -> dict[str, Any]:
 
 
 def _from_batch(row: Raw) -> Raw:
-    """A line of an OpenAI batch: the request in `body`, the answer in `response`."""
+    """Return a line of an OpenAI batch: the request in `body`, the answer in `response`."""
     body, response = loaded(row.get("body")), loaded(row.get("response"))
     answer = response.get("body") if isinstance(response, dict) else None
     if not isinstance(body, dict):
@@ -169,7 +169,7 @@ def _differ(texts: Any) -> bool:
 
 
 def _from_span(row: Raw) -> Raw:
-    """A span of OTLP, whose attributes were brought into one object by `unfolded`."""
+    """Return a span of OTLP, whose attributes were brought into one object by `unfolded`."""
     kind = row.get("openinference.span.kind")
     asked = next((row[name] for name in _SPAN_ASKED if row.get(name)), None)
     answered = next((row[name] for name in _SPAN_ANSWERED if row.get(name)), None)
@@ -289,7 +289,7 @@ def _of_squad(row: Raw) -> Iterator[Raw]:
 
 
 def _of_tree(row: Raw) -> Iterator[Raw]:
-    """The ways through a tree of Open Assistant, each to an answer that no other answer follows."""
+    """Yield the ways through a tree of Open Assistant, each to an answer that no other answer follows."""
     beside = {name: each for name, each in row.items() if name != "prompt"}
     waiting: list[tuple[list[Raw], Any]] = [([], row.get("prompt"))]
     while waiting:
@@ -305,7 +305,7 @@ def _of_tree(row: Raw) -> Iterator[Raw]:
 
 
 def _of_viewer(row: Raw) -> Iterator[Raw]:
-    """A row as the API of Hugging Face's viewer gives it, and which of its cells it cut."""
+    """Yield a row as the API of Hugging Face's viewer gives it, and which of its cells it cut."""
     if isinstance(held := row.get("row"), dict):
         cut = row.get("truncated_cells")
         yield {**held, "truncated_cells": cut} if cut else held
@@ -326,7 +326,7 @@ def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _attribute(value: Any) -> Any:
-    """The value of an attribute, without the name of its type."""
+    """Return the value of an attribute, without the name of its type."""
     if not isinstance(value, dict) or len(value) != 1:
         return value
     ((kind, held),) = value.items()

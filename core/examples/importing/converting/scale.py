@@ -65,7 +65,7 @@ def _certain(written: float, score: float) -> Certain:
 
 
 def score(value: Any) -> float | None:
-    """A score as the file has it, on whatever scale; None where nobody scored."""
+    """Return a score as the file has it, on whatever scale; None where nobody scored."""
     if value is None or value == "" or value != value:
         return None
     if isinstance(value, bool):
@@ -177,7 +177,7 @@ class Scores:
 
 
 def detect_scale(values: Iterable[float | None]) -> ScaleFinding:
-    """The finding for a stream of scores; None is not scored."""
+    """Return the finding for a stream of scores; None is not scored."""
     scores = Scores()
     for row, value in enumerate(values, 1):
         if value is not None:
@@ -186,7 +186,7 @@ def detect_scale(values: Iterable[float | None]) -> ScaleFinding:
 
 
 def found(scores: Scores, wanted: str = "auto") -> ScaleFinding:
-    """What the scores mean, and what each way of reading them would do; `wanted` is one way more."""
+    """Return what the scores mean, and what each way of reading them would do; `wanted` is one way more."""
     scale, explanation = _judged(scores)
     choices = OFFERED if wanted in (*OFFERED, "auto") else (*OFFERED, wanted)
     if scale is None and max(scores.counts, default=0) in _LIKERT:
@@ -203,7 +203,7 @@ def found(scores: Scores, wanted: str = "auto") -> ScaleFinding:
 
 
 def _judged(scores: Scores) -> tuple[Scale | None, str]:
-    """The one scale that the distribution leaves, or None, and why."""
+    """Return the one scale that the distribution leaves, or None, and why."""
     counts = scores.counts
     if not counts:
         said = (
@@ -332,7 +332,7 @@ def _read_as(scores: Scores, way: Reading, group: list[tuple[float, float, int]]
 
 
 def chosen(finding: ScaleFinding, wanted: str) -> Scale:
-    """The scale to use. Raises `ImportRefused` where nothing was chosen and it cannot be told."""
+    """Return the scale to use. Raises `ImportRefused` where nothing was chosen and it cannot be told."""
     if wanted != "auto":
         return wanted
     if finding.scale is None:
@@ -348,13 +348,15 @@ def chosen(finding: ScaleFinding, wanted: str) -> Scale:
 
 
 def bounds(scale: Scale) -> tuple[float, float]:
-    """The lowest and the highest score that fit."""
+    """Return the lowest and the highest score that fit."""
     ways = readings(scale)
     return ways[0].lowest, ways[-1].lowest + ways[-1].span
 
 
 def divided(scale: Scale, row: str, score: str = "quality_score", certain: str = "certain_score") -> str:
-    """The score of a staged row on the common scale, in SQL; `score` and `certain` are the columns that hold it."""
+    """Return the score of a staged row on the common scale, in SQL; `score` and `certain` are the
+    columns that hold it.
+    """
     column = f"{row}.{score}"
     # numeric: 6.84 becomes 0.684, where floating point makes 0.6839999999999999.
     *before, last = (

@@ -67,7 +67,7 @@ def loaded(given: Any) -> Any:
 
 
 def _messages(value: Any) -> list[dict[str, Any]] | None:
-    """A list of messages with role and content, in whichever of the tools' forms; None for what is none."""
+    """Return a list of messages with role and content, in whichever of the tools' forms; None for what is none."""
     if isinstance(value, dict):
         value = [value]
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
@@ -105,7 +105,7 @@ def _message(value: Any) -> dict[str, Any] | None:
 
 
 def _item(value: Raw) -> dict[str, Any] | None:
-    """What stands between the messages of OpenAI's API for responses."""
+    """Return what stands between the messages of OpenAI's API for responses."""
     kind = value.get("type")
     if kind == "reasoning":
         return {"role": "assistant", "content": [{"type": kind}]}
@@ -118,7 +118,7 @@ def _item(value: Raw) -> dict[str, Any] | None:
 
 
 def _content(parts: list[Any]) -> Any:
-    """The parts of a message in the semantic conventions of OTLP: one text, or parts as Anthropic has them."""
+    """Return the parts of a message in the semantic conventions of OTLP: one text, or parts as Anthropic has them."""
     if all(isinstance(part, dict) and part.get("type") in (None, "text") for part in parts):
         return "\n".join(str(part.get("content", "")) for part in parts)
     return [_part(part) if isinstance(part, dict) else part for part in parts]
@@ -141,14 +141,14 @@ _ALTERNATIVES = ("choices", "generations")
 
 
 def _alternatives(value: Any) -> list[Any]:
-    """The several answers under one of these keys; LangChain has a list of them for each request."""
+    """Return the several answers under one of these keys; LangChain has a list of them for each request."""
     while isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
         value = value[0]
     return value if isinstance(value, list) else []
 
 
 def _said(value: Any, role: str, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
-    """What one side said as messages, and what else its object holds."""
+    """Return what one side said as messages, and what else its object holds."""
     given, value = value, loaded(value)
     if value is None or value == "" or value in ({}, []):
         return [], {}
@@ -172,7 +172,7 @@ _USED = ("system", "instructions", "tools", "model", "context", "documents", "hi
 def conversation(
     asked: Any, answered: Any, model: Any = None, names: tuple[str, str] = ("input", "output")
 ) -> dict[str, Any]:
-    """The fields of an example. `names`: those of the two columns, for what is not used of them."""
+    """Return the fields of an example. `names`: those of the two columns, for what is not used of them."""
     question, beside = _said(asked, "user", _ASKED)
     answer, rest_of_answer = _said(answered, "assistant", _ANSWERED)
     if not question:
@@ -204,7 +204,7 @@ _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 def as_written(value: Any, role: str) -> Any:
-    """A text of a plain table is what was said, also where it holds JSON, unless that is messages."""
+    """Take a text of a plain table for what was said, also where it holds JSON, unless that is messages."""
     is_text = isinstance(value, str) and value and _messages(loaded(value)) is None
     return [{"role": role, "content": value}] if is_text else value
 

@@ -55,6 +55,7 @@ def _sound(value: str) -> str:
 
 
 def request(value: Any) -> str:
+    """Return what was asked, which has to be there. Raises `Unfit`."""
     if not isinstance(value, str) and isinstance(value, int | float) and not isinstance(value, bool) and value == value:
         value = _number_text(value)
     if isinstance(value, bytes):
@@ -84,7 +85,7 @@ def name(limit: int) -> Callable[[Any], str]:
 
 
 def key(value: Any) -> str | None:
-    """An execution id; nothing where one has to be made."""
+    """Return an execution id; nothing where one has to be made."""
     if isinstance(value, str):
         return _key(value) or None
     if isinstance(value, bool):
@@ -97,7 +98,7 @@ def key(value: Any) -> str | None:
 
 
 def _number_text(value: float | Decimal) -> str:
-    """A number as a person writes it: a table with gaps makes 1.0 of 1."""
+    """Return a number as a person writes it: a table with gaps makes 1.0 of 1."""
     return str(int(value)) if abs(value) < 2**63 and value == int(value) else str(value)
 
 
@@ -105,7 +106,7 @@ _key = name(255)
 
 
 def json_object(value: Any) -> str | None:
-    """A JSON object or list, in canonical text."""
+    """Return a JSON object or list, in canonical text."""
     if isinstance(value, str):
         if not value.strip():
             return None
@@ -147,7 +148,7 @@ def _json_text(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What Parquet knows and JSON does not."""
+    """Return what Parquet knows and JSON does not."""
     if isinstance(value, Decimal):
         return exact_json.whole(str(int(value))) if value == int(value) else exact_json.fraction(value)
     if isinstance(value, bytes):
@@ -183,6 +184,7 @@ _TRUTH: dict[str, bool | None] = {
 
 
 def truth(value: Any) -> bool | None:
+    """Return whether it succeeded; None where nothing says so. Raises `Unfit`."""
     if isinstance(value, str) and value in _TRUTH:
         return _TRUTH[value]  # as most are written
     if value is None or value != value:
@@ -227,7 +229,7 @@ def duration_ms(value: Any) -> int | None:
 
 
 def _plain_number(said: str) -> str | None:
-    """A number without groups and with a decimal point; None where the text says that there is none."""
+    """Return a number without groups and with a decimal point; None where the text says that there is none."""
     said = said.strip().removesuffix("ms").rstrip()
     if said.lower() in _NO_NUMBER:
         return None
@@ -266,7 +268,7 @@ def _tags_of_text(value: str) -> TagsRead:
 
 
 def _listed(text: str) -> Any:
-    """A list as JSON, or as Python writes it."""
+    """Return a list as JSON, or as Python writes it."""
     try:
         return exact_json.loads(text)
     except orjson.JSONDecodeError:
@@ -274,7 +276,7 @@ def _listed(text: str) -> Any:
 
 
 def _items(listed: str) -> list[str]:
-    """The elements of a PostgreSQL array or of a list with commas, quoted or not."""
+    """Return the elements of a PostgreSQL array or of a list with commas, quoted or not."""
     items, position = [], 0
     while position < len(listed):
         found = _ITEM.match(listed, position)
@@ -291,7 +293,9 @@ _NO_TAG_SIGN = re.compile("[^A-Z0-9_]")
 
 
 def folded_tag(written: str) -> str:
-    """A tag as people write it in the form in which tags are stored; the database folds those of others likewise."""
+    """Return a tag as people write it in the form in which tags are stored; the database folds those of others
+    likewise.
+    """
     # Only ASCII: upper() would make STRASSE of straße, a word that nobody wrote.
     upper = "".join(sign.upper() if sign.isascii() else sign for sign in written.strip().lstrip("#"))
     tag = _NO_TAG_SIGN.sub("_", upper)
@@ -317,18 +321,19 @@ def _tag_array(values: Any) -> TagsRead:
 
 
 def read_tags(value: Any) -> TagsRead:
-    """The tags of a value as an array, and what became of those that are stored otherwise than written."""
+    """Return the tags of a value as an array, and what became of those that are stored otherwise than written."""
     if value is None or value == "" or value == "{}" or value != value:
         return None, ()
     return _tags_of_text(value) if isinstance(value, str) and len(value) < 10_000 else _tag_array(value)
 
 
 def tags(value: Any) -> str | None:
+    """Return the tags of a value as an array of PostgreSQL."""
     return read_tags(value)[0]
 
 
 def context(value: Any) -> str | None:
-    """What the model saw before the request: a JSON object, or a text or several, which become its passage."""
+    """Return what the model saw before the request: a JSON object, or a text or several, which become its passage."""
     if isinstance(value, str) and value.strip() and not value.lstrip().startswith("{"):
         try:
             return json_object(value)

@@ -35,7 +35,10 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtim
 
 @contextmanager
 def unpacked(paths: Sequence[Path], *, only_first: bool = False) -> Iterator[list[Path]]:
-    """The files, with those of archives in their place. `only_first`: no more than the first, which is looked at."""
+    """Yield the files, with those of archives in their place.
+
+    `only_first`: no more than the first, which is looked at.
+    """
     with ExitStack() as stack:
         found: list[Path] = []
         for path in paths[:1] if only_first else paths:
@@ -87,7 +90,7 @@ def _unpacked(path: Path, folder: Path, *, only_first: bool) -> list[Path]:
 
 
 def _members(path: Path, listed: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """The files of an archive that are rows, as of a folder: with a known ending, in order of their names.
+    """Return the files of an archive that are rows, as of a folder: with a known ending, in order of their names.
 
     A single file may have any name. Raises `ImportRefused` for what cannot be unpacked, or should not.
     """
@@ -138,7 +141,7 @@ def _refuse_unfit(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
 
 
 def _refuse_long_list(path: Path) -> None:
-    """The list of files is read whole, so its size is looked up first, in the last bytes of the archive."""
+    """Refuse a list of files that is too long to be read whole, by its size in the last bytes of the archive."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - (1 << 16) - 22))
         tail = file.read()
@@ -159,13 +162,13 @@ def _leads_out(name: str) -> bool:
 
 
 def _is_hidden(member: zipfile.ZipInfo) -> bool:
-    """What a Mac puts beside each file, what begins with a dot, and links, which hold a name and no rows."""
+    """Recognise what a Mac puts beside each file, what begins with a dot, and links, which hold a name and no rows."""
     parts = PurePosixPath(member.filename).parts
     is_link = member.create_system == 3 and stat.S_ISLNK(member.external_attr >> 16)
     return is_link or "__MACOSX" in parts or any(part.startswith(".") for part in parts)
 
 
 def _plain_name(member: zipfile.ZipInfo) -> str:
-    """The last part of its name, as messages call the file, without signs that a file system may refuse."""
+    """Return the last part of its name, as messages call the file, without signs that a file system may refuse."""
     name = re.split(r"[/\\]", member.filename)[-1]
     return re.sub(r'[\x00-\x1f:*?"<>|]', "_", name).encode(errors="replace").decode()[-120:] or "file"

@@ -120,7 +120,7 @@ class Checked(io.RawIOBase):
 
 
 def _unpacked(body: bytes, start: int, length: int) -> int:
-    """The bytes of one buffer: packed ones begin with their size, and -1 says that this one is not packed."""
+    """Return the bytes of one buffer: packed ones begin with their size, and -1 says that this one is not packed."""
     if length < 8:
         return 0
     (size,) = struct.unpack_from("<q", body, start)
@@ -148,7 +148,7 @@ class _Table:
         return _Table(self._data, place + struct.unpack_from("<I", self._data, place)[0]) if place else None
 
     def buffers(self, field: int) -> Iterator[tuple[int, int]]:
-        """A vector of pairs: where each buffer begins in the body, and how long it is."""
+        """Yield a vector of pairs: where each buffer begins in the body, and how long it is."""
         place = self._place(field)
         if place:
             place += struct.unpack_from("<I", self._data, place)[0]

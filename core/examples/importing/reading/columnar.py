@@ -34,7 +34,7 @@ class _Count:
 
 @contextmanager
 def _refusing(kind: str, expected: str) -> Iterator[_Count]:
-    """What pyarrow raises of a broken file, as a sentence with the row that reading had come to."""
+    """Make of what pyarrow raises for a broken file a sentence with the row that reading had come to."""
     count = _Count()
     try:
         yield count
@@ -58,7 +58,9 @@ def parquet(source: Source) -> Iterator[tuple[int, Mapping[str, Any] | RowError]
                 # Parquet is not read from beginning to end; rows tell how far reading has come.
                 source.done = source.size * count.row // total
                 yield count.row, row
-    _hash(source)
+    with source.path.open("rb") as content:
+        while block := content.read(1 << 20):
+            source.sha256.update(block)
 
 
 def arrow(source: Source) -> Iterator[tuple[int, Mapping[str, Any] | RowError]]:
@@ -103,9 +105,3 @@ def _refuse_repeated(names: list[str]) -> None:
     for name, count in Counter(names).items():
         if count > 1:
             raise ImportRefused(f"The file names the column {name!r} {count} times; name each column once.", field=name)
-
-
-def _hash(source: Source) -> None:
-    with source.path.open("rb") as file:
-        while block := file.read(1 << 20):
-            source.sha256.update(block)

@@ -91,7 +91,7 @@ def _is_input(columns: Sequence[str]) -> bool:
 
 
 def batches(paths: Sequence[Path], options: ImportOptions) -> Batches:
-    """The requests of batch files, if there are such files and their answers among these."""
+    """Return the requests of batch files, if there are such files and their answers among these."""
     found = Batches()
     if len(paths) < 2:
         return found
@@ -111,7 +111,7 @@ def batches(paths: Sequence[Path], options: ImportOptions) -> Batches:
 
 
 def _is_folder(path: Path) -> bool:
-    """What cannot be looked at is told when it is opened."""
+    """Tell a folder; what cannot be looked at is told when it is opened."""
     try:
         return path.is_dir()
     except OSError:

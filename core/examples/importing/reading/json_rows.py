@@ -160,7 +160,7 @@ class _Builder:
 
 
 def repeated_key(line: str) -> str | None:
-    """The first key that the outermost object of a JSON text names twice."""
+    """Return the first key that the outermost object of a JSON text names twice."""
     last: list[tuple[str, Any]] = []
 
     def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def _plainly(said: str) -> str:
 
 
 def _first_words(error: Exception) -> str:
-    """What the parser says, without its drawing of where; it gives bytes where the file is not UTF-8."""
+    """Return what the parser says, without its drawing of where; it gives bytes where the file is not UTF-8."""
     said = error.args[0] if error.args else ""
     text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
     return text.strip().split("\n")[0].rstrip(". ") or "it ends too early"

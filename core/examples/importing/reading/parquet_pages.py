@@ -29,7 +29,10 @@ class Unpacked:
 
 
 def largest(path: Path, metadata: pq.FileMetaData) -> list[Unpacked]:
-    """The largest pages of each column over all groups of rows. Raises `ValueError` where headers cannot be read."""
+    """Return the largest pages of each column over all groups of rows.
+
+    Raises `ValueError` where headers cannot be read.
+    """
     found: dict[int, Unpacked] = {}
     with path.open("rb") as file:
         for group in range(metadata.num_row_groups):
@@ -74,7 +77,7 @@ class _Compact:
         self._file = file
 
     def numbers(self, highest: int) -> dict[int, int]:
-        """The integer fields up to the number `highest`; the rest is passed over."""
+        """Return the integer fields up to the number `highest`; the rest is passed over."""
         found: dict[int, int] = {}
         for field, kind in self._fields():
             if kind in (4, 5, 6) and field <= highest:

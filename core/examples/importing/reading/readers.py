@@ -148,7 +148,8 @@ def csv_rows(source: BinaryStream, *, refuse_formulas: bool = True, encoding: st
         if len(cells) > width and not any(cells[width:]):
             cells = cells[:width]  # delimiters at the end of the row
         if len(cells) != width:
-            yield place.row, _ragged(place, cells, width)
+            what = "one row with the header's number of cells"
+            yield place.row, RowError(place.row, "row", f"{len(cells)} cells on line {place.line}", f"{what}, {width}")
         elif (place.held > FIELD_LIMIT or not _FORMULA_STARTS.isdisjoint([cell[:1] for cell in cells])) and (
             error := _unfit_cell(place.row, header, cells, refuse_formulas=refuse_formulas)
         ):
@@ -204,7 +205,7 @@ def _record(reader: Any, place: ReadPosition) -> list[str] | None:
 
 
 def _explained(error: str) -> str:
-    """What the csv module says, in words that help."""
+    """Return what the csv module says, in words that help."""
     if "unexpected end of data" in error or "field larger than" in error:
         return "a quoted field is never closed; the file may be cut, or a quote inside a field is not doubled"
     if "expected after" in error:
@@ -215,7 +216,7 @@ def _explained(error: str) -> str:
 
 
 def _delimiter(head: bytes) -> str:
-    """The delimiter that cuts the first rows into the most, equally many, columns."""
+    """Return the delimiter that cuts the first rows into the most, equally many, columns."""
     lines = head.decode(errors="replace").splitlines(keepends=True)
     sample = lines[:-1][:50] or lines[:1]
     best = max(DELIMITERS, key=lambda delimiter: _fit(sample, delimiter))
@@ -248,11 +249,6 @@ def _header(cells: list[str]) -> list[str]:
             expected="each column once",
         )
     return names
-
-
-def _ragged(place: ReadPosition, cells: list[str], width: int) -> RowError:
-    what = "one row with the header's number of cells"
-    return RowError(place.row, "row", f"{len(cells)} cells on line {place.line}", f"{what}, {width}")
 
 
 def _unfit_cell(row: int, header: list[str], cells: list[str], *, refuse_formulas: bool) -> RowError | None:

@@ -155,7 +155,13 @@ class Source(io.RawIOBase):
                 f"The file {self.path.name!r} is packed with {self.packed} and cannot be unpacked: {said}. Is it cut?"
             ) from None
         if self.packed:
-            self._refuse_bomb(len(block))
+            # Texts get 3 to 50 times smaller; what gets smaller by far more was made to fill a disk.
+            self._unpacked += len(block)
+            if self._unpacked > unpacked_limit(self.size):
+                raise ImportRefused(
+                    f"The file {self.path.name!r} unpacks to more than {_UNPACKED_TIMES} times its size "
+                    f"({self._unpacked >> 20:,} MiB and more); if that is right, unpack it, and import what is in it."
+                )
         if self._decoder is not None:
             try:
                 self._waiting = self._decoder.decode(block, final=not block).encode()
@@ -167,15 +173,6 @@ class Source(io.RawIOBase):
         else:
             self._waiting = block
         return bool(block)
-
-    def _refuse_bomb(self, more: int) -> None:
-        """Texts get 3 to 50 times smaller; what gets smaller by far more was made to fill a disk."""
-        self._unpacked += more
-        if self._unpacked > unpacked_limit(self.size):
-            raise ImportRefused(
-                f"The file {self.path.name!r} unpacks to more than {_UNPACKED_TIMES} times its size "
-                f"({self._unpacked >> 20:,} MiB and more); if that is right, unpack it, and import what is in it."
-            )
 
     def close(self) -> None:
         self._file.close()
@@ -211,9 +208,13 @@ class ReadPosition:
 
 @contextmanager
 def opened(path: Path, encoding: str = "auto") -> Iterator[Source]:
-    """The file as a source. Raises `ImportRefused` if it cannot be opened or holds nothing."""
+    """Yield the file as a source. Raises `ImportRefused` if it cannot be opened or holds nothing."""
     try:
-        _refuse_no_file(path)
+        # What has a name and no content that can be read from beginning to end.
+        mode = path.stat().st_mode
+        for is_kind, what, then in _NO_FILES:
+            if is_kind(mode):
+                raise ImportRefused(f"{path.name!r} is {what}, not a file; {then}.")
         source = Source(path, encoding)
     except FileNotFoundError:
         raise ImportRefused(f"There is no file {path.name!r} to import.") from None
@@ -230,20 +231,12 @@ def opened(path: Path, encoding: str = "auto") -> Iterator[Source]:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """A pipe that took the place of the file a moment ago would have the import wait for its other end."""
+    """Open without waiting: a pipe that took the file's place a moment ago would wait for its other end."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _refuse_no_file(path: Path) -> None:
-    """What has a name and no content that can be read from beginning to end."""
-    mode = path.stat().st_mode
-    for is_kind, what, then in _NO_FILES:
-        if is_kind(mode):
-            raise ImportRefused(f"{path.name!r} is {what}, not a file; {then}.")
-
-
 def detected(source: Source) -> Format:
-    """The format of a file by its content first, by the ending of its name second.
+    """Return the format of a file by its content first, by the ending of its name second.
 
     Raises `Undecided` for text that is not in UTF-8.
     """
@@ -343,7 +336,9 @@ def text_lines(source: BinaryStream, place: ReadPosition, encoding: str = "auto"
 
 
 def not_utf8(place: ReadPosition, line: bytes, error: UnicodeDecodeError, encoding: str = "auto") -> ImportRefused:
-    """The refusal of a line that is not UTF-8, with the byte and where in the file it stands; or the question."""
+    """Return the refusal of a line that is not UTF-8, with the byte and where in the file it
+    stands; or the question.
+    """
     wrong = line[error.start : error.start + 1]
     around = re.sub(rb"[^ -~]", b"?", line[max(0, error.start - 20) : error.start]).decode()
     what = (
@@ -363,7 +358,7 @@ def not_utf8(place: ReadPosition, line: bytes, error: UnicodeDecodeError, encodi
 
 
 def _as_windows(text: bytes, at: int) -> str:
-    """What stands around a byte as Windows-1252, or "" where that has no such sign."""
+    """Return what stands around a byte as Windows-1252, or "" where that has no such sign."""
     try:
         return " ".join(text[max(0, at - 25) : at + 25].decode("windows-1252").split())
     except UnicodeDecodeError:
@@ -371,7 +366,10 @@ def _as_windows(text: bytes, at: int) -> str:
 
 
 def encoding_problem(source: Source) -> str:
-    """What about the bytes of a text file is wrong, or "": for parsers that say it less well. Raises `Undecided`."""
+    """Return what about the bytes of a text file is wrong, or "": for parsers that say it less well.
+
+    Raises `Undecided`.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset, before = 0, b""
     with Source(source.path, source.encoding) as again:

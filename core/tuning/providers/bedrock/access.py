@@ -36,7 +36,7 @@ def is_installed() -> bool:
     return importlib.util.find_spec("boto3") is not None
 
 
-class Refused(WhetstoneError):
+class AwsRefused(WhetstoneError):
     """AWS did not do what it was asked, certainly."""
 
     def __init__(self, sentence: str, code: str) -> None:
@@ -77,16 +77,16 @@ class Amazon:
 
     @classmethod
     def of(cls, settings: Settings, region: str | None = None) -> "Amazon":
-        """The services that the settings name; `region` instead of theirs, for what was begun in it."""
+        """Return the services that the settings name; `region` instead of theirs, for what was begun in it."""
         return cls(region or settings.aws_region or "", settings.bedrock_base_url)
 
     def client(self, service: Service) -> Any:
-        """A client without retries; one for all threads."""
+        """Return a client without retries; one for all threads."""
         return _client(self.region, self.base_url, service)
 
     @contextmanager
     def spoken(self, service: Service) -> Iterator[Any]:
-        """A client whose errors are `Refused`, `NoAnswer` or `Unreachable`."""
+        """Yield a client whose errors are `AwsRefused`, `NoAnswer` or `Unreachable`."""
         from botocore import exceptions  # pyright: ignore[reportMissingImports]
 
         never_sent = (
@@ -105,14 +105,14 @@ class Amazon:
             yield self.client(service)
         except exceptions.ClientError as error:
             answered = _of_answer(error)
-            if isinstance(answered, Refused) and answered.is_forbidden:
+            if isinstance(answered, AwsRefused) and answered.is_forbidden:
                 _client.cache_clear()  # the next client reads the credentials anew
             raise answered from None
         except without_access as error:
             _client.cache_clear()
-            raise Refused(f"There are no credentials for AWS ({_said(error)}).", "no_credentials") from None
+            raise AwsRefused(f"There are no credentials for AWS ({_said(error)}).", "no_credentials") from None
         except (exceptions.ParamValidationError, exceptions.NoRegionError) as error:
-            raise Refused(f"The request to AWS is wrong: {_said(error)}", "ParamValidation") from None
+            raise AwsRefused(f"The request to AWS is wrong: {_said(error)}", "ParamValidation") from None
         except never_sent as error:
             raise Unreachable(f"AWS cannot be reached in {self.region}: {_said(error)}.") from None
         except exceptions.BotoCoreError as error:
@@ -124,7 +124,7 @@ class Amazon:
         try:
             with self.spoken(service) as client:
                 yield client
-        except Refused as refused:
+        except AwsRefused as refused:
             if refused.is_absent:
                 raise
             raise ProviderTrouble(str(refused)) from None
@@ -149,12 +149,12 @@ def _client(region: str, base_url: str | None, service: Service) -> Any:
     return Session().client(service, region_name=region or None, endpoint_url=base_url, config=config)
 
 
-def _of_answer(error: Any) -> Refused | NoAnswer:
+def _of_answer(error: Any) -> AwsRefused | NoAnswer:
     code = str(error.response.get("Error", {}).get("Code", ""))
     words = sanitize(str(error.response.get("Error", {}).get("Message", ""))) or code
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in TAKEN or (status in _REFUSED and status not in _NOT_KNOWN):
-        return Refused(f"AWS refused ({code}): {_short(words)}", code)
+        return AwsRefused(f"AWS refused ({code}): {_short(words)}", code)
     return NoAnswer(f"AWS answered with status {status} ({code}): {_short(words)}")
 
 

@@ -13,12 +13,12 @@ from core.settings import Settings
 from core.tuning.providers import catalogue
 from core.tuning.providers.bedrock import bucket as store
 from core.tuning.providers.bedrock import checks, discovery, families, hosting, shapes
-from core.tuning.providers.bedrock.access import Amazon, NoAnswer, Refused, Unreachable, is_installed
+from core.tuning.providers.bedrock.access import Amazon, AwsRefused, NoAnswer, Unreachable, is_installed
 from core.tuning.providers.bedrock.families import Family
 from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     JobStatus,
     JobView,
     Method,
@@ -63,16 +63,16 @@ class Bedrock:
     )
 
     def settings_for(self, base_model: str, method: Method) -> Sequence[Setting]:
-        """What can be chosen, with Bedrock's own defaults."""
+        """Return what can be chosen, with Bedrock's own defaults."""
         family = families.of(base_model)
         return family.settings if family else ()
 
     def bases(self, settings: Settings) -> Sequence[str]:
-        """What AWS listed when it was last asked; before that, what is known of from its documentation."""
+        """Return what AWS listed when it was last asked; before that, what is known of from its documentation."""
         found = discovery.kept(Amazon.of(settings)) if is_installed() else None
         return found.bases if found else [each.name for each in catalogue.bases("bedrock")]
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         """Everything that stands in the way; without a live answer of AWS nothing can start."""
         return checks.check(spec, data, settings, live=live)
 
@@ -106,14 +106,14 @@ class Bedrock:
         return remote
 
     def submit(self, job: JobView) -> Submitted:
-        """The one request that costs money, sent once."""
+        """Send the one request that costs money, once."""
         request = _request(job)
         try:
             with _amazon(job).spoken("bedrock") as client:
                 if wrong := shapes.violations(client, "CreateModelCustomizationJob", request):
                     raise NotSubmitted(" ".join(wrong), code="setting_wrong", advice="Change what is named.")
                 arn = client.create_model_customization_job(**request)["jobArn"]
-        except Refused as refused:
+        except AwsRefused as refused:
             raise _not_begun(refused) from None
         except Unreachable as error:
             raise NotSubmitted(str(error), code="not_reachable", passing=True) from None
@@ -122,7 +122,7 @@ class Bedrock:
         return Submitted(arn, "InProgress", {"arn": arn, "name": request["jobName"]})
 
     def find(self, job: JobView) -> Submitted | None:
-        """The job by its name. Raises `NotThere` when both ways of asking say that there is none."""
+        """Return the job by its name. Raises `NotThere` when both ways of asking say that there is none."""
         amazon, name = _amazon(job), _job_name(job)
         if (account := _account(amazon)) != job.remote.get("account", account):
             raise ProviderTrouble(
@@ -132,7 +132,7 @@ class Bedrock:
         try:
             with amazon.patient("bedrock") as client:
                 found = client.get_model_customization_job(jobIdentifier=name)
-        except Refused:
+        except AwsRefused:
             if _is_listed(amazon, name):
                 raise ProviderTrouble(f"AWS lists the job {name} but does not describe it yet.") from None
             raise NotThere(f"AWS has no customisation job {name}.") from None
@@ -145,7 +145,7 @@ class Bedrock:
         try:
             with _amazon(job).patient("bedrock") as client:
                 found = client.get_model_customization_job(jobIdentifier=_job_name(job))
-        except Refused as refused:
+        except AwsRefused as refused:
             raise ProviderTrouble(
                 f"AWS does not know the job {_job_name(job)} any more. {refused} Check credentials and region."
             ) from None
@@ -156,7 +156,7 @@ class Bedrock:
         try:
             with _amazon(job).spoken("bedrock") as client:
                 client.stop_model_customization_job(jobIdentifier=_job_name(job))
-        except Refused as refused:
+        except AwsRefused as refused:
             if refused.is_taken:  # it ended by itself in the meantime
                 return "AWS says that the job cannot be stopped any more; what it is charged is decided by AWS."
             raise ProviderTrouble(str(refused)) from None
@@ -165,12 +165,12 @@ class Bedrock:
         return "AWS was asked to stop the job. It may charge for what was trained until then."
 
     def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
-        """The model that AWS made. It answers only when it is hosted, which is begun by a person."""
+        """Return the model that AWS made. It answers only when it is hosted, which is begun by a person."""
         report_progress("asking for the model", None)
         try:
             with _amazon(job).patient("bedrock") as client:
                 found = client.get_model_customization_job(jobIdentifier=_job_name(job))
-        except Refused as refused:
+        except AwsRefused as refused:
             raise ProviderTrouble(str(refused)) from None
         if not found.get("outputModelArn"):
             raise ProviderTrouble(f"AWS does not name the model of the job {_job_name(job)} yet.")
@@ -205,7 +205,7 @@ class Bedrock:
             raise NotSubmitted(str(trouble), passing=True) from None
 
     def hourly_words(self, base_model: str) -> str:
-        """What answering costs, in words; AWS tells no price to a program."""
+        """Return what answering costs, in words; AWS tells no price to a program."""
         return hosting.words_for(base_model)
 
     def serving(self, model: ModelView) -> ServingStatus:
@@ -232,11 +232,11 @@ def _family(job: JobView) -> Family:
 
 
 def _account(amazon: Amazon) -> str:
-    """The number of the account; "" where the credentials may not ask for it."""
+    """Return the number of the account; "" where the credentials may not ask for it."""
     try:
         with amazon.spoken("sts") as client:
             return client.get_caller_identity()["Account"]
-    except (Refused, NoAnswer, Unreachable):
+    except (AwsRefused, NoAnswer, Unreachable):
         return ""
 
 
@@ -245,7 +245,7 @@ def _job_name(job: JobView) -> str:
 
 
 def _model_name(job: JobView) -> str:
-    """A name that no other model of the account has."""
+    """Return a name that no other model of the account has."""
     stem = re.sub(r"[^0-9a-zA-Z]+", "-", job.spec.name or job.data.label).strip("-") or "model"
     mark = job.key[:12]
     return f"{stem[: _LONGEST_NAME - len(mark) - 1].rstrip('-')}-{mark}"
@@ -272,7 +272,7 @@ def _request(job: JobView) -> dict[str, Any]:
     return request
 
 
-def _not_begun(refused: Refused) -> NotSubmitted | SubmitUnknown:
+def _not_begun(refused: AwsRefused) -> NotSubmitted | SubmitUnknown:
     if refused.is_taken:
         # The name holds the key of this job: whoever has it is an earlier request of ours.
         return SubmitUnknown(f"{refused} An earlier request may have begun the job.")
@@ -315,7 +315,7 @@ def _polled(job: JobView, found: Mapping[str, Any]) -> JobStatus:
 
 
 def _phase(details: Mapping[str, Any]) -> str:
-    """The part that is at work, as AWS tells it."""
+    """Return the part that is at work, as AWS tells it."""
     parts = (
         ("trainingDetails", "training"),
         ("dataProcessingDetails", "processing the data"),

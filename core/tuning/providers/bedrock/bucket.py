@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from core.errors import TuningRefused
-from core.tuning.providers.bedrock.access import Amazon, NoAnswer, Refused, Unreachable
+from core.tuning.providers.bedrock.access import Amazon, AwsRefused, NoAnswer, Unreachable
 from core.tuning.providers.bedrock.families import Family, written
 from core.tuning.providers.protocol import MetricPoint, NotSubmitted
 
@@ -57,7 +57,7 @@ def _put(amazon: Amazon, bucket: str, key: str, file: IO[bytes]) -> None:
     try:
         with amazon.spoken("s3") as client:
             client.put_object(Bucket=bucket, Key=key, Body=file, IfNoneMatch="*", ContentType="application/jsonl")
-    except Refused as refused:
+    except AwsRefused as refused:
         if refused.code != "PreconditionFailed":  # it is there already, with the same hash
             raise NotSubmitted(
                 f"The data could not be stored in the bucket {bucket}. {refused}",
@@ -69,7 +69,7 @@ def _put(amazon: Amazon, bucket: str, key: str, file: IO[bytes]) -> None:
 
 
 def series(amazon: Amazon, output_uri: str) -> list[MetricPoint]:
-    """The losses that Bedrock left beside the result; nothing where it left none. Raises `ProviderTrouble`."""
+    """Return the losses that Bedrock left beside the result; nothing where it left none. Raises `ProviderTrouble`."""
     bucket, _, prefix = output_uri.removeprefix("s3://").partition("/")
     with amazon.patient("s3") as client:
         listed = client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])

@@ -1,27 +1,26 @@
 """What stands in the way of a customisation at Bedrock, in words."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from core.errors import TuningRefused
 from core.settings import Settings
 from core.tuning.providers import catalogue, limits, pricing
 from core.tuning.providers.bedrock import discovery, families
-from core.tuning.providers.bedrock.access import Amazon, NoAnswer, Refused, Unreachable, is_installed
+from core.tuning.providers.bedrock.access import Amazon, AwsRefused, NoAnswer, Unreachable, is_installed
 from core.tuning.providers.data import DataFacts
-from core.tuning.providers.protocol import Checked, Estimate, Obstacle, Spec
+from core.tuning.providers.protocol import CheckReport, Estimate, Obstacle, Spec
 
 _ROLE = re.compile(r"arn:aws(-[^:]+)?:iam::([0-9]{12})?:role/.+")
 
 
-def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
     """Everything that stands in the way. What the account may customise is asked with `live`, and nowhere else."""
     if not is_installed():
         missing = Obstacle(
             "package_missing", "Amazon's SDK for Python is not installed.", "Install it: pip install boto3"
         )
-        return Checked((missing,), Estimate(None, None, None, None, "Nothing is known before it is installed."))
+        return CheckReport((missing,), Estimate(None, None, None, None, "Nothing is known before it is installed."))
     found = [*_places(settings), *_method(spec)]
     discovered = list(_discovery(spec.base_model, settings, live=live)) if settings.aws_region else []
     found += discovered
@@ -39,7 +38,17 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Che
         found.append(Obstacle("setting_wrong", str(refused), "Change the setting."))
     if live and settings.bedrock_bucket and settings.aws_region:
         found += _bucket(settings)
-    estimated = _estimate(spec.base_model, data, chosen)
+    epochs = int(chosen.get("epochCount", 2))
+    price = pricing.price(None, "bedrock", spec.base_model)
+    low, high = pricing.range_usd(data.tokens_train, epochs, epochs, price.usd_per_million)
+    estimated = Estimate(
+        data.tokens_train * epochs,
+        low,
+        high,
+        None,
+        f"{data.tokens_train:,} tokens, counted with another tokenizer, times {epochs} epochs; price: {price.source}. "
+        "AWS does not say afterwards how many tokens it charged.",
+    )
     if estimated.cost_high is None:
         found.append(
             Obstacle(
@@ -49,7 +58,7 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Che
                 blocks=False,
             )
         )
-    return Checked(tuple(found), estimated, data)
+    return CheckReport(tuple(found), estimated, data)
 
 
 def _places(settings: Settings) -> Iterator[Obstacle]:
@@ -82,7 +91,7 @@ def _discovery(base: str, settings: Settings, *, live: bool) -> Iterator[Obstacl
     amazon = Amazon.of(settings)
     try:
         found = discovery.ask(amazon) if live else discovery.kept(amazon)
-    except Refused as refused:
+    except AwsRefused as refused:
         if refused.is_forbidden:
             code = "key_missing" if refused.code == "no_credentials" else "key_refused"
             yield Obstacle(
@@ -125,23 +134,9 @@ def _bucket(settings: Settings) -> Iterator[Obstacle]:
     try:
         with Amazon.of(settings).spoken("s3") as client:
             client.head_bucket(Bucket=settings.bedrock_bucket)
-    except (Refused, NoAnswer, Unreachable) as error:
+    except (AwsRefused, NoAnswer, Unreachable) as error:
         yield Obstacle(
             "not_reachable",
             f"The bucket {settings.bedrock_bucket} cannot be used. {error}",
             "Check WHETSTONE_S3_BUCKET, its region, and that the credentials may use it.",
         )
-
-
-def _estimate(base: str, data: DataFacts, chosen: Mapping[str, Any]) -> Estimate:
-    epochs = int(chosen.get("epochCount", 2))
-    price = pricing.price(None, "bedrock", base)
-    low, high = pricing.range_usd(data.tokens_train, epochs, epochs, price.usd_per_million)
-    return Estimate(
-        data.tokens_train * epochs,
-        low,
-        high,
-        None,
-        f"{data.tokens_train:,} tokens, counted with another tokenizer, times {epochs} epochs; price: {price.source}. "
-        "AWS does not say afterwards how many tokens it charged.",
-    )

@@ -28,7 +28,7 @@ _lock = threading.Lock()
 def ask(
     amazon: Amazon, *, now: dt.datetime | None = None, clock: Callable[[], float] = time.monotonic
 ) -> DiscoveredBases:
-    """Ask AWS, and keep the answer. Raises `Refused`, `NoAnswer` or `Unreachable`."""
+    """Ask AWS, and keep the answer. Raises `AwsRefused`, `NoAnswer` or `Unreachable`."""
     with amazon.spoken("bedrock") as client:
         answer = client.list_foundation_models(byCustomizationType="FINE_TUNING")
     moment = now or dt.datetime.now(dt.UTC)
@@ -41,7 +41,7 @@ def ask(
 
 
 def kept(amazon: Amazon, *, clock: Callable[[], float] = time.monotonic) -> DiscoveredBases | None:
-    """What AWS answered within the last ten minutes, or None."""
+    """Return what AWS answered within the last ten minutes, or None."""
     with _lock:
         at, found = _kept.get(amazon, (0.0, None))
     return found if found is not None and clock() - at < _KEPT_S else None

@@ -35,7 +35,7 @@ class Family:
 
 
 def of(base_model: str) -> Family | None:
-    """The family of a base; None for one whose form of data is not known here."""
+    """Return the family of a base; None for one whose form of data is not known here."""
     plain = base_model.rpartition("/")[2]
     return next((each for each in FAMILIES if plain.startswith(each.prefix)), None)
 
@@ -76,16 +76,32 @@ _CLAUDE = Family(
     line=_claude_line,
     settings=(
         _epochs(10),
-        Setting("batch_size", "Batch size", "Examples between two updates of the model; Bedrock's default is 32.", 32,
-                "integer", 4, 256, is_advanced=True),
-        Setting("learning_rate_multiplier", "Learning rate multiplier", "How strongly each update changes the model; "
-                "Bedrock's default is 1.", 1.0, "number", 0.1, 2, is_advanced=True),
+        Setting(
+            "batch_size",
+            "Batch size",
+            "Examples between two updates of the model; Bedrock's default is 32.",
+            32,
+            "integer",
+            4,
+            256,
+            is_advanced=True,
+        ),
+        Setting(
+            "learning_rate_multiplier",
+            "Learning rate multiplier",
+            "How strongly each update changes the model; Bedrock's default is 1.",
+            1.0,
+            "number",
+            0.1,
+            2,
+            is_advanced=True,
+        ),
     ),
     names={"epochs": "epochCount", "batch_size": "batchSize", "learning_rate_multiplier": "learningRateMultiplier"},
     hosting="provisioned",
     hosting_words="Answering needs provisioned throughput, which AWS charges by the hour, asked or not, until it is "
     "ended here. The price by the hour is on AWS's price page of Bedrock; it is not known here.",
-)  # fmt: skip
+)
 
 _NOVA = Family(
     prefix="amazon.nova-",
@@ -93,22 +109,38 @@ _NOVA = Family(
     line=_nova_line,
     settings=(
         _epochs(5),
-        Setting("learning_rate", "Learning rate", "How strongly each update changes the model; Bedrock's default is "
-                "0.00001.", 1e-5, "number", 1e-6, 1e-4, is_advanced=True),
-        Setting("warmup_steps", "Warm-up steps", "Updates until the learning rate is reached; Bedrock's default is 10.",
-                10, "integer", 0, 100, is_advanced=True),
+        Setting(
+            "learning_rate",
+            "Learning rate",
+            "How strongly each update changes the model; Bedrock's default is 0.00001.",
+            1e-5,
+            "number",
+            1e-6,
+            1e-4,
+            is_advanced=True,
+        ),
+        Setting(
+            "warmup_steps",
+            "Warm-up steps",
+            "Updates until the learning rate is reached; Bedrock's default is 10.",
+            10,
+            "integer",
+            0,
+            100,
+            is_advanced=True,
+        ),
     ),
     names={"epochs": "epochCount", "learning_rate": "learningRate", "warmup_steps": "learningRateWarmupSteps"},
     hosting="deployment",
     hosting_words="Answering needs a deployment of the model. AWS charges what is asked of it, and may charge for "
     "keeping the model; look at its price page of Bedrock, and end the deployment here when it is not needed.",
-)  # fmt: skip
+)
 
 FAMILIES = (_CLAUDE, _NOVA)
 
 
 def hyperparameters(family: Family, settings: Mapping[str, Any]) -> dict[str, str]:
-    """The settings by AWS's names, as text. Raises `TuningRefused` naming the setting that is wrong."""
+    """Return the settings by AWS's names, as text. Raises `TuningRefused` naming the setting that is wrong."""
     unknown = sorted(set(settings) - set(family.names))
     if unknown:
         raise TuningRefused(
@@ -138,7 +170,7 @@ def _text(value: float) -> str:
 
 
 def written(family: Family, line: bytes) -> bytes:
-    """A line of the export in the family's own form. Raises `TuningRefused` with what is wrong with it."""
+    """Return a line of the export in the family's own form. Raises `TuningRefused` with what is wrong with it."""
     try:
         return orjson.dumps(family.line(orjson.loads(line)), option=orjson.OPT_APPEND_NEWLINE)
     except (KeyError, TypeError, orjson.JSONDecodeError):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.tuning.providers.bedrock import families, shapes
-from core.tuning.providers.bedrock.access import Amazon, NoAnswer, Refused, Unreachable
+from core.tuning.providers.bedrock.access import Amazon, AwsRefused, NoAnswer, Unreachable
 from core.tuning.providers.bedrock.families import Hosting
 from core.tuning.providers.protocol import ModelView, NotSubmitted, ProviderTrouble, ServingStatus
 
@@ -23,7 +23,7 @@ _BY_WHOM = (
 
 
 def words_for(base_model: str) -> str:
-    """What answering with a model on this base costs, and who can ask it."""
+    """Return what answering with a model on this base costs, and who can ask it."""
     family = families.of(base_model)
     cost = family.hosting_words if family else "Answering needs hosting, which AWS charges."
     return f"{cost} {_BY_WHOM}"
@@ -42,7 +42,7 @@ def begin(model: ModelView) -> ServingStatus:
             if wrong := shapes.violations(client, operation, request):
                 raise NotSubmitted(" ".join(wrong), code="other")
             getattr(client, method)(**request)
-    except Refused as refused:
+    except AwsRefused as refused:
         if not refused.is_taken:
             raise NotSubmitted(str(refused), code=refused.code, passing=refused.is_busy) from None
     except Unreachable as error:
@@ -60,7 +60,7 @@ def state(model: ModelView, remote: Mapping[str, Any] | None = None) -> ServingS
     try:
         with Amazon.of(model.settings, given["region"]).patient("bedrock") as client:
             answer = _asked(client, given)
-    except Refused:  # it is not there
+    except AwsRefused:  # it is not there
         if is_ending:
             return ServingStatus("deleted", remote=given)
         return ServingStatus("failed", remote=given, error="AWS has nothing under this name that would answer.")
@@ -85,7 +85,7 @@ def end(model: ModelView) -> ServingStatus:
                 client.delete_provisioned_model_throughput(provisionedModelId=remote["name"])
             else:
                 client.delete_custom_model_deployment(customModelDeploymentIdentifier=remote["name"])
-    except Refused:  # it is not there
+    except AwsRefused:  # it is not there
         return ServingStatus("deleted", remote=remote)
     return ServingStatus("deleting", remote=remote)
 
@@ -113,7 +113,7 @@ def _arn(model: ModelView) -> str:
 
 
 def _remote(model: ModelView) -> dict[str, Any]:
-    """What is needed to find it again. The region is that of the model, whatever the settings say now."""
+    """Return what is needed to find it again. The region is that of the model, whatever the settings say now."""
     arn = _arn(model)
     family = families.of(model.base_model)
     hosting: Hosting = family.hosting if family else "provisioned"

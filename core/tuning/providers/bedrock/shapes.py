@@ -6,7 +6,7 @@ from typing import Any
 
 
 def violations(client: Any, operation: str, request: Mapping[str, Any]) -> list[str]:
-    """What in a request the service would refuse, in sentences."""
+    """Return what in a request the service would refuse, in sentences."""
     shape = client.meta.service_model.operation_model(operation).input_shape
     return list(_of(shape, request, operation))
 

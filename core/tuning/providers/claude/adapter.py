@@ -29,7 +29,7 @@ from core.tuning.providers.claude.selection import BASE
 from core.tuning.providers.data import DataFacts, Files
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     JobStatus,
     JobView,
     Method,
@@ -69,14 +69,14 @@ class ClaudeProfile:
     )
 
     def settings_for(self, base_model: str, method: Method) -> Sequence[Setting]:
-        """What can be chosen, with defaults."""
+        """Return what can be chosen, with defaults."""
         return SETTINGS
 
     def bases(self, settings: Settings) -> Sequence[str]:
-        """The models whose price of asking is known."""
+        """Return the models whose price of asking is known."""
         return [each.model for each in prices.table() if each.provider == "anthropic"]
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         """Everything that stands in the way; `live` asks whether the key may use the base, which is free."""
         return checks.check(spec, data, settings, live=live)
 
@@ -100,12 +100,18 @@ class ClaudeProfile:
         asked = list(
             stages.asked(plan, _files(job), job.stage, job.key, job.spec.base_model, wishes(job.spec.settings))
         )
-        _refuse_large(asked)
+        size = sum(len(orjson.dumps(each)) for each in asked)
+        if size > MOST_BYTES:
+            raise NotSubmitted(
+                f"The batch would have {size / 2**20:,.0f} MB; Anthropic takes {MOST_BYTES // 2**20} MB.",
+                code="too_long",
+                advice="Choose fewer validation records, or smaller numbers of examples.",
+            )
         batch = batches.create(asked)
         return Submitted(batch.id, batch.status, {f"batch{job.stage}": batch.id})
 
     def find(self, job: JobView) -> Submitted | None:
-        """The batch of this stage, if one of those created around then has our ids.
+        """Return the batch of this stage, if one of those created around then has our ids.
 
         Raises `ProviderTrouble` naming those of its size that cannot be told yet, because they have not ended.
         """
@@ -203,16 +209,6 @@ def _batches(job: JobView, otherwise: type[NotSubmitted] | type[ProviderTrouble]
         raise otherwise(str(failure)) from None
 
 
-def _refuse_large(asked: Sequence[Mapping[str, Any]]) -> None:
-    size = sum(len(orjson.dumps(each)) for each in asked)
-    if size > MOST_BYTES:
-        raise NotSubmitted(
-            f"The batch would have {size / 2**20:,.0f} MB; Anthropic takes {MOST_BYTES // 2**20} MB.",
-            code="too_long",
-            advice="Choose fewer validation records, or smaller numbers of examples.",
-        )
-
-
 def _is_ours(batches: Batches, batch: Batch, prefix: str) -> bool:
     """By the id of any one of its requests: a batch is all ours or not at all."""
     for answer in batches.answers(batch.id):
@@ -231,9 +227,15 @@ def _not_told(unproven: Sequence[Batch]) -> ProviderTrouble:
 
 
 def _ended(job: JobView, batches: Batches, batch: Batch, plan: Mapping[str, Any]) -> JobStatus:
-    """What comes after a batch. Reading it twice gives the same, and costs nothing."""
-    answers = _all_answers(batches, batch)
-    _keep(job, answers)
+    """Return what comes after a batch. Reading it twice gives the same, and costs nothing."""
+    answers = sorted(batches.answers(batch.id), key=lambda each: each.custom_id)
+    if len(answers) != batch.total:
+        raise ProviderTrouble(
+            f"Only {len(answers):,} of {batch.total:,} results of batch {batch.id} could be read. They are read again."
+        )
+    # Every answer, so that figures can be computed again.
+    path = job.folder / f"answers-{job.stage}.jsonl"
+    path.write_bytes(b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in answers))
     bill = Bill()
     for answer in answers:
         bill = bill.with_answer(_model(job), answer)
@@ -280,7 +282,10 @@ def _after_validation(job: JobView, batch: Batch, plan: Mapping[str, Any], answe
 
 
 def _after_test(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Sequence[BatchAnswer]) -> JobStatus:
-    """The profile is chosen by now, so too few answers only mean that nothing is known of the test split."""
+    """Read the test.
+
+    The profile is chosen by now, so too few answers only mean that nothing is known of the test split.
+    """
     try:
         _, result = stages.judge(plan, _files(job), 1, job.key, answers, wishes(job.spec.settings).seed)
     except TuningRefused as refused:
@@ -290,28 +295,13 @@ def _after_test(job: JobView, batch: Batch, plan: Mapping[str, Any], answers: Se
     return JobStatus("trained", notes=[note], remote={"result1": result})
 
 
-def _all_answers(batches: Batches, batch: Batch) -> list[BatchAnswer]:
-    answers = sorted(batches.answers(batch.id), key=lambda each: each.custom_id)
-    if len(answers) != batch.total:
-        raise ProviderTrouble(
-            f"Only {len(answers):,} of {batch.total:,} results of batch {batch.id} could be read. They are read again."
-        )
-    return answers
-
-
-def _keep(job: JobView, answers: Sequence[BatchAnswer]) -> None:
-    """Every answer, so that figures can be computed again."""
-    path = job.folder / f"answers-{job.stage}.jsonl"
-    path.write_bytes(b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in answers))
-
-
 def _words(refused: TuningRefused, answers: Sequence[BatchAnswer]) -> str:
     said = next((each.error for each in answers if each.error), "")
     return f"{refused} Anthropic said: {said}" if said else str(refused)
 
 
 def _spent(remote: Mapping[str, Any]) -> Decimal | None:
-    """What both batches cost; None where the price of one is not known."""
+    """Return what both batches cost; None where the price of one is not known."""
     costs = [remote[name] for name in ("cost0", "cost1") if name in remote]
     return None if None in costs else sum((Decimal(each) for each in costs), Decimal(0))
 

@@ -54,7 +54,7 @@ class BatchAnswer:
 
 
 def cost_usd(model: Model, usage: Usage) -> Decimal | None:
-    """What the answer to one request in a batch costs by list price; None where nobody knows."""
+    """Return what the answer to one request in a batch costs by list price; None where nobody knows."""
     priced_in = prices.cost_usd(model, usage.all_input, 0)
     priced_out = prices.cost_usd(model, usage.all_input, usage.output)
     if priced_in is None or priced_out is None:
@@ -72,7 +72,7 @@ class Bill:
     cost_usd: Decimal | None = Decimal(0)
 
     def with_answer(self, model: Model, answer: BatchAnswer) -> "Bill":
-        """This bill and one answer more. One price that is not known makes the sum not known."""
+        """Add one answer to this bill. One price that is not known makes the sum not known."""
         one = cost_usd(model, answer.usage)
         total = None if self.cost_usd is None or one is None else self.cost_usd + one
         return replace(self, usage=self.usage + answer.usage, cost_usd=total)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from core.errors import ModelUnavailable
 from core.llm import calling, failures
-from core.llm.models import Access, Model, Question
+from core.llm.models import Access, ChatRequest, Model
 from core.settings import Settings
 from core.tuning.providers.claude.answers import BatchAnswer, Usage
 from core.tuning.providers.protocol import NotSubmitted, ProviderTrouble, SubmitUnknown
@@ -54,7 +54,7 @@ class Batches:
     """The batches of one key. `model`: whose names stand in sentences."""
 
     def __init__(self, model: Model, settings: Settings) -> None:
-        """Raises `ModelUnavailable` where there is no key."""
+        """Open the client. Raises `ModelUnavailable` where there is no key."""
         self._model = model
         self._access = calling.access_to(model, settings)
 
@@ -107,7 +107,7 @@ class Batches:
                 page = page.get_next_page()
 
     def answers(self, batch_id: str) -> Iterator[BatchAnswer]:
-        """The answers of a batch that ended, in any order. Raises `ProviderTrouble`."""
+        """Yield the answers of a batch that ended, in any order. Raises `ProviderTrouble`."""
         with self._patient():
             lines = self._asking.messages.batches.results(batch_id)
             try:
@@ -122,7 +122,7 @@ class Batches:
 
     @contextmanager
     def _spoken(self) -> Iterator[None]:
-        """Turns everything that goes wrong into `ModelUnavailable`."""
+        """Turn everything that goes wrong into `ModelUnavailable`."""
         import anthropic
         import httpx2
 
@@ -146,7 +146,7 @@ class Batches:
             raise ProviderTrouble(str(failure), retry_after_s=failure.retry_after_s) from None
 
     def _of_status(self, error: Any) -> ModelUnavailable:
-        question = Question(self._model, "", "", None, 0)
+        question = ChatRequest(self._model, "", "", None, 0)
         return failures.of_status(
             question,
             self._access,
@@ -194,7 +194,7 @@ _ADVICE = {
 
 
 def message(error: Any) -> str:
-    """The provider's own words in an error of its SDK."""
+    """Return the provider's own words in an error of its SDK."""
     body = error.body if isinstance(error.body, dict) else {}
     inner = body.get("error")
     return str(inner.get("message") or error.message) if isinstance(inner, dict) else str(error.message)
@@ -212,7 +212,7 @@ def _no_answer(what: str) -> SubmitUnknown:
 
 
 def _batch(given: Any) -> Batch:
-    """The SDK does not check what it reads: a part that is missing is found here. Raises `ValueError` and its like."""
+    """Check what the SDK reads and does not check. Raises `ValueError` and its like for a part that is missing."""
     counts = given.request_counts
     numbers = [getattr(counts, name) for name in ("processing", "succeeded", "errored", "canceled", "expired")]
     created_at = given.created_at

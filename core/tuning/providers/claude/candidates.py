@@ -26,7 +26,7 @@ class Candidate:
 
 
 def candidates(pool: Sequence[Record], sizes: Sequence[int]) -> tuple[Candidate, ...]:
-    """The bare model first, then each way of choosing in each size, simplest first; the same set only once.
+    """Return the bare model first, then each way of choosing in each size, simplest first; the same set only once.
 
     The order of `pool` decides between equals, so that the seed that drew it decides everything.
     """

@@ -13,7 +13,7 @@ from core.tuning.providers.claude.batches import MOST_BYTES, MOST_REQUESTS, Batc
 from core.tuning.providers.claude.options import LEAST_ROWS, Wishes, wishes
 from core.tuning.providers.claude.records import FORM
 from core.tuning.providers.data import DataFacts
-from core.tuning.providers.protocol import Checked, Estimate, Obstacle, Spec
+from core.tuning.providers.protocol import CheckReport, Estimate, Obstacle, Spec
 
 #: Under so many records a result is only a hint.
 _FEW = 30
@@ -36,7 +36,7 @@ _REMEDIES = {
 }
 
 
-def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
     """Everything that stands in the way; `live` asks Anthropic whether the key may use the base, which is free."""
     model = Model("anthropic", spec.base_model)
     data = data.as_sent(FORM, NAMES)
@@ -45,9 +45,9 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Che
         wished = wishes(spec.settings)
     except TuningRefused as refused:
         found.append(Obstacle("setting_wrong", str(refused), "Change the setting."))
-        return Checked(tuple(found), _NOTHING, data)
+        return CheckReport(tuple(found), _NOTHING, data)
     found += [*_sizes(wished, data), *_price(model, wished, data)]
-    return Checked(tuple(found), estimate.estimate(model, wished, data), data)
+    return CheckReport(tuple(found), estimate.estimate(model, wished, data), data)
 
 
 def _method(spec: Spec) -> Iterator[Obstacle]:

@@ -24,7 +24,7 @@ def profile(
     candidates: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The document as plain JSON values. `position` of an example: its row in the split `train`, from 0."""
+    """Return the document as plain JSON values. `position` of an example: its row in the split `train`, from 0."""
     return {
         "version": VERSION,
         "kind": "profile",
@@ -45,9 +45,10 @@ def profile(
 
 
 def written(document: Mapping[str, Any]) -> bytes:
-    """The document as bytes, the same for the same content."""
+    """Return the document as bytes, the same for the same content."""
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def sha256(data: bytes) -> str:
+    """Return the hash by which a profile is known."""
     return hashlib.sha256(data).hexdigest()

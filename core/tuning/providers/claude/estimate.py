@@ -29,8 +29,11 @@ class Load:
 
 
 def load(wishes: Wishes, data: DataFacts) -> tuple[Load, Load]:
-    """The usual load and the largest one. The largest counts all ways of choosing, the longest examples there may be,
-    every answer as long as it may be, and that the profile shows the most examples on the test split."""
+    """Return the usual load and the largest one.
+
+    The largest counts all ways of choosing, the longest examples there may be, every answer as long as it may be, and
+    that the profile shows the most examples on the test split.
+    """
     rows, test = min(wishes.validation_rows, data.validation), min(wishes.test_rows, data.test)
     return (
         _load(wishes, data, rows, test, usual=True),
@@ -62,7 +65,7 @@ def _mean(tokens: int, count: int) -> float:
 
 
 def estimate(model: Model, wishes: Wishes, data: DataFacts) -> Estimate:
-    """What the profile will take, from the price of asking, half of it for batches."""
+    """Return what the profile will take, from the price of asking, half of it for batches."""
     usual, most = load(wishes, data)
     low = _cost(model, usual, more_tokens=Decimal(1), written=Decimal(1))
     high = _cost(model, most, more_tokens=_MORE_TOKENS, written=WRITE_5M)

@@ -14,7 +14,7 @@ _SPLITS = ("validation", "test")
 
 
 def phase(plan: Mapping[str, Any], stage: int) -> str:
-    """What happens now."""
+    """Return what happens now."""
     rows, found = len(plan["rows"]), len(plan["candidates"])
     if stage == 0:
         return f"Claude answers {rows:,} validation records with {found} sets of examples"
@@ -22,7 +22,7 @@ def phase(plan: Mapping[str, Any], stage: int) -> str:
 
 
 def course(answers: Sequence[BatchAnswer], bill: Bill, stage: int, source: str) -> Iterator[NewJobEvent]:
-    """What became of a batch: answers, errors in the provider's own words, and the cost."""
+    """Yield what became of a batch: answers, errors in the provider's own words, and the cost."""
     counts = Counter(each.kind for each in answers)
     cost = "unknown cost" if bill.cost_usd is None else f"{money(bill.cost_usd)} by list price"
     yield NewJobEvent(
@@ -44,7 +44,7 @@ def course(answers: Sequence[BatchAnswer], bill: Bill, stage: int, source: str) 
 
 
 def choice(result: Mapping[str, Any], source: str) -> Iterator[NewJobEvent]:
-    """What was chosen, and why."""
+    """Yield what was chosen, and why."""
     base, chosen = line_of(result, BASE), line_of(result, result["chosen"])
     if chosen["index"] == BASE:
         sentence = (
@@ -69,7 +69,7 @@ def choice(result: Mapping[str, Any], source: str) -> Iterator[NewJobEvent]:
 
 
 def comparison(result: Mapping[str, Any], chosen: int) -> str:
-    """The held-out result in one sentence."""
+    """Return the held-out result in one sentence."""
     base, profile = line_of(result, BASE), line_of(result, chosen)
     return (
         f"On {result['n']:,} held-out test records: a score of {profile['value']['mean']:.2f} with the profile, "
@@ -84,4 +84,5 @@ def _by(gain: Mapping[str, Any]) -> str:
 
 
 def money(amount: Decimal) -> str:
+    """Write an amount in US dollars; below one with four places."""
     return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"

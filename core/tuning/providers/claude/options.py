@@ -56,7 +56,7 @@ class Wishes:
 
 
 def wishes(settings: Mapping[str, Any]) -> Wishes:
-    """What was chosen, with defaults for the rest. Raises `TuningRefused` naming the setting that is wrong."""
+    """Return what was chosen, with defaults for the rest. Raises `TuningRefused` naming the setting that is wrong."""
     unknown = sorted(set(settings) - {each.name for each in SETTINGS})
     if unknown:
         known = ", ".join(each.name for each in SETTINGS)

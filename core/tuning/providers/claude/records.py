@@ -42,7 +42,7 @@ class Record:
 
 
 def read(path: Path | None) -> Iterator[Record]:
-    """The records of a file, one after the other, without those that call tools: a profile is text.
+    """Yield the records of a file, one after the other, without those that call tools: a profile is text.
 
     Raises `TuningRefused` for a line that is none.
     """
@@ -61,7 +61,7 @@ def read(path: Path | None) -> Iterator[Record]:
 
 
 def _line(split: str, line: bytes) -> bytes:
-    """The line where the profile can use it: in `train` as an example, elsewhere as a question."""
+    """Return the line where the profile can use it: in `train` as an example, elsewhere as a question."""
     record = _record(0, orjson.loads(line))
     if record is None:
         raise TuningRefused("tools or calls of tools, which a profile does not show")
@@ -84,12 +84,12 @@ def sample(path: Path | None, size: int, seed: int, *, only_shown: bool = False)
 
 
 def at(path: Path | None, positions: set[int]) -> dict[int, Record]:
-    """The records in these rows."""
+    """Return the records in these rows."""
     return {each.position: each for each in read(path) if each.position in positions}
 
 
 def usual_system(path: Path | None) -> str:
-    """The system prompt that at least half of the records share; "" where there is none."""
+    """Return the system prompt that at least half of the records share; "" where there is none."""
     counts: Counter[bytes] = Counter()
     first: dict[bytes, int] = {}
     for each in read(path):

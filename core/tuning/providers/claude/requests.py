@@ -13,7 +13,7 @@ _ID = re.compile(r"([0-9a-f]{32})-s(\d+)-c(\d+)-r(\d+)")
 
 
 def prefix(key: str, stage: int) -> str:
-    """What every id of this stage of this job begins with, and no other."""
+    """Return what every id of this stage of this job begins with, and no other."""
     return f"{key}-s{stage}-"
 
 
@@ -23,7 +23,7 @@ def custom_id(key: str, stage: int, candidate: int, row: int) -> str:
 
 
 def place(text: str, key: str, stage: int) -> tuple[int, int] | None:
-    """The candidate and the row of an id of this stage of this job; None for any other."""
+    """Return the candidate and the row of an id of this stage of this job; None for any other."""
     found = _ID.fullmatch(text)
     if not found or found[1] != key or int(found[2]) != stage:
         return None

@@ -58,7 +58,7 @@ def choose(
     least_rows: int = LEAST_ROWS,
     seed: int = 0,
 ) -> CandidateChoice:
-    """The best candidate on the records that all compared candidates answered.
+    """Return the best candidate on the records that all compared candidates answered.
 
     `answers` by candidate and row, `expected` by row, `costs`: what showing each candidate takes, in tokens; 0 is the
     bare model. The simplest candidate wins whose distance to the best one may be luck (within 1.96 standard errors of

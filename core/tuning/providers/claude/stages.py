@@ -42,7 +42,7 @@ def plan_validation(files: Files, data: DataFacts, wished: Wishes) -> Plan:
 
 
 def plan_test(files: Files, before: Mapping[str, Any], chosen: int, wished: Wishes) -> Plan:
-    """The bare model and the chosen candidate on test records."""
+    """Return the bare model and the chosen candidate on test records."""
     kept = [each for each in before["candidates"] if each["index"] in (BASE, chosen)]
     rows = sample(files.test, wished.test_rows, wished.seed)
     return _plan(before["system"], [(each["index"], each["name"], each["positions"]) for each in kept], rows)
@@ -60,7 +60,7 @@ def _plan(system: str, found: Sequence[tuple[int, str, Sequence[int]]], rows: Se
 
 
 def asked(plan: Mapping[str, Any], files: Files, stage: int, key: str, model: str, wished: Wishes) -> Iterator[dict]:
-    """The requests of a plan, always the same ones, each with its id."""
+    """Yield the requests of a plan, always the same ones, each with its id."""
     examples = at(files.train, {position for each in plan["candidates"] for position in each["positions"]})
     rows = _rows(plan, files, stage)
     for candidate in plan["candidates"]:
@@ -81,7 +81,10 @@ def asked(plan: Mapping[str, Any], files: Files, stage: int, key: str, model: st
 def judge(
     plan: Mapping[str, Any], files: Files, stage: int, key: str, answers: Sequence[BatchAnswer], seed: int
 ) -> tuple[CandidateChoice, dict[str, Any]]:
-    """The choice that the answers make, and its figures for the job's record. Raises `TuningRefused` for too few."""
+    """Return the choice that the answers make, and its figures for the job's record.
+
+    Raises `TuningRefused` for too few.
+    """
     rows = _rows(plan, files, stage)
     examples = at(files.train, {position for each in plan["candidates"] for position in each["positions"]})
     placed = {where: each for each in answers if (where := requests.place(each.custom_id, key, stage))}
@@ -128,7 +131,7 @@ def _rounded(mean: metrics.Mean) -> dict[str, Any]:
 
 
 def line_of(result: Mapping[str, Any], index: int) -> Mapping[str, Any]:
-    """The figures of a candidate in a result. Raises `TuningRefused` where it has none."""
+    """Return the figures of a candidate in a result. Raises `TuningRefused` where it has none."""
     for each in result["candidates"]:
         if each["index"] == index:
             return each

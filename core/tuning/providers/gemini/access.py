@@ -29,7 +29,7 @@ class Location(NamedTuple):
 
 
 def place(settings: Settings) -> Location:
-    """The place that the settings name. Raises `NotSubmitted` for one that is missing."""
+    """Return the place that the settings name. Raises `NotSubmitted` for one that is missing."""
     if missing := missing_settings(settings):
         raise NotSubmitted(
             f"{TITLE} needs {' and '.join(missing)}.", code="key_missing", advice=f"Set {', '.join(missing)}."
@@ -40,7 +40,7 @@ def place(settings: Settings) -> Location:
 
 
 def missing_settings(settings: Settings) -> list[str]:
-    """The settings without which nothing can be tuned."""
+    """Return the settings without which nothing can be tuned."""
     needed = {
         "GOOGLE_CLOUD_PROJECT": settings.google_project,
         "GOOGLE_CLOUD_LOCATION": settings.google_location,
@@ -51,7 +51,7 @@ def missing_settings(settings: Settings) -> list[str]:
 
 @contextmanager
 def query_client(settings: Settings, timeout_s: float, name: str = "") -> Iterator[Any]:
-    """A client for what costs nothing, in the region of what `name` names. Raises `ProviderTrouble`."""
+    """Yield a client for what costs nothing, in the region of what `name` names. Raises `ProviderTrouble`."""
     from google.auth import exceptions
     from google.genai import errors
 
@@ -70,7 +70,7 @@ def query_client(settings: Settings, timeout_s: float, name: str = "") -> Iterat
 
 @contextmanager
 def submit_client(settings: Settings, timeout_s: float) -> Iterator[Any]:
-    """A client for the one request that is paid for. Raises `NotSubmitted` or `SubmitUnknown`."""
+    """Yield a client for the one request that is paid for. Raises `NotSubmitted` or `SubmitUnknown`."""
     from google.auth import exceptions
     from google.genai import errors
 
@@ -102,7 +102,7 @@ def submit_client(settings: Settings, timeout_s: float) -> Iterator[Any]:
 
 
 def not_logged_in(error: Exception) -> NotSubmitted:
-    """What Google's library says about credentials; nothing was sent."""
+    """Return what Google's library says about credentials; nothing was sent."""
     from google.auth import exceptions
 
     passing = isinstance(error, exceptions.TransportError)
@@ -115,7 +115,7 @@ def not_logged_in(error: Exception) -> NotSubmitted:
 
 
 def advice(error: Any) -> str:
-    """What to do about a refusal."""
+    """Return what to do about a refusal."""
     words = f"{error.status} {error.details}"
     if "SERVICE_DISABLED" in words:
         return "Enable the API aiplatform.googleapis.com in the project, and retry the job."
@@ -130,6 +130,7 @@ def advice(error: Any) -> str:
 
 
 def refusal(error: Any) -> str:
+    """Return Google's words with its status and code."""
     return f"{said(error)} ({error.status or 'status'} {error.code})."
 
 
@@ -139,21 +140,18 @@ def said(error: Any) -> str:
 
 
 def is_status(error: Any, *codes: int) -> bool:
+    """Tell whether an error of the SDK has one of these HTTP statuses."""
     return getattr(error, "code", None) in codes
 
 
 def _client(settings: Settings, timeout_s: float, name: str) -> Any:
-    _hush()
+    # Two warnings of the SDK that are no news: that tuning in it may change, and states that it does not know.
+    warnings.filterwarnings("ignore", message="The SDK's tuning implementation is experimental")
+    warnings.filterwarnings("ignore", message=".* is not a valid (JobState|TuningJobState)")
     named = _REGION_OF.match(name)
     found = place(settings)
     location = named[1] if named else found.location
     return google_cloud.client(found.project, location, settings.vertex_base_url, timeout_s)
-
-
-def _hush() -> None:
-    """Two warnings of the SDK that are no news: that tuning in it may change, and states that it does not know."""
-    warnings.filterwarnings("ignore", message="The SDK's tuning implementation is experimental")
-    warnings.filterwarnings("ignore", message=".* is not a valid (JobState|TuningJobState)")
 
 
 def _transport_errors() -> tuple[type[Exception], ...]:
@@ -178,6 +176,6 @@ def _unknown(why: str) -> SubmitUnknown:
 
 
 def _wait(error: Any) -> float | None:
-    """The wait that is asked for, from a detail such as `{"retryDelay": "3s"}`."""
+    """Return the wait that is asked for, from a detail such as `{"retryDelay": "3s"}`."""
     found = re.search(r"'retryDelay': '([\d.]+)s'", str(error.details))
     return hosted.number(found[1]) if found else None

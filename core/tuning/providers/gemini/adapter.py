@@ -14,7 +14,7 @@ from core.tuning.providers.gemini import bucket, checks, endpoints, progress
 from core.tuning.providers.gemini.access import TITLE, is_status, place, query_client, said, submit_client
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     JobStatus,
     JobView,
     Method,
@@ -53,20 +53,20 @@ class Gemini:
         self._today, self._timeout_s = today, timeout_s
 
     def settings_for(self, base_model: str, method: Method) -> Sequence[Setting]:
-        """The same for every base."""
+        """Return the same for every base."""
         return checks.offered()
 
     def bases(self, settings: Settings) -> Sequence[str]:
         """Those of the catalogue that can still be tuned."""
         return [each.name for each in catalogue.bases("gemini") if not catalogue.is_closed(each, self._today())]
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         """Project, region, bucket, credentials, dates, sizes and price; `live`: project and bucket are tried."""
         timeout_s = min(self._timeout_s, 20)
         return checks.check(spec, data, settings, live=live, today=self._today(), timeout_s=timeout_s)
 
     def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
-        """The files in the bucket, under the hash of their content. Raises `NotSubmitted`."""
+        """Return the files in the bucket, under the hash of their content. Raises `NotSubmitted`."""
         files = job.files(checks.FORM.format)
         training = bucket.bring(job.settings, files.train, report_progress, self._timeout_s)
         validation = ""
@@ -88,7 +88,9 @@ class Gemini:
         return Submitted(made.name, progress.word(made.state))
 
     def find(self, job: JobView) -> Submitted | None:
-        """The job with this key among its labels, compared here too: whether the filter is heeded is not documented."""
+        """Return the job with this key among its labels, compared here too: whether the filter is heeded is not
+        documented.
+        """
         with query_client(job.settings, self._timeout_s) as client:
             marked = [each for each in _listed(client, job.key) if (each.labels or {}).get(hosted.MARKER) == job.key]
             found, others = hosted.chosen_of(marked, lambda each: str(each.create_time or ""))
@@ -148,10 +150,20 @@ class Gemini:
         more = [each["endpoint"] for each in checkpoints if each["endpoint"] not in ("", endpoint)]
         tokens = progress.tokens(found)
         base = catalogue.base("gemini", job.spec.base_model)
+        uris = [job.remote.get("training_uri"), job.remote.get("validation_uri")]
         return TrainedModel(
             "tuned",
             f"vertex:{endpoint}",
-            artefacts=_artefacts(job, endpoint, model),
+            artefacts=[
+                {"kind": "endpoint", "id": endpoint},
+                {"kind": "model", "id": model},
+                {"kind": "job", "id": job.remote_id},
+                *(
+                    {"kind": "file", "id": uri, "sha256": uri.rpartition("/")[2].removesuffix(".jsonl")}
+                    for uri in uris
+                    if uri
+                ),
+            ],
             checkpoints=checkpoints,
             parameters={**job.spec.settings, "epoch_count": progress.epochs(found), "method": job.spec.method},
             cost_usd=hosted.cost("gemini", job.spec.base_model, tokens),
@@ -200,14 +212,14 @@ class Gemini:
                 return "ready", ""
             ended = found.end_time or found.update_time
             is_fresh = ended is not None and (dt.datetime.now(dt.UTC) - ended).total_seconds() < _SETTLES_S
-            if is_fresh and failure.reason in hosted.PASSING:
+            if is_fresh and failure.reason in hosted.TRANSIENT_REASONS:
                 raise ProviderTrouble(f"The model is trained and does not answer yet: {failure}") from None
             return "failed", f"The model is trained, and did not answer: {failure}"
         return "ready", ""
 
 
 def _chosen(job: JobView) -> dict[str, Any]:
-    """The configuration of a job. What Google is to choose is left out."""
+    """Return the configuration of a job. What Google is to choose is left out."""
     chosen = job.spec.settings
     rate, size = chosen.get("learning_rate_multiplier", "auto"), chosen.get("adapter_size", "auto")
     config: dict[str, Any] = {
@@ -226,7 +238,7 @@ def _chosen(job: JobView) -> dict[str, Any]:
 
 
 def _listed(client: Any, key: str) -> Iterator[Any]:
-    """The jobs of the region: those with the label where the filter is heeded, and all where it is not taken."""
+    """Yield the jobs of the region: those with the label where the filter is heeded, and all where it is not taken."""
     from google.genai import errors
 
     chosen = {"filter": f"labels.{hosted.MARKER}={key}"}
@@ -246,20 +258,10 @@ def _listed(client: Any, key: str) -> Iterator[Any]:
 
 
 def _with_endpoint(model: ModelView) -> ModelView:
-    """The endpoint stands in the model's name too, for one whose serving was never recorded."""
+    """Read the endpoint out of the model's name, for one whose serving was never recorded."""
     if model.serving_remote.get("endpoint"):
         return model
     return replace(model, serving_remote={**model.serving_remote, "endpoint": model.call_name.removeprefix("vertex:")})
-
-
-def _artefacts(job: JobView, endpoint: str, model: str) -> list[dict[str, Any]]:
-    uris = [job.remote.get("training_uri"), job.remote.get("validation_uri")]
-    return [
-        {"kind": "endpoint", "id": endpoint},
-        {"kind": "model", "id": model},
-        {"kind": "job", "id": job.remote_id},
-        *({"kind": "file", "id": uri, "sha256": uri.rpartition("/")[2].removesuffix(".jsonl")} for uri in uris if uri),
-    ]
 
 
 PROVIDER = Gemini()

@@ -49,7 +49,7 @@ def bring(settings: Settings, path: Path, report_progress: ReportProgress, timeo
 
 
 def missing_rights(settings: Settings, timeout_s: float) -> list[str]:
-    """What the account may not do in the bucket. Raises `NotSubmitted` for one that cannot be asked."""
+    """Return what the account may not do in the bucket. Raises `NotSubmitted` for one that cannot be asked."""
     from google.cloud.storage.retry import DEFAULT_RETRY
 
     where = place(settings)
@@ -61,7 +61,7 @@ def missing_rights(settings: Settings, timeout_s: float) -> list[str]:
 
 @contextmanager
 def _opened(settings: Settings, where: Location) -> Iterator[Any]:
-    """A client of Cloud Storage. An emulator is asked without credentials: they are nothing for it."""
+    """Yield a client of Cloud Storage. An emulator is asked without credentials: they are nothing for it."""
     import requests
     from google.api_core import exceptions as api
     from google.auth import exceptions as auth

@@ -10,7 +10,7 @@ from core.tuning.providers.catalogue import BaseFacts
 from core.tuning.providers.data import DataFacts, Form
 from core.tuning.providers.gemini import bucket as gemini_bucket
 from core.tuning.providers.gemini.access import TITLE, missing_settings, place, query_client
-from core.tuning.providers.protocol import Checked, NotSubmitted, Obstacle, ProviderTrouble, Setting, Spec
+from core.tuning.providers.protocol import CheckReport, NotSubmitted, Obstacle, ProviderTrouble, Setting, Spec
 
 FORM = Form("gemini")
 EPOCHS = 3
@@ -24,7 +24,7 @@ _WHAT = {
 
 
 def offered() -> tuple[Setting, ...]:
-    """What can be chosen."""
+    """Return what can be chosen."""
     return (
         Setting(
             "epoch_count",
@@ -73,7 +73,9 @@ def offered() -> tuple[Setting, ...]:
     )
 
 
-def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today: dt.date, timeout_s: float) -> Checked:
+def check(
+    spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today: dt.date, timeout_s: float
+) -> CheckReport:
     """Everything that stands in the way, and what the job will take."""
     base = catalogue.base("gemini", spec.base_model)
     data = data.as_sent(FORM, hosted.splits_of(spec))
@@ -94,7 +96,7 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today:
                 blocks=False,
             )
         )
-    return Checked(tuple(found), expected, data)
+    return CheckReport(tuple(found), expected, data)
 
 
 def _place(settings: Settings) -> Iterator[Obstacle]:

@@ -33,7 +33,7 @@ _DETAILS = {
 
 
 def polled(found: Any, job: JobView) -> JobStatus:
-    """The state of a job as the SDK gives it."""
+    """Return the state of a job as the SDK gives it."""
     status = word(found.state)
     state, phase = STATES.get(status, ("unknown", ""))
     if state == "running":
@@ -54,7 +54,7 @@ def polled(found: Any, job: JobView) -> JobStatus:
 
 
 def gone(job: JobView, error: Any) -> JobStatus:
-    """A job that was there and cannot be found is an alarm, and never the same as cancelled."""
+    """Return an alarm for a job that was there and cannot be found, which is never the same as cancelled."""
     words = (
         f"{TITLE} knows no job {job.remote_id} ({said(error)}). It is looked for on; if GOOGLE_CLOUD_PROJECT or the "
         "credentials are others now, set those that started it."
@@ -69,6 +69,7 @@ def word(value: Any) -> str:
 
 
 def whole(value: Any) -> int | None:
+    """Return the value as a whole number; None for what is none."""
     found = hosted.number(value)
     return None if found is None else int(found)
 
@@ -80,12 +81,13 @@ def tokens(found: Any) -> int | None:
 
 
 def epochs(found: Any) -> int:
+    """Return how often a job goes through its examples."""
     spec = getattr(found, "supervised_tuning_spec", None)
     return whole(getattr(getattr(spec, "hyper_parameters", None), "epoch_count", None)) or EPOCHS
 
 
 def checkpoints(found: Any) -> list[dict[str, Any]]:
-    """The checkpoints of a job, each with an endpoint of its own where it can be asked."""
+    """Return the checkpoints of a job, each with an endpoint of its own where it can be asked."""
     made = getattr(getattr(found, "tuned_model", None), "checkpoints", None) or []
     return [
         {

@@ -17,7 +17,7 @@ from core.tuning.providers.local.shapes import config_in
 from core.tuning.providers.local.training import folder, interpreter, watching
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     JobStatus,
     JobView,
     Method,
@@ -55,17 +55,19 @@ class LocalProvider:
         return choices.SETTINGS
 
     def bases(self, settings: Settings) -> Sequence[str]:
-        """What Ollama has; folders and a hub's models can be named besides."""
+        """Return what Ollama has; folders and a hub's models can be named besides."""
         try:
             return [f"ollama:{name}" for name in Ollama(settings).names()]
         except (NotSubmitted, ProviderTrouble):
             return []
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         return preflight.check(spec, data, settings, live=live)
 
     def upload(self, job: JobView, report_progress: ReportProgress) -> Mapping[str, Any]:
-        """The base as a folder that can be trained, and the job's own folder with everything the trainer needs."""
+        """Return the base as a folder that can be trained, and the job's own folder with everything
+        the trainer needs.
+        """
         chosen = Chosen.of(job.spec.settings)
         resolved = _resolve(job, chosen, report_progress)
         report_progress("laying out the job", None)
@@ -111,7 +113,7 @@ class LocalProvider:
         return Submitted(remote_id, remote={"offset": _offset(job)})
 
     def finish(self, job: JobView, report_progress: ReportProgress) -> TrainedModel:
-        """The adapter as one GGUF file, and a model in Ollama where that runs."""
+        """Return the adapter as one GGUF file, and a model in Ollama where that runs."""
         there = places.folder_of(job)
         made = _runner(job).artifacts(there)
         if made is None:
@@ -222,7 +224,7 @@ def _parameters(job: JobView, chosen: Chosen, result: Mapping[str, Any]) -> dict
 
 
 def _weights(adapter: Path, result: Mapping[str, Any]) -> dict[str, Any]:
-    """The adapter as PEFT wrote it, to go on with elsewhere."""
+    """Return the adapter as PEFT wrote it, to go on with elsewhere."""
     file = adapter / "adapter_model.safetensors"
     return {
         "kind": "adapter",

@@ -82,7 +82,7 @@ def _config_of_hub(base: Base, store: Path) -> dict[str, Any] | None:
 
 
 def weights_file(shown: Shown) -> Path | None:
-    """The file with the weights of an Ollama model, when it can be read from here."""
+    """Return the file with the weights of an Ollama model, when it can be read from here."""
     if not shown.files:
         return None
     named = shown.files[0]
@@ -94,13 +94,13 @@ def weights_file(shown: Shown) -> Path | None:
 
 
 def kept(shown: Shown, store: Path, dtype: str) -> Path | None:
-    """The folder that was made of these weights before."""
+    """Return the folder that was made of these weights before."""
     folder = _folder(store, shown.digest, dtype) if shown.digest else None
     return folder if folder is not None and (folder / "config.json").exists() else None
 
 
 def kept_hub(base: Base, store: Path) -> Resolved | None:
-    """What was fetched of this hub model before."""
+    """Return what was fetched of this hub model before."""
     try:
         commit = json.loads(_note(store, base).read_text(encoding="utf-8"))["commit"]
     except (OSError, ValueError, KeyError):
@@ -110,7 +110,7 @@ def kept_hub(base: Base, store: Path) -> Resolved | None:
 
 
 def remembered(base: Base, store: Path, dtype: str) -> Resolved | None:
-    """What an Ollama model was when it was last seen, for while Ollama is not running."""
+    """Return what an Ollama model was when it was last seen, for while Ollama is not running."""
     try:
         digest = json.loads(_note(store, base).read_text(encoding="utf-8"))["digest"]
     except (OSError, ValueError, KeyError):
@@ -120,7 +120,7 @@ def remembered(base: Base, store: Path, dtype: str) -> Resolved | None:
 
 
 def dtype_of(precision: str, shape: ModelShape | None) -> str:
-    """The numbers in which a base is kept: as they are trained, but no more than are worth it."""
+    """Return the numbers in which a base is kept: as they are trained, but no more than are worth it."""
     if precision == "auto":
         return "bfloat16" if shape is not None and shape.parameters > _LARGE else "float32"
     return precision
@@ -129,7 +129,7 @@ def dtype_of(precision: str, shape: ModelShape | None) -> str:
 def of_ollama(
     base: Base, shown: Shown, *, store: Path, python: str, dtype: str, report_progress: ReportProgress
 ) -> Resolved:
-    """The folder made of an Ollama model's weights, now or before. Raises `NotSubmitted`."""
+    """Return the folder made of an Ollama model's weights, now or before. Raises `NotSubmitted`."""
     file = weights_file(shown)
     if not shown.digest or (file is None and kept(shown, store, dtype) is None):
         where = str(shown.files[0]) if shown.files else "Ollama names no file"
@@ -159,7 +159,7 @@ def of_ollama(
 
 
 def of_hub(base: Base, *, store: Path, python: str, report_progress: ReportProgress) -> Resolved:
-    """The folder fetched from a hub, now or before. Raises `NotSubmitted`."""
+    """Return the folder fetched from a hub, now or before. Raises `NotSubmitted`."""
     if found := kept_hub(base, store):
         return found
     store.mkdir(parents=True, exist_ok=True)
@@ -187,7 +187,7 @@ _FETCH = Path(__file__).with_name("fetch.py")
 
 
 def look_at_hub(base: Base, *, python: str) -> dict[str, Any]:
-    """What a hub says of a model: its config, commit and size in bytes. Raises `NotSubmitted`."""
+    """Return what a hub says of a model: its config, commit and size in bytes. Raises `NotSubmitted`."""
     return programs.run(python, _FETCH, base.name)
 
 
@@ -210,7 +210,7 @@ def _take(new: Path, folder: Path) -> None:
 
 
 def _check_digest(file: Path, digest: str, report_progress: ReportProgress) -> None:
-    """What is trained on has to be what answers: a file that was damaged on disk is neither."""
+    """Check the hash: what is trained on has to be what answers, and a file that was damaged on disk is neither."""
     size, done, found = file.stat().st_size, 0, hashlib.sha256()
     with file.open("rb") as opened:
         while piece := opened.read(8 << 20):

@@ -36,7 +36,7 @@ class Looked:
 
 
 def of_choices(spec: Spec, data: DataFacts) -> Iterator[Obstacle]:
-    """What can be said without asking anything: settings, and the number of examples."""
+    """Yield what can be said without asking anything: settings, and the number of examples."""
     for label, sentence in choices.wrong(spec.settings):
         yield Obstacle("setting_wrong", f"{label} {sentence}.", "Correct the setting.")
     if data.train < LEAST_EXAMPLES:
@@ -55,7 +55,7 @@ def of_choices(spec: Spec, data: DataFacts) -> Iterator[Obstacle]:
 
 
 def of_combination(chosen: Chosen, data: DataFacts) -> Iterator[Obstacle]:
-    """Settings that are right alone, and not together or not for these records."""
+    """Find settings that are right alone, and not together or not for these records."""
     if chosen.gpus > 1 and chosen.device == "cpu":
         yield Obstacle(
             "setting_wrong", f"{chosen.gpus} GPUs are chosen, and the device is the CPU.", "Choose one of both."
@@ -72,7 +72,7 @@ def of_combination(chosen: Chosen, data: DataFacts) -> Iterator[Obstacle]:
 
 
 def of_ray(chosen: Chosen, settings: Settings, *, live: bool) -> Iterator[Obstacle]:
-    """What a cluster needs. Live: it is asked for its version, too."""
+    """Yield what a cluster needs. Live: it is asked for its version, too."""
     address = settings.ray_address or ""
     if not is_address(address):
         said = f"is {without_login(address)!r}, which is no dashboard's address" if address else "is not set"
@@ -120,7 +120,7 @@ def _unreachable(ray: RayRunner) -> Iterator[Obstacle]:
 
 
 def of_folder(base: Base) -> Iterator[Obstacle]:
-    """A folder of the user's, which can be looked at without asking anybody."""
+    """Check a folder of the user's, which can be looked at without asking anybody."""
     folder = Path(base.name)
     config = shapes.config_in(folder)
     if config is None:
@@ -138,6 +138,7 @@ def of_folder(base: Base) -> Iterator[Obstacle]:
 
 
 def of_architecture(kind: str, known: Mapping[str, Any] | frozenset[str]) -> Iterator[Obstacle]:
+    """Refuse a kind of model whose adapter Ollama cannot take."""
     if kind not in known:
         yield Obstacle(
             "other",
@@ -147,12 +148,17 @@ def of_architecture(kind: str, known: Mapping[str, Any] | frozenset[str]) -> Ite
 
 
 def of_ollama(base: Base, chosen: Chosen, settings: Settings) -> Looked:
-    """A model of Ollama, asked for now."""
+    """Look at a model of Ollama, asked for now."""
     store = places.store(settings, chosen.runner)
     try:
         shown = Ollama(settings).show(base.name)
     except OllamaAway as away:
-        return _without_ollama(base, chosen, store, away)
+        # What was read of the base before can be trained; all else lies with Ollama.
+        known = bases.remembered(base, store, bases.dtype_of(chosen.precision, None))
+        if known is None:
+            return Looked((Obstacle("ollama_not_running", f"{away} The base is one of its models.", "Start Ollama."),))
+        config = shapes.config_in(known.folder) or {}
+        return Looked((_not_running(away),), shapes.of_config(config))
     except (NotSubmitted, ProviderTrouble) as refused:
         return Looked((Obstacle("base_missing", str(refused), f"Look at `ollama show {base.name}`."),))
     if shown is None:
@@ -167,15 +173,6 @@ def of_ollama(base: Base, chosen: Chosen, settings: Settings) -> Looked:
     if not bases.kept(shown, store, bases.dtype_of(chosen.precision, shape)):
         found += [*_unreadable(base, shown), *_no_room(store, shape, chosen)]
     return Looked(tuple(found), shape, shown)
-
-
-def _without_ollama(base: Base, chosen: Chosen, store: Path, away: OllamaAway) -> Looked:
-    """What was read of the base before can be trained; all else lies with Ollama."""
-    known = bases.remembered(base, store, bases.dtype_of(chosen.precision, None))
-    if known is None:
-        return Looked((Obstacle("ollama_not_running", f"{away} The base is one of its models.", "Start Ollama."),))
-    config = shapes.config_in(known.folder) or {}
-    return Looked((_not_running(away),), shapes.of_config(config))
 
 
 def ollama_is_away(settings: Settings) -> Obstacle | None:
@@ -273,9 +270,10 @@ def of_memory(shape: ModelShape, chosen: Chosen, data: DataFacts) -> Iterator[Ob
 
 
 def number_bytes(chosen: Chosen, shape: ModelShape | None) -> int:
+    """Return the bytes of one weight of the base as it is kept."""
     return 2 if bases.dtype_of(chosen.precision, shape) == "bfloat16" else 4
 
 
 def _existing(folder: Path) -> Path:
-    """The nearest folder above that exists: the disk is the same."""
+    """Return the nearest folder above that exists: the disk is the same."""
     return folder if folder.exists() else _existing(folder.parent)

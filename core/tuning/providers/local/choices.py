@@ -84,12 +84,12 @@ class Chosen:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Chosen":
-        """What was chosen, and for the rest the defaults. Only values that `wrong` has nothing against."""
+        """Return what was chosen, and for the rest the defaults. Only values that `wrong` has nothing against."""
         known = {each.name: settings.get(each.name, each.default) for each in SETTINGS}
         return cls(**{each.name: known[each.name] for each in fields(cls)})
 
     def steps(self, examples: int) -> int:
-        """Steps of the whole training."""
+        """Return steps of the whole training."""
         return self.epochs * -(-examples // (self.batch_size * self.gradient_accumulation * self.gpus))
 
 
@@ -104,7 +104,7 @@ def wrong(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _fault(setting: Setting, value: Any) -> str:
-    """What is wrong with a value, or ""."""
+    """Return what is wrong with a value, or ""."""
     if setting.kind == "choice":
         return "" if value in setting.choices else f"is {value!r}; it can be {', '.join(map(str, setting.choices))}"
     if setting.kind == "text":

@@ -28,6 +28,7 @@ _TELL_S = 1.0
 
 
 def main(name: str, out: Path | None) -> int:
+    """Fetch the model, or without `out` only say what the hub has of it; the exit status."""
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     import httpx2  # pyright: ignore[reportMissingImports]
     from huggingface_hub import HfApi  # pyright: ignore[reportMissingImports]
@@ -52,7 +53,7 @@ def main(name: str, out: Path | None) -> int:
 
 
 def look(api: Any, name: str) -> dict[str, Any]:
-    """What the hub has."""
+    """Return what the hub has."""
     from huggingface_hub import hf_hub_download  # pyright: ignore[reportMissingImports]
 
     info, files = wanted(api, name)
@@ -83,7 +84,7 @@ def fetch(api: Any, name: str, out: Path) -> dict[str, Any]:
 
 
 def wanted(api: Any, name: str) -> tuple[Any, list[tuple[str, int]]]:
-    """The model at its newest commit, and its files that are wanted with their sizes."""
+    """Return the model at its newest commit, and its files that are wanted with their sizes."""
     from huggingface_hub.utils import filter_repo_objects  # pyright: ignore[reportMissingImports]
 
     info = api.model_info(name, files_metadata=True)
@@ -93,15 +94,18 @@ def wanted(api: Any, name: str) -> tuple[Any, list[tuple[str, int]]]:
 
 
 def size_of(folder: Path) -> int:
+    """Return the bytes of all files in a folder."""
     return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
 
 
 def say(**values: Any) -> None:
+    """Print one line of JSON for the program that started this one."""
     sys.stdout.write(json.dumps(values) + "\n")
     sys.stdout.flush()
 
 
 def fail(code: str, sentence: str) -> int:
+    """Say what went wrong, and return the exit status."""
     say(error=sentence, code=code)
     return 1
 

@@ -49,8 +49,9 @@ _NOT_FOR_JOBS = shutil.ignore_patterns("__pycache__", "lock.txt")
 
 
 def lay_program(folder: Path) -> Path:
-    """The trainer's program in the job's own folder: a job goes on with what it began with, also after an update, and
-    the machines of a cluster find it."""
+    """Return the trainer's program in the job's own folder: a job goes on with what it began with, also after an
+    update, and the machines of a cluster find it.
+    """
     target = folder / "trainer"
     if not target.exists():
         unfinished = folder / "trainer.part"
@@ -61,7 +62,9 @@ def lay_program(folder: Path) -> Path:
 
 
 def lay_file(file: Path, folder: Path) -> Path:
-    """A file of records in the job's folder, under its own name, which is its hash; linked where that can be done."""
+    """Return a file of records in the job's folder, under its own name, which is its hash; linked where that can be
+    done.
+    """
     target = folder / file.name
     if not target.exists():
         unfinished = folder / f".{file.name}.part"

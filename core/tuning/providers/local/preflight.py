@@ -12,25 +12,27 @@ from core.tuning.providers.local.choices import Chosen
 from core.tuning.providers.local.ollama.client import Ollama
 from core.tuning.providers.local.training import interpreter, probing
 from core.tuning.providers.local.training.probing import Probed
-from core.tuning.providers.protocol import Checked, Estimate, NotSubmitted, Obstacle, ProviderTrouble, Spec
+from core.tuning.providers.protocol import CheckReport, Estimate, NotSubmitted, Obstacle, ProviderTrouble, Spec
 
 _LATER = "Three real steps are timed when you press Check, which takes some seconds to minutes."
 
 
-def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
-    """What `Provider.check` answers."""
+def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
+    """Return what `Provider.check` answers."""
     found = list(checks.of_choices(spec, data))
     if any(each.code == "setting_wrong" for each in found):
-        return Checked(tuple(found), Estimate(None, None, None, None, "Nothing can be estimated with a wrong setting."))
+        return CheckReport(
+            tuple(found), Estimate(None, None, None, None, "Nothing can be estimated with a wrong setting.")
+        )
     chosen = Chosen.of(spec.settings)
     try:
         base = Base.parse(spec.base_model)
     except NotSubmitted as refused:
         missing = Obstacle("base_missing", str(refused), refused.advice)
-        return Checked((*found, missing), probing.unmeasured(chosen, data, "There is no base to measure with."))
+        return CheckReport((*found, missing), probing.unmeasured(chosen, data, "There is no base to measure with."))
     found += _static(base, chosen, data, settings, live=live)
     if not live:
-        return Checked(tuple(found), probing.unmeasured(chosen, data, _LATER))
+        return CheckReport(tuple(found), probing.unmeasured(chosen, data, _LATER))
     can_run = not any(each.code == "no_trainer" and each.blocks for each in found)
     looked = _look(base, chosen, settings, can_run=can_run)
     found += looked.obstacles
@@ -39,7 +41,7 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Che
     probed = _measured(base, chosen, data, settings, looked, found)
     # The probe knows better what the rule of thumb said.
     kept = [each for each in found if each.code != "too_long"] if probed.estimate.seconds is not None else found
-    return Checked((*kept, *probed.obstacles), probed.estimate)
+    return CheckReport((*kept, *probed.obstacles), probed.estimate)
 
 
 def _static(base: Base, chosen: Chosen, data: DataFacts, settings: Settings, *, live: bool) -> Iterator[Obstacle]:
@@ -74,7 +76,7 @@ def _of_hub(refused: NotSubmitted) -> Obstacle:
 
 
 def _of_serving(chosen: Chosen, settings: Settings) -> Iterator[Obstacle]:
-    """A base that is not Ollama's own needs one there to be put on."""
+    """Check the serving: a base that is not Ollama's own needs one there to be put on."""
     if away := checks.ollama_is_away(settings):
         yield away
     if not chosen.serve_on:
@@ -123,7 +125,7 @@ def _measured(
 
 
 def _ready(base: Base, chosen: Chosen, settings: Settings, looked: Looked, python: str) -> Path | None:
-    """The base as a folder; None for a hub's that was not fetched yet: gigabytes are not fetched for a check."""
+    """Return the base as a folder; None for a hub's that was not fetched yet: gigabytes are not fetched for a check."""
     store = places.store(settings, chosen.runner)
     if base.kind == "folder":
         return Path(base.name)
@@ -138,4 +140,4 @@ def _ready(base: Base, chosen: Chosen, settings: Settings, looked: Looked, pytho
 
 
 def _silence(_what: str, _share: float | None) -> None:
-    """A check tells nobody how far it is."""
+    """Tell nobody how far a check is."""

@@ -88,7 +88,7 @@ def of_facts(facts: Mapping[str, Any]) -> ModelShape | None:
 
 
 def config_in(folder: Path) -> dict[str, Any] | None:
-    """A model folder's config.json; None where there is none to read."""
+    """Return a model folder's config.json; None where there is none to read."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

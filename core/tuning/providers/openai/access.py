@@ -26,13 +26,16 @@ def is_openai(settings: Settings) -> bool:
 
 
 def title(settings: Settings) -> str:
-    """What is asked, by its name in a sentence."""
+    """Return what is asked, by its name in a sentence."""
     return "OpenAI" if is_openai(settings) else f"The service at {urlsplit(settings.openai_base_url or '').hostname}"
 
 
 @contextmanager
 def client(settings: Settings, timeout_s: float) -> Iterator[Any]:
-    """A client that sends everything once: what is paid must not be sent again by itself. Raises `ModelUnavailable`."""
+    """Yield a client that sends everything once: what is paid must not be sent again by itself.
+
+    Raises `ModelUnavailable`.
+    """
     import openai
 
     access = access_to(Model("openai", ""), settings)
@@ -48,7 +51,7 @@ def client(settings: Settings, timeout_s: float) -> Iterator[Any]:
 
 @contextmanager
 def query_client(settings: Settings, timeout_s: float) -> Iterator[Any]:
-    """A client for what costs nothing. Raises `ProviderTrouble` for everything but an answer."""
+    """Yield a client for what costs nothing. Raises `ProviderTrouble` for everything but an answer."""
     import openai
 
     try:
@@ -65,7 +68,10 @@ def query_client(settings: Settings, timeout_s: float) -> Iterator[Any]:
 
 @contextmanager
 def submit_client(settings: Settings, timeout_s: float, *, may_begin: bool) -> Iterator[Any]:
-    """A client for what a job needs. Raises `NotSubmitted`, and where the request may begin a job `SubmitUnknown`."""
+    """Yield a client for what a job needs.
+
+    Raises `NotSubmitted`, and where the request may begin a job `SubmitUnknown`.
+    """
     import openai
 
     try:
@@ -91,7 +97,7 @@ def submit_client(settings: Settings, timeout_s: float, *, may_begin: bool) -> I
 
 
 def not_understood(settings: Settings, error: Exception, *, may_begin: bool) -> NoReturn:
-    """The answer came, and is none of this protocol."""
+    """Say that an answer came which is none of this protocol."""
     if may_begin:
         raise _unknown(settings, "its answer cannot be understood.") from error
     raise NotSubmitted(
@@ -102,7 +108,7 @@ def not_understood(settings: Settings, error: Exception, *, may_begin: bool) -> 
 
 
 def said(error: Any) -> str:
-    """The provider's own words, without anything like a key."""
+    """Return the provider's own words, without anything like a key."""
     body = error.body if isinstance(getattr(error, "body", None), dict) else {}
     words = str(body.get("message") or getattr(error, "message", "") or error)
     cause = error.__cause__
@@ -110,6 +116,7 @@ def said(error: Any) -> str:
 
 
 def is_status(error: Any, *statuses: int) -> bool:
+    """Tell whether an error of the SDK has one of these HTTP statuses."""
     return getattr(error, "status_code", None) in statuses
 
 
@@ -140,7 +147,16 @@ def _refusal(error: Any) -> str:
 def _not_submitted(error: Any, settings: Settings) -> NotSubmitted:
     status, code = error.status_code, str(error.code or error.status_code)
     if status == 403:
-        return _not_eligible(error, settings)
+        why = f"{title(settings)} does not let this key train: {_refusal(error)}"
+        if not is_openai(settings):
+            return NotSubmitted(why, code="not_eligible", advice="Ask whoever runs the service.", blocked=True)
+        return NotSubmitted(
+            f"{why} {winding_down()}",
+            code="not_eligible",
+            advice="Train locally or with Gemini. If your organisation is eligible, check that the key may create "
+            "fine-tuning jobs.",
+            blocked=True,
+        )
     is_empty = code == "insufficient_quota" or status == 402
     advice = {
         401: "Set OPENAI_API_KEY to a key that is valid, and retry the job.",
@@ -152,17 +168,4 @@ def _not_submitted(error: Any, settings: Settings) -> NotSubmitted:
         code=code,
         advice="Top up the account at OpenAI, and retry the job." if is_empty else advice,
         passing=not is_empty and (status in _BUSY or status >= 500),
-    )
-
-
-def _not_eligible(error: Any, settings: Settings) -> NotSubmitted:
-    why = f"{title(settings)} does not let this key train: {_refusal(error)}"
-    if not is_openai(settings):
-        return NotSubmitted(why, code="not_eligible", advice="Ask whoever runs the service.", blocked=True)
-    return NotSubmitted(
-        f"{why} {winding_down()}",
-        code="not_eligible",
-        advice="Train locally or with Gemini. If your organisation is eligible, check that the key may create "
-        "fine-tuning jobs.",
-        blocked=True,
     )

@@ -24,7 +24,7 @@ from core.tuning.providers.openai.access import (
 )
 from core.tuning.providers.protocol import (
     Capabilities,
-    Checked,
+    CheckReport,
     JobStatus,
     JobView,
     Method,
@@ -71,7 +71,7 @@ class OpenAI:
         self._today, self._pause, self._timeout_s = today, pause, timeout_s
 
     def settings_for(self, base_model: str, method: Method) -> Sequence[Setting]:
-        """The same for every base."""
+        """Return the same for every base."""
         return checks.offered(method)
 
     def bases(self, settings: Settings) -> Sequence[str]:
@@ -79,7 +79,7 @@ class OpenAI:
         known = catalogue.bases("openai")
         return [each.name for each in known if not is_openai(settings) or not catalogue.is_closed(each, self._today())]
 
-    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Checked:
+    def check(self, spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> CheckReport:
         """Key, dates, sizes and price; `live`: the key is tried, and the base looked up."""
         return checks.check(spec, data, settings, live=live, today=self._today())
 
@@ -110,7 +110,7 @@ class OpenAI:
             return Submitted(remote_id, progress.text(getattr(made, "status", None)))
 
     def find(self, job: JobView) -> Submitted | None:
-        """The job with this key in its metadata, compared here too: a service may ignore the filter."""
+        """Return the job with this key in its metadata, compared here too: a service may ignore the filter."""
         with query_client(job.settings, self._timeout_s) as client:
             found, others = hosted.chosen_of(_marked(client, job.key), lambda each: each.created_at or 0)
         if found is None:
@@ -161,10 +161,16 @@ class OpenAI:
         report_progress(hosted.SMOKE, None)
         serving, note = self._smoke(name, found, job.settings)
         tokens = progress.whole(getattr(found, "trained_tokens", None))
+        files: Mapping[str, str] = job.remote.get("files") or {}
         return TrainedModel(
             "tuned",
             f"openai:{name}",
-            artefacts=_artefacts(found, job),
+            artefacts=[
+                {"kind": "model", "id": found.fine_tuned_model},
+                {"kind": "job", "id": job.remote_id},
+                *({"kind": "file", "id": file_id, "sha256": digest} for digest, file_id in files.items()),
+                *({"kind": "results", "id": name} for name in getattr(found, "result_files", None) or []),
+            ],
             checkpoints=made,
             parameters=_parameters(found, job),
             cost_usd=hosted.cost("openai", job.spec.base_model, tokens),
@@ -213,7 +219,7 @@ class OpenAI:
     def _file(
         self, client: Any, known: str | None, path: Path, settings: Settings, report_progress: ReportProgress
     ) -> str:
-        """The id of the file, uploaded unless it is there, and looked at by OpenAI."""
+        """Return the id of the file, uploaded unless it is there, and looked at by OpenAI."""
         found = _existing(client, known) if known else None
         if found is None:
             words = f"Uploading {path.stat().st_size / 2**20:,.1f} MB to {title(settings)}"
@@ -240,7 +246,7 @@ class OpenAI:
         )
 
     def _ends(self, client: Any, name: str, job: JobView) -> dt.date | None:
-        """The last day of the model: what the provider says of it, or what the catalogue knows of its base."""
+        """Return the last day of the model: what the provider says of it, or what the catalogue knows of its base."""
         import openai
 
         base = catalogue.base("openai", job.spec.base_model) if is_openai(job.settings) else None
@@ -267,7 +273,7 @@ class OpenAI:
                 return "ready", ""
             finished = hosted.number(getattr(found, "finished_at", None)) or 0.0
             is_fresh = time.time() - finished < _SETTLES_S
-            if is_fresh and failure.reason in hosted.PASSING:
+            if is_fresh and failure.reason in hosted.TRANSIENT_REASONS:
                 raise ProviderTrouble(f"The model is trained and does not answer yet: {failure}") from None
             return "failed", f"The model is trained, and did not answer: {failure}"
         return "ready", ""
@@ -275,7 +281,7 @@ class OpenAI:
 
 @contextmanager
 def _understood(settings: Settings) -> Iterator[None]:
-    """The SDK takes an answer as it comes, and a part that is missing shows when it is needed."""
+    """Catch a part that is missing when it is needed: the SDK takes an answer as it comes."""
     try:
         yield
     except (ValueError, TypeError, AttributeError) as error:
@@ -284,7 +290,7 @@ def _understood(settings: Settings) -> Iterator[None]:
 
 
 def _request(job: JobView) -> dict[str, Any]:
-    """The body of the one request that is paid for."""
+    """Return the body of the one request that is paid for."""
     kind = "dpo" if job.spec.method == "dpo" else "supervised"
     names = ("n_epochs", "batch_size", "learning_rate_multiplier", *(("beta",) if kind == "dpo" else ()))
     chosen = {name: job.spec.settings.get(name, "auto") for name in names}
@@ -323,7 +329,7 @@ def _marked(client: Any, key: str) -> Iterator[Any]:
 
 
 def _existing(client: Any, file_id: str) -> Any:
-    """The file of an earlier upload, unless it was deleted since."""
+    """Return the file of an earlier upload, unless it was deleted since."""
     import openai
 
     try:
@@ -336,18 +342,8 @@ def _name(model: ModelView) -> str:
     return model.call_name.removeprefix("openai:") or str(model.serving_remote.get("model", ""))
 
 
-def _artefacts(found: Any, job: JobView) -> list[dict[str, Any]]:
-    files: Mapping[str, str] = job.remote.get("files") or {}
-    return [
-        {"kind": "model", "id": found.fine_tuned_model},
-        {"kind": "job", "id": job.remote_id},
-        *({"kind": "file", "id": file_id, "sha256": digest} for digest, file_id in files.items()),
-        *({"kind": "results", "id": name} for name in getattr(found, "result_files", None) or []),
-    ]
-
-
 def _parameters(found: Any, job: JobView) -> dict[str, Any]:
-    """What was chosen, and what OpenAI made of `auto`."""
+    """Return what was chosen, and what OpenAI made of `auto`."""
     method = getattr(found, "method", None)
     of_method = getattr(method, getattr(method, "type", None) or "", None)
     used = getattr(of_method, "hyperparameters", None) or getattr(found, "hyperparameters", None)

@@ -17,7 +17,7 @@ _LEAST = 10
 
 
 def warnings(train: Path, validation: Path | None, method: Method) -> list[str]:
-    """What may make the provider refuse the files, one sentence for each kind of thing."""
+    """Return what may make the provider refuse the files, one sentence for each kind of thing."""
     seen: set[bytes] = set()
     found = [*_of_file(train, "training", method, seen)]
     if validation is not None:

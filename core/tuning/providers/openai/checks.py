@@ -12,7 +12,7 @@ from core.tuning.providers.catalogue import BaseFacts
 from core.tuning.providers.data import DataFacts, Form
 from core.tuning.providers.openai import pairs
 from core.tuning.providers.openai.access import client, is_openai, is_status, said, title, winding_down
-from core.tuning.providers.protocol import Checked, Estimate, Method, Obstacle, Setting, Spec
+from core.tuning.providers.protocol import CheckReport, Estimate, Method, Obstacle, Setting, Spec
 
 FORM = Form("openai")
 METHODS: tuple[Method, ...] = ("sft", "dpo")
@@ -24,7 +24,7 @@ _MOST_EPOCHS = 25
 
 
 def offered(method: Method) -> tuple[Setting, ...]:
-    """What can be chosen."""
+    """Return what can be chosen."""
     beta = Setting(
         "beta",
         "Beta",
@@ -89,7 +89,7 @@ def offered(method: Method) -> tuple[Setting, ...]:
     )
 
 
-def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today: dt.date) -> Checked:
+def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today: dt.date) -> CheckReport:
     """Everything that stands in the way, and what the job will take."""
     base = catalogue.base("openai", spec.base_model)
     found = [*_key(settings), *_service(base, settings, today), *_method(spec, base, settings)]
@@ -104,7 +104,7 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool, today:
         found.append(hosted.price_unknown(spec.base_model))
     if live and not any(each.code == "key_missing" for each in found):
         found += list(_asked(spec, settings, today))
-    return Checked(tuple(found), expected, facts)
+    return CheckReport(tuple(found), expected, facts)
 
 
 def expectation(spec: Spec, data: DataFacts | None) -> Estimate:
@@ -134,7 +134,7 @@ def _key(settings: Settings) -> Iterator[Obstacle]:
 
 
 def _service(base: BaseFacts | None, settings: Settings, today: dt.date) -> Iterator[Obstacle]:
-    """The dates of OpenAI, or that they do not hold."""
+    """Yield the dates of OpenAI, or that they do not hold."""
     if not is_openai(settings):
         yield Obstacle(
             "other",
@@ -183,7 +183,7 @@ def _method(spec: Spec, base: BaseFacts | None, settings: Settings) -> Iterator[
 
 
 def _asked(spec: Spec, settings: Settings, today: dt.date) -> Iterator[Obstacle]:
-    """What the service itself says. Without its list of jobs a lost answer could never be cleared up."""
+    """Yield what the service itself says. Without its list of jobs a lost answer could never be cleared up."""
     import openai
 
     try:
@@ -231,7 +231,7 @@ def _model(found: Any, spec: Spec, settings: Settings, today: dt.date) -> Iterat
 
 
 def shutdown_date(model: Any) -> dt.date | None:
-    """The day on which a model is shut down, where the service says one."""
+    """Return the day on which a model is shut down, where the service says one."""
     value = getattr(model, "shutdown_date", None)
     try:
         return value if isinstance(value, dt.date) else dt.date.fromisoformat(value[:10]) if value else None

@@ -14,7 +14,7 @@ from core.tuning.providers.protocol import Obstacle
 
 
 def facts(data: DataFacts, splits: Sequence[str] = ("train", "validation")) -> DataFacts | None:
-    """The facts of the pairs of these splits, as they are sent; None while the records are not at hand.
+    """Return the facts of the pairs of these splits, as they are sent; None while the records are not at hand.
 
     Without a pair for training `train` is 0.
     """
@@ -41,7 +41,7 @@ def facts(data: DataFacts, splits: Sequence[str] = ("train", "validation")) -> D
 
 
 def missing(data: DataFacts) -> Obstacle:
-    """That there is not one pair to train on."""
+    """Say that there is not one pair to train on."""
     return Obstacle(
         "too_small",
         f"{data.label} has no preference pairs in its training split.",

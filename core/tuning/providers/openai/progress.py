@@ -41,7 +41,7 @@ _MOST_RESULT_BYTES = 64 << 20
 
 
 def polled(client: Any, job: JobView, now: dt.datetime) -> JobStatus:
-    """What is so now. Raises the SDK's errors."""
+    """Return what is so now. Raises the SDK's errors."""
     found = client.fine_tuning.jobs.retrieve(job.remote_id)
     status = text(found.status)
     state, phase = STATES.get(status, ("unknown", ""))
@@ -71,7 +71,7 @@ def polled(client: Any, job: JobView, now: dt.datetime) -> JobStatus:
 
 
 def gone(job: JobView, error: Any) -> JobStatus:
-    """A job that was there and cannot be found is an alarm, and never the same as cancelled."""
+    """Return an alarm for a job that was there and cannot be found, which is never the same as cancelled."""
     words = (
         f"OpenAI knows no job {job.remote_id} for this key ({said(error)}). It is looked for on; if OPENAI_API_KEY "
         "belongs to another organisation or project now, set the one that started it."
@@ -80,16 +80,21 @@ def gone(job: JobView, error: Any) -> JobStatus:
 
 
 def text(value: Any) -> str:
+    """Return the value where it is a text, else ""."""
     return value if isinstance(value, str) else ""
 
 
 def whole(value: Any) -> int | None:
+    """Return the value as a whole number; None for what is none."""
     found = hosted.number(value)
     return None if found is None else int(found)
 
 
 def checkpoints(client: Any, remote_id: str) -> list[dict[str, Any]]:
-    """The checkpoints of a job, oldest first; none where the service has no such thing. Raises the SDK's errors."""
+    """Return the checkpoints of a job, oldest first; none where the service has no such thing.
+
+    Raises the SDK's errors.
+    """
     import openai
 
     def fetch(cursor: Any) -> tuple[list[Any], Any]:
@@ -107,7 +112,7 @@ def checkpoints(client: Any, remote_id: str) -> list[dict[str, Any]]:
 
 
 def _page(page: Any) -> tuple[list[Any], Any]:
-    """The entries of a page, and the cursor of the next."""
+    """Return the entries of a page, and the cursor of the next."""
     entries = page.data if isinstance(getattr(page, "data", None), list) else []
     has_more = getattr(page, "has_more", None) and entries
     return entries, getattr(entries[-1], "id", None) if has_more else None
@@ -137,7 +142,7 @@ def _checkpoints(client: Any, job: JobView) -> list[NewJobEvent]:
 
 
 def _of_upload(job: JobView) -> list[NewJobEvent]:
-    """What was noticed before there was a job to tell it of, told once."""
+    """Return what was noticed before there was a job to tell it of, told once."""
     if job.remote.get("told"):
         return []
     noticed = enumerate(job.remote.get("noticed") or [])
@@ -150,13 +155,15 @@ def _of_upload(job: JobView) -> list[NewJobEvent]:
 def _events(
     client: Any, job: JobView
 ) -> tuple[list[NewJobEvent], list[MetricPoint], str, tuple[int | None, int | None]]:
-    """Notes and points of the events since the last look, the newest event's id, and steps done and in all."""
+    """Return notes and points of the events since the last look, the newest event's id, and steps done and in all."""
     new = list(_new_events(client, job))
     notes, points = [], []
     steps: tuple[int | None, int | None] = (None, None)
     for event in reversed(new):
         values = _values(event)
-        step, total = _step_of(event, values)
+        named = _STEP_OF.search(text(getattr(event, "message", None)))
+        said = named.groups() if named else (None, None)
+        step, total = whole(values.get("step", said[0])), whole(values.get("total_steps", said[1]))
         if text(getattr(event, "type", None)) == "metrics" and step is not None:
             points += _points(step, values)
         else:
@@ -183,12 +190,6 @@ def _new_events(client: Any, job: JobView) -> Iterator[Any]:
 def _values(event: Any) -> Mapping[str, Any]:
     data = getattr(event, "data", None)
     return data if isinstance(data, dict) else {}
-
-
-def _step_of(event: Any, values: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    named = _STEP_OF.search(text(getattr(event, "message", None)))
-    step, total = named.groups() if named else (None, None)
-    return whole(values.get("step", step)), whole(values.get("total_steps", total))
 
 
 def _points(step: int, values: Mapping[str, Any]) -> list[MetricPoint]:
@@ -224,7 +225,9 @@ def _failure(found: Any) -> tuple[str, str, str]:
 
 
 def _results(client: Any, found: Any) -> tuple[list[NewJobEvent], list[MetricPoint]]:
-    """The points of the tables of results; a note where one cannot be read, which takes nothing from the model."""
+    """Return the points of the tables of results; a note where one cannot be read, which takes
+    nothing from the model.
+    """
     import openai
 
     notes: list[NewJobEvent] = []
@@ -239,7 +242,7 @@ def _results(client: Any, found: Any) -> tuple[list[NewJobEvent], list[MetricPoi
 
 
 def table(data: bytes) -> list[MetricPoint]:
-    """The points of a table of results: CSV, plain or (as OpenAI has sent it) in base64."""
+    """Return the points of a table of results: CSV, plain or (as OpenAI has sent it) in base64."""
     content = data.decode(errors="replace")
     if "step" not in content.partition("\n")[0]:
         try:

@@ -77,12 +77,12 @@ class Ollama:
         return urlsplit(self.address).hostname in ("127.0.0.1", "localhost", "::1")
 
     def names(self) -> tuple[str, ...]:
-        """The names of its models."""
+        """Return the names of its models."""
         with self._client(_ASK_S) as client:
             return tuple(sorted(each.model for each in client.list().models if each.model))
 
     def show(self, name: str) -> Shown | None:
-        """A model; None: there is none of this name."""
+        """Return a model; None: there is none of this name."""
         try:
             with self._client(_ASK_S) as client:
                 found = client.show(name)
@@ -137,7 +137,10 @@ class Ollama:
             raise NotSubmitted(f"Ollama did not make {name}; it said: {said.status}.")
 
     def ask(self, name: str, prompt: str) -> str:
-        """A few words of a model: a wrong base or adapter shows only when it is loaded. Raises `NotSubmitted`."""
+        """Return a few words of a model: a wrong base or adapter shows only when it is loaded.
+
+        Raises `NotSubmitted`.
+        """
         with self._client(_LOAD_S) as client:
             said = client.chat(
                 model=name, messages=[{"role": "user", "content": prompt}], options={"num_predict": 8}, stream=False
@@ -145,7 +148,7 @@ class Ollama:
         return said.message.content or ""
 
     def render(self, name: str, messages: Sequence[Mapping[str, str]]) -> Rendered:
-        """The text that a model makes of a conversation, and how many tokens. Raises `NotSubmitted`.
+        """Return the text that a model makes of a conversation, and how many tokens. Raises `NotSubmitted`.
 
         An older Ollama does not know the question for the text, and answers: one token of that is enough.
         """
@@ -158,7 +161,7 @@ class Ollama:
         return Rendered(text if isinstance(text, str) else None, tokens if isinstance(tokens, int) and tokens else None)
 
     def _chat(self, name: str, messages: Sequence[Mapping[str, str]], **more: Any) -> dict[str, Any]:
-        """What the SDK has no words for."""
+        """Ask what the SDK has no words for."""
         import httpx
         import ollama
 
@@ -237,7 +240,7 @@ def _files(modelfile: str) -> tuple[tuple[Path, ...], tuple[str, ...]]:
 
 
 def _stops(parameters: str) -> tuple[str, ...]:
-    """The parameters `stop`, each on a line of its own, as Go quotes it."""
+    """Return the parameters `stop`, each on a line of its own, as Go quotes it."""
     found = []
     for line in parameters.splitlines():
         name, _, value = line.partition(" ")

@@ -94,7 +94,7 @@ class Compared:
 
 
 def of_model(serving_remote: Mapping[str, Any]) -> Compared | None:
-    """What is kept with a model, the last time that it was put into Ollama; None: nothing was compared."""
+    """Return what is kept with a model, the last time that it was put into Ollama; None: nothing was compared."""
     kept = serving_remote.get(KEPT)
     if not kept:
         return None
@@ -110,7 +110,7 @@ class Differs(NotSubmitted):
 
 
 def of_training(adapter: Path, engine: str, python: Callable[[], str], today: dt.date) -> dict[str, Any]:
-    """What the trainer made of them; it is asked where it wrote nothing, or wrote the date of another day.
+    """Return what the trainer made of them; it is asked where it wrote nothing, or wrote the date of another day.
 
     Raises `NotSubmitted`.
     """
@@ -189,7 +189,10 @@ def _one(ollama: Ollama, name: str, trained: Mapping[str, Any], marks: Marks) ->
 
 
 def _difference(text: str, tokens: int, rendered: Rendered, marks: Marks) -> str:
-    """What differs, or "". A BOS in the text is Ollama's to write or to leave to its tokenizer: tokens tell of it."""
+    """Return what differs, or "".
+
+    A BOS in the text is Ollama's to write or to leave to its tokenizer: tokens tell of it.
+    """
     if rendered.text is not None and _bare(rendered.text, marks.bos) != _bare(text, marks.bos):
         return _texts(_bare(text, marks.bos), _bare(rendered.text, marks.bos), marks.end)
     if rendered.tokens is None or rendered.tokens == tokens:

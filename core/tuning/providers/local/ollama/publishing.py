@@ -42,7 +42,7 @@ _FITS: Mapping[str, str] = {
 def to_gguf(
     base_config: Path, adapter: Path, out: Path, *, python: str, report_progress: ReportProgress
 ) -> dict[str, Any]:
-    """The adapter as one GGUF file; an artefact of the model. Raises `NotSubmitted`.
+    """Return the adapter as one GGUF file; an artefact of the model. Raises `NotSubmitted`.
 
     What was made of the same adapter before is taken as it is.
     """
@@ -82,13 +82,17 @@ def _made_before(out: Path, note: Path, weights: str) -> dict[str, Any] | None:
 
 
 def name_of(wanted: str) -> str:
-    """What a model is called in Ollama: lower case, no blanks, and with a tag, so that nobody has to guess one."""
+    """Return what a model is called in Ollama: lower case, no blanks, and with a tag, so that
+    nobody has to guess one.
+    """
     plain = _NOT_IN_NAMES.sub("-", wanted.lower()).strip("-._")[:_LONGEST_NAME].strip("-._")
     return f"{plain or 'whetstone'}:latest"
 
 
 def free_name(ollama: Ollama, wanted: str, adapter: str) -> str:
-    """This name, or one with a number: the first that is free, or has this very adapter and so is ours from before."""
+    """Return this name, or one with a number: the first that is free, or has this very adapter and so is ours from
+    before.
+    """
     plain = name_of(wanted).removesuffix(":latest")
     for number in range(1, _MOST_NUMBERS):
         name = f"{plain}:latest" if number == 1 else f"{plain}-{number}:latest"
@@ -159,7 +163,7 @@ def _alike(
 
 
 def _create(ollama: Ollama, wanted: Wanted, report_progress: ReportProgress, *, weights: str = "") -> Shown:
-    """The model as Ollama shows it, once it has answered."""
+    """Return the model as Ollama shows it, once it has answered."""
     report_progress("making the model in Ollama", None)
     name, base = wanted.name, wanted.base.name
     ollama.create(
@@ -184,7 +188,10 @@ def _create(ollama: Ollama, wanted: Wanted, report_progress: ReportProgress, *, 
 
 
 def base_to_serve_on(ollama: Ollama, tag: str, *, digest: str, config: Path) -> Shown:
-    """The base in Ollama, when it is there, untouched, and still the one that was trained. Raises `NotSubmitted`."""
+    """Return the base in Ollama, when it is there, untouched, and still the one that was trained.
+
+    Raises `NotSubmitted`.
+    """
     shown = ollama.show(tag)
     if shown is None:
         raise NotSubmitted(
@@ -212,7 +219,7 @@ def base_to_serve_on(ollama: Ollama, tag: str, *, digest: str, config: Path) -> 
 
 
 def _differing(shown: Shown, config: Path) -> str:
-    """What does not fit, or "". Whether the weights are the same is not seen in this."""
+    """Return what does not fit, or "". Whether the weights are the same is not seen in this."""
     trained, kind = shapes.config_in(config) or {}, shown.architecture
     for ours, theirs in _FITS.items():
         here, there = trained.get(ours), shown.facts.get(f"{kind}.{theirs}")
@@ -222,5 +229,6 @@ def _differing(shown: Shown, config: Path) -> str:
 
 
 def sha256(file: Path) -> str:
+    """Return the hash of a file."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -68,7 +68,7 @@ def publish(
 
 
 def _of_training(weights: Path, engine: str, settings: Settings) -> dict[str, Any] | None:
-    """What the trainer makes of conversations; None where it cannot be asked."""
+    """Return what the trainer makes of conversations; None where it cannot be asked."""
     today = dt.datetime.now().astimezone().date()
     try:
         return conversations.of_training(weights, engine, lambda: interpreter.python(settings), today)
@@ -77,7 +77,7 @@ def _of_training(weights: Path, engine: str, settings: Settings) -> dict[str, An
 
 
 def _kept(refused: NotSubmitted) -> dict[str, Any]:
-    """What is kept of a comparison that stopped it."""
+    """Return what is kept of a comparison that stopped it."""
     return {conversations.KEPT: refused.compared.kept()} if isinstance(refused, Differs) else {}
 
 
@@ -135,7 +135,7 @@ def unserve(model: ModelView) -> ServingStatus:
 
 
 def standing_in(base_model: str, digest: str) -> str:
-    """The name under which a base that is not Ollama's own is looked for there."""
+    """Return the name under which a base that is not Ollama's own is looked for there."""
     plain = publishing.name_of(f"whetstone-base-{Base.parse(base_model).name.rpartition('/')[2]}").removesuffix(
         ":latest"
     )
@@ -180,7 +180,9 @@ def _adapter(model: ModelView) -> Mapping[str, Any]:
 
 
 def _weights(model: ModelView) -> Path:
-    """The folder with the adapter as it was trained, beside which the trainer wrote what it makes of conversations."""
+    """Return the folder with the adapter as it was trained, beside which the trainer wrote what it makes of
+    conversations.
+    """
     return Path(next((str(each["path"]) for each in model.artefacts if each.get("format") == "peft"), ""))
 
 

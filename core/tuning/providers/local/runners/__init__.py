@@ -84,7 +84,7 @@ class Runner(Protocol):
         ...
 
     def find(self, folder: Path, key: str) -> str | None:
-        """The id of the submission of this key; None: certainly nothing was begun. Raises `ProviderTrouble`."""
+        """Return the id of the submission of this key; None: certainly nothing was begun. Raises `ProviderTrouble`."""
         ...
 
     def advance(self, folder: Path) -> None:
@@ -92,7 +92,7 @@ class Runner(Protocol):
         ...
 
     def status(self, folder: Path) -> TrainerStatus:
-        """What the trainer does now. Raises `ProviderTrouble`."""
+        """Return what the trainer does now. Raises `ProviderTrouble`."""
         ...
 
     def events(self, folder: Path, offset: int) -> tuple[list[TrainerEvent], int]:
@@ -112,9 +112,9 @@ class Runner(Protocol):
         ...
 
     def log_tail(self, folder: Path) -> str:
-        """The last that the trainer printed. Raises `ProviderTrouble`."""
+        """Return the last that the trainer printed. Raises `ProviderTrouble`."""
         ...
 
     def artifacts(self, folder: Path) -> Artifacts | None:
-        """What it made; None while it is not done."""
+        """Return what it made; None while it is not done."""
         ...

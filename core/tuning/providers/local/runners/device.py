@@ -28,7 +28,7 @@ class Device:
             yield
 
     def holder(self) -> Path | None:
-        """The folder whose trainer had the device last; whether it still runs is for the caller to see."""
+        """Return the folder whose trainer had the device last; whether it still runs is for the caller to see."""
         try:
             return Path(json.loads((self._folder / "holder.json").read_text(encoding="utf-8"))["folder"])
         except FileNotFoundError:

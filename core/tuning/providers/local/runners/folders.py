@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.tuning.providers.local.runners import Artifacts, TrainerEvent, TrainerRun
+from core.tuning.providers.protocol import NotSubmitted
 
 BEGUN = "begun.json"
 EVENTS = "progress.jsonl"
@@ -70,11 +71,19 @@ class Begun:
 
 
 def begun(folder: Path) -> Begun | None:
-    """What was begun in this folder; None: nothing."""
+    """Return what was begun in this folder; None: nothing."""
     try:
         return Begun(**json.loads((folder / BEGUN).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
+
+
+def begun_before(folder: Path) -> Begun:
+    """Return what was begun in this folder. Raises `NotSubmitted` where nothing was."""
+    current = begun(folder)
+    if current is None:
+        raise NotSubmitted(f"Nothing was begun in {folder}.", advice="Start the job again.")
+    return current
 
 
 def note(folder: Path, now: Begun, **changes: Any) -> Begun:
@@ -147,7 +156,7 @@ def events(folder: Path, offset: int) -> tuple[list[TrainerEvent], int]:
 
 
 def last_of(folder: Path, names: frozenset[str], offset: int) -> TrainerEvent | None:
-    """The last event of one of these names, from `offset` on."""
+    """Return the last event of one of these names, from `offset` on."""
     last = None
     while True:
         found, following = events(folder, offset)
@@ -169,7 +178,7 @@ def _event(at_byte: int, line: bytes) -> TrainerEvent | None:
 
 
 def artifacts(folder: Path) -> Artifacts | None:
-    """What was made; None while there is no result."""
+    """Return what was made; None while there is no result."""
     try:
         result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -178,13 +187,13 @@ def artifacts(folder: Path) -> Artifacts | None:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints from which can be gone on, the oldest first."""
+    """Return the checkpoints from which can be gone on, the oldest first."""
     whole = [each for each in folder.glob("out/checkpoint-*") if _is_whole(each)]
     return sorted(whole, key=lambda each: int(each.name.rpartition("-")[2]))
 
 
 def _is_whole(checkpoint: Path) -> bool:
-    """The trainer writes its state last."""
+    """Look for the trainer's state, which it writes last."""
     return (
         checkpoint.name.rpartition("-")[2].isdigit()
         and (checkpoint / "trainer_state.json").exists()
@@ -193,7 +202,7 @@ def _is_whole(checkpoint: Path) -> bool:
 
 
 def log_tail(folder: Path) -> str:
-    """The last that was printed."""
+    """Return the last that was printed."""
     try:
         with (folder / LOG).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))

@@ -39,7 +39,7 @@ class LocalRunner:
         return work.key
 
     def resume(self, folder: Path, *, died: bool = False, python: str | None = None) -> str:
-        current = _begun(folder)
+        current = folders.begun_before(folder)
         if not self._goes_on(folder, current):
             folders.begin_again(folder, current, self._clock(), died=died, python=python)
         elif python is not None and current.state == "waiting":  # it could not be started with the one before
@@ -193,7 +193,7 @@ class LocalRunner:
 
 
 def environment(work: TrainerRun) -> dict[str, str]:
-    """What a trainer gets to see: not our secrets, and not what Python code of ours would be found by."""
+    """Return what a trainer gets to see: not our secrets, and not what Python code of ours would be found by."""
     kept = (each for each in Settings.model_fields.values() if "Secret" in str(each.annotation))
     secret = {name for each in kept for name in variables(each)}
     hidden = secret | {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
@@ -201,15 +201,8 @@ def environment(work: TrainerRun) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", **work.environment}
 
 
-def _begun(folder: Path) -> Begun:
-    current = folders.begun(folder)
-    if current is None:
-        raise NotSubmitted(f"Nothing was begun in {folder}.", advice="Start the job again.")
-    return current
-
-
 def _apart() -> dict[str, Any]:
-    """A group of its own: Ctrl+C in the terminal of the app is not for the trainer."""
+    """Start in a group of its own: Ctrl+C in the terminal of the app is not for the trainer."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

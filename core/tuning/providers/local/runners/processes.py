@@ -38,7 +38,7 @@ def _exists(pid: int | None, started: float | None, *, buried_too: bool) -> bool
 
 
 def with_argument(folder: Path) -> tuple[int, float] | None:
-    """A process that was started with this folder as an argument, the oldest: what it started has it, too."""
+    """Return a process that was started with this folder as an argument, the oldest: what it started has it, too."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):

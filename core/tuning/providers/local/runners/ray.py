@@ -39,7 +39,10 @@ class RayRunner:
         self._clock = clock
 
     def version(self) -> str:
-        """The version of Ray. Raises `ProviderTrouble` when it cannot be asked, `NotSubmitted` when it refuses."""
+        """Return the version of Ray.
+
+        Raises `ProviderTrouble` when it cannot be asked, `NotSubmitted` when it refuses.
+        """
         with self._asking() as ray:
             answer = ray.get("/api/version")
         self._refuse(answer)
@@ -57,7 +60,7 @@ class RayRunner:
         return self._send(work.folder, current)
 
     def resume(self, folder: Path, *, died: bool = False, python: str | None = None) -> str:
-        current = _begun(folder)
+        current = folders.begun_before(folder)
         if not self._goes_on(folder, current):
             current = folders.begin_again(folder, current, self._clock(), died=died, python=python)
         return self._send(folder, current)
@@ -79,7 +82,14 @@ class RayRunner:
             if self._clock() - current.asked_at >= _PATIENCE_S[current.asked]:
                 self.kill(folder)
         elif current.state != "started":
-            self._send_again(folder, current)
+            try:
+                self._send(folder, current)
+            except SubmitUnknown as unknown:
+                raise ProviderTrouble(str(unknown)) from None
+            except NotSubmitted as refused:
+                if refused.passing:
+                    raise ProviderTrouble(str(refused)) from None
+                raise
 
     def status(self, folder: Path) -> TrainerStatus:
         current = folders.begun(folder)
@@ -135,7 +145,7 @@ class RayRunner:
         return not current.asked
 
     def _send(self, folder: Path, current: Begun) -> str:
-        """The one request that begins something. Raises `NotSubmitted` or `SubmitUnknown`."""
+        """Send the one request that begins something. Raises `NotSubmitted` or `SubmitUnknown`."""
         import httpx2
 
         if current.state == "started":
@@ -171,18 +181,8 @@ class RayRunner:
             raise SubmitUnknown(f"Ray was asked to begin, and failed: {_told_by(answer)}")
         raise NotSubmitted(f"Ray refused the job: {_told_by(answer)}", code=str(answer.status_code))
 
-    def _send_again(self, folder: Path, current: Begun) -> None:
-        try:
-            self._send(folder, current)
-        except SubmitUnknown as unknown:
-            raise ProviderTrouble(str(unknown)) from None
-        except NotSubmitted as refused:
-            if refused.passing:
-                raise ProviderTrouble(str(refused)) from None
-            raise
-
     def _told(self, current: Begun) -> Mapping[str, Any] | None:
-        """What Ray says of the submission; None: it knows none."""
+        """Return what Ray says of the submission; None: it knows none."""
         with self._asking() as ray:
             answer = ray.get(f"/api/jobs/{_id(current)}")
         if answer.status_code == _MISSING:
@@ -236,13 +236,6 @@ def is_address(address: str) -> bool:
         return False
 
 
-def _begun(folder: Path) -> Begun:
-    current = folders.begun(folder)
-    if current is None:
-        raise NotSubmitted(f"Nothing was begun in {folder}.", advice="Start the job again.")
-    return current
-
-
 def _id(current: Begun) -> str:
     return f"whetstone-{current.key}-{current.attempt}"
 
@@ -267,7 +260,7 @@ def _words(said: str, told: Mapping[str, Any]) -> str:
 
 
 def _told_by(answer: Any) -> str:
-    """The last line of what a server says: the others are of a Python traceback."""
+    """Return the last line of what a server says: the others are of a Python traceback."""
     lines = [line for line in answer.text.strip().splitlines() if line.strip()]
     return f"{answer.status_code} {lines[-1][:_SHOWN] if lines else ''}".strip()
 

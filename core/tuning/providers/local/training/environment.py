@@ -68,12 +68,14 @@ Tell = Callable[[InstallProgress], None]
 
 
 def status(settings: Settings, *, tools: Tools | None = None) -> Environment:
-    """What there is. Reads a small file; a Python from WHETSTONE_TRAINER_PYTHON is tried once (seconds)."""
+    """Return what there is. Reads a small file; a Python from WHETSTONE_TRAINER_PYTHON is tried once (seconds)."""
     if settings.trainer_python is not None:
         return _given(settings, tools or Tools())
     folder = _folder(settings)
     if _is_held(folder):
-        progress = _read_progress(folder)
+        progress = InstallProgress(
+            **(_read(folder / "progress.json") or asdict(InstallProgress("making", 0.0, "Making an environment.")))
+        )
         return Environment("installing", None, None, sentence=progress.sentence, progress=progress)
     current = _read(folder / "current.json")
     if current is None:
@@ -82,7 +84,7 @@ def status(settings: Settings, *, tools: Tools | None = None) -> Environment:
 
 
 def _judged(folder: Path, current: Mapping[str, Any]) -> Environment:
-    """What `current.json` names, as it is now."""
+    """Return what `current.json` names, as it is now."""
     python = _python_of(folder / str(current.get("folder")))
     if not python.exists() or current.get("device") not in DEVICES:
         return Environment("broken", None, None, sentence=f"The trainer's environment is damaged; run {_INSTALL}.")
@@ -123,7 +125,12 @@ def install(settings: Settings, device: Device, tell: Tell, *, tools: Tools | No
             InstallProgress("making", 0.0, "Making an environment.")
         )  # first: by this others know that it is being made
         _sweep(folder, keep=current)
-        _refuse_without_room(folder, device)
+        free = shutil.disk_usage(folder).free
+        if free < _ROOM[device]:
+            raise TrainerUnavailable(
+                f"The trainer for {device} needs {_ROOM[device] / 1e9:.0f} GB of disk, and {folder} has "
+                f"{free / 1e9:.1f} GB free; free some, or name another folder with WHETSTONE_HOME."
+            )
         made = _make(folder, device, settings.torch_index, told, tools)
         _write(folder / "current.json", made)
         _sweep(folder, keep=made)
@@ -131,7 +138,10 @@ def install(settings: Settings, device: Device, tell: Tell, *, tools: Tools | No
 
 
 def _make(folder: Path, device: Device, index: str | None, tell: Tell, tools: Tools) -> dict[str, Any]:
-    """A new environment under a name of its own; what `current.json` has to say of it. Nothing is left of a failure."""
+    """Return a new environment under a name of its own; what `current.json` has to say of it.
+
+    Nothing is left of a failure.
+    """
     path = folder / f"env-{device}-{wanted()[:8]}-{secrets.token_hex(3)}"
     try:
         said: list[str] = []
@@ -185,18 +195,20 @@ def remove(settings: Settings) -> int:
 
 
 def wanted() -> str:
-    """What the environment must have been made from: a hash of the requirements and the lock."""
+    """Return what the environment must have been made from: a hash of the requirements and the lock."""
     return hashlib.sha256(packages.REQUIREMENTS.read_bytes() + packages.LOCK.read_bytes()).hexdigest()
 
 
 def _given(settings: Settings, tools: Tools) -> Environment:
-    """The Python that the setting names. That it has everything is remembered until it or the lock changes."""
+    """Return the Python that the setting names. That it has everything is remembered until it or the lock changes."""
     python = settings.trainer_python
     assert python is not None
     if not python.exists():
         said = f"WHETSTONE_TRAINER_PYTHON names {python}, which does not exist; correct it, or take it away."
         return Environment("broken", None, None, sentence=said)
-    key = {"python": str(python), "changed": _changed(python), "wanted": wanted()}
+    beside = [python, *sorted(python.parent.parent.glob("[lL]ib/python3*/site-packages"))]
+    changed_ns = [each.stat().st_mtime_ns for each in beside]  # the interpreter, and the packages beside it
+    key = {"python": str(python), "changed": changed_ns, "wanted": wanted()}
     remembered = _read(_folder(settings) / "given.json")
     if remembered is None or any(remembered.get(name) != value for name, value in key.items()):
         try:
@@ -209,12 +221,6 @@ def _given(settings: Settings, tools: Tools) -> Environment:
         _write(_folder(settings) / "given.json", remembered)
     versions, device = remembered["versions"], remembered["device"]
     return Environment("ready", python, device, versions, None, _describe(device, versions))
-
-
-def _changed(python: Path) -> list[int]:
-    """When the interpreter and the packages beside it changed (nanoseconds since 1970)."""
-    beside = [python, *sorted(python.parent.parent.glob("[lL]ib/python3*/site-packages"))]
-    return [each.stat().st_mtime_ns for each in beside]
 
 
 def _describe(device: Device, versions: Mapping[str, str]) -> str:
@@ -259,21 +265,6 @@ def _told(folder: Path, tell: Tell) -> Tell:
         tell(progress)
 
     return both
-
-
-def _read_progress(folder: Path) -> InstallProgress:
-    return InstallProgress(
-        **(_read(folder / "progress.json") or asdict(InstallProgress("making", 0.0, "Making an environment.")))
-    )
-
-
-def _refuse_without_room(folder: Path, device: Device) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < _ROOM[device]:
-        raise TrainerUnavailable(
-            f"The trainer for {device} needs {_ROOM[device] / 1e9:.0f} GB of disk, and {folder} has "
-            f"{free / 1e9:.1f} GB free; free some, or name another folder with WHETSTONE_HOME."
-        )
 
 
 def _sweep(folder: Path, *, keep: Mapping[str, Any] | None) -> None:

@@ -23,7 +23,7 @@ def prepare(folder: Path, chosen: Chosen, base: Path, files: Files, examples: in
 
 
 def job(chosen: Chosen, base: Path, train: Path, validation: Path | None, examples: int) -> dict[str, Any]:
-    """What the trainer is told. Records are named as they lie in the folder."""
+    """Return what the trainer is told. Records are named as they lie in the folder."""
     steps = chosen.steps(examples)
     return {
         "base": str(base),

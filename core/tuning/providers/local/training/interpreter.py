@@ -20,7 +20,7 @@ def python(settings: Settings) -> str:
 
 
 def obstacles(settings: Settings, chosen: Chosen) -> Iterator[Obstacle]:
-    """What is wrong with it, and whether it is for what was chosen."""
+    """Yield what is wrong with it, and whether it is for what was chosen."""
     found = environment.status(settings)
     if found.state == "installing":
         yield Obstacle("no_trainer", f"The trainer is being installed: {found.sentence}", "Wait until that is done.")

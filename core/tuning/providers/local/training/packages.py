@@ -45,7 +45,7 @@ class Tools:
     """What is run: the outside world of an installation."""
 
     def make(self, folder: Path, line: Line) -> int:
-        """An empty environment."""
+        """Return an empty environment."""
         return run([sys.executable, "-m", "venv", str(folder)], line)
 
     def pip(self, python: Path, arguments: Sequence[str], line: Line) -> int:
@@ -73,7 +73,10 @@ def run(command: Sequence[str], line: Line) -> int:
 
 
 def plan(tools: Tools, python: Path, device: Device, index: str | None) -> list[Package]:
-    """What pip would install; nothing is installed. Raises `TrainerUnavailable` when that is not for this device."""
+    """Return what pip would install; nothing is installed.
+
+    Raises `TrainerUnavailable` when that is not for this device.
+    """
     with tempfile.TemporaryDirectory(prefix="whetstone-trainer-") as temporary:
         report, wanted = Path(temporary) / "report.json", Path(temporary) / "wanted.txt"
         # In a file, not on the command line, where everybody on this machine could read a password in it.
@@ -86,12 +89,15 @@ def plan(tools: Tools, python: Path, device: Device, index: str | None) -> list[
 
 
 def planned(report: Mapping[str, Any]) -> list[Package]:
-    """The packages of a report of pip's."""
-    return [Package(_plain(each["metadata"]["name"]), each["metadata"]["version"]) for each in report["install"]]
+    """Return the packages of a report of pip's."""
+    return [
+        Package(re.sub(r"[-_.]+", "-", each["metadata"]["name"]).lower(), each["metadata"]["version"])
+        for each in report["install"]
+    ]
 
 
 def refuse_wrong(found: Sequence[Package], device: Device) -> None:
-    """A choice of CPU never downloads CUDA, nor the other way round. Raises `TrainerUnavailable`."""
+    """Refuse CUDA where CPU was chosen, and the other way round. Raises `TrainerUnavailable`."""
     for_cuda = [each.name for each in found if _FOR_CUDA.match(each.name)]
     torch = next((each.version for each in found if each.name == "torch"), "")
     if device == "cpu" and (for_cuda or "+cu" in torch):
@@ -164,7 +170,3 @@ def _index_line(index: str | None) -> str:
 def _quoted(path: Path) -> str:
     """For a requirements file, where spaces separate."""
     return f'"{path.as_posix()}"'
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

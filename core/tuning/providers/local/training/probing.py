@@ -39,7 +39,7 @@ class Probed:
 
 
 def unmeasured(chosen: Chosen, data: DataFacts, basis: str) -> Estimate:
-    """What is known without measuring: tokens, by another counting."""
+    """Return what is known without measuring: tokens, by another counting."""
     return Estimate(data.tokens_train * chosen.epochs, Decimal(0), Decimal(0), None, basis)
 
 
@@ -61,7 +61,7 @@ def probe(chosen: Chosen, data: DataFacts, files: Files, base: Path, *, python: 
 def _measure(
     chosen: Chosen, data: DataFacts, files: Files, base: Path, python: str, settings: Settings
 ) -> dict[str, Any] | None:
-    """What was measured within the hour, or is now; None: the machine trains something else."""
+    """Return what was measured within the hour, or is now; None: the machine trains something else."""
     home = settings.home.absolute() / "tuning" / "probes"
     home.mkdir(parents=True, exist_ok=True)
     note = home / f"{_name(chosen, data, base, python)}.json"
@@ -73,7 +73,9 @@ def _measure(
         job_folder.prepare(Path(room), chosen, base, files, data.train)
         found = programs.run(python, Path(room) / "trainer" / "probe.py", room)
     folders.write_json(note, found)
-    _forget_old(home)
+    for path in home.iterdir():
+        if time.time() - path.stat().st_mtime > _TRUE_FOR_S:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     return found
 
 
@@ -84,12 +86,6 @@ def _known(note: Path) -> dict[str, Any] | None:
         )
     except (OSError, ValueError):
         return None
-
-
-def _forget_old(home: Path) -> None:
-    for path in home.iterdir():
-        if time.time() - path.stat().st_mtime > _TRUE_FOR_S:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _name(chosen: Chosen, data: DataFacts, base: Path, python: str) -> str:

@@ -47,7 +47,17 @@ def run(
                 advice="Run `python -m core trainer install`, or correct WHETSTONE_TRAINER_PYTHON.",
             ) from None
         said = _listen(child, output, told)
-        return _answer(child.returncode, said, program, errors)
+        last = said[-1] if said else {}
+        if child.returncode == 0 and "error" not in last:
+            return last
+        if isinstance(last.get("error"), str):
+            raise NotSubmitted(last["error"], code=str(last.get("code") or "other"))
+        errors.seek(0)
+        tail = errors.read().decode(errors="replace").strip()[-_TAIL:]
+        raise NotSubmitted(
+            f"The trainer's {Path(program).name} ended with {child.returncode} and said: {tail or 'nothing'}",
+            code="other",
+        )
 
 
 def _listen(
@@ -78,19 +88,6 @@ def _listen(
         processes.kill(child.pid, started)
         child.wait()
         raise
-
-
-def _answer(code: int, said: list[dict[str, Any]], program: str | Path, errors: IO[bytes]) -> dict[str, Any]:
-    last = said[-1] if said else {}
-    if code == 0 and "error" not in last:
-        return last
-    if isinstance(last.get("error"), str):
-        raise NotSubmitted(last["error"], code=str(last.get("code") or "other"))
-    errors.seek(0)
-    tail = errors.read().decode(errors="replace").strip()[-_TAIL:]
-    raise NotSubmitted(
-        f"The trainer's {Path(program).name} ended with {code} and said: {tail or 'nothing'}", code="other"
-    )
 
 
 def _json(line: bytes) -> dict[str, Any] | None:

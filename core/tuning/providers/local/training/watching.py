@@ -38,7 +38,7 @@ _ADVICE: Mapping[str, str] = {
 
 
 def polled(folder: Path, remote: Mapping[str, Any], runner: Runner) -> JobStatus:
-    """What is new since the last poll, and what is so now. Raises `ProviderTrouble`."""
+    """Return what is new since the last poll, and what is so now. Raises `ProviderTrouble`."""
     offset = int(remote.get("offset", 0))
     current = folders.begun(folder)
     if current is None:
@@ -71,7 +71,7 @@ def polled(folder: Path, remote: Mapping[str, Any], runner: Runner) -> JobStatus
 
 
 def _news(folder: Path, remote: Mapping[str, Any], events: Sequence[TrainerEvent], following: int) -> dict[str, Any]:
-    """Notes and points of new events, and how far they say it is."""
+    """Return notes and points of new events, and how far they say it is."""
     told = [each for each in events if "max_steps" in each.values]
     last = told[-1].values if told else {}
     # Not every event says it; what was said last holds until something else is said.
@@ -148,30 +148,22 @@ def _ended(folder: Path, runner: Runner, status: TrainerStatus, news: dict[str, 
     if current.asked == "cancel":
         return JobStatus("cancelled", status.said, **news)
     if (last and last.name == "done") or runner.artifacts(folder) is not None:
-        return JobStatus("trained", status.said, **news, tokens_trained=_tokens(runner, folder))
+        made = runner.artifacts(folder)
+        tokens = made.result.get("tokens") if made else None
+        return JobStatus("trained", status.said, **news, tokens_trained=tokens if isinstance(tokens, int) else None)
     if last and last.name == "failed":
-        return _failed(last, status, news)
+        code = str(last.values.get("code") or "other")
+        return JobStatus(
+            "failed",
+            status.said,
+            **news,
+            error=str(last.values.get("error") or "The training failed."),
+            error_code=code,
+            advice=_ADVICE.get(code, "Look at the events before it, and at trainer.log in the job's folder."),
+        )
     if current.asked == "stop":
         return JobStatus("paused", status.said, "stopped", **news)
     return _died(folder, runner, current, status, last, news)
-
-
-def _tokens(runner: Runner, folder: Path) -> int | None:
-    made = runner.artifacts(folder)
-    tokens = made.result.get("tokens") if made else None
-    return tokens if isinstance(tokens, int) else None
-
-
-def _failed(last: TrainerEvent, status: TrainerStatus, news: dict[str, Any]) -> JobStatus:
-    code = str(last.values.get("code") or "other")
-    return JobStatus(
-        "failed",
-        status.said,
-        **news,
-        error=str(last.values.get("error") or "The training failed."),
-        error_code=code,
-        advice=_ADVICE.get(code, "Look at the events before it, and at trainer.log in the job's folder."),
-    )
 
 
 def _died(
