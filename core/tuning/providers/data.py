@@ -63,7 +63,7 @@ class DataFacts:
     sent: "Callable[[Form, Sequence[str]], DataFacts] | None" = field(default=None, compare=False, repr=False)
 
     def __getstate__(self) -> dict[str, object]:
-        """What is remembered are the facts; what reads the records belongs to this process."""
+        """Leave out what reads the records, which belongs to this process: what is remembered are the facts."""
         return {**self.__dict__, "files": None, "sent": None}
 
     def as_sent(self, form: Form, splits: Sequence[str] = ("train", "validation")) -> "DataFacts":
