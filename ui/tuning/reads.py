@@ -48,6 +48,15 @@ class Way:
         """It lists no base, and may do with one that is typed."""
         return not self.bases and bool(self.missing) and all(each.code == "base_missing" for each in self.missing)
 
+    @property
+    def can_choose(self) -> bool:
+        """Whether it can begin now, or after what the page itself offers to set up."""
+        return self.can_work or self.needs_name or (bool(self.missing) and all(map(_is_set_up_here, self.missing)))
+
+
+def _is_set_up_here(obstacle: Obstacle) -> bool:
+    return obstacle.code == "no_trainer"
+
 
 @cached_read(ttl=4, max_entries=16)
 def open_jobs(db: Database) -> int:
