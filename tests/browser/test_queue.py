@@ -43,17 +43,17 @@ def test_all_of_a_filter_is_cancelled_after_a_question_with_the_exact_count(
 
     pick_row(page, GRID, 1)
     expect(page.get_by_text("1 selected: 1 pending")).to_be_visible()
-    page.get_by_role("button", name="Select all 61 of the filter").click()
-    expect(page.get_by_text("All 61 of the filter selected: 60 pending, 1 completed")).to_be_visible()
+    page.get_by_role("button", name="Select all 61 matching").click()
+    expect(page.get_by_text("All 61 matching selected: 60 pending, 1 completed")).to_be_visible()
     page.get_by_role("button", name="Cancel", exact=True).click()
     question = page.get_by_role("dialog")
     expect(question.get_by_text("60 commands: 60 pending.")).to_be_visible()
-    expect(question.get_by_text("Left as they are: 1 (1: it has completed).")).to_be_visible()
+    expect(question.get_by_text("Unchanged: 1 (1: it has completed).")).to_be_visible()
     assert fits(page)
     question.get_by_role("button", name="Cancel 60 commands").click()
 
     expect(page.get_by_text("60 commands cancelled.")).to_be_visible()
-    expect(page.get_by_text("1 command was left as before: why")).to_be_visible()
+    expect(page.get_by_text("1 command was not changed: why")).to_be_visible()
     assert store.count(database, CommandFilter(statuses=("cancelled",))) == len(ids)
     assert status(database, done) == "completed"
     settled(page)
@@ -66,7 +66,7 @@ def test_a_question_that_is_refused_leaves_everything(visit: Visit, database: Da
     pick_row(page, GRID, 0)
 
     page.get_by_role("button", name="Delete", exact=True).click()
-    page.get_by_role("button", name="Leave as it is").click()
+    page.get_by_role("button", name="Keep it").click()
 
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_text("1 selected: 1 pending")).to_be_visible()
@@ -169,6 +169,18 @@ def test_the_first_command_replaces_the_empty_page(visit: Visit, database: Datab
 
     expect(page.get_by_text("1 to 1 of 1 command")).to_be_visible()
     expect(page.get_by_text("1 pending command cannot start")).to_be_visible()
+
+
+def test_the_first_row_is_in_view_and_a_card_filters(visit: Visit, database: Database) -> None:
+    enqueue(database)
+    failed(database, priority=1)
+    page = visit("/queue", {"width": 1280, "height": 800})
+    box = grid(page, GRID).bounding_box()
+    assert box
+    assert box["y"] + 35 <= 600, "the first row"
+    page.get_by_role("button", name="Show failed").click()
+    expect(page.get_by_text("1 to 1 of 1 command")).to_be_visible()
+    expect(page).to_have_url(re.compile("status=failed"))
 
 
 def test_the_filter_lives_in_the_address(visit: Visit, database: Database) -> None:

@@ -30,8 +30,38 @@ def test_the_cards_show_what_there_is(visit: Visit, database: Database) -> None:
         "Completed": "1 in 24 h",
         "Failed": "1 in 24 h",
     }
-    assert "1 paused, 1 cancelled, 1 pending after others" in text(app)
+    assert "Also: 1 paused, 1 cancelled, 1 waiting for others." in text(app)
+    assert not app.get("plotly_chart"), "curves are folded, and read when they are opened"
+    app.session_state["queue_charts"] = True
+    app.run()
     assert len(app.get("plotly_chart")) == 2
+
+
+@pytest.mark.parametrize(("card", "status"), [("failed", "failed"), ("pending", "pending"), ("running", "running")])
+def test_a_card_shows_its_commands_and_the_total_shows_all(
+    visit: Visit, database: Database, card: str, status: str
+) -> None:
+    found = one_of_each(database)
+    app = click(visit("queue"), f"queue_show_{card}")
+    assert rows(app) == listed(found[status])
+    assert parameter(app, "status") == [status]
+    assert app.button(key=f"queue_show_{card}").label == "Show all"
+    click(app, f"queue_show_{card}")
+    assert len(rows(app)) == len(found)
+    assert "queue_show_total" in {button.key for button in app.button}
+
+
+def test_failures_stand_by_cause_and_each_cause_shows_its_commands(visit: Visit, database: Database) -> None:
+    ids = [failed(database) for _ in range(3)]
+    run(database, f"UPDATE commands SET error = 'the well is dry' WHERE id = {ids[2]}")
+    app = visit("queue")
+    assert "3 failed, 2 for the same reason" in text(app)
+    assert "“out of ink”" in text(app)
+    assert "the well is dry" in text(app)
+    click(app, "queue_cause_1")
+    assert rows(app) == listed(ids[2])
+    click(app, "queue_reset")
+    assert len(rows(app)) == 3
 
 
 def test_an_empty_queue_says_what_will_be_here_and_by_which_rules(

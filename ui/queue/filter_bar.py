@@ -18,30 +18,30 @@ def draw(db: Database, current: CommandFilter) -> None:
     """The widgets. They show `current`, whoever changed it last."""
     known = reads.agents(db)
     _seed(current)
-    with st.container(key="queue_filter_bar", border=True):
-        st.pills(
-            "Status",
-            list(STATUSES),
-            selection_mode="multi",
-            key="q_statuses",
-            format_func=labels.status,
-            on_change=lambda: FILTER.change(statuses=st.session_state["q_statuses"]),
-        )
+    with st.container(key="queue_filter_bar", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            st.pills(
+                "Status",
+                list(STATUSES),
+                selection_mode="multi",
+                key="q_statuses",
+                format_func=labels.status,
+                on_change=lambda: FILTER.change(statuses=st.session_state["q_statuses"]),
+            )
             st.multiselect(
                 "Agent",
                 sorted({*known, *current.agents}),
                 key="q_agents",
                 placeholder="any",
-                width=320,
+                width=160,
                 on_change=lambda: FILTER.change(agents=st.session_state["q_agents"]),
             )
             st.text_input(
                 "Execution",
                 key="q_run",
-                placeholder="id of the execution it belongs to",
+                placeholder="execution id",
                 max_chars=200,
-                width=320,
+                width=140,
                 on_change=lambda: FILTER.change(run=st.session_state["q_run"].strip() or None),
             )
             st.button(
@@ -50,7 +50,8 @@ def draw(db: Database, current: CommandFilter) -> None:
                 icon=":material/restart_alt:",
                 on_click=lambda: FILTER.choose(CommandFilter()),
             )
-        st.caption(plain(describe(current)))
+        if current != CommandFilter():
+            st.caption(plain(f"Showing {describe(current)}"))
 
 
 def _seed(current: CommandFilter) -> None:

@@ -43,17 +43,16 @@ def draw(db: Database, chosen: CommandFilter, total: int) -> None:
 
 
 def _controls() -> tuple[store.Sort, int]:
-    st.subheader("Commands", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         sort = st.selectbox(
-            "Order",
+            "Sort by",
             list(_SORTS),
             key="queue_sort",
             format_func=_SORTS.__getitem__,
             persist_state="session",
             width=290,
         )
-        size = st.selectbox("Rows a page", _SIZES, index=1, key="queue_size", persist_state="session", width=110)
+        size = st.selectbox("Rows per page", _SIZES, index=1, key="queue_size", persist_state="session", width=110)
     return sort, size
 
 
