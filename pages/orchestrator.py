@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.deployments.preferences import preferences
 from core.orchestrator import queries, trends
-from ui.orchestrator import drawer, live, settings, submit, table, waiting
+from ui.orchestrator import drawer, live, settings, submit, table
 from ui.parts import session
 
 st.title("Orchestrator")
@@ -15,8 +15,7 @@ seen = trends.version(db)
 chosen = preferences(db)
 numbers = queries.counts(db)
 
-waiting.draw(db, numbers.by_status["pending_approval"])
-live.moving(db, seen)
+live.now(db, seen)
 submit.draw(db)
 left, right = st.columns(2, gap="large", vertical_alignment="center")
 with left:

@@ -23,7 +23,7 @@ if not total and empty.is_empty(db):
     report.draw()
     empty.draw()
 else:
-    filter_bar.draw(db, chosen)
+    filter_bar.draw(db, chosen, table.controls)
     if total:
         table.draw(db, chosen, total)
     else:

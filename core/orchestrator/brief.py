@@ -20,7 +20,7 @@ _TOOK = text("""
     SELECT agent, action,
            percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at)) AS seconds
     FROM (SELECT agent, action, started_at, finished_at FROM commands WHERE status = 'completed'
-          ORDER BY id DESC LIMIT 2000) AS latest
+          ORDER BY id DESC LIMIT 5000) AS latest
     WHERE started_at IS NOT NULL AND finished_at IS NOT NULL GROUP BY agent, action
 """)
 # By executions_newest.

@@ -72,7 +72,7 @@ class TestTheRequest:
         execution = queries.get(database, queries.page(database).rows[0].execution_id)
         assert execution.asked == Request("Announce the new plan", "social_post", "no prices", (), "owners")
         assert app.text_area(key="orch_request").value == ""
-        assert "Request received. Planning" in app.toast[0].value
+        assert "Request received. Planning" in toasted(app)
         assert "Planning…" in text(app)
 
     def test_an_empty_request_is_refused_and_nothing_is_lost(self, visit: Visit, database: Database) -> None:
@@ -245,7 +245,7 @@ class TestWhatIsTrueNow:
         assert "Run not understood: asdf qwer zxcv" in text(app)
         chosen = app.pills(key=f"orch_ended_kind_{execution.execution_id}")
         chosen.set_value("social_post").run()
-        assert "Taken as social post" in app.toast[0].value
+        assert "Taken as social post" in toasted(app)
         drive(database)
         assert queries.get(database, execution.execution_id).status == "pending_approval"
 
@@ -288,7 +288,7 @@ class TestWhatIsTrueNow:
         click(app, f"orch_ended_answer_{execution.execution_id}_{answer}")
         judged = queries.get(database, execution.execution_id)
         assert (judged.success, judged.scored_by) == (success, get_settings().actor)
-        assert "Saved: it" in app.toast[0].value
+        assert "Saved: it" in toasted(app)
         assert "Did this answer" not in text(app)
 
     def test_the_page_looks_more_often_just_after_an_act_of_ones_own(
@@ -323,7 +323,7 @@ class TestWhatWaits:
         assert "because the request says “blog post”" in text(app)
         click(app, f"orch_wait_approve_{execution.execution_id}")
         assert queries.get(database, execution.execution_id).decided_by == get_settings().actor
-        assert "steps queued" in app.toast[0].value
+        assert "steps queued" in toasted(app)
         assert "Waiting for you" not in text(app)
 
     def test_somebody_who_was_slower_is_told_who_was_faster(self, visit: Visit, database: Database) -> None:
@@ -383,6 +383,11 @@ class TestTheHistory:
         assert link(app, "orch_export") == f"/api/executions/export?id={execution.execution_id}"
         click(app, "orch_deselect")
         assert "id=" not in link(app, "orch_export")
+
+
+def toasted(app: AppTest) -> str:
+    """What the page says in its corner, without the escapes."""
+    return "\n".join(each.value for each in app.toast).replace("\\", "")
 
 
 def link(app: AppTest, key: str) -> str:

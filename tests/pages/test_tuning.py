@@ -230,7 +230,7 @@ class TestTheProviders:
         tuned.frozen(database)
         providers["local"].found = ()
         app = visit("fine_tuning")
-        assert any("here with Qwen3 0.6B" in each.value for each in app.caption)
+        assert "here with Qwen3 0.6B" in text(app)
         click(app, "tuning_choose_local")
         assert app.selectbox(key="tuning_base_local").value == starters.RECOMMENDED
         (table,) = app.dataframe

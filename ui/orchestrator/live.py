@@ -15,7 +15,7 @@ from core.orchestrator import queries, trends
 from core.orchestrator.agents import SHAPE
 from core.orchestrator.executions import ORCHESTRATOR
 from core.orchestrator.records import OPEN, Counts, Execution, ExecutionRow, Status
-from ui.orchestrator import acts, drawer, labels, reads
+from ui.orchestrator import acts, drawer, labels, reads, waiting
 from ui.parts import addresses
 from ui.parts.formatting import count, percent, score, shortened, span
 from ui.parts.watch import look
@@ -29,20 +29,21 @@ _WATCHED = 50
 _WEEK = 7
 
 
-def moving(db: Database, seen: int) -> None:
-    """What stands in the way, what moves and what ended. `seen` is the version that the rest of the page shows."""
+def now(db: Database, seen: int) -> None:
+    """What waits for a person, what moves and what ended. `seen` is the version that the rest of the page shows."""
     every = OWN_S if acts.just_acted() else EVERY_S
-    st.fragment(run_every=every)(_moving)(db, seen, every)
+    st.fragment(run_every=every)(_now)(db, seen, every)
 
 
-def _moving(db: Database, seen: int, every: float) -> None:
+def _now(db: Database, seen: int, every: float) -> None:
     def changed() -> bool:
+        by_status = queries.counts(db).by_status
         _workers(statistics.workers(db))
+        waiting.draw(db, by_status["pending_approval"])
         _note_ended(db)
         _ended(db)
-        rows = queries.page(db, statuses=_MOVING, limit=_SHOWN + 1).rows
-        number = len(rows) if len(rows) <= _SHOWN else sum(map(queries.counts(db).by_status.__getitem__, _MOVING))
-        _running(db, rows, number)
+        moving = queries.page(db, statuses=_MOVING, limit=_SHOWN).rows
+        _running(db, moving, sum(by_status[status] for status in _MOVING))
         return trends.version(db) != seen or (every == OWN_S and not acts.just_acted())
 
     # The badge of the sidebar is counted anew with the page, so that both say the same.
@@ -163,22 +164,24 @@ def _ended(db: Database) -> None:
     """What ended while this page was open; it stays until it was seen."""
     ended: dict[str, _Ended] = st.session_state.get("orch_ended", {})
     for execution_id, noted in list(ended.items())[-_SHOWN:]:
-        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"orch_ended_{execution_id}"):
-            st.text(noted.said, width="stretch")
+        with st.container(border=True, gap="xsmall", key=f"orch_ended_{execution_id}"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.text(noted.said, width="stretch")
+                if st.button("Open", key=f"orch_ended_open_{execution_id}", icon=":material/open_in_full:"):
+                    _forget(execution_id)
+                    drawer.show(execution_id, "Result")
+                    st.rerun()
+                st.button(
+                    "Dismiss",
+                    key=f"orch_ended_no_{execution_id}",
+                    type="tertiary",
+                    icon=":material/close:",
+                    on_click=_forget,
+                    args=(execution_id,),
+                )
             if noted.needs_answer:
-                _ask_answered(db, execution_id)
-            if st.button("Open", key=f"orch_ended_open_{execution_id}", icon=":material/open_in_full:"):
-                _forget(execution_id)
-                drawer.show(execution_id, "Result")
-                st.rerun()
-            st.button(
-                "Dismiss",
-                key=f"orch_ended_no_{execution_id}",
-                type="tertiary",
-                icon=":material/close:",
-                on_click=_forget,
-                args=(execution_id,),
-            )
+                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                    _ask_answered(db, execution_id)
         if noted.needs_kind:
             _kinds(db, execution_id)
 
@@ -212,7 +215,7 @@ def _forget(execution_id: str) -> None:
 
 def _running(db: Database, moving: Sequence[ExecutionRow], number: int) -> None:
     """How far each execution is that moves by itself, in a line."""
-    for row in moving[:_SHOWN]:
+    for row in moving:
         with st.container(
             border=True, horizontal=True, vertical_alignment="center", key=f"orch_now_{row.execution_id}"
         ):
@@ -225,5 +228,5 @@ def _running(db: Database, moving: Sequence[ExecutionRow], number: int) -> None:
             if st.button("Open", key=f"orch_running_open_{row.execution_id}"):
                 drawer.show(row.execution_id)
                 st.rerun()
-    if len(moving) > _SHOWN:
-        st.text(f"and {count(number - _SHOWN, 'more that moves', 'more that move')}; the history lists them.")
+    if number > len(moving):
+        st.text(f"and {count(number - len(moving), 'more that moves', 'more that move')}; the history lists them.")

@@ -36,9 +36,13 @@ def draw(db: Database) -> None:
         )
         with st.expander("More: kind of work, limits, platforms, audience", icon=":material/tune:"):
             _more(db)
-        sent = st.form_submit_button("Plan it", key="orch_submit", type="primary", icon=":material/account_tree:")
-    if sent:
-        _send(db, _request())
+        st.form_submit_button(
+            "Plan it",
+            key="orch_submit",
+            type="primary",
+            icon=":material/account_tree:",
+            on_click=lambda: _send(db, _request()),
+        )
 
 
 def _more(db: Database) -> None:
@@ -75,7 +79,7 @@ def _request() -> Request:
 
 
 def _send(db: Database, request: Request) -> None:
-    """What cannot be taken is said above the page, and what was written stays."""
+    """In a callback, so that the page is drawn once. What cannot be taken is said, and what was written stays."""
 
     def act() -> None:
         try:
@@ -84,7 +88,6 @@ def _send(db: Database, request: Request) -> None:
             _ask(db, request, duplicate)
 
     messages.attempt(act)
-    st.rerun()
 
 
 def _submit(db: Database, request: Request, *, again: bool) -> None:

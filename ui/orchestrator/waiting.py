@@ -68,7 +68,9 @@ def _decide(db: Database, id_: str, ways: Sequence[str]) -> None:
     )
     for label in ways:
         view, icon = _VIEWS[label]
-        st.button(label, key=f"orch_wait_{view.lower()}_{id_}", icon=icon, on_click=drawer.show, args=(id_, view))
+        if st.button(label, key=f"orch_wait_{view.lower()}_{id_}", icon=icon):
+            drawer.show(id_, view)
+            st.rerun()  # the drawer is drawn with the whole page
 
 
 def _approve(db: Database, execution_id: str) -> None:
@@ -79,14 +81,14 @@ def _chips(found: Brief) -> None:
     """Each step with its agent's icon; what can run at the same time stands side by side in one frame."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="orch_chips"):
         for place, group in enumerate(found.levels):
-            if place:
-                st.markdown(":material/arrow_forward:", width="content")
-            if len(group) == 1:
-                _chip(group[0])
-                continue
-            with st.container(border=True, horizontal=True, gap="xsmall", width="content", key=f"orch_level_{place}"):
-                for step in group:
-                    _chip(step)
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content"):
+                if place:
+                    st.markdown(":material/arrow_forward:", width="content")
+                with st.container(
+                    border=len(group) > 1, horizontal=True, gap="xsmall", width="content", key=f"orch_level_{place}"
+                ):
+                    for step in group:
+                        _chip(step)
     number = sum(map(len, found.levels))
     took = "time not known yet" if found.seconds is None else f"about {span(found.seconds)}"
     cost = "cost not known yet" if found.cost_usd is None else labels.cost(found.cost_usd)

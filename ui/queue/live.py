@@ -36,7 +36,6 @@ def draw(db: Database, seen: int, drawn_at: float) -> None:
         _verdict(numbers, workers, found)
         _cards(numbers, reads.last_day(db), reads.waiting(db))
         _unserved(reads.unserved(db) if numbers.by_status["pending"] else {})
-        _causes(found, numbers.by_status["failed"])
         return time.monotonic() - drawn_at > STALE_AFTER_S - EVERY_S / 2 or version != seen
 
     look(EVERY_S, changed, label=False)  # it stands with the workers
@@ -55,26 +54,32 @@ def _verdict(
 ) -> None:
     """Whether work flows, in a sentence; then how many failed, with the most frequent reason as text."""
     judged = verdict.verdict(numbers, alive=sum(worker.is_alive for worker in workers))
-    failed = verdict.failures(numbers.by_status["failed"], found)
     icon, colour = _FLOW[judged.flow]
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="queue_verdict"):
         st.badge(judged.sentence, icon=icon, color=colour)
-        if failed:
-            st.badge(failed, icon=":material/error:", color="red")
-        st.text(f"“{shortened(found[0].error, 70)}”" if failed and found[0].error else "", width="stretch")
+        _causes(found, numbers.by_status["failed"])
+        st.text(f"“{shortened(found[0].error, 60)}”" if found and found[0].error else "", width="stretch")
         _workers(workers)
 
 
 def _causes(found: Sequence[verdict.Cause], failed: int) -> None:
     """Every cause with its count, and a button that shows its commands. Errors are text of others."""
-    if not found:
+    said = verdict.failures(failed, found)
+    if not said:
         return
-    with st.expander(f"Failures by cause: {failed:,} in {count(len(found), 'group')}", key="queue_causes"):
+    key = "queue_causes"
+    with st.popover(said, icon=":material/error:", key=key, on_change="rerun", help="Failures by cause"):
         for place, cause in enumerate(found):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.text(f"{cause.count:,}", width=48)
-                st.text(shortened(cause.error, 200) or "no error was kept", width="stretch")
-                if st.button("Show", key=f"queue_cause_{place}", type="tertiary", icon=":material/filter_alt:"):
+                st.text(f"{cause.count:,}", width=40)
+                st.text(shortened(cause.error, 160) or "no error was kept", width="stretch")
+                # The callback closes the fold, which lies over the table; the table is drawn with the whole page.
+                if st.button(
+                    "Show",
+                    key=f"queue_cause_{place}",
+                    icon=":material/filter_alt:",
+                    on_click=lambda: st.session_state.update({key: False}),
+                ):
                     filter_bar.FILTER.choose(CommandFilter(ids=cause.ids))
                     st.rerun()
 
@@ -82,75 +87,44 @@ def _causes(found: Sequence[verdict.Cause], failed: int) -> None:
 def _cards(
     numbers: statistics.Counts, hours: Sequence[statistics.Hour], times: Sequence[statistics.HourOfTimes]
 ) -> None:
-    """Low cards; the button of each shows only its commands in the table, and all again when pressed once more."""
+    """Cards to press: each shows only its commands in the table, and all again when pressed once more."""
     by, oldest = numbers.by_status, numbers.oldest_pending_s
-    failed = sum(hour.failed for hour in hours)
-    with st.grid(5, min_column_width=150):
-        _card(
-            "Total",
-            None,
-            numbers.total,
-            f"{sum(hour.enqueued for hour in hours):,} new in 24 h",
-            "Every command that has not been removed.",
-        )
-        _card(
-            "Pending",
+    created, starts = sum(hour.enqueued for hour in hours), sum(hour.attempts for hour in times)
+    completed, failed = sum(hour.completed for hour in hours), sum(hour.failed for hour in hours)
+    cards: tuple[tuple[Status | None, int, str, str], ...] = (
+        (None, numbers.total, f"{created:,} new in 24 h", "Every command that has not been removed."),
+        (
             "pending",
             by["pending"],
             "none ready" if oldest is None else f"oldest {age(oldest)}",
             "Ready, scheduled, or waiting for others; the age is that of the oldest that is ready.",
-        )
-        _card(
-            "Running",
-            "running",
-            by["running"],
-            f"{sum(hour.attempts for hour in times):,} starts in 24 h",
-            "In the hands of a worker now.",
-        )
-        _card(
-            "Completed",
-            "completed",
-            by["completed"],
-            f"{sum(hour.completed for hour in hours):,} in 24 h",
-            "Done; kept for some days.",
-        )
-        _card(
-            "Failed",
-            "failed",
-            by["failed"],
-            f"{failed:,} in 24 h",
-            "Failed after all retries; kept, and can be retried.",
-            colour="red" if failed else "off",
-        )
+        ),
+        ("running", by["running"], f"{starts:,} starts in 24 h", "In the hands of a worker now."),
+        ("completed", by["completed"], f"{completed:,} in 24 h", "Done; kept for some days."),
+        ("failed", by["failed"], f"{failed:,} in 24 h", "Failed after all retries; kept, and can be retried."),
+    )
+    with st.grid(5, min_column_width=150):
+        for status, number, below, explained in cards:
+            _card(status, number, below, explained)
     also = _also(numbers)
     if also:
         st.caption(also)
 
 
-def _card(
-    label: str,
-    status: Status | None,
-    number: int,
-    below: str,
-    explained: str,
-    colour: Literal["off", "red"] = "off",
-) -> None:
+def _card(status: Status | None, number: int, below: str, explained: str) -> None:
     chosen: CommandFilter = st.session_state.get(filter_bar.FILTER.key) or CommandFilter()
     is_on = status is not None and chosen.statuses == (status,)
     wanted = () if is_on or status is None else (status,)
-    with st.container(
-        border=True, horizontal=True, vertical_alignment="center", gap=None, key=f"queue_card_{label.lower()}"
+    if st.button(
+        f"**{number:,}** {status or 'in total'} · {below}",
+        key=f"queue_show_{status or 'total'}",
+        type="primary" if is_on else "secondary",
+        width="stretch",
+        wrap=True,
+        help=f"{explained} Press to show {f'only {status}' if wanted else 'all'} in the table.",
     ):
-        st.metric(label, f"{number:,}", below, delta_color=colour, delta_arrow="off", help=explained, width="stretch")
-        if st.button(
-            "Show all" if is_on else f"Show {label.lower()}",
-            key=f"queue_show_{label.lower()}",
-            icon=":material/filter_alt:",
-            type="tertiary",
-            help=f"Show {f'only {status}' if wanted else 'all'} in the table.",
-        ):
-            filter_bar.FILTER.change(statuses=wanted)
-            st.rerun()
+        filter_bar.FILTER.change(statuses=wanted)
+        st.rerun()
 
 
 def _also(numbers: statistics.Counts) -> str:

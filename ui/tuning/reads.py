@@ -2,7 +2,7 @@
 over all visitors; states of jobs are read each time, from indexes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core import deployments
 from core.datasets.versions import DatasetVersion
@@ -75,6 +75,8 @@ def way(db: Database, dataset: DatasetVersion, provider_id: ProviderId) -> Way:
     try:
         bases = tuple(provider.bases(get_settings()))
         base, checked = _first(db, dataset, provider, bases)
+        # What was counted holds the way to the records, which cannot be remembered.
+        checked = None if checked is None else replace(checked, data=None)
     except WhetstoneError as error:
         return Way(known, can, (), "", None, str(error))
     return Way(known, can, bases, base, checked)
