@@ -1,5 +1,7 @@
 """The queue page: numbers, workers, filter, table."""
 
+import re
+
 import pytest
 import streamlit as st
 
@@ -23,12 +25,15 @@ def test_the_cards_show_what_there_is(visit: Visit, database: Database) -> None:
     app = visit("queue")
 
     assert cards(app) == [
-        "**8** in total · 8 new in 24 h",
+        "**8** in total",
         "**3** pending · oldest 3 min",
-        "**1** running · 3 starts in 24 h",
-        "**1** completed · 1 in 24 h",
-        "**1** failed · 1 in 24 h",
+        "**1** running",
+        "**1** completed",
+        "**1** failed",
     ]
+    explained = [button.help for button in app.button if (button.key or "").startswith("queue_show_")]
+    for fact in ("8 new in 24 h", "3 starts in 24 h", "Done; 1 in 24 h", "retried; 1 in 24 h"):
+        assert any(fact in each for each in explained)
     assert "Also: 1 paused, 1 cancelled, 1 waiting for others." in text(app)
     assert not app.get("plotly_chart"), "curves are folded, and read when they are opened"
     app.session_state["queue_charts"] = True
@@ -73,7 +78,7 @@ def test_an_empty_queue_says_what_will_be_here_and_by_which_rules(
     assert "tried again 3 times, after 2, 4, 8 seconds" in text(app)
     assert "removed after 3 days" in text(app)
     assert not app.dataframe
-    assert cards(app)[0] == "**0** in total · 0 new in 24 h"
+    assert cards(app)[0] == "**0** in total"
 
 
 def test_the_table_says_each_status_with_icon_and_word(visit: Visit, database: Database) -> None:
@@ -185,7 +190,7 @@ def test_workers_are_shown_with_their_heartbeat(visit: Visit, database: Database
     app = visit("queue")
 
     assert "1 worker alive" in text(app)
-    assert "● here · heartbeat 0 s ago · 1 of 2 threads busy · clerk, writer" in text(app)
+    assert re.search(r"● here · heartbeat \d+ s ago · 1 of 2 threads busy · clerk, writer", text(app))
     assert "1 worker stopped answering, the last one 5 min ago" in text(app)
     assert "ended" not in text(app)
 

@@ -92,16 +92,16 @@ def _cards(
     created, starts = sum(hour.enqueued for hour in hours), sum(hour.attempts for hour in times)
     completed, failed = sum(hour.completed for hour in hours), sum(hour.failed for hour in hours)
     cards: tuple[tuple[Status | None, int, str, str], ...] = (
-        (None, numbers.total, f"{created:,} new in 24 h", "Every command that has not been removed."),
+        (None, numbers.total, "", f"Every command that has not been removed; {created:,} new in 24 h."),
         (
             "pending",
             by["pending"],
-            "none ready" if oldest is None else f"oldest {age(oldest)}",
+            "" if oldest is None else f" · oldest {age(oldest)}",
             "Ready, scheduled, or waiting for others; the age is that of the oldest that is ready.",
         ),
-        ("running", by["running"], f"{starts:,} starts in 24 h", "In the hands of a worker now."),
-        ("completed", by["completed"], f"{completed:,} in 24 h", "Done; kept for some days."),
-        ("failed", by["failed"], f"{failed:,} in 24 h", "Failed after all retries; kept, and can be retried."),
+        ("running", by["running"], "", f"In the hands of a worker now; {starts:,} starts in 24 h."),
+        ("completed", by["completed"], "", f"Done; {completed:,} in 24 h."),
+        ("failed", by["failed"], "", f"Failed after all retries; kept, and can be retried; {failed:,} in 24 h."),
     )
     with st.grid(5, min_column_width=150):
         for status, number, below, explained in cards:
@@ -116,7 +116,7 @@ def _card(status: Status | None, number: int, below: str, explained: str) -> Non
     is_on = status is not None and chosen.statuses == (status,)
     wanted = () if is_on or status is None else (status,)
     if st.button(
-        f"**{number:,}** {status or 'in total'} · {below}",
+        f"**{number:,}** {status or 'in total'}{below}",
         key=f"queue_show_{status or 'total'}",
         type="primary" if is_on else "secondary",
         width="stretch",

@@ -26,9 +26,9 @@ def draw(db: Database) -> None:
 
 def _budget(db: Database, found: Budget) -> None:
     st.markdown("**Monthly budget**")
-    limit = "no limit set" if found.monthly_usd is None else f"of {labels.money(found.monthly_usd)}"
+    limit = ", no limit set" if found.monthly_usd is None else f" of {labels.money(found.monthly_usd)}"
     set_aside = f", {labels.money(found.reserved_usd)} reserved for open jobs" if found.reserved_usd else ""
-    st.text(f"Spent this month: {labels.money(found.spent_usd)} {limit}{set_aside}.")
+    st.text(f"Spent this month: {labels.money(found.spent_usd)}{limit}{set_aside}.")
     st.caption("Jobs over the remaining budget need a second confirmation. Running jobs continue.")
     with st.form("tuning_budget_form", border=False):
         value = None if found.monthly_usd is None else float(found.monthly_usd)
