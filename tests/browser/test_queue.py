@@ -29,7 +29,7 @@ def open_row(page: Page, row: int) -> Any:
 
 def card(page: Page, said: str) -> Any:
     """A card that says this number and word."""
-    return page.get_by_role("button", name=re.compile(f"^{said}"))
+    return page.get_by_test_id("stGrid").get_by_role("button", name=re.compile(f"^{said}"))
 
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
