@@ -176,6 +176,19 @@ class TestTheProviders:
         can = {key for key in keys(app) if key and key.startswith("tuning_choose")}
         assert can == {"tuning_choose_local", "tuning_choose_openai", "tuning_choose_claude"}, "no dead button"
 
+    def test_what_a_provider_counted_need_not_be_remembered(
+        self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tuned.frozen(database)
+        real = Scripted.check
+
+        def counting(self, spec, data, found, *, live):
+            lock = threading.Lock()  # as the way to a database holds one
+            return replace(real(self, spec, data, found, live=live), data=replace(data, sent=lambda *_: lock))
+
+        monkeypatch.setattr(Scripted, "check", counting)
+        assert "about $4.10 to $8.20 · data goes to OpenAI" in text(visit("fine_tuning"))
+
     def test_the_first_base_that_works_is_offered(
         self, visit: Visit, database: Database, providers: Providers, monkeypatch: pytest.MonkeyPatch
     ) -> None:
