@@ -34,15 +34,17 @@ def draw(db: Database) -> None:
             height=76,
             placeholder="For example: Review the budget for a campaign of $2,500, and draft the announcement.",
         )
-        with st.expander("More: kind of work, limits, platforms, audience", icon=":material/tune:"):
-            _more(db)
-        st.form_submit_button(
-            "Plan it",
-            key="orch_submit",
-            type="primary",
-            icon=":material/account_tree:",
-            on_click=lambda: _send(db, _request()),
-        )
+        # The button first: it stands in one line with the fold, and above what the fold holds on a narrow window.
+        with st.container(horizontal=True, gap="small"):
+            st.form_submit_button(
+                "Plan it",
+                key="orch_submit",
+                type="primary",
+                icon=":material/account_tree:",
+                on_click=lambda: _send(db, _request()),
+            )
+            with st.expander("More: kind of work, limits, platforms, audience", icon=":material/tune:"):
+                _more(db)
 
 
 def _more(db: Database) -> None:

@@ -16,7 +16,7 @@ _SHOWN = 3
 
 
 def draw(db: Database, number: int) -> None:
-    """The newest whole; those behind it in a line each, so that the request stays in view."""
+    """The newest whole; those behind it in a fold, so that the request stays in view."""
     rows = queries.page(db, statuses=("pending_approval",), limit=_SHOWN).rows if number else []
     if not rows:
         return
@@ -24,11 +24,15 @@ def draw(db: Database, number: int) -> None:
     first, *others = rows
     with st.container(border=True, key=f"orch_wait_{first.execution_id}", gap="xsmall"):
         _whole(db, queries.get(db, first.execution_id))
-    for row in others:
-        with st.container(border=True, key=f"orch_wait_{row.execution_id}"):
+    if not others:
+        return
+    with st.expander(
+        f"{count(number - 1, 'more plan')} waiting", icon=":material/hourglass_top:", key="orch_wait_more"
+    ):
+        for row in others:
             _line(db, row)
-    if number > _SHOWN:
-        st.caption(f"The newest {_SHOWN} of {number:,}; choose “awaiting approval” in the history to see all.")
+        if number > _SHOWN:
+            st.caption(f"The newest {_SHOWN} of {number:,}; choose “awaiting approval” in the history to see all.")
 
 
 def _whole(db: Database, execution: Execution) -> None:
