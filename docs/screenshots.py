@@ -211,7 +211,7 @@ def upload(page: Page) -> None:
 
 def open_waiting(page: Page) -> None:
     """The plan that waits, in the drawer."""
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="View plan").click()
     page.get_by_role("dialog").wait_for()
 
 

@@ -50,8 +50,8 @@ INSERT INTO fine_tuning_events (job_id, at, kind, message)
 SELECT j.id, now() - said.ago, said.kind, said.message
 FROM fine_tuning_jobs AS j
 CROSS JOIN (VALUES
-    (interval '25 minutes', 'message', 'The base was made into a folder that can be trained (1.7 GB).'),
-    (interval '24 minutes', 'message', 'Training began: 447 records, 3 passes, 980 steps.'),
+    (interval '25 minutes', 'message', 'Base model converted for training (1.7 GB).'),
+    (interval '24 minutes', 'message', 'Training began: 447 records, 3 epochs, 980 steps.'),
     (interval '9 minutes', 'checkpoint', 'Checkpoint at step 300 (7.1 MB).'),
     (interval '40 seconds', 'message', 'Validation loss 0.62 at step 340.')
 ) AS said (ago, kind, message)

@@ -1,31 +1,29 @@
-"""Orchestrator: what should be done next, and may it? Requests, plans that wait, what runs, and what came of it."""
+"""Orchestrator: what should happen next, and is it approved? Plans that wait, what moves, a request, then history."""
 
 import streamlit as st
 
 from core.deployments.preferences import preferences
 from core.orchestrator import queries, trends
-from ui.orchestrator import drawer, live, settings, submit, table, waiting
+from ui.orchestrator import drawer, live, settings, submit, table
 from ui.parts import session
 
 st.title("Orchestrator")
-st.caption("What should be done next, and may it?")
+st.caption("What should happen next, and is it approved?")
 
 db = session.database()
 seen = trends.version(db)
 chosen = preferences(db)
 numbers = queries.counts(db)
 
-left, right = st.columns([5, 3], gap="large")
+live.now(db, seen)
+submit.draw(db)
+left, right = st.columns(2, gap="large", vertical_alignment="center")
 with left:
-    submit.draw(db)
+    live.numbers(db)
 with right:
-    settings.approval(db, chosen.approval_required)
-    settings.planner(chosen)
+    settings.draw(db, chosen)
 settings.details(db, chosen)
-
-live.draw(db, seen)
 if numbers.total:
-    waiting.draw(db, numbers.by_status["pending_approval"])
     table.draw(db, numbers)
 else:
     submit.offer_example(db)

@@ -1,4 +1,4 @@
-"""Queue: is work flowing? Numbers, curves, filter, table, and acts on what was chosen."""
+"""Queue: is work flowing? A verdict, numbers that filter, the table, acts on what was chosen, and curves below."""
 
 import time
 
@@ -8,7 +8,9 @@ from core.commands import choices, store
 from ui.parts import session
 from ui.queue import bar, charts, empty, filter_bar, live, report, table
 
-st.title("Queue")
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    st.title("Queue", width="content")
+    empty.rules()
 st.caption("Is work flowing?")
 
 db = session.database()
@@ -21,8 +23,7 @@ if not total and empty.is_empty(db):
     report.draw()
     empty.draw()
 else:
-    charts.draw(db)
-    filter_bar.draw(db, chosen)
+    filter_bar.draw(db, chosen, table.controls)
     if total:
         table.draw(db, chosen, total)
     else:
@@ -30,4 +31,4 @@ else:
     report.draw()
     if total:
         bar.draw(db, chosen, total, seen)
-empty.rules()
+    charts.draw(db)

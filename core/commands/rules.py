@@ -31,7 +31,7 @@ def describe_rules(settings: Settings | None = None) -> list[str]:
     return [
         "Commands of a higher priority go first; within one priority, first in, first out.",
         f"A command that fails is tried again {RETRIES} times, after {pauses} seconds; then it is failed, and kept.",
-        f"A command whose worker is not heard of for {LEASE_S:g} seconds is taken up by another worker.",
+        f"If a worker misses its heartbeat for {LEASE_S:g} s, another one takes over.",
         "A command that waits for others starts when all of them have completed.",
         f"Finished commands are removed after {days} {'day' if days == 1 else 'days'}; what happened stays on record.",
     ]

@@ -290,6 +290,16 @@ def override_score(
         return read(connection, execution_id)
 
 
+def judge_answer(db: Database, execution_id: str, *, answered: bool, actor: str) -> Execution:
+    """Keep a person's yes or no to "Did this answer the request?" as its success. The score stays as it is.
+
+    Raises `Conflict` before the execution has ended.
+    """
+    said = "It answered the request." if answered else "It did not answer the request."
+    score = get(db, execution_id).score
+    return override_score(db, execution_id, score=score, success=answered, actor=actor, reason=said)
+
+
 def example_of(connection: Connection, execution_id: str) -> int | None:
     """Return the example that the execution became; None before there was a plan."""
     return connection.execute(

@@ -53,11 +53,11 @@ def test_one_approves_while_another_watches_it_end_and_opens_the_example(
         assert fits(window)
     (row,) = queries.page(database).rows
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_text(re.compile("steps went into the queue"))).to_be_visible()
+    expect(page.get_by_text(re.compile("steps queued"))).to_be_visible()
 
-    expect(other.get_by_text(re.compile("^Ended: ✓ completed, not scored"))).to_be_visible()
+    expect(other.get_by_text(re.compile("^Run completed, not scored"))).to_be_visible()
     other.get_by_role("button", name="Open", exact=True).first.click()
-    expect(drawer(other).get_by_text(re.compile(r"(\d) of \1 steps done"))).to_be_visible()
+    expect(drawer(other).get_by_text("Did this answer the request?")).to_be_visible()
     assert f"run={row.execution_id}" in other.url
     settled(other)
     assert fits(other)
@@ -77,7 +77,7 @@ def test_a_plan_is_rejected_with_a_reason(visit: Visit, database: Database, view
     page.wait_for_timeout(2_500)  # the drawer looks again meanwhile, and nothing that was written is lost
     drawer(page).get_by_role("button", name="Reject the plan").click()
 
-    expect(drawer(page).get_by_text(re.compile("^Asked for by ada.*nobody asked for it", re.DOTALL))).to_be_visible()
+    expect(drawer(page).get_by_text(re.compile("^Requested by ada.*nobody asked for it", re.DOTALL))).to_be_visible()
     settled(page)
     assert fits(page)
     rejected = queries.get(database, execution.execution_id)
@@ -116,6 +116,23 @@ def test_a_plan_is_edited_and_approved_although_the_page_looks_again(visit: Visi
     edited = queries.get(database, execution.execution_id)
     assert edited.plan is not None
     assert edited.plan.steps[0].reason == "because I say so"
+
+
+@BOTH
+def test_a_plan_stands_at_the_top_within_a_moment_with_approve_in_view(visit: Visit, viewport: dict[str, int]) -> None:
+    page = visit("/orchestrator", {**viewport, "height": 800})
+    page.get_by_label("What should be done?").fill(WORDS)
+    page.get_by_role("button", name="Plan it").click()
+    approve = page.get_by_role("button", name="Approve", exact=True)
+    expect(approve).to_be_visible()
+    settled(page)
+    box, asked = approve.bounding_box(), page.get_by_label("What should be done?").bounding_box()
+    assert box
+    assert asked
+    assert box["y"] + box["height"] < 800, "without scrolling"
+    assert box["y"] < asked["y"], "what waits comes first"
+    expect(page.get_by_text("Why: No past work on this topic.")).to_be_visible()
+    assert fits(page)
 
 
 def test_what_one_writes_outlives_what_others_do(visit: Visit, database: Database) -> None:

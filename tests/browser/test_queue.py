@@ -27,8 +27,9 @@ def open_row(page: Page, row: int) -> Any:
     return drawer
 
 
-def number(page: Page, card: str) -> Any:
-    return page.get_by_test_id("stMetric").filter(has_text=card).get_by_test_id("stMetricValue")
+def card(page: Page, said: str) -> Any:
+    """A card that says this number and word."""
+    return page.get_by_test_id("stGrid").get_by_role("button", name=re.compile(f"^{said}"))
 
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -43,17 +44,17 @@ def test_all_of_a_filter_is_cancelled_after_a_question_with_the_exact_count(
 
     pick_row(page, GRID, 1)
     expect(page.get_by_text("1 selected: 1 pending")).to_be_visible()
-    page.get_by_role("button", name="Select all 61 of the filter").click()
-    expect(page.get_by_text("All 61 of the filter selected: 60 pending, 1 completed")).to_be_visible()
+    page.get_by_role("button", name="Select all 61 matching").click()
+    expect(page.get_by_text("All 61 matching selected: 60 pending, 1 completed")).to_be_visible()
     page.get_by_role("button", name="Cancel", exact=True).click()
     question = page.get_by_role("dialog")
     expect(question.get_by_text("60 commands: 60 pending.")).to_be_visible()
-    expect(question.get_by_text("Left as they are: 1 (1: it has completed).")).to_be_visible()
+    expect(question.get_by_text("Unchanged: 1 (1: it has completed).")).to_be_visible()
     assert fits(page)
     question.get_by_role("button", name="Cancel 60 commands").click()
 
     expect(page.get_by_text("60 commands cancelled.")).to_be_visible()
-    expect(page.get_by_text("1 command was left as before: why")).to_be_visible()
+    expect(page.get_by_text("1 command was not changed: why")).to_be_visible()
     assert store.count(database, CommandFilter(statuses=("cancelled",))) == len(ids)
     assert status(database, done) == "completed"
     settled(page)
@@ -66,7 +67,7 @@ def test_a_question_that_is_refused_leaves_everything(visit: Visit, database: Da
     pick_row(page, GRID, 0)
 
     page.get_by_role("button", name="Delete", exact=True).click()
-    page.get_by_role("button", name="Leave as it is").click()
+    page.get_by_role("button", name="Keep it").click()
 
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_text("1 selected: 1 pending")).to_be_visible()
@@ -139,7 +140,7 @@ def test_another_window_s_act_appears_and_nothing_of_this_one_is_lost(visit: Vis
 
     expect(page.get_by_text("1 selected: 1 paused")).to_be_visible()
     expect(page.get_by_text("1 to 4 of 4 commands")).to_be_visible()
-    expect(number(page, "Pending")).to_have_text("3")
+    expect(card(page, "3 pending")).to_be_visible()
     expect(page.get_by_role("link", name="Queue (3)")).to_be_visible()
     expect(typed).to_have_value("half typed")
     other.get_by_role("button", name="Undo").click()
@@ -155,7 +156,7 @@ def test_the_numbers_go_on_under_an_open_drawer(visit: Visit, database: Database
 
     enqueue(database)
 
-    expect(number(page, "Total")).to_have_text("2")
+    expect(card(page, "2 in total")).to_be_visible()
     expect(drawer.get_by_text("enqueued, by ada")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_text("1 to 2 of 2 commands")).to_be_visible()
@@ -169,6 +170,18 @@ def test_the_first_command_replaces_the_empty_page(visit: Visit, database: Datab
 
     expect(page.get_by_text("1 to 1 of 1 command")).to_be_visible()
     expect(page.get_by_text("1 pending command cannot start")).to_be_visible()
+
+
+def test_the_first_row_is_in_view_and_a_card_filters(visit: Visit, database: Database) -> None:
+    enqueue(database)
+    failed(database, priority=1)
+    page = visit("/queue", {"width": 1280, "height": 800})
+    box = grid(page, GRID).bounding_box()
+    assert box
+    assert box["y"] + 35 <= 600, "the first row"
+    card(page, "1 failed").click()
+    expect(page.get_by_text("1 to 1 of 1 command")).to_be_visible()
+    expect(page).to_have_url(re.compile("status=failed"))
 
 
 def test_the_filter_lives_in_the_address(visit: Visit, database: Database) -> None:

@@ -66,7 +66,7 @@ def test_a_version_is_trained_on_and_its_curve_compared(former: Job, visit: Visi
     page.get_by_role("link", name="Use for fine-tuning").click()
     page.wait_for_url("**/tuning?*train_on=plans%401*")
     expect(page.get_by_text("Claude profile · not training")).to_be_visible()
-    expect(page.locator(".st-key-tuning_choose_gemini button").first).to_be_disabled()
+    expect(page.get_by_text("Gemini · needs 1 setting")).to_be_visible()
     page.locator(".st-key-tuning_choose_local button").first.click()
 
     page.get_by_label("Name of the model").fill("mine")
@@ -100,7 +100,7 @@ def test_a_version_is_trained_on_and_its_curve_compared(former: Job, visit: Visi
 
 def test_it_fits_a_narrow_window_and_a_drawer_opens(former: Job, visit: Visit) -> None:
     page = visit("/tuning?part=train", NARROW)
-    expect(page.get_by_text("Ready: base-small, about $4.10 to $8.20 for this version.")).to_be_visible()
+    expect(page.get_by_text("about $4.10 to $8.20 · data goes to OpenAI")).to_be_visible()
     assert fits(page)
     page.locator(".st-key-tuning_choose_openai button").first.click()
     expect(page.get_by_role("button", name="Start training")).to_be_visible()

@@ -15,8 +15,9 @@ from ui.queue import drawer as queue_drawer
 BAD = "![x](http://evil.example/x.png) <b>bold</b> :red[no] $x$"
 
 
-def below(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.delta for metric in app.metric}
+def cards(app: AppTest) -> list[str]:
+    """What the cards say, from left to right."""
+    return [button.label for button in app.button if (button.key or "").startswith("queue_show_")]
 
 
 def rows(app: AppTest, column: str = "id") -> list[Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import audit, deployments
@@ -23,6 +24,7 @@ from tests.pages.acting import click, keys, metrics, where
 from tests.pages.conftest import Visit, text
 from tests.served import add
 from tests.tuning.made import a_model
+from ui.orchestrator import acts, live
 
 HOSTILE = "![x](http://evil.example/a.png) **bold** <b>tag</b> :material/home: [l](http://evil.example)"
 
@@ -70,7 +72,8 @@ class TestTheRequest:
         execution = queries.get(database, queries.page(database).rows[0].execution_id)
         assert execution.asked == Request("Announce the new plan", "social_post", "no prices", (), "owners")
         assert app.text_area(key="orch_request").value == ""
-        assert "Taken" in text(app)
+        assert "Request received. Planning" in toasted(app)
+        assert "Planning…" in text(app)
 
     def test_an_empty_request_is_refused_and_nothing_is_lost(self, visit: Visit, database: Database) -> None:
         app = visit("orchestrator")
@@ -105,7 +108,7 @@ class TestTheRequest:
 class TestTheSettings:
     def test_turning_approval_off_is_confirmed_and_says_who_did_it(self, visit: Visit, database: Database) -> None:
         app = visit("orchestrator")
-        assert "nobody has changed it" in text(app)
+        assert "Plans run only after approval (default)." in text(app)
         app.toggle(key="orch_approval").set_value(False).run()
         assert app.toggle(key="orch_approval").value is True
         assert deployments_preferences.approval_required(database) is True
@@ -203,7 +206,7 @@ class TestWhatIsTrueNow:
         assert numbers["Executions"] == "1"
         assert numbers["Success rate"] == "–"  # nobody judged it
         assert numbers["Median duration"].endswith(" s")
-        assert numbers["Patterns learned"] == "0"
+        assert "Patterns in use" not in numbers, "it can only be 0 before patterns were accepted"
 
     def test_without_a_worker_it_says_so_and_what_to_do(self, visit: Visit, database: Database) -> None:
         assert "No worker is running" in text(visit("orchestrator"))
@@ -228,10 +231,10 @@ class TestWhatIsTrueNow:
         app = visit("orchestrator")
         drive(database)
         app.run()
-        assert "Ended: ✓ completed, not scored" in text(app)
-        assert "An execution has ended" in app.toast[0].value
+        assert "Run completed, not scored" in text(app)
+        assert not app.toast, "one message for one end"
         click(app, f"orch_ended_open_{execution.execution_id}")
-        assert "Ended:" not in text(app)
+        assert "Run completed" not in text(app)
         assert where(app)["run"] == [execution.execution_id]
 
     def test_what_was_not_understood_goes_on_by_a_choice_of_its_kind(self, visit: Visit, database: Database) -> None:
@@ -239,10 +242,10 @@ class TestWhatIsTrueNow:
         app = visit("orchestrator")
         drive(database)
         app.run()
-        assert "not understood: asdf qwer zxcv" in text(app)
+        assert "Run not understood: asdf qwer zxcv" in text(app)
         chosen = app.pills(key=f"orch_ended_kind_{execution.execution_id}")
         chosen.set_value("social_post").run()
-        assert "Taken as social post" in text(app)
+        assert "Taken as social post" in toasted(app)
         drive(database)
         assert queries.get(database, execution.execution_id).status == "pending_approval"
 
@@ -260,7 +263,7 @@ class TestWhatIsTrueNow:
         app = visit("orchestrator")
         app.text_area(key="orch_request").set_value("asdf qwer zxcv")
         click(app, "orch_submit")
-        assert "not understood: asdf qwer zxcv" in text(app)
+        assert "Run not understood: asdf qwer zxcv" in text(app)
 
     def test_what_ended_can_be_dismissed(self, visit: Visit, database: Database) -> None:
         execution = submitted(database)
@@ -269,8 +272,44 @@ class TestWhatIsTrueNow:
         drive(database)
         app.run()
         click(app, f"orch_ended_no_{execution.execution_id}")
-        assert "Ended:" not in text(app)
+        assert "Run completed" not in text(app)
         assert "run" not in where(app)
+
+    @pytest.mark.parametrize(("answer", "success"), [("yes", True), ("no", False)])
+    def test_one_click_says_whether_it_answered_the_request(
+        self, visit: Visit, database: Database, answer: str, success: bool
+    ) -> None:
+        execution = submitted(database)
+        executions.approve(database, execution.execution_id, actor="ben")
+        app = visit("orchestrator")
+        drive(database)
+        app.run()
+        assert "Did this answer the request?" in text(app)
+        click(app, f"orch_ended_answer_{execution.execution_id}_{answer}")
+        judged = queries.get(database, execution.execution_id)
+        assert (judged.success, judged.scored_by) == (success, get_settings().actor)
+        assert "Saved: it" in toasted(app)
+        assert "Did this answer" not in text(app)
+
+    def test_the_page_looks_more_often_just_after_an_act_of_ones_own(
+        self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        every: list[float] = []
+        fragment = st.fragment
+
+        def noting(*given: Any, run_every: float) -> Any:
+            every.append(run_every)
+            return fragment(*given, run_every=run_every)
+
+        monkeypatch.setattr(st, "fragment", noting)
+        app = visit("orchestrator")
+        assert every.pop() == live.EVERY_S
+        app.text_area(key="orch_request").set_value("Announce the new plan")
+        click(app, "orch_submit")
+        assert every.pop() == live.OWN_S
+        monkeypatch.setattr(acts, "JUST_S", -1.0)
+        app.run()
+        assert every.pop() == live.EVERY_S
 
 
 class TestWhatWaits:
@@ -278,11 +317,13 @@ class TestWhatWaits:
         execution = submitted(database)
         app = visit("orchestrator")
         assert "Waiting for you: 1 plan" in text(app)
-        assert "content outline → content draft" in text(app)
-        assert "Why: " in text(app)
+        assert "content · outline" in text(app)
+        assert "6 steps · time not known yet · $0" in text(app)
+        assert "Why: No past work on this topic." in text(app)
+        assert "because the request says “blog post”" in text(app)
         click(app, f"orch_wait_approve_{execution.execution_id}")
         assert queries.get(database, execution.execution_id).decided_by == get_settings().actor
-        assert "steps went into the queue" in text(app)
+        assert "steps queued" in toasted(app)
         assert "Waiting for you" not in text(app)
 
     def test_somebody_who_was_slower_is_told_who_was_faster(self, visit: Visit, database: Database) -> None:
@@ -299,7 +340,7 @@ class TestTheHistory:
         finished = done(database)
         submitted(database)
         waiting, completed = visit("orchestrator").dataframe[0].value.to_dict("records")
-        assert (waiting["status"], waiting["success"]) == ("◔ waits for approval", "– not known")
+        assert (waiting["status"], waiting["success"]) == ("◔ awaiting approval", "– not known")
         assert (completed["status"], completed["success"]) == ("✓ completed", "– not known")  # nobody judged it
         number = len(done_plan.steps) if (done_plan := finished.plan) else 0
         assert completed["steps"] == f"{number} of {number}"
@@ -311,7 +352,7 @@ class TestTheHistory:
         assert list(app.dataframe[0].value["status"]) == ["✓ completed"]
         app.pills(key="orch_status").set_value(["pending_approval"]).run()
         assert where(app)["execution_status"] == ["pending_approval"]
-        assert list(app.dataframe[0].value["status"]) == ["◔ waits for approval"]
+        assert list(app.dataframe[0].value["status"]) == ["◔ awaiting approval"]
 
     def test_an_unknown_status_in_the_address_is_dropped(self, visit: Visit, database: Database) -> None:
         submitted(database)
@@ -344,6 +385,11 @@ class TestTheHistory:
         assert "id=" not in link(app, "orch_export")
 
 
+def toasted(app: AppTest) -> str:
+    """What the page says in its corner, without the escapes."""
+    return "\n".join(each.value for each in app.toast).replace("\\", "")
+
+
 def link(app: AppTest, key: str) -> str:
     (found,) = (each.proto for each in app.get("link_button") if key in each.proto.id)
     return found.url
@@ -362,7 +408,7 @@ def drawer(visit: Visit, execution: Execution, view: str = "Plan") -> AppTest:
 class TestTheDrawer:
     def test_a_link_opens_it_and_a_wrong_one_says_so(self, visit: Visit, database: Database) -> None:
         execution = submitted(database)
-        assert "needs no other step" in text(visit("orchestrator", run=execution.execution_id))
+        assert "no dependencies" in text(visit("orchestrator", run=execution.execution_id))
         assert "There is no execution 'nobody'" in text(visit("orchestrator", run="nobody"))
         assert "The link names no execution" in text(visit("orchestrator", run="a\0b"))
 
@@ -373,7 +419,8 @@ class TestTheDrawer:
         for step in execution.plan.steps:
             assert f"Why: {step.reason}" in said
             if step.depends_on:
-                assert f"Called {step.id}, after {', '.join(step.depends_on)}" in said
+                needed = ", ".join(f"`{name}`" for name in step.depends_on)
+                assert f"Step id `{step.id}`, runs after {needed}" in said
 
     def test_why_this_plan_is_told_as_it_was_stored_with_n(self, visit: Visit, database: Database) -> None:
         add(database, *({"user_request": "Write a blog post about job scheduling"} for _ in range(4)))
@@ -496,6 +543,11 @@ class TestTheDrawer:
         assert all(part["reason"] in said and part["formula"] in said for part in execution.score_parts)
         assert f"Form: {execution.form:.2f} = " in said
         assert "Score: not known" in said
+        app = drawer(visit, execution, "Result")
+        assert "Did this answer the request?" in text(app)
+        click(app, "orch_answered_yes")
+        assert queries.get(database, execution.execution_id).success is True
+        assert "Did this answer the request?" not in text(app)
         record = text(drawer(visit, execution, "Record"))
         assert "approved · by ben" in record
         assert execution.execution_id in record

@@ -15,7 +15,7 @@ def test_without_a_selection_the_bar_says_how_to_make_one(visit: Visit, database
 
     app = visit("queue")
 
-    assert "Nothing selected" in text(app)
+    assert "No rows selected" in text(app)
     assert not [button for button in app.button if button.key == "queue_cancel"]
 
 
@@ -63,7 +63,7 @@ def test_buttons_that_nothing_selected_can_take_are_grey_and_say_why(visit: Visi
     grey = {button.key for button in app.button if button.disabled}
     assert {"queue_resume", "queue_pause", "queue_retry", "queue_cancel"} <= grey
     assert "queue_delete" not in grey
-    assert "Cancel needs one that is pending or running or paused" in text(app)
+    assert app.button(key="queue_cancel").help == "Select a pending or running or paused command."
 
 
 def test_a_running_command_is_asked_to_stop(visit: Visit, database: Database) -> None:
@@ -84,7 +84,7 @@ def test_cancelling_is_asked_with_the_exact_counts_and_done_to_exactly_those(vis
     app = visit("queue")
     click(click(app, "queue_select_all"), "queue_cancel")
     assert "3 commands: 3 pending." in text(app)
-    assert "Left as they are: 1 (1: it has completed)." in text(app)
+    assert "Unchanged: 1 (1: it has completed)." in text(app)
     assert [status(database, each) for each in ids] == ["pending"] * 3
 
     later = enqueue(database)
@@ -93,7 +93,7 @@ def test_cancelling_is_asked_with_the_exact_counts_and_done_to_exactly_those(vis
     click(app, "modal_yes")
 
     assert [status(database, each) for each in (*ids, later)] == ["completed", "cancelled", "cancelled", "pending"]
-    assert "2 commands cancelled. Left as they were: 2 (2: it has completed)." in text(app)
+    assert "2 commands cancelled. Unchanged: 2 (2: it has completed)." in text(app)
     assert list(app.dataframe[1].value["command"]) == [ids[0], done]
 
 
@@ -115,7 +115,7 @@ def test_a_whole_filter_is_deleted_also_what_is_on_other_pages(visit: Visit, dat
     app.selectbox(key="queue_size").select(25).run()
 
     click(app, "queue_select_all")
-    assert "All 30 of the filter selected: 30 pending" in text(app)
+    assert "All 30 matching selected: 30 pending" in text(app)
     click(click(app, "queue_delete"), "modal_yes")
 
     assert "30 commands deleted." in text(app)
@@ -138,13 +138,13 @@ def test_all_of_a_filter_is_no_choice_in_another_filter(visit: Visit, database: 
     failed(database, priority=1)
     app = visit("queue", status="failed")
     click(app, "queue_select_all")
-    assert "All 1 of the filter selected" in text(app)
+    assert "All 1 matching selected" in text(app)
 
     click(app, "queue_reset")
-    assert "Nothing selected" in text(app)
+    assert "No rows selected" in text(app)
     click(app, "queue_select_all")
     click(app, "queue_deselect")
-    assert "Nothing selected" in text(app)
+    assert "No rows selected" in text(app)
 
 
 def test_retrying_a_whole_filter_is_asked(visit: Visit, database: Database) -> None:

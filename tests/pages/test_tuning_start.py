@@ -113,9 +113,7 @@ class TestTheStart:
 class TestBudgetAndPrices:
     @pytest.fixture
     def app(self, visit: Visit, database: Database) -> AppTest:
-        app = visit("fine_tuning")
-        app.session_state["tuning_budget_open"] = True
-        return app.run()
+        return visit("fine_tuning", part="costs")
 
     def test_the_budget_is_set_with_a_reason(self, app: AppTest, database: Database) -> None:
         app.number_input(key="tuning_budget_None").set_value(50.0)

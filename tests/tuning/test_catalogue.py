@@ -56,7 +56,7 @@ def test_an_unknown_provider_is_refused_in_words() -> None:
         (dt.date(2026, 11, 24), "closes in 43 days", False),
         (dt.date(2027, 1, 5), "closes in 1 day", False),
         (dt.date(2027, 1, 6), "closes today", False),
-        (dt.date(2027, 1, 7), "closed since 2027-01-07", True),
+        (dt.date(2027, 1, 7), "closed on 2027-01-06", True),
     ],
 )
 def test_the_end_is_counted_in_days(day: dt.date, words: str, is_closed: bool) -> None:

@@ -45,7 +45,9 @@ def test_a_range_is_one_amount_where_both_ends_are_the_same(low: str | None, hig
     assert tuning_words.money_range(*amounts) == said
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(4, "4.0 s"), (95, "1 min 35 s"), (2_960, "49 min"), (8_000, "2 h")])
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(4, "4.0 s"), (95, "1 min 35 s"), (2_960, "49 min"), (6_600, "110 min"), (8_000, "2 h")]
+)
 def test_long_times_are_not_said_to_the_second(seconds: float, said: str) -> None:
     assert tuning_words.roughly(seconds) == said
 

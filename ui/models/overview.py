@@ -25,8 +25,8 @@ def draw(db: Database) -> None:
         compare.draw(db, [each for each in shown if each.id in table.GRID.selected()])
     else:
         st.info(
-            "No model yet. What is trained, and each profile, stands here with where it comes from and what it is "
-            "worth; train one first. Or add a base model above, evaluate it, and know what training has to beat.",
+            "No model yet. Trained models and profiles appear here with lineage and evaluation results; train one "
+            "first. Or add a base model above and evaluate it, to know what training has to beat.",
             icon=":material/deployed_code:",
         )
     if any(each.archived_at for each in found):

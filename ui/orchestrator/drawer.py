@@ -104,7 +104,10 @@ def _head(execution: Execution) -> None:
         st.text(execution.request)
     st.text("\n".join(_facts(execution)))
     if execution.is_not_understood:
-        st.warning("It was not understood. Say below what kind of work it is, and it goes on.", icon=":material/help:")
+        st.warning(
+            "It was not understood. Choose below what kind of work it is, and planning continues.",
+            icon=":material/help:",
+        )
     elif execution.error:
         st.error("It failed. What went wrong, in the words of the step:", icon=":material/error:")
         st.code(execution.error, language=None, wrap_lines=True)
@@ -126,7 +129,7 @@ def _state(execution: Execution) -> str:
 
 def _facts(execution: Execution) -> list[str]:
     """Who, when, by which planner, and what was asked for beside the request."""
-    facts = [f"Asked for by {execution.created_by} {ago(execution.created_at)} ({exactly(execution.created_at)})"]
+    facts = [f"Requested by {execution.created_by} {ago(execution.created_at)} ({exactly(execution.created_at)})"]
     if execution.decided_at and execution.decided_by:
         word = "Rejected" if execution.status == "rejected" else "Approved"
         why = f": {execution.decision_reason}" if execution.decision_reason else ""
@@ -152,9 +155,9 @@ def _acts(db: Database, execution: Execution) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="orch_acts"):
         if execution.status == "pending_approval" and editing:
             st.button(
-                "Back to the plan as it is",
+                "Discard edits",
                 key="orch_to_plan",
-                icon=":material/arrow_back:",
+                icon=":material/undo:",
                 on_click=_look,
                 args=("Plan",),
             )
@@ -174,7 +177,7 @@ def _acts(db: Database, execution: Execution) -> None:
                 key="orch_resume",
                 type="primary",
                 icon=":material/replay:",
-                help="What is done is not done again.",
+                help="Completed steps are not run again.",
                 on_click=lambda: _resume(db, execution),
             )
         if execution.is_open:
@@ -187,17 +190,17 @@ def _look(view: str) -> None:
 
 
 def _approve(db: Database, execution: Execution) -> None:
-    if acts.in_drawer(lambda: acts.approve(db, execution.execution_id), "Approved: its steps went into the queue."):
+    if acts.in_drawer(lambda: acts.approve(db, execution.execution_id), "Approved: its steps are queued."):
         _look("Plan")
 
 
 def _resume(db: Database, execution: Execution) -> None:
-    if acts.in_drawer(lambda: acts.resume(db, execution.execution_id), "Resumed: what failed is tried again."):
+    if acts.in_drawer(lambda: acts.resume(db, execution.execution_id), "Resumed: the failed step runs again."):
         _look("Plan")
 
 
 def _go_on_as(db: Database, execution: Execution, kind: str) -> None:
-    acts.in_drawer(lambda: acts.go_on_as(db, execution.execution_id, kind), "Taken: it is planned as that now.")
+    acts.in_drawer(lambda: acts.go_on_as(db, execution.execution_id, kind), "Planning…")
 
 
 def _cancel(db: Database, execution: Execution) -> None:

@@ -81,7 +81,7 @@ def draw(db: Database, execution: Execution) -> None:
         )
         st.button("Start over", key="orch_edit_reset", icon=":material/undo:", on_click=forget)
         if problems:
-            st.caption("What is wrong above has to be put right first.", width="content")
+            st.caption("Fix the problems above first.", width="content")
 
 
 def _draft(execution: Execution) -> Draft:
@@ -147,7 +147,7 @@ def _table(place: DeltaGenerator, draft: Draft) -> None:
             "what": config.SelectboxColumn("Agent and action", options=_WHAT, width=190),
             "reason": config.TextColumn("Why", width=230),
             "depends_on": config.ListColumn("After", width=130, help="The steps whose results it needs."),
-            "payload": config.TextColumn("What it is told (JSON)", width=330),
+            "payload": config.TextColumn("Input (JSON)", width=330),
         },
         alt="Steps of the plan: name, agent and action, why, after which steps, payload as JSON.",
     )
@@ -217,7 +217,7 @@ def _say(problems: Sequence[PlanProblem]) -> None:
         st.caption(":material/check: This plan can be run.")
         return
     with st.container(border=True, key="orch_edit_problems"):
-        st.markdown(f":material/error: **{count(len(problems), 'thing')} to put right**")
+        st.markdown(f":material/error: **{count(len(problems), 'problem')} to fix**")
         st.text("\n".join(f"{_where(problem)}: {problem.sentence}" for problem in problems))
 
 
@@ -226,7 +226,7 @@ def _where(problem: PlanProblem) -> str:
 
 
 def _what_there_is() -> None:
-    with st.expander("What each agent can do, and what it has to be told", icon=":material/help:"):
+    with st.expander("Agents, their actions and inputs", icon=":material/help:"):
         for agent, actions in SHAPE.items():
             for name, action in actions.items():
                 st.text(f"{agent}.{name}: {action.description}")
@@ -236,7 +236,7 @@ def _what_there_is() -> None:
 def _approve(db: Database, execution: Execution, draft: Draft) -> None:
     if acts.in_drawer(
         lambda: acts.approve(db, execution.execution_id, plan=plans.parse(_held(draft), SHAPE)),
-        "Approved as edited: its steps went into the queue.",
+        "Approved as edited: its steps are queued.",
     ):
         forget()
         st.session_state["orch_view"] = "Plan"

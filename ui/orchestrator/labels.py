@@ -13,7 +13,7 @@ Colour = Literal["blue", "orange", "green", "red", "gray", "violet"]
 #: The word, the sign before it in grids and texts, the icon and the colour of its badge.
 STATUS: Mapping[Status, tuple[str, str, str, Colour]] = {
     "planning": ("planning", "◌", ":material/edit_note:", "blue"),
-    "pending_approval": ("waits for approval", "◔", ":material/hourglass_top:", "orange"),
+    "pending_approval": ("awaiting approval", "◔", ":material/hourglass_top:", "orange"),
     "approved": ("approved", "▹", ":material/thumb_up:", "blue"),
     "executing": ("running", "▸", ":material/play_arrow:", "blue"),
     "completed": ("completed", "✓", ":material/check_circle:", "green"),
@@ -21,9 +21,15 @@ STATUS: Mapping[Status, tuple[str, str, str, Colour]] = {
     "rejected": ("rejected", "⊘", ":material/thumb_down:", "violet"),
     "cancelled": ("cancelled", "–", ":material/cancel:", "gray"),
 }
+AGENT_ICON: Mapping[str, str] = {
+    "content": ":material/edit_note:",
+    "financial": ":material/payments:",
+    "market_insight": ":material/insights:",
+    "compliance": ":material/verified_user:",
+}
 _STEP = {
-    "waiting": "○ waits for others",
-    "pending": "○ waits for a worker",
+    "waiting": "○ waiting for other steps",
+    "pending": "○ waiting for a worker",
     "running": "▸ running",
     "completed": "✓ completed",
     "failed": "✗ failed",

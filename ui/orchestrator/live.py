@@ -1,4 +1,5 @@
-"""What is true now: numbers, who works, what runs. Read anew every few seconds without the rest of the page.
+"""What is true now: who works, what moves, what came of it, numbers. Read anew every few seconds, more often just after
+an act of one's own, without the rest of the page.
 
 The rest is drawn anew when something happened to an execution; never while a window is open over it.
 """
@@ -14,12 +15,13 @@ from core.orchestrator import queries, trends
 from core.orchestrator.agents import SHAPE
 from core.orchestrator.executions import ORCHESTRATOR
 from core.orchestrator.records import OPEN, Counts, Execution, ExecutionRow, Status
-from ui.orchestrator import acts, drawer, labels, reads
+from ui.orchestrator import acts, drawer, labels, reads, waiting
 from ui.parts import addresses
 from ui.parts.formatting import count, percent, score, shortened, span
 from ui.parts.watch import look
 
 EVERY_S = 5
+OWN_S = 0.5
 _MOVING: tuple[Status, ...] = ("planning", "approved", "executing")
 _SHOWN = 4
 #: So many open ones, the newest, are watched for their end.
@@ -27,78 +29,78 @@ _WATCHED = 50
 _WEEK = 7
 
 
-@st.fragment(run_every=EVERY_S)
-def draw(db: Database, seen: int) -> None:
-    """`seen` is the version that the rest of the page shows."""
+def now(db: Database, seen: int) -> None:
+    """What waits for a person, what moves and what ended. `seen` is the version that the rest of the page shows."""
+    every = OWN_S if acts.just_acted() else EVERY_S
+    st.fragment(run_every=every)(_now)(db, seen, every)
 
+
+def _now(db: Database, seen: int, every: float) -> None:
     def changed() -> bool:
-        numbers = queries.counts(db)
-        _cards(numbers, reads.by_day(db, numbers.total, numbers.judged))
+        by_status = queries.counts(db).by_status
         _workers(statistics.workers(db))
-        moving = queries.page(db, statuses=_MOVING, limit=_SHOWN + 1).rows
+        waiting.draw(db, by_status["pending_approval"])
         _note_ended(db)
         _ended(db)
-        _running(db, moving, sum(numbers.by_status[status] for status in _MOVING))
-        return trends.version(db) != seen
+        moving = queries.page(db, statuses=_MOVING, limit=_SHOWN).rows
+        _running(db, moving, sum(by_status[status] for status in _MOVING))
+        return trends.version(db) != seen or (every == OWN_S and not acts.just_acted())
 
-    look(EVERY_S, changed)
+    # The badge of the sidebar is counted anew with the page, so that both say the same.
+    look(every, changed, label=False, then=reads.waiting.clear)
 
 
-def _cards(numbers: Counts, days: Sequence[trends.Day]) -> None:
+@st.fragment(run_every=EVERY_S)
+def numbers(db: Database) -> None:
+    """The numbers in one line."""
+
+    def draws() -> bool:
+        found = queries.counts(db)
+        with st.container():
+            _cards(found, reads.by_day(db, found.total, found.judged))
+        return False
+
+    look(EVERY_S, draws)
+
+
+def _cards(found: Counts, days: Sequence[trends.Day]) -> None:
     week, before = days[-_WEEK:], days[:-_WEEK]
-    asked = [day.asked for day in days]
     rate, earlier = _rate(week), _rate(before)
-    change = None if rate is None or earlier is None else f"{(rate - earlier) * 100:+.0f} points on the week before"
-    courses = [[day.success_rate for day in days], [day.median_s for day in days]]
-    rates, medians = ([value for value in course if value is not None] for course in courses)
-    with st.grid(4, min_column_width=150):
+    change = "" if rate is None or earlier is None else f" This week {(rate - earlier) * 100:+.0f} points on the last."
+    with st.container(horizontal=True, gap="medium", key="orch_numbers"):
         st.metric(
             "Executions",
-            f"{numbers.total:,}",
-            f"{sum(day.asked for day in week):,} in 7 days",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            height="stretch",
-            chart_data=asked if sum(number > 0 for number in asked) > 1 else None,
-            chart_type="bar",
-            help="Every request there ever was. Bars: requests a day, the last 14 days (UTC).",
+            f"{found.total:,}",
+            width="content",
+            help=f"Every request there ever was; {sum(day.asked for day in week):,} in the last 7 days (UTC).",
         )
         st.metric(
             "Success rate",
-            percent(numbers.success_rate),
-            change,
-            border=True,
-            height="stretch",
-            chart_data=rates if len(rates) > 1 else None,
-            help=f"Of the {numbers.judged:,} whose outcome is known; a rejected plan is no success. "
-            "Line: by day, the last 14 days, where any has an outcome.",
+            percent(found.success_rate),
+            width="content",
+            help=f"Of the {found.judged:,} whose outcome is known; a rejected plan is no success.{change}",
         )
         st.metric(
             "Median duration",
-            span(numbers.median_duration_s),
-            border=True,
-            height="stretch",
-            chart_data=medians if len(medians) > 1 else None,
+            span(found.median_duration_s),
+            width="content",
             help="Planning and executing of the latest 1,000 that ended, without the time for which a plan "
-            "waited for a person. Line: by day, the last 14 days.",
+            "waited for a person.",
         )
-        st.metric(
-            "Patterns learned",
-            f"{numbers.patterns:,}",
-            "in use",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            height="stretch",
-            help="Learned patterns that plans take into account now.",
+        if found.patterns:
+            st.metric(
+                "Patterns in use",
+                f"{found.patterns:,}",
+                width="content",
+                help="Learned patterns that plans take into account now.",
+            )
+    if found.patterns:
+        st.page_link(
+            addresses.INSIGHTS,
+            label="View patterns",
+            icon=":material/insights:",
+            query_params={addresses.TAB: "patterns"},
         )
-    st.page_link(
-        addresses.INSIGHTS,
-        label="See the patterns",
-        icon=":material/insights:",
-        query_params={addresses.TAB: "patterns"},
-    )
 
 
 def _rate(days: Sequence[trends.Day]) -> float | None:
@@ -135,58 +137,73 @@ def _note_ended(db: Database) -> None:
         return
     for execution_id in before.keys() - now.keys():
         _note(queries.get(db, execution_id))
-    if any(status == "pending_approval" != before.get(id_) for id_, status in now.items()):
-        st.toast("A plan is ready and waits for approval.", icon=":material/hourglass_top:")
 
 
 class _Ended(NamedTuple):
-    """What is said of an execution that ended, and whether it asks for its kind of work."""
+    """What is said of an execution that ended, and which question it asks."""
 
     said: str
     needs_kind: bool
+    needs_answer: bool
 
 
 def _note(ended: Execution) -> None:
     """Only what came to an end by itself: who rejects or cancels knows."""
     if ended.status in ("completed", "failed"):
-        word, _, icon, _ = labels.STATUS[ended.status]
         scored = "not scored" if ended.score is None else f"score {score(ended.score)}"
-        told, how = f"{word}, {scored}", f"{labels.status(ended.status)}, {scored}"
-        if ended.is_not_understood:
-            told = how = "not understood"
-        noted = _Ended(f"{how}: {shortened(ended.request, 90)}", ended.is_not_understood)
-        st.session_state.setdefault("orch_ended", {})[ended.execution_id] = noted
-        st.toast(f"An execution has ended: {told}.", icon=icon)
+        word = labels.STATUS[ended.status][0]
+        said = "not understood" if ended.is_not_understood else f"{word}, {scored}"
+        st.session_state.setdefault("orch_ended", {})[ended.execution_id] = _Ended(
+            f"Run {said}: {shortened(ended.request, 90)}",
+            ended.is_not_understood,
+            ended.status == "completed" and ended.success is None,
+        )
 
 
 def _ended(db: Database) -> None:
     """What ended while this page was open; it stays until it was seen."""
     ended: dict[str, _Ended] = st.session_state.get("orch_ended", {})
-    for execution_id, (said, needs_kind) in list(ended.items())[-_SHOWN:]:
-        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"orch_ended_{execution_id}"):
-            st.text(f"Ended: {said}", width="stretch")
-            if st.button("Open", key=f"orch_ended_open_{execution_id}"):
-                _forget(execution_id)
-                drawer.show(execution_id)
-                st.rerun()
-            st.button(
-                "Dismiss",
-                key=f"orch_ended_no_{execution_id}",
-                type="tertiary",
-                icon=":material/close:",
-                on_click=_forget,
-                args=(execution_id,),
-            )
-        if needs_kind:
+    for execution_id, noted in list(ended.items())[-_SHOWN:]:
+        with st.container(border=True, gap="xsmall", key=f"orch_ended_{execution_id}"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.text(noted.said, width="stretch")
+                if st.button("Open", key=f"orch_ended_open_{execution_id}", icon=":material/open_in_full:"):
+                    _forget(execution_id)
+                    drawer.show(execution_id, "Result")
+                    st.rerun()
+                st.button(
+                    "Dismiss",
+                    key=f"orch_ended_no_{execution_id}",
+                    type="tertiary",
+                    icon=":material/close:",
+                    on_click=_forget,
+                    args=(execution_id,),
+                )
+            if noted.needs_answer:
+                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                    _ask_answered(db, execution_id)
+        if noted.needs_kind:
             _kinds(db, execution_id)
+
+
+def _ask_answered(db: Database, execution_id: str) -> None:
+    def judge(answered: bool) -> None:
+        acts.on_page(lambda: acts.judge_answer(db, execution_id, answered=answered), lambda _: _judged(answered))
+        _forget(execution_id)
+
+    acts.ask_answered(f"orch_ended_answer_{execution_id}", judge)
+
+
+def _judged(answered: bool) -> str:
+    return "Saved: it answered the request." if answered else "Saved: it did not answer the request."
 
 
 def _kinds(db: Database, execution_id: str) -> None:
     """A request that was not understood goes on once somebody says what kind of work it is."""
 
     def go_on(kind: str) -> None:
-        said = f"Taken as {kind.replace('_', ' ')}: it is planned now."
-        acts.on_page(lambda: acts.go_on_as(db, execution_id, kind), said)
+        said = f"Taken as {kind.replace('_', ' ')}. Planning…"
+        acts.on_page(lambda: acts.go_on_as(db, execution_id, kind), lambda _: said)
         _forget(execution_id)
 
     acts.offer_kinds(execution_id, "orch_ended_kind", go_on)
@@ -197,17 +214,19 @@ def _forget(execution_id: str) -> None:
 
 
 def _running(db: Database, moving: Sequence[ExecutionRow], number: int) -> None:
-    """How far each execution is that moves by itself."""
-    for row in moving[:_SHOWN]:
-        with st.container(border=True, key=f"orch_running_{row.execution_id}"):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                word, _, icon, colour = labels.STATUS[row.status]
-                st.badge(word, icon=icon, color=colour)
-                st.text(shortened(row.request, 140), width="stretch")
-                if st.button("Open", key=f"orch_running_open_{row.execution_id}"):
-                    drawer.show(row.execution_id)
-                    st.rerun()
+    """How far each execution is that moves by itself, in a line."""
+    for row in moving:
+        with st.container(
+            border=True, horizontal=True, vertical_alignment="center", key=f"orch_now_{row.execution_id}"
+        ):
+            word, _, icon, colour = labels.STATUS[row.status]
+            st.badge("Planning…" if row.status == "planning" else word, icon=icon, color=colour)
+            st.text(shortened(row.request, 120), width="stretch")
             if row.steps and row.status != "planning":
-                st.progress(*labels.progress(queries.progress(db, row.execution_id)))
-    if len(moving) > _SHOWN:
-        st.text(f"and {count(number - _SHOWN, 'more that moves', 'more that move')}; the table below lists them.")
+                share, said = labels.progress(queries.progress(db, row.execution_id))
+                st.progress(share, said, width=260)
+            if st.button("Open", key=f"orch_running_open_{row.execution_id}"):
+                drawer.show(row.execution_id)
+                st.rerun()
+    if number > len(moving):
+        st.text(f"and {count(number - len(moving), 'more that moves', 'more that move')}; the history lists them.")

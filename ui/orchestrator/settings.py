@@ -26,6 +26,13 @@ _AT = {
 }
 
 
+def draw(db: Database, chosen: Preferences) -> None:
+    """What holds now, in a line: the switch, and who plans."""
+    with st.container(key="orch_set", gap="xsmall"):
+        approval(db, chosen.approval_required)
+        planner(chosen)
+
+
 def approval(db: Database, on: bool) -> None:
     """The switch, with who last turned it. Turning it off is asked first: plans then run unseen."""
     st.session_state["orch_approval"] = on
@@ -39,11 +46,11 @@ def approval(db: Database, on: bool) -> None:
 
 def _turned(db: Database, on: bool) -> str:
     lines = audit.entries(db, subject="setting", subject_id="approval_required", limit=1)
-    means = "Nothing is carried out before somebody approved it." if on else "Every plan is carried out at once."
+    means = "Plans run only after approval" if on else "Plans run without approval"
     if not lines:
-        return f"{means} So from the start; nobody has changed it."
+        return f"{means} (default)."
     line = lines[0]
-    return f"{means} Turned {'on' if on else 'off'} by {plain(line.actor)} {ago(line.at)} ({exactly(line.at)})."
+    return f"{means}. Turned {'on' if on else 'off'} by {plain(line.actor)} {ago(line.at)} ({exactly(line.at)})."
 
 
 def _turn(db: Database, on: bool) -> None:
@@ -76,8 +83,7 @@ def _undone(db: Database, on: bool) -> str:
 def planner(chosen: Preferences) -> None:
     """Who plans, in a line, and what that costs."""
     name = "the built-in planner" if chosen.planner_model is None else str(chosen.planner_model)
-    st.markdown(f"**Planned by** {plain(name)}")
-    st.caption(plain(sent(chosen.planner_model)))
+    st.caption(plain(f"Planned by {name}. {sent(chosen.planner_model)}"))
     if chosen.deployed is not None:
         st.caption(plain(f"It is deployed as {chosen.deployed.name}; setting another one here ends that."))
 
@@ -120,7 +126,7 @@ def _choose_planner(db: Database, chosen: Preferences) -> None:
     options = [_BUILT_IN, *(f"{each.name}:{name}" for each in found if each.is_ready for name in each.models)]
     st.session_state["orch_planner"] = current
     st.selectbox(
-        "Who plans and writes",
+        "Planner model",
         list(dict.fromkeys([*options, current])),
         key="orch_planner",
         format_func=lambda name: name or "Built-in planner (no model)",
@@ -150,7 +156,7 @@ def _pick(db: Database, name: str) -> None:
             f"Plan with {model}?",
             f"{sent(model)} This holds for every request of this workspace from now on.",
             yes="Plan with it",
-            no="Leave it as it is",
+            no="Keep the current model",
             act=lambda: _set_planner(db, model),
         )
 
@@ -182,7 +188,7 @@ def _judging(db: Database, chosen: Preferences) -> None:
     """Settings that are saved together, so that nothing changes while one is still moving a slider."""
     with st.form("orch_judging", border=False):
         threshold = st.slider(
-            "A score from here on counts as success",
+            "Success threshold",
             0.0,
             1.0,
             chosen.success_threshold,
@@ -190,7 +196,7 @@ def _judging(db: Database, chosen: Preferences) -> None:
             key=f"orch_threshold_{chosen.success_threshold}",
         )
         judging = st.toggle(
-            "A model scores what was carried out",
+            "Let the model judge results",
             chosen.judges,
             key=f"orch_judges_{chosen.judges}",
             help="The model that plans is asked once an execution; its cost is shown with the score.",
@@ -198,7 +204,7 @@ def _judging(db: Database, chosen: Preferences) -> None:
         st.caption("Without a model nothing is scored by itself: score and outcome wait for a person.")
         st.text(f"It judges by this rubric:\n{RUBRIC}")
         words = st.text_area(
-            "Words that nothing may hold, one a line",
+            "Banned words, one per line",
             "\n".join(chosen.banned_words),
             key=f"orch_banned_{hash(chosen.banned_words)}",
             height=120,

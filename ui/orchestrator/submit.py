@@ -31,14 +31,20 @@ def draw(db: Database) -> None:
         st.text_area(
             "What should be done?",
             key="orch_request",
-            height=96,
+            height=76,
             placeholder="For example: Review the budget for a campaign of $2,500, and draft the announcement.",
         )
-        with st.expander("More: kind of work, limits, platforms, audience", icon=":material/tune:"):
-            _more(db)
-        sent = st.form_submit_button("Plan it", key="orch_submit", type="primary", icon=":material/account_tree:")
-    if sent:
-        _send(db, _request())
+        # The button first: it stands in one line with the fold, and above what the fold holds on a narrow window.
+        with st.container(horizontal=True, gap="small"):
+            st.form_submit_button(
+                "Plan it",
+                key="orch_submit",
+                type="primary",
+                icon=":material/account_tree:",
+                on_click=lambda: _send(db, _request()),
+            )
+            with st.expander("More: kind of work, limits, platforms, audience", icon=":material/tune:"):
+                _more(db)
 
 
 def _more(db: Database) -> None:
@@ -75,7 +81,7 @@ def _request() -> Request:
 
 
 def _send(db: Database, request: Request) -> None:
-    """What cannot be taken is said above the page, and what was written stays."""
+    """In a callback, so that the page is drawn once. What cannot be taken is said, and what was written stays."""
 
     def act() -> None:
         try:
@@ -84,14 +90,13 @@ def _send(db: Database, request: Request) -> None:
             _ask(db, request, duplicate)
 
     messages.attempt(act)
-    st.rerun()
 
 
 def _submit(db: Database, request: Request, *, again: bool) -> None:
     taken = executions.submit(db, request, actor=session.actor(), again=again)
     acts.watch(taken.execution_id)
     st.session_state[_CLEAR] = True
-    messages.done("Taken. It is planned by the next free worker; the plan appears below by itself.")
+    messages.toast("Request received. Planning… the plan will appear above.")
 
 
 def _ask(db: Database, request: Request, duplicate: Duplicate) -> None:
@@ -118,15 +123,13 @@ def offer_example(db: Database) -> None:
     with st.container(border=True, key="orch_empty"):
         st.markdown("**No request yet.**")
         st.text(
-            "Say above what should be done. The page will show the plan with its reasons, let you approve, edit or "
-            "reject it, show its steps while they run, and score what came of it. Each run becomes an example on the "
-            "Data page."
+            "Say above what should be done. The plan appears at the top with its reasons, to approve, edit or reject; "
+            "then its steps as they run, and the result. Each run becomes an example on the page Data."
         )
         st.text(f"A request to begin with:\n{EXAMPLE}")
         st.button(
             "Plan this example",
             key="orch_example",
-            type="primary",
             icon=":material/account_tree:",
             on_click=_example,
             args=(db,),

@@ -11,7 +11,6 @@ from core.orchestrator import queries
 from core.orchestrator.records import STATUSES, Counts, ExecutionRow, Sort, Status
 from ui.orchestrator import drawer, labels
 from ui.parts import addresses, session
-from ui.parts.formatting import count
 from ui.parts.grid import Grid
 
 PARAMETER = "execution_status"
@@ -78,7 +77,7 @@ def _controls(numbers: Counts) -> tuple[tuple[Status, ...], Sort]:
             on_change=lambda: _write(st.session_state["orch_status"]),
         )
         sort = st.selectbox(
-            "Order", list(_SORTS), key="orch_sort", format_func=_SORTS.__getitem__, persist_state="session", width=170
+            "Sort by", list(_SORTS), key="orch_sort", format_func=_SORTS.__getitem__, persist_state="session", width=170
         )
     return chosen, sort
 
@@ -106,7 +105,7 @@ def _columns() -> dict[str, Any]:
     config = st.column_config
     return {
         "status": config.TextColumn("Status", width=140),
-        "created_at": config.DatetimeColumn("Asked for (UTC)", format="YYYY-MM-DD HH:mm", width=132),
+        "created_at": config.DatetimeColumn("Requested (UTC)", format="YYYY-MM-DD HH:mm", width=132),
         "request": config.TextColumn("Request", width=290),
         "intent": config.TextColumn("Kind", width=125),
         "steps": config.TextColumn("Steps done", width=90, alignment="right"),
@@ -115,7 +114,7 @@ def _columns() -> dict[str, Any]:
         "success": config.TextColumn("Success", width=105),
         "duration": config.TextColumn("Duration", width=80, alignment="right"),
         "planner": config.TextColumn("Planned by", width=130),
-        "by": config.TextColumn("Asked by", width=90),
+        "by": config.TextColumn("Requested by", width=90),
         "error": config.TextColumn("Error", width=240),
     }
 
@@ -125,7 +124,9 @@ def _bar(chosen: Sequence[Status], total: int) -> None:
     ids = GRID.selected()
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="orch_bar"):
         if not ids:
-            st.text(f"Nothing selected: this is about all {count(total, 'execution')} of the filter.", width="stretch")
+            st.text(
+                f"No rows selected: exports the {total:,} matching {'run' if total == 1 else 'runs'}.", width="stretch"
+            )
             path, fits = addresses.export_executions(statuses=chosen), True
         else:
             st.text(f"{len(ids):,} selected", width="content")

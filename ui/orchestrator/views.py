@@ -25,7 +25,7 @@ def plan(db: Database, execution: Execution) -> None:
     """The steps in the order of the plan, each with what became of it so far."""
     if execution.plan is None:
         st.text(
-            "No plan yet: it is made by the next free worker, and appears here by itself."
+            "Planning… the plan will appear here."
             if execution.status == "planning"
             else "There is no plan: it ended before one was made."
         )
@@ -50,18 +50,21 @@ def _step(number: int, step: Step, state: StepState, *, decided: bool) -> None:
     if state.attempt > 1:
         parts.append(f"attempt {state.attempt}")
     st.text(" · ".join(parts))
-    st.text(f"Why: {step.reason}\nCalled {step.id}, " + _after(step))
+    st.text(f"Why: {step.reason}")
+    _named(step)
     if state.error:
         st.code(_cut(state.error), language=None, wrap_lines=True)
-    with st.expander("What it is told", icon=":material/data_object:"):
+    with st.expander("Input", icon=":material/data_object:"):
         _code(orjson.dumps(step.payload, option=orjson.OPT_INDENT_2).decode(), "json")
     if state.result:
-        with st.expander("What it gave", icon=":material/output:"):
+        with st.expander("Output", icon=":material/output:"):
             _gave(state.result)
 
 
-def _after(step: Step) -> str:
-    return f"after {', '.join(step.depends_on)}" if step.depends_on else "needs no other step"
+def _named(step: Step) -> None:
+    """Its id is checked to be letters, digits, `-` and `_`, so it can be set as code."""
+    after = f"runs after {', '.join(f'`{id_}`' for id_ in step.depends_on)}" if step.depends_on else "no dependencies"
+    st.caption(f"Step id `{step.id}`, {after}")
 
 
 def _gave(result: Mapping[str, Any]) -> None:
@@ -140,8 +143,8 @@ def _indicative(n: int) -> str:
     return f" (under {FEW}: only indicative)" if n < FEW else ""
 
 
-def result(_db: Database, execution: Execution) -> None:
-    """What was asked for, then what could not be said."""
+def result(db: Database, execution: Execution) -> None:
+    """What was asked for, then what could not be said; and whether it answered, while nobody has said so."""
     found = execution.result
     if not found:
         st.text(
@@ -150,6 +153,9 @@ def result(_db: Database, execution: Execution) -> None:
             else "It ended without a result."
         )
         return
+    if execution.status == "completed" and execution.success is None:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            acts.ask_answered("orch_answered", lambda answered: _judge(db, execution.execution_id, answered))
     if found.get("text"):
         _code(str(found["text"]))
     else:
@@ -163,6 +169,13 @@ def result(_db: Database, execution: Execution) -> None:
         if found.get(key):
             st.markdown(f"**{title}**")
             st.text("\n".join(f"– {sentence}" for sentence in found[key]))
+
+
+def _judge(db: Database, execution_id: str, answered: bool) -> None:
+    acts.in_drawer(
+        lambda: acts.judge_answer(db, execution_id, answered=answered),
+        "Saved: it answered the request." if answered else "Saved: it did not answer the request.",
+    )
 
 
 def reject(db: Database, execution: Execution) -> None:

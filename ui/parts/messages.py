@@ -1,9 +1,12 @@
-"""What just happened, with Undo where the act can be undone; at the foot of the window, where it is always seen."""
+"""What just happened, one message at a time: at the foot of the window with Undo where the act can be undone, or as a
+toast where there is nothing left to do about it."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import RerunException
 
 from core.errors import WhetstoneError
 from ui.parts.formatting import plain
@@ -20,11 +23,18 @@ class Notice:
     failed: bool = False
     undo: Callable[[], str] | None = None
     onward: tuple[str, str] | None = None
+    #: Said in a corner for some seconds, and then gone.
+    is_brief: bool = False
 
 
 def done(text: str, *, undo: Callable[[], str] | None = None, onward: tuple[str, str] | None = None) -> None:
     """Say it on the next run; it stays until it is dismissed or something else is done."""
     st.session_state[_KEY] = Notice(text, undo=undo, onward=onward)
+
+
+def toast(text: str) -> None:
+    """Say on the next run, for some seconds, what the page itself shows as well; it covers nothing."""
+    st.session_state[_KEY] = Notice(text, is_brief=True)
 
 
 def failed(error: WhetstoneError | str) -> None:
@@ -50,6 +60,12 @@ def show() -> None:
     """Draw the notice, if there is one, over whatever part of the page is in view. Called by the router."""
     notice: Notice | None = st.session_state.get(_KEY)
     if notice is None:
+        return
+    if notice.is_brief:
+        # Of a run that ends to begin anew the browser shows nothing; the next one says it.
+        if not isinstance(sys.exc_info()[1], RerunException):
+            st.toast(plain(notice.text), icon=":material/check_circle:")
+            _dismiss()
         return
     with (
         st.bottom,

@@ -11,7 +11,7 @@ from ui.parts import modals
 
 
 def watch(
-    every_s: int, changed: Callable[[], bool], *, label: bool = True, then: Callable[[], None] | None = None
+    every_s: float, changed: Callable[[], bool], *, label: bool = True, then: Callable[[], None] | None = None
 ) -> None:
     """Draw the page anew once `changed`; not while a window is open over it. `then` is done before that.
 
@@ -21,7 +21,7 @@ def watch(
 
 
 def look(
-    every_s: int, changed: Callable[[], bool], *, label: bool = True, then: Callable[[], None] | None = None
+    every_s: float, changed: Callable[[], bool], *, label: bool = True, then: Callable[[], None] | None = None
 ) -> None:
     """The same inside a fragment that draws something of its own."""
     try:
@@ -36,8 +36,8 @@ def look(
         up_to_date(every_s)
 
 
-def up_to_date(every_s: int) -> None:
+def up_to_date(every_s: float) -> None:
     st.caption(
-        f":material/sync: Up to date at {dt.datetime.now(dt.UTC):%H:%M:%S} UTC, looks again every {every_s} s",
+        f":material/sync: Updated {dt.datetime.now(dt.UTC):%H:%M:%S} UTC, refreshes every {every_s:g} s",
         width="content",
     )

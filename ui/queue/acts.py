@@ -52,12 +52,12 @@ def asked(db: Database, verb: Verb, target: CommandFilter) -> None:
     number = len(foreseen.changed)
     parts = [f"{count(number, 'command')}: {by_status(_statuses(db, foreseen))}.", _CONSEQUENCE[verb]]
     if foreseen.refused:
-        parts.append(f"Left as they are: {len(foreseen.refused):,} ({report.reasons(foreseen)}).")
+        parts.append(f"Unchanged: {len(foreseen.refused):,} ({report.reasons(foreseen)}).")
     modals.ask(
         f"{verb.capitalize()} {count(number, 'command')}?",
         " ".join(parts),
         yes=f"{verb.capitalize()} {count(number, 'command')}",
-        no="Leave as it is" if number == 1 else "Leave them as they are",
+        no="Keep it" if number == 1 else "Keep them",
         act=lambda: _as_foreseen(db, verb, foreseen),
     )
 
@@ -81,7 +81,7 @@ def _said(db: Database, verb: Verb, change: Change) -> None:
     if running:
         said += f" Of them {running:,} {'is' if running == 1 else 'are'} running and asked to stop."
     if change.refused:
-        said += f" Left as they were: {len(change.refused):,} ({report.reasons(change)})."
+        said += f" Unchanged: {len(change.refused):,} ({report.reasons(change)})."
     opposite = _OPPOSITE.get(verb)
     report.say(said, change, undo=None if opposite is None else lambda: _undone(db, opposite, change))
 

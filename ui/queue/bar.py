@@ -44,12 +44,11 @@ def draw(db: Database, chosen: CommandFilter, total: int, version: int) -> None:
             _export(target, sum(numbers.values()))
             for verb, icon, help_ in _GRAVE:
                 _button(db, verb, icon, help_, target, numbers, ask=True)
-        _unable(numbers)
 
 
 def _nothing(chosen: CommandFilter, total: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.text("Nothing selected. Tick rows in the table to pause, resume, cancel, retry, export or delete them.")
+        st.text("No rows selected. Tick rows to pause, resume, cancel, retry, export or delete them.")
         _select_whole(chosen, total)
 
 
@@ -58,7 +57,7 @@ def _head(
 ) -> None:
     there = sum(numbers.values())
     gone = 0 if whole else len(ids) - there
-    said = f"All {there:,} of the filter selected" if whole else f"{len(ids):,} selected"
+    said = f"All {there:,} matching selected" if whole else f"{len(ids):,} selected"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"{said}: {by_status(numbers)}" + (f", {gone:,} gone" if gone else ""), width="content")
         if not whole:
@@ -68,7 +67,7 @@ def _head(
 
 def _select_whole(chosen: CommandFilter, total: int) -> None:
     st.button(
-        f"Select all {total:,} of the filter",
+        f"Select all {total:,} matching",
         key="queue_select_all",
         type="tertiary",
         icon=":material/select_all:",
@@ -94,20 +93,13 @@ def _button(
         key=f"queue_{verb}",
         icon=icon,
         disabled=not able,
-        help=explained if able else f"{_need(verb)}.",
+        help=explained if able else _need(verb),
         on_click=lambda: act(db, verb, target),
     )
 
 
-def _unable(numbers: Mapping[Status, int]) -> None:
-    """Why buttons of the bar are grey, also for those who cannot hover."""
-    said = [_need(verb) for verb, _, _ in (*_BUTTONS, *_GRAVE) if not any(numbers[status] for status in ABLE[verb])]
-    if said:
-        st.caption("; ".join(said) + ".")
-
-
 def _need(verb: Verb) -> str:
-    return f"{verb.capitalize()} needs one that is {' or '.join(ABLE[verb])}"
+    return f"Select a {' or '.join(ABLE[verb])} command."
 
 
 def _export(target: CommandFilter, number: int) -> None:

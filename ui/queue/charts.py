@@ -12,9 +12,23 @@ from ui.parts.formatting import span
 from ui.queue import reads
 
 _HEIGHT = 230
+_LEAST_S = 0.01
 
 
 def draw(db: Database) -> None:
+    """Folded, and not even read until it is opened."""
+    box = st.expander(
+        "Waiting time and throughput, last 24 hours",
+        icon=":material/monitoring:",
+        key="queue_charts",
+        on_change="rerun",
+    )
+    with box:
+        if box.open:
+            _curves(db)
+
+
+def _curves(db: Database) -> None:
     left, right = st.columns(2, gap="small")
     with left.container(border=True, height="stretch"):
         _waiting(reads.waiting(db))
@@ -51,7 +65,7 @@ def waiting_time(hours: Sequence[HourOfTimes]) -> go.Figure:
     lines = [
         go.Scatter(
             x=[hour.at for hour in hours],
-            y=[getattr(hour, field) for hour in hours],
+            y=[_drawn(getattr(hour, field)) for hour in hours],
             name=name,
             mode="lines+markers",
             line={"color": colour, "dash": dash},
@@ -63,11 +77,16 @@ def waiting_time(hours: Sequence[HourOfTimes]) -> go.Figure:
             "<extra></extra>",
         )
         for field, name, colour, dash in (
-            ("wait_p50_s", "half wait less (p50)", charts.ACCENT, "solid"),
-            ("wait_p95_s", "95 % wait less (p95)", charts.BAD, "dot"),
+            ("wait_p50_s", "p50 (median)", charts.ACCENT, "solid"),
+            ("wait_p95_s", "p95", charts.BAD, "dot"),
         )
     ]
-    return _day(lines, "Waiting time", "seconds")
+    return _day(lines, "Waiting time", "seconds, log scale").update_yaxes(type="log", rangemode="normal", dtick=1)
+
+
+def _drawn(seconds: float | None) -> float | None:
+    """A log scale has no zero: whoever waits less than the shortest time that matters stands at it."""
+    return None if seconds is None else max(seconds, _LEAST_S)
 
 
 def throughput(hours: Sequence[Hour]) -> go.Figure:
@@ -87,7 +106,7 @@ def throughput(hours: Sequence[Hour]) -> go.Figure:
 
 
 def _day(traces: Sequence[go.Scatter | go.Bar], title: str, y: str) -> go.Figure:
-    figure = charts.framed(traces, title, "hour begun (UTC)", y, xaxis={"nticks": 7}, yaxis={"rangemode": "tozero"})
+    figure = charts.framed(traces, title, "hour (UTC)", y, xaxis={"nticks": 7}, yaxis={"rangemode": "tozero"})
     return figure.update_layout(
         height=_HEIGHT,
         margin_t=64,

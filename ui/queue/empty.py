@@ -26,7 +26,5 @@ def draw() -> None:
 
 def rules() -> None:
     """As they are in force: the numbers are read from where the queue reads them."""
-    with st.container(key="queue_rules"):
-        st.info(
-            "**Rules**\n\n" + "\n".join(f"- {rule}" for rule in queue_rules.describe_rules()), icon=":material/info:"
-        )
+    with st.popover("Rules", icon=":material/help:", key="queue_rules", type="tertiary", width="content"):
+        st.markdown("\n".join(f"- {rule}" for rule in queue_rules.describe_rules()))

@@ -1,5 +1,7 @@
 """Which commands the page shows: widgets above, the address beside, one `CommandFilter` in the session."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core.commands.filters import PARAMETERS, CommandFilter, describe, from_query, parse, to_query
@@ -14,43 +16,48 @@ FILTER: UrlFilter[CommandFilter] = UrlFilter(
 )
 
 
-def draw(db: Database, current: CommandFilter) -> None:
-    """The widgets. They show `current`, whoever changed it last."""
+def draw(db: Database, current: CommandFilter, more: Callable[[], None]) -> None:
+    """The widgets. They show `current`, whoever changed it last; `more` draws what stands in one line with them."""
     known = reads.agents(db)
     _seed(current)
-    with st.container(key="queue_filter_bar", border=True):
-        st.pills(
-            "Status",
-            list(STATUSES),
-            selection_mode="multi",
-            key="q_statuses",
-            format_func=labels.status,
-            on_change=lambda: FILTER.change(statuses=st.session_state["q_statuses"]),
-        )
+    with st.container(key="queue_filter_bar", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            st.pills(
+                "Status",
+                list(STATUSES),
+                selection_mode="multi",
+                key="q_statuses",
+                label_visibility="collapsed",
+                format_func=labels.status,
+                on_change=lambda: FILTER.change(statuses=st.session_state["q_statuses"]),
+            )
+            st.button(
+                "Reset",
+                key="queue_reset",
+                icon=":material/restart_alt:",
+                type="tertiary",
+                on_click=lambda: FILTER.choose(CommandFilter()),
+            )
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             st.multiselect(
                 "Agent",
                 sorted({*known, *current.agents}),
                 key="q_agents",
                 placeholder="any",
-                width=320,
+                width=220,
                 on_change=lambda: FILTER.change(agents=st.session_state["q_agents"]),
             )
             st.text_input(
                 "Execution",
                 key="q_run",
-                placeholder="id of the execution it belongs to",
+                placeholder="execution id",
                 max_chars=200,
-                width=320,
+                width=180,
                 on_change=lambda: FILTER.change(run=st.session_state["q_run"].strip() or None),
             )
-            st.button(
-                "Reset",
-                key="queue_reset",
-                icon=":material/restart_alt:",
-                on_click=lambda: FILTER.choose(CommandFilter()),
-            )
-        st.caption(plain(describe(current)))
+            more()
+        if current != CommandFilter():
+            st.caption(plain(f"Showing {describe(current)}"))
 
 
 def _seed(current: CommandFilter) -> None:

@@ -4,7 +4,7 @@ of a day for a moment."""
 import time
 from dataclasses import replace
 
-from core.commands import choices, statistics, store
+from core.commands import choices, statistics, store, verdict
 from core.commands.filters import CommandFilter
 from core.commands.models import Status
 from core.db import Database
@@ -37,6 +37,13 @@ def last_day(db: Database) -> list[statistics.Hour]:
 @cached_read(ttl=REMEMBERED_S, max_entries=16)
 def waiting(db: Database) -> list[statistics.HourOfTimes]:
     return statistics.waiting(db)
+
+
+@cached_read(ttl=REMEMBERED_S, max_entries=16)
+def causes(db: Database, version: int) -> list[verdict.Cause]:
+    """Remembered until something happens to a command."""
+    del version
+    return verdict.causes(db)
 
 
 @cached_read(ttl=REMEMBERED_S, max_entries=16)

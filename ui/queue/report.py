@@ -28,7 +28,7 @@ def draw() -> None:
     refused: tuple[tuple[int, str], ...] = st.session_state.get(_KEY, ())
     if not refused:
         return
-    title = f"{count(len(refused), 'command')} {'was' if len(refused) == 1 else 'were'} left as before: why"
+    title = f"{count(len(refused), 'command')} {'was' if len(refused) == 1 else 'were'} not changed: why"
     with st.expander(title, icon=":material/rule:", expanded=True, key="queue_report"):
         st.dataframe(
             pd.DataFrame(refused[:_LISTED], columns=["command", "why"]),

@@ -24,8 +24,8 @@ _SORTS: dict[store.Sort, str] = {
 
 
 def draw(db: Database, chosen: CommandFilter, total: int) -> None:
-    """Order and size, the rows, and the way to other pages."""
-    sort, size = _controls()
+    """The rows, and the way to other pages."""
+    sort, size = st.session_state["queue_sort"], st.session_state["queue_size"]
     cursors = GRID.cursors((chosen.to_json(), sort, size))
     page = store.page(db, chosen, sort=sort, after=cursors.here, limit=size)
     cursors.leave_if_empty(page.rows)
@@ -42,19 +42,12 @@ def draw(db: Database, chosen: CommandFilter, total: int) -> None:
     GRID.pager(cursors, page.next, len(page.rows), size, "command", total)
 
 
-def _controls() -> tuple[store.Sort, int]:
-    st.subheader("Commands", anchor=False)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        sort = st.selectbox(
-            "Order",
-            list(_SORTS),
-            key="queue_sort",
-            format_func=_SORTS.__getitem__,
-            persist_state="session",
-            width=290,
-        )
-        size = st.selectbox("Rows a page", _SIZES, index=1, key="queue_size", persist_state="session", width=110)
-    return sort, size
+def controls() -> None:
+    """Order and size, for the line of the filter."""
+    st.selectbox(
+        "Sort by", list(_SORTS), key="queue_sort", format_func=_SORTS.__getitem__, persist_state="session", width=240
+    )
+    st.selectbox("Rows per page", _SIZES, index=1, key="queue_size", persist_state="session", width=110)
 
 
 def _frame(rows: Sequence[CommandRow]) -> pd.DataFrame:

@@ -16,27 +16,24 @@ from ui.tuning import labels, reads
 
 
 def draw(db: Database) -> None:
-    box = st.popover(
-        "Budget and prices",
-        icon=":material/account_balance_wallet:",
-        key="tuning_budget_open",
-        on_change="rerun",
-        width="content",
-    )
-    with box:
-        if box.open:
-            _budget(db, budget.budget(db))
-            st.divider()
-            _prices(db)
+    """The part Costs: the limit of the month beside the prices that estimates are made with."""
+    left, right = st.columns(2, gap="large")
+    with left.container(border=True, key="tuning_costs_budget", height="stretch"):
+        _budget(db, budget.budget(db))
+    with right.container(border=True, key="tuning_costs_prices", height="stretch"):
+        _prices(db)
 
 
 def _budget(db: Database, found: Budget) -> None:
-    st.markdown("**Budget a month**")
-    st.caption("A job that does not fit into what is left is asked about a second time. Running jobs go on.")
+    st.markdown("**Monthly budget**")
+    limit = ", no limit set" if found.monthly_usd is None else f" of {labels.money(found.monthly_usd)}"
+    set_aside = f", {labels.money(found.reserved_usd)} reserved for open jobs" if found.reserved_usd else ""
+    st.text(f"Spent this month: {labels.money(found.spent_usd)}{limit}{set_aside}.")
+    st.caption("Jobs over the remaining budget need a second confirmation. Running jobs continue.")
     with st.form("tuning_budget_form", border=False):
         value = None if found.monthly_usd is None else float(found.monthly_usd)
         usd = st.number_input(
-            "US dollars a month",
+            "US dollars per month",
             0.0,
             10_000_000.0,
             value,
@@ -60,20 +57,22 @@ def _save_budget(db: Database, usd: float | None, reason: str) -> None:
 
 
 def _prices(db: Database) -> None:
-    st.markdown("**Price of a base**")
+    st.markdown("**Base model prices**")
     bases: list[tuple[ProviderId, str]] = [(each.provider, each.name) for each in catalogue.catalogue().bases]
     own = pricing.overrides(db)
     known = {f"{provider}/{name}" for provider, name in bases}
     bases += [_split(name) for name in own if name not in known]
-    number = st.selectbox("Base", range(len(bases)), key="tuning_price_base", format_func=lambda at: _title(bases[at]))
+    number = st.selectbox(
+        "Base model", range(len(bases)), key="tuning_price_base", format_func=lambda at: _title(bases[at])
+    )
     provider, base = bases[number]
     price = pricing.price(db, provider, base)
-    shown = "not known" if price.usd_per_million is None else f"${price.usd_per_million:f} a million training tokens"
+    shown = "not known" if price.usd_per_million is None else f"${price.usd_per_million:f} per million training tokens"
     st.caption(plain(f"Now: {shown} ({price.source})."))
     with st.form(f"tuning_price_form_{provider}_{base}", border=False):
         value = None if price.usd_per_million is None else float(price.usd_per_million)
         usd = st.number_input(
-            "US dollars for a million training tokens",
+            "US dollars per million training tokens",
             0.0,
             1_000_000.0,
             value,
@@ -100,11 +99,11 @@ def _prices(db: Database) -> None:
 def _save_price(db: Database, provider: ProviderId, base: str, usd: float | None, reason: str, *, back: bool) -> None:
     _need(reason)
     if usd is None and not back:
-        raise ConfigurationError("Write the price in US dollars for a million training tokens.")
+        raise ConfigurationError("Write the price in US dollars per million training tokens.")
     wanted = None if usd is None else Decimal(str(usd))
     changed = pricing.set_price(db, provider, base, wanted, actor=session.actor(), reason=reason)
     reads.forget()
-    what = "the list price" if back else f"${wanted:f} a million training tokens"
+    what = "the list price" if back else f"${wanted:f} per million training tokens"
     messages.done(f"{base} is reckoned with {what} from now on." if changed else "Nothing was changed.")
 
 

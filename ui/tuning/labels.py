@@ -115,7 +115,9 @@ def progress(job: Job) -> tuple[float, str]:
 
 def roughly(seconds: float) -> str:
     """A length of time that nobody knows to the second."""
-    return span(seconds) if seconds < 600 else age(seconds)
+    if seconds < 600:
+        return span(seconds)
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else age(seconds)
 
 
 def cost(job: Job) -> str:

@@ -24,14 +24,14 @@ def draw(db: Database) -> None:
     if asked is None and not known:
         _begin()
         return
-    with st.container(border=True, key="tuning_step_1"):
+    with st.container(border=True, key="tuning_step_1", gap="xsmall"):
         dataset = _dataset(db, known, asked)
-    with st.container(border=True, key="tuning_step_2"):
+    with st.container(border=True, key="tuning_step_2", gap="small"):
         st.markdown("**2 · Where**")
         way = where.draw(db, dataset)
         if way is None:
             return
-        base, method = where.base(way)
+        base, method = where.base(db, dataset, way)
     if not base:
         st.info("Choose a base model above; settings, checks and cost follow.", icon=":material/arrow_upward:")
         return
@@ -103,20 +103,20 @@ def _dataset(db: Database, known: list[DatasetVersion], asked: DatasetVersion | 
     label = label if label in by_label else labels[0]
     st.session_state[_DATASET] = label
     st.session_state["tuning_kept_dataset"] = label
-    st.markdown("**1 · Dataset version**")
     with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("**1 · Dataset version**", width="content")
         chosen = st.selectbox(
             "Dataset version",
             labels,
             key=_DATASET,
-            width=420,
+            width=360,
             label_visibility="collapsed",
             on_change=lambda: place.train_on(st.session_state[_DATASET]),
         )
         dataset = by_label[chosen]
         st.page_link(
             addresses.DATASETS,
-            label="Look at it",
+            label="View",
             icon=":material/dataset:",
             query_params={"dataset": dataset.name, "version": str(dataset.version), **addresses.workspace()},
         )

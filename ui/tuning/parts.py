@@ -17,6 +17,7 @@ _DRAW: dict[Part, Callable[[Database], None]] = {
     "jobs": jobs.draw,
     "models": model_list.draw,
     "playground": model_playground.draw,
+    "costs": budget.draw,
 }
 
 
@@ -26,21 +27,19 @@ def chosen(db: Database) -> Part:
 
 
 def choose(db: Database, part: Part) -> None:
-    """The choice of the part, and beside it what holds for all of them."""
+    """The choice of the part."""
     number = reads.open_now(db)
     st.session_state[_KEY] = part
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.segmented_control(
-            "Part of the page",
-            PARTS,
-            required=True,
-            key=_KEY,
-            label_visibility="collapsed",
-            format_func=lambda each: f"{TITLES[each]} ({number:,})" if each == "jobs" and number else TITLES[each],
-            on_change=lambda: place.chosen(st.session_state[_KEY]),
-            width="content",
-        )
-        budget.draw(db)
+    st.segmented_control(
+        "Part of the page",
+        PARTS,
+        required=True,
+        key=_KEY,
+        label_visibility="collapsed",
+        format_func=lambda each: f"{TITLES[each]} ({number:,})" if each == "jobs" and number else TITLES[each],
+        on_change=lambda: place.chosen(st.session_state[_KEY]),
+        width="content",
+    )
 
 
 def draw(db: Database, part: Part) -> None:

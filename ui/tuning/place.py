@@ -10,9 +10,15 @@ import streamlit as st
 
 from ui.parts import addresses
 
-Part = Literal["train", "jobs", "models", "playground"]
+Part = Literal["train", "jobs", "models", "playground", "costs"]
 PARTS: tuple[Part, ...] = get_args(Part)
-TITLES: dict[Part, str] = {"train": "Train", "jobs": "Jobs", "models": "Models", "playground": "Playground"}
+TITLES: dict[Part, str] = {
+    "train": "Train",
+    "jobs": "Jobs",
+    "models": "Models",
+    "playground": "Playground",
+    "costs": "Costs",
+}
 _KEPT = "tuning_part"
 _LED = "tuning_led"
 #: Seconds in which a browser has heard where it was led.

@@ -2,7 +2,7 @@
 over all visitors; states of jobs are read each time, from indexes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core import deployments
 from core.datasets.versions import DatasetVersion
@@ -49,6 +49,15 @@ class Way:
         """It lists no base, and may do with one that is typed."""
         return not self.bases and bool(self.missing) and all(each.code == "base_missing" for each in self.missing)
 
+    @property
+    def can_choose(self) -> bool:
+        """Whether it can begin now, or after what the page itself offers to set up."""
+        return self.can_work or self.needs_name or (bool(self.missing) and all(map(_is_set_up_here, self.missing)))
+
+
+def _is_set_up_here(obstacle: Obstacle) -> bool:
+    return obstacle.code == "no_trainer"
+
 
 @cached_read(ttl=4, max_entries=16)
 def open_jobs(db: Database) -> int:
@@ -67,6 +76,8 @@ def way(db: Database, dataset: DatasetVersion, provider_id: ProviderId) -> Way:
     try:
         bases = tuple(provider.bases(get_settings()))
         base, checked = _first(db, dataset, provider, bases)
+        # What was counted holds the way to the records, which cannot be remembered.
+        checked = None if checked is None else replace(checked, data=None)
     except WhetstoneError as error:
         return Way(known, can, (), "", None, str(error))
     return Way(known, can, bases, base, checked)

@@ -15,7 +15,7 @@ from ui.tuning.reads import in_use
 def draw(db: Database) -> None:
     by_state = jobs.counts(db)
     found = budget.budget(db)
-    with st.grid(4, min_column_width=170):
+    with st.container(horizontal=True, gap="large", key="tuning_state"):
         _open(by_state)
         _finished(jobs.month(db))
         _spent(found)
@@ -31,11 +31,10 @@ def _open(by_state: dict) -> None:
     st.metric(
         "Running jobs",
         f"{number:,}",
-        ", ".join(parts) or "none is open",
+        ", ".join(parts) or "no open jobs",
         delta_color="off",
         delta_arrow="off",
-        border=True,
-        height="stretch",
+        width="content",
         help="Jobs that are not at their end yet, wherever they run.",
     )
 
@@ -51,8 +50,7 @@ def _finished(found: MonthlyJobs) -> None:
         below,
         delta_color="off",
         delta_arrow="off",
-        border=True,
-        height="stretch",
+        width="content",
         help="Jobs that ended this month (UTC). Share: of those not cancelled.",
     )
 
@@ -66,10 +64,8 @@ def _spent(found: Budget) -> None:
         limit,
         delta_color="red" if over else "off",
         delta_arrow="off",
-        border=True,
-        height="stretch",
-        help="What jobs and judgements of this month did cost, in US dollars; judging: "
-        f"{labels.money(found.judged_usd)}.",
+        width="content",
+        help=f"Cost of this month's jobs and judgements, in US dollars; judging: {labels.money(found.judged_usd)}.",
     )
 
 
@@ -81,8 +77,7 @@ def _model(db: Database) -> None:
         plain(below),
         delta_color="off",
         delta_arrow="off",
-        border=True,
-        height="stretch",
+        width="content",
         help=f"What plans and writes now: {plain(name)}.",
     )
 

@@ -16,9 +16,10 @@ from core.orchestrator.planners.wishes import MOST_PLATFORMS, Wishes
 from core.orchestrator.plans import MOST_REASON, Plan, Request, Shape, Step, parse, to_json
 
 NOTE = (
-    "Planned by rules over the words of the request, without a model. The rules recognise the kind of work; what is "
-    "special about this request they do not see."
+    "Planned by rules over the words of the request, without a model. The rules recognise the kind of work; they "
+    "cannot see what is specific to this request."
 )
+_TAKEN_AS = "Taken as "
 _MONEY = re.compile(r"[$€£]\s?(\d[\d,]*(?:\.\d+)?)\s?([kK])?")
 _WRITING = ("draft", "social_variants")
 _ABOUT = re.compile(r"\b(?:about|on|explains?|around|with a view to|comment on)\s+(.+)$", re.IGNORECASE)
@@ -65,8 +66,14 @@ def plan(request: Request, context: Context, shape: Shape) -> Plan:
     steps = _within(_STEPS[kind](told), shape)
     steps = _naming(steps, told, kind)
     why = "it was asked for" if request.intent else detected.why
-    first = replace(steps[0], reason=f"{steps[0].reason} Taken as {kind.replace('_', ' ')}, because {why}.")
+    first = replace(steps[0], reason=f"{steps[0].reason} {_TAKEN_AS}{kind.replace('_', ' ')}, because {why}.")
     return parse(to_json(Plan(intent, (first, *steps[1:]))), shape)
+
+
+def taken_as(plan: Plan) -> str:
+    """Return the sentence that says by which rule the kind of work was found; "" where the plan has none."""
+    before, found, after = plan.steps[0].reason.rpartition(_TAKEN_AS)
+    return f"{_TAKEN_AS}{after}" if found and ", because " in after and (not before or before.endswith(" ")) else ""
 
 
 def _naming(steps: Sequence[Step], told: Told, kind: str) -> list[Step]:

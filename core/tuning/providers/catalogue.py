@@ -22,6 +22,9 @@ class ProviderFacts:
     title: str
     tagline: str
     is_training: bool
+    #: Who sees the records, and how long it takes where nothing was measured, in a few words each.
+    seen_by: str
+    wait: str
     cost: str
     privacy: str
     speed: str
@@ -100,12 +103,12 @@ def is_closed(entry: ProviderFacts | BaseFacts, today: dt.date | None = None) ->
 
 
 def closing(entry: ProviderFacts | BaseFacts, today: dt.date | None = None) -> str:
-    """Say `closes in 43 days`, `closes today`, `closed since 2026-10-23`, or "" where no day is known."""
+    """Say `closes in 43 days`, `closes today`, `closed on 2026-10-22`, or "" where no day is known."""
     if entry.closes is None:
         return ""
     days = (entry.closes - (today or _today())).days
     if days < 0:
-        return f"closed since {entry.closes + dt.timedelta(days=1)}"
+        return f"closed on {entry.closes}"
     if days == 0:
         return "closes today"
     return f"closes in {days:,} day{'' if days == 1 else 's'}"

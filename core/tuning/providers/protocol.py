@@ -126,6 +126,16 @@ class Obstacle:
     remedy: str
     blocks: bool = True
 
+    @property
+    def short(self) -> str:
+        """One sentence for a list: what to do where something has to be set up, else what stands in the way."""
+        return self.remedy if self.remedy.startswith(("Set ", "Install ", "Run ")) else self.sentence
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether a setting of the app takes it out of the way."""
+        return self.remedy.startswith("Set ")
+
 
 @dataclass(frozen=True)
 class Estimate:

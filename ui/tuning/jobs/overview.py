@@ -29,7 +29,7 @@ def draw(db: Database) -> None:
 def _begin() -> None:
     st.info(
         "No job yet. This page will show each one with its progress, its loss curve and what the provider says, and "
-        "afterwards what it did cost and which model came of it.",
+        "afterwards its final cost and the resulting model.",
         icon=":material/model_training:",
     )
     st.button("New job", key="tuning_first", type="primary", icon=":material/add:", on_click=place.go, args=("train",))

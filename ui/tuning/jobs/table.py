@@ -53,7 +53,7 @@ def _controls(by_state: dict[State, int]) -> tuple[list[State], bool]:
             format_func=lambda state: f"{labels.state(state)} {by_state.get(state, 0):,}",
             persist_state="session",
         )
-        archived = st.toggle("Archived too", key="tuning_archived", persist_state="session")
+        archived = st.toggle("Show archived", key="tuning_archived", persist_state="session")
     states: list[State] = [state for state in STATES if state in chosen]
     return states, archived
 

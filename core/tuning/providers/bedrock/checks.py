@@ -63,16 +63,16 @@ def check(spec: Spec, data: DataFacts, settings: Settings, *, live: bool) -> Che
 
 def _places(settings: Settings) -> Iterator[Obstacle]:
     for value, name, what in (
-        (settings.aws_region, "AWS_REGION", "region"),
-        (settings.bedrock_bucket, "WHETSTONE_S3_BUCKET", "bucket"),
+        (settings.aws_region, "AWS_REGION", "the region of the account"),
+        (settings.bedrock_bucket, "WHETSTONE_S3_BUCKET", "the bucket for the training files"),
         (
             settings.bedrock_role,
             "WHETSTONE_BEDROCK_ROLE_ARN",
-            "role that Bedrock takes on to read and write the bucket",
+            "the role Bedrock assumes for the bucket",
         ),
     ):
         if not value:
-            yield Obstacle("not_reachable", f"No {what} is set.", f"Set {name} and start the app again.")
+            yield Obstacle("not_reachable", f"{name} is not set.", f"Set {name} ({what}).")
     if settings.bedrock_role and not _ROLE.fullmatch(settings.bedrock_role):
         yield Obstacle(
             "not_reachable",

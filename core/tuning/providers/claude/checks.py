@@ -23,6 +23,7 @@ _BYTES_A_TOKEN = 4
 
 _NOTHING = Estimate(None, None, None, None, "The settings are wrong, so nothing can be said of the cost.")
 
+_NO_KEY = "There is no key for Anthropic."
 _REMEDIES = {
     "no_key": ("key_missing", "Set ANTHROPIC_API_KEY and start the app again."),
     "key_refused": ("key_refused", "Set ANTHROPIC_API_KEY to a key that works."),
@@ -96,7 +97,8 @@ def _key(model: Model, settings: Settings, *, live: bool) -> Iterator[Obstacle]:
             calling.access_to(model, settings)
     except ModelUnavailable as failure:
         code, remedy = _REMEDIES.get(failure.reason, ("other", "Check the key and ANTHROPIC_BASE_URL."))
-        yield Obstacle(code, str(failure), remedy)  # type: ignore[arg-type]
+        sentence = _NO_KEY if failure.reason == "no_key" else str(failure)
+        yield Obstacle(code, sentence, remedy)  # type: ignore[arg-type]
 
 
 def _sizes(wished: Wishes, data: DataFacts) -> Iterator[Obstacle]:

@@ -17,7 +17,7 @@ EPOCHS = 3
 #: By the SDK's words for them; auto: Google chooses.
 ADAPTERS = {1: "ONE", 2: "TWO", 4: "FOUR", 8: "EIGHT", 16: "SIXTEEN", 32: "THIRTY_TWO"}
 _WHAT = {
-    "GOOGLE_CLOUD_PROJECT": "the project that Gemini is tuned in, and that pays",
+    "GOOGLE_CLOUD_PROJECT": "the project that runs and pays for tuning",
     "GOOGLE_CLOUD_LOCATION": "the region of the project, such as us-central1",
     "WHETSTONE_GCS_BUCKET": "the bucket for the training files",
 }
@@ -110,7 +110,7 @@ def _place(settings: Settings) -> Iterator[Obstacle]:
         )
         return
     for name in missing:
-        yield Obstacle("key_missing", f"{name} is not set: {_WHAT[name]}.", f"Set {name}.")
+        yield Obstacle("key_missing", f"{name} is not set.", f"Set {name} ({_WHAT[name]}).")
 
 
 def _method(spec: Spec, base: BaseFacts | None) -> Iterator[Obstacle]:

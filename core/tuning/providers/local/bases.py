@@ -53,7 +53,7 @@ class Base:
         raise NotSubmitted(
             f"{text!r} names no base.",
             code="base_missing",
-            advice="Write ollama:TAG for a model of Ollama, hub:ORG/NAME for one of a hub, or a folder's whole path.",
+            advice="Enter ollama:TAG, hub:ORG/NAME, or an absolute folder path.",
         )
 
 

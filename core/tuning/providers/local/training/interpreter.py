@@ -24,7 +24,9 @@ def obstacles(settings: Settings, chosen: Chosen) -> Iterator[Obstacle]:
     found = environment.status(settings)
     if found.state == "installing":
         yield Obstacle("no_trainer", f"The trainer is being installed: {found.sentence}", "Wait until that is done.")
-    elif found.state in ("missing", "broken"):
+    elif found.state == "missing":  # the status names the command, too, and the remedy says it
+        yield Obstacle("no_trainer", "The trainer is not installed.", _INSTALL)
+    elif found.state == "broken":
         yield Obstacle("no_trainer", found.sentence, _INSTALL)
     elif found.state == "outdated":  # it can still train what it was made for
         yield Obstacle("no_trainer", found.sentence, _INSTALL, blocks=False)
