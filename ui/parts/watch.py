@@ -38,6 +38,6 @@ def look(
 
 def up_to_date(every_s: int) -> None:
     st.caption(
-        f":material/sync: Up to date at {dt.datetime.now(dt.UTC):%H:%M:%S} UTC, looks again every {every_s} s",
+        f":material/sync: Updated {dt.datetime.now(dt.UTC):%H:%M:%S} UTC, refreshes every {every_s} s",
         width="content",
     )
