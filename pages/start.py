@@ -20,7 +20,7 @@ if not empty:
 with st.grid(3, min_column_width=240, gap="medium"):
     with st.container(border=True, height="stretch"):
         st.subheader(":material/science: Look around", anchor=False)
-        st.markdown("A year of invented work in a workspace of its own, on every page. One click removes it again.")
+        st.markdown("A year of invented work on every page, in a workspace of its own. One click removes it again.")
         demo.offer(RUNNING.database(), primary=empty)
     with st.container(border=True, height="stretch"):
         st.subheader(":material/upload_file: Import my executions", anchor=False)

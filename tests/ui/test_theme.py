@@ -60,10 +60,18 @@ def test_text_and_captions_can_be_read_on_every_background(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])
-def test_links_and_the_white_letters_on_buttons_and_chips_can_be_read(name: str) -> None:
+def test_links_what_is_chosen_and_the_letters_on_buttons_and_chips_can_be_read(name: str) -> None:
     theme = THEME[name]
-    assert contrast(rgb(theme["linkColor"]), rgb(theme["backgroundColor"])) >= ENOUGH
-    assert contrast(rgb("#FFFFFF"), rgb(theme["primaryColor"])) >= ENOUGH
+    for colour in ("linkColor", "primaryColor"):
+        for place, below in backgrounds(theme).items():
+            assert contrast(rgb(theme[colour]), below) >= ENOUGH, (colour, place)
+    on_primary = {"light": "#FFFFFF", "dark": "#0B1211"}  # as ui/assets/frame.css has it
+    assert contrast(rgb(on_primary[name]), rgb(theme["primaryColor"])) >= ENOUGH
+
+
+def test_the_style_sheet_has_the_colours_that_were_measured() -> None:
+    style = (Path(__file__).parents[2] / "ui" / "assets" / "frame.css").read_text(encoding="utf-8")
+    assert "light-dark(#fff, #0B1211)" in style
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])

@@ -35,10 +35,10 @@ def chosen(db: Database) -> Chosen:
             key="act_words",
             placeholder="id, name, tag, reason",
             max_chars=200,
-            width=260,
+            width=220,
             bind="query-params",
         )
-        who = st.multiselect("Who", known.actors, key="act_who", placeholder="anyone", width=220, bind="query-params")
+        who = st.multiselect("Who", known.actors, key="act_who", placeholder="anyone", width=180, bind="query-params")
         what = st.multiselect(
             "What",
             known.verbs,
@@ -48,7 +48,7 @@ def chosen(db: Database) -> Chosen:
             format_func=lambda verb: verb.replace("_", " "),
             bind="query-params",
         )
-        when = st.selectbox("When", list(_DAYS), key="act_when", width=150, bind="query-params")
+        when = st.selectbox("When", list(_DAYS), key="act_when", width=140, bind="query-params")
         since = _DAYS[when]
         moment = None if since is None else dt.datetime.now(dt.UTC).replace(second=0, microsecond=0) - since
         found = Chosen(tuple(who), tuple(what), since=moment, words=words)
