@@ -99,7 +99,7 @@ def test_headings_are_no_stop_of_the_tab_key(visit: Visit, database: Database) -
 
 def test_help_opens_by_its_key_and_has_the_guide_to_the_page(visit: Visit) -> None:
     page = visit("/import")
-    expect(page.get_by_role("button", name="Help")).to_be_visible()
+    expect(page.get_by_role("button", name="Help Shortcut H")).to_be_visible()
     page.keyboard.press("h")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Help, from anywhere")).to_be_visible()

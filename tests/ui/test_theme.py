@@ -65,6 +65,10 @@ def test_links_what_is_chosen_and_the_letters_on_buttons_and_chips_can_be_read(n
     for colour in ("linkColor", "primaryColor"):
         for place, below in backgrounds(theme).items():
             assert contrast(rgb(theme[colour]), below) >= ENOUGH, (colour, place)
+    # The change below a number stands on a chip of the same colour, at so much of its strength in the dark.
+    below = rgb(theme["backgroundColor"])
+    chip = mixed(rgb(theme["primaryColor"]), below, {"light": 0.1, "dark": 0.3}[name])
+    assert contrast(rgb(theme["primaryColor"]), chip) >= ENOUGH
     on_primary = {"light": "#FFFFFF", "dark": "#0B1211"}  # as ui/assets/frame.css has it
     assert contrast(rgb(on_primary[name]), rgb(theme["primaryColor"])) >= ENOUGH
 

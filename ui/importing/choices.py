@@ -147,7 +147,8 @@ def preview(found: Preview) -> None:
     if rows:
         frame = pd.DataFrame(rows)
         # A column without a value says nothing.
-        frame = frame.loc[:, [name for name in frame if name in ("row", "status") or (frame[name] != "").any()]]
+        told = [name for name in rows[0] if any(row[name] != "" for row in rows)]
+        frame = frame[told]
         st.dataframe(
             frame.rename(columns=_named),
             key="import_rows",
