@@ -8,7 +8,7 @@ from tests.test_docs import navigation
 from ui import help as help_window
 
 
-@pytest.mark.parametrize("name", {*help_window.GUIDES.values(), *help_window._OTHERS})
+@pytest.mark.parametrize("name", sorted({*help_window.GUIDES.values(), *help_window._OTHERS}))
 def test_a_guide_has_a_title_and_leads_nowhere(name: str) -> None:
     title, text = help_window.guide_text(name)
     assert title
