@@ -14,6 +14,7 @@ from starlette.routing import Mount
 from api import rest
 from api.headers import SecurityHeaders
 from api.hosts import KnownHosts
+from api.static_files import CompressedFiles
 from core import logs
 from core.errors import WhetstoneError
 from core.runtime.process import RUNNING
@@ -52,7 +53,7 @@ app = st.App(
     lifespan=lifespan,
     routes=[Mount("/api", app=rest.application())],
     on_script_error=on_script_error,
-    middleware=[Middleware(SecurityHeaders), Middleware(KnownHosts)],
+    middleware=[Middleware(SecurityHeaders), Middleware(KnownHosts), Middleware(CompressedFiles)],
 )
 
 if __name__ == "__main__":

@@ -101,38 +101,16 @@ def wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
 
 
 def fill(environment: Mapping[str, str]) -> None:
-    """The demo company with two versions of a dataset, some requests, and a day of its queue."""
+    """The demo company, with some requests that are really planned and carried out."""
     core(environment, "demo", "--examples", "5000")
-    core(environment, *CREATE, "--filter", '{"quality_min": 0.7}', "--description", "Good plans, first try")
-    core(environment, *CREATE, "--filter", '{"quality_min": 0.75, "success": true}', "--description", "Only successes")
     for words in DONE:
         core(environment, "request", words, "--workspace", "demo", "--approve", "--wait")
     for words in WAITING:
         core(environment, "request", words, "--workspace", "demo", "--wait")
-    fill_with(environment, "queue_day.sql", ":number", "2000")
-    fill_with(environment, "tuning_jobs.sql", ":dataset", DATASET)
-
-
-def fill_with(environment: Mapping[str, str], file: str, name: str, value: str) -> None:
-    """Rows of the demo company: a file beside this one, in which `name` stands for `value`."""
-    program = (
-        "import pathlib, sys; from core.db import open_database\n"
-        "with open_database().in_workspace('demo').dedicated() as connection:\n"
-        "    sql = pathlib.Path(sys.argv[1]).read_text(encoding='utf-8').replace(*sys.argv[2:])\n"
-        "    connection.execute(sql.encode())"
-    )
-    path = Path(__file__).resolve().parent / file
-    subprocess.run([sys.executable, "-c", program, str(path), name, value], cwd=ROOT, env=environment, check=True)
 
 
 def core(environment: Mapping[str, str], *arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "core", *arguments], cwd=ROOT, env=environment, check=True)
-
-
-CREATE = (
-    *("dataset", "create", DATASET, "--workspace", "demo"),
-    *("--system-prompt", "You plan work for the agents of a company."),
-)
 
 
 DONE = (
@@ -204,9 +182,7 @@ def upload(page: Page) -> None:
         rows.writerow([*said, score, "true", "2026-01-14 09:30"])
     file = {"name": "runs.csv", "mimeType": "text/csv", "buffer": text.getvalue().encode()}
     page.locator("input[type=file]").set_input_files(file)  # pyright: ignore[reportArgumentType]
-    page.get_by_text("First rows, by field").wait_for()
-    settle(page)
-    page.get_by_text("First rows, by field").scroll_into_view_if_needed()
+    page.get_by_text("scores converted").wait_for()
 
 
 def open_waiting(page: Page) -> None:
@@ -216,10 +192,10 @@ def open_waiting(page: Page) -> None:
 
 
 def tick_trained(page: Page) -> None:
-    """Three jobs with curves, compared in one chart."""
+    """The jobs with curves, compared in one chart."""
     table = page.locator(".st-key-tuning_table").get_by_test_id("stDataFrame")
     table.scroll_into_view_if_needed()
-    for row in (0, 4, 5):
+    for row in (0, 3, 4):
         table.click(position={"x": 15, "y": 33 * (row + 1) + 16})
         settle(page)
     page.locator(".st-key-tuning_compare").scroll_into_view_if_needed()
@@ -231,6 +207,7 @@ TUNING = "/tuning?workspace=demo"
 ORCHESTRATOR = "/orchestrator?workspace=demo"
 SHOTS = {
     "start": Shot("/", nothing),
+    "activity": Shot("/activity?workspace=demo", nothing),
     "data-light": Shot(DATA, nothing, height=1180),
     "data-dark": Shot(f"{DATA}&q_min=0.6&success=true", nothing, theme="dark"),
     "data-narrow": Shot(DATA, nothing, width=390, height=844),

@@ -1,27 +1,21 @@
-"""Activity: who did what, and why? The audit log, the newest line first."""
+"""Activity: who changed what, and why? The audit log as sentences, the newest first."""
 
 import streamlit as st
 
 from core import audit
-from ui.parts import session
-from ui.parts.tables import audit_table
+from ui.activity import table
+from ui.parts import addresses, session
 
-PAGE = 100
-
-st.title("Activity")
-st.caption("Who did what, and why? Every change is written here in the same transaction as the change itself.")
+st.title("Activity", anchor=False)
+st.caption("Every change, who made it, and why.")
 
 db = session.database()
-seen: list[int] = st.session_state.setdefault("activity_pages", [])
-lines = audit.entries(db, before=seen[-1] if seen else None, limit=PAGE)
-if not lines and not seen:
-    st.info("Nothing happened in this workspace yet. Imports, tags, edits and dataset versions will be listed here.")
-    st.stop()
-audit_table(lines, key="activity")
-with st.container(horizontal=True):
-    if seen and st.button("Newer", key="activity_newer", icon=":material/chevron_left:"):
-        seen.pop()
-        st.rerun()
-    if len(lines) == PAGE and st.button("Older", key="activity_older", icon=":material/chevron_right:"):
-        seen.append(lines[-1].id)
-        st.rerun()
+if audit.entries(db, limit=1):
+    table.draw(db, table.chosen(db))
+else:
+    st.info(
+        "No activity in this workspace yet. Imports, tags, edits, dataset versions and runs will be listed here.",
+        icon=":material/history:",
+    )
+    if st.button("Import a file", key="activity_import", type="primary", icon=":material/upload_file:"):
+        st.switch_page(addresses.IMPORTING)

@@ -1,4 +1,4 @@
-"""Import: what would this file bring? Nothing is written before the last button."""
+"""Import: what will this file change? Nothing is written before the last button."""
 
 from pathlib import Path
 
@@ -12,30 +12,34 @@ from ui.importing import choices, history, questions, run, source
 from ui.parts import session
 from ui.parts.formatting import plain
 
-st.title("Import")
-st.caption("What would this file bring? You see it for every row before anything is written.")
+st.title("Import", anchor=False)
+st.caption("What will this file change? Nothing is written until you confirm.")
 
 db = session.database()
 
 
 def work_on(paths: list[Path]) -> None:
-    """From the files to their import, as far as the choices made allow."""
+    """From the files to their import, as far as the choices made allow. What it would do stands above the choices."""
     decided = questions.answers(paths)
     questions.answered(paths)
+    top = st.container(key="import_top")
     found = importing.inspect(paths, ImportOptions(**decided))
+    st.text(f"{found.shape or 'Unknown kind of records'} · {found.format.upper()}")
     mapping = choices.columns(found)
     chosen = choices.settings(found)
     options = choices.options(mapping, chosen, decided)
     first = importing.inspect(paths, options)
-    choices.first_rows(first)
     checked = run.check(db, paths, options, first)
     if checked is None:
-        choices.first_failures(first)
+        choices.first_rows(first)
         return
-    questions.outcome_words(checked.outcome_words, options.outcomes)
-    choices.scale(checked.scale)
-    choices.summary(checked)
-    run.offer(db, paths, options, checked)
+    with top:
+        choices.summary(checked)
+        questions.outcome_words(checked.outcome_words, options.outcomes)
+        run.offer(db, paths, options, checked)
+    choices.scale(checked.scale, checked.scale_used)
+    choices.remarks(checked)
+    choices.preview(checked)
 
 
 paths = source.choose()

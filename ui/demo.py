@@ -12,14 +12,15 @@ from ui.parts.formatting import count, plain
 _EXAMPLES = 2_000
 
 
-def offer(company: Database) -> None:
-    """The button of the first start; with the demo there already, the way to it."""
+def offer(company: Database, *, primary: bool) -> None:
+    """The button of the page Start; with the demo there already, the way to it."""
+    kind = "primary" if primary else "secondary"
     if demo.WORKSPACE in session.workspace_names():
-        if st.button("Open the demo company", key="demo_open", type="primary", width="stretch"):
+        if st.button("Open the demo company", key="demo_open", type=kind, width="stretch"):
             session.choose(demo.WORKSPACE)
-            st.rerun()
+            st.switch_page(addresses.DATA, query_params={"workspace": demo.WORKSPACE})
         return
-    if st.button(f"Load {_EXAMPLES:,} examples", key="demo_load", type="primary", width="stretch"):
+    if st.button("Load the demo company", key="demo_load", type=kind, width="stretch"):
         _load(company)
 
 
@@ -30,7 +31,7 @@ def offering() -> None:
         key="demo_offer",
         type="tertiary",
         icon=":material/science:",
-        help="A year of invented executions to play with, in a workspace of its own. One click removes it again.",
+        help="A year of invented work in a workspace of its own. One click removes it again.",
     ):
         _load(RUNNING.database())
 
@@ -39,10 +40,14 @@ def _load(company: Database) -> None:
     bar = st.progress(0.0, "Inventing a company…")
 
     def show(done: int, whole: int) -> None:
-        bar.progress(done / whole, f"{done:,} of {count(whole, 'example')}")
+        # What was done with the examples comes after them, and takes about as long.
+        told = (
+            f"{done:,} of {count(whole, 'example')}" if done < whole else "Versions, jobs, runs and a day of its queue…"
+        )
+        bar.progress(done / whole / 2, told)
 
     try:
-        made = demo.load(company, actor=session.actor(), examples=_EXAMPLES, progress=show)
+        made = demo.load(company, actor=session.actor(), examples=_EXAMPLES, work=True, progress=show)
     except WhetstoneError as error:
         st.error(plain(str(error)))
         return

@@ -38,6 +38,7 @@ def demo(
         seed=seed,
         workspace=workspace,
         replace=replace,
+        work=True,
         progress=_progress if sys.stderr.isatty() else None,
     )
     show(

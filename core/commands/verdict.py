@@ -67,7 +67,8 @@ def verdict(numbers: Counts, *, alive: int) -> Verdict:
 
 def failures(failed: int, found: Sequence[Cause]) -> str:
     """Say how many failed, and how many of them for the most frequent reason; "" where none did. The reason itself is
-    text of others, and stands in `found`."""
+    text of others, and stands in `found`.
+    """
     if not failed or not found:
         return ""
     first = found[0].count

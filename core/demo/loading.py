@@ -16,6 +16,7 @@ from core.db import PUBLIC, Database, workspaces
 from core.db.tables import audit_log
 from core.db.tables import examples as examples_table
 from core.demo import executions
+from core.demo import work as done
 from core.demo.executions import Executions
 from core.demo.history import invent
 from core.demo.rhythm import Year
@@ -58,9 +59,13 @@ def load(
     workspace: str = WORKSPACE,
     replace: bool = False,
     today: dt.date | None = None,
+    work: bool = False,
     progress: Progress | None = None,
 ) -> DemoSummary:
     """Create `workspace` in the company's database `db` and fill it with a year of work up to `today`, without it.
+
+    `work`: with what was done with the examples, too, once they are there: versions, jobs, models, a day of the queue,
+    executions and patterns (see `core.demo.work`).
 
     The same `examples`, `seed` and `today` give the same rows. All rows come in one transaction: what a killed load
     left behind is empty, and the next load takes its place. Raises `Conflict` when a demo company is there already
@@ -77,7 +82,11 @@ def load(
                 )
             _refuse_unless_demo(db, workspace)
             workspaces.drop(db, workspace)
-        return _fill(db, workspaces.create(db, workspace), year, examples, seed, actor, progress)
+        demo = workspaces.create(db, workspace)
+        summary = _fill(db, demo, year, examples, seed, actor, progress)
+        if work:
+            done.fill(demo, examples=examples, seed=seed)
+        return summary
 
 
 def drop(db: Database, *, actor: str, workspace: str = WORKSPACE) -> None:

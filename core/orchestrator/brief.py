@@ -67,7 +67,7 @@ def brief(db: Database, execution: Execution) -> Brief | None:
 
 
 def _seconds(groups: tuple[tuple[Step, ...], ...], took: dict[tuple[str, str], float]) -> float | None:
-    """The longest step of each group, one group after another."""
+    """Return the longest step of each group, one group after another."""
     kinds = {(step.agent, step.action) for group in groups for step in group}
     if not kinds <= took.keys():
         return None
@@ -88,7 +88,7 @@ def used_facts(plan: Plan, known: Context) -> tuple[str, ...]:
 
 
 def _used_by(step: Step, known: Context) -> Iterator[tuple[int, str]]:
-    """The facts behind one step, each with its place in the order."""
+    """Return the facts behind one step, each with its place in the order."""
     payload = step.payload
     if step.agent == "market_insight" and payload.get("by") == "topic" and known.topic.n:
         yield 0, known.topic.note

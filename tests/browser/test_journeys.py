@@ -21,7 +21,7 @@ def test_the_first_start_leads_to_the_demo_company(visit_as_newcomer: Visit, vie
     expect(page.get_by_text("Import my executions")).to_be_visible()
     assert fits(page)
 
-    page.get_by_role("button", name="Load 2,000 examples").click()
+    page.get_by_role("button", name="Load the demo company").click()
 
     expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
     expect(page.get_by_text("Demo company: invented data")).to_be_visible()
@@ -46,7 +46,6 @@ def test_a_file_is_imported_and_looked_at(visit: Visit, database: Database, tmp_
 
     expect(page.get_by_text("Imported runs.jsonl: 40 new")).to_be_visible()
     assert store.count(database, EVERYTHING) == 40
-    page.get_by_role("link", name="See the data").click()
     expect(page.get_by_text("1 to 40 of 40 examples")).to_be_visible()
 
 

@@ -15,16 +15,10 @@ from ui.queue import reads as queue_reads
 from ui.tuning import reads as tuning_reads
 
 
-def pages(*, empty: bool, pending: int = 0, waiting: int = 0, training: int = 0) -> list[st.Page]:
-    """Every page there is. The first start is offered only while there is nothing to look at."""
+def pages(*, pending: int = 0, waiting: int = 0, training: int = 0) -> list[st.Page]:
+    """Every page there is."""
     return [
-        st.Page(
-            "../../pages/start.py",
-            title="Start",
-            icon=":material/home:",
-            default=True,
-            visibility="visible" if empty else "hidden",
-        ),
+        st.Page("../../pages/start.py", title="Start", icon=":material/home:", default=True),
         st.Page("../../pages/data.py", title="Data", icon=":material/table_chart:", url_path="data"),
         st.Page("../../pages/datasets.py", title="Datasets", icon=":material/dataset:", url_path="datasets"),
         st.Page(
@@ -55,7 +49,7 @@ def counted(title: str, number: int) -> str:
 
 def trouble(sentence: str) -> None:
     """Nothing but the sentence; the pages are still declared, so that the address stays what it was."""
-    st.navigation(pages(empty=False), position="hidden")
+    st.navigation(pages(), position="hidden")
     frame.trouble(sentence)
 
 
@@ -66,16 +60,14 @@ def run() -> None:
             RUNNING.database()
         session.adopt_from_url()
         db = session.database()
-        empty = cached.is_empty(db)
         page = st.navigation(
             pages(
-                empty=empty,
                 pending=queue_reads.pending(db),
                 waiting=orchestrator_reads.waiting(db),
                 training=tuning_reads.open_jobs(db),
             )
         )
-        frame.sidebar(empty=empty)
+        frame.sidebar(db, empty=cached.is_empty(db), at_start=not page.url_path)
         frame.workspace_badge()
         st.set_page_config(page_title=f"{page.title} · Whetstone")
         session.note_page(page.url_path)

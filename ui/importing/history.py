@@ -13,9 +13,9 @@ _SHOWN = 20
 
 def draw(db: Database) -> None:
     former = importing.imports(db)
-    st.subheader("Imports so far", anchor=False)
+    st.subheader("Import history", anchor=False)
     if not former:
-        st.text("None yet. Each import will be listed here, and can be undone as one act.")
+        st.text("No imports yet. Each import is listed here and can be undone in one step.")
         return
     everything = len(former) <= _SHOWN or st.toggle(f"Show all {len(former):,}", key="imports_all")
     for record in former if everything else former[:_SHOWN]:
@@ -31,7 +31,7 @@ def _row(db: Database, record: ImportRecord) -> None:
             st.text(record.file_name)
             state = "" if record.undone_at is None else f" · undone {ago(record.undone_at)} by {record.undone_by}"
             st.text(
-                f"{record.new:,} new, {record.changed:,} changed, {record.same:,} already there · "
+                f"{record.new:,} new, {record.changed:,} changed, {record.same:,} unchanged · "
                 f"{ago(record.at)} ({exactly(record.at)}) by {record.actor}{state}"
             )
         if record.undone_at is None:
@@ -54,9 +54,7 @@ def redo(db: Database, import_id: int) -> None:
 
 def undone(db: Database, import_id: int) -> str:
     did = importing.undo(db, import_id, actor=session.actor(), reason="on the import page")
-    return (
-        f"Import undone: {count(did.rows, 'row')} withdrawn, {count(did.restored, 'row')} as before.{_left(did.left)}"
-    )
+    return f"Import undone: {count(did.rows, 'row')} withdrawn, {count(did.restored, 'row')} reverted.{_left(did.left)}"
 
 
 def _redone(db: Database, import_id: int) -> str:
@@ -67,4 +65,8 @@ def _redone(db: Database, import_id: int) -> str:
 
 
 def _left(number: int) -> str:
-    return "" if not number else f" {count(number, 'row')} somebody changed since stay as they are."
+    return (
+        ""
+        if not number
+        else f" {count(number, 'row')} changed since then, left as {'it is' if number == 1 else 'they are'}."
+    )

@@ -55,7 +55,7 @@ def answered(paths: Sequence[Path]) -> None:
             for name, chosen in made.items()
         )
         st.text(f"Decided for this file: {'; '.join(said)}.")
-        st.button("Decide anew", key="import_anew", on_click=st.session_state[_ANSWERS].clear)
+        st.button("Change answers", key="import_anew", on_click=st.session_state[_ANSWERS].clear)
 
 
 def outcome_words(words: Mapping[str, int], known: Mapping[str, str]) -> None:
@@ -63,7 +63,7 @@ def outcome_words(words: Mapping[str, int], known: Mapping[str, str]) -> None:
     if not words:
         return
     with st.form("import_outcomes"):
-        st.markdown(":material/help: **What do these words of the outcome mean?**")
+        st.markdown(":material/help: **Outcome words to classify**")
         meanings = dict(known)
         with st.grid(3, min_column_width=220):
             for word, number in words.items():

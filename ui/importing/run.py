@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.db import Database
 from core.errors import ImportRefused, WhetstoneError
 from core.examples import importing
+from core.examples.filters import EVERYTHING
 from core.examples.importing import ImportOptions, ImportResult, Inspection, Preview
 from core.examples.importing.models import Progress
 from ui.data import reads as cached
@@ -20,12 +21,16 @@ from ui.parts.formatting import count, plain, size
 #: Above this, a file is checked when asked, not with every change of an option.
 _AT_ONCE_BYTES = 20_000_000
 _CHECKED = "import_checked"
+#: Examples that an address can name: some 3,000 characters.
+_MOST_BY_ID = 300
 
 
 def check(db: Database, paths: Sequence[Path], options: ImportOptions, first: Inspection) -> Preview | None:
     """What the import would do; remembered until the files, an option or the data change. `first`: their first rows."""
     if not first.knows_request:
-        st.info("Choose the column that holds the request: it is the one field that every example needs.")
+        st.info(
+            "Choose the column that holds the request. It is the one required field.", icon=":material/view_column:"
+        )
         return None
     stats = [_stat(path) for path in paths]
     whole = sum(stat.st_size for stat in stats)
@@ -35,7 +40,7 @@ def check(db: Database, paths: Sequence[Path], options: ImportOptions, first: In
     if known is not None and known[0] == key:
         return known[1]
     if whole > _AT_ONCE_BYTES and not st.button(f"Check all rows ({size(whole)})", key="import_check", type="primary"):
-        st.text("That is much to read, so it is read when you say so. Nothing is written by it.")
+        st.text("This file is large. Checking reads all of it and writes nothing.")
         return None
     bar = st.progress(0.0, "Reading the file…")
     found = importing.preview(db, paths, options, progress=progress_on(bar, "read"))
@@ -66,11 +71,11 @@ def offer(db: Database, paths: Sequence[Path], options: ImportOptions, found: Pr
 
 def _hindrance(options: ImportOptions, found: Preview) -> str | None:
     if found.scale_used is None:
-        return "Choose above what the scores mean: they can be read in more than one way."
+        return "Choose the score scale below: the scores fit more than one."
     if found.failing and not options.skip_invalid:
-        return f"{count(found.failing, 'row')} would fail. Mend the file, or choose “Leave failing rows out”."
+        return f"{count(found.failing, 'invalid row')}. Fix the file, or switch on “Skip invalid rows” under Options."
     if not found.new and not found.changed:
-        return "Nothing to do: every row of the file is there already."
+        return "Nothing to do: all rows are already imported."
     return None
 
 
@@ -84,27 +89,28 @@ def _import(db: Database, paths: Sequence[Path], options: ImportOptions) -> None
         return
     _done(db, importing.name_of(paths), result)
     source.let_go()
-    st.rerun()
+    if result.import_id is None:
+        st.rerun()
+    # One more than is shown by their ids: of more, the address would be too long, and the page shows all.
+    brought = importing.examples_of(db, result.import_id, limit=_MOST_BY_ID + 1)
+    shown = addresses.example_ids(brought) if len(brought) <= _MOST_BY_ID else addresses.examples(EVERYTHING)
+    st.switch_page(addresses.DATA, query_params={**shown, **addresses.workspace()})
 
 
 def _done(db: Database, name: str, result: ImportResult) -> None:
     import_id = result.import_id
     if import_id is None and result.relearned:
-        taken = "learned" if result.learns_placeholders else "learned no longer"
+        taken = "now learned" if result.learns_placeholders else "no longer learned"
         messages.done(f"Answers such as “success” in {count(result.relearned, 'row')} of {name} are {taken}.")
         return
     if import_id is None:
-        messages.done(f"Nothing to do: all {count(result.rows, 'row')} of {name} were there already.")
+        messages.done(f"Nothing to do: all {count(result.rows, 'row')} of {name} are already imported.")
         return
-    left_out = f", {count(result.skipped, 'row')} left out" if result.skipped else ""
+    left_out = f", {count(result.skipped, 'invalid row')} skipped" if result.skipped else ""
     unused = f", {count(len(result.unused), 'column')} not used" if result.unused else ""
-    kept = f", {count(result.kept, 'row')} as a person left them" if result.kept else ""
-    numbers = f"{result.new:,} new, {result.changed:,} changed, {result.same:,} already there{kept}{left_out}{unused}"
-    messages.done(
-        f"Imported {name}: {numbers}.",
-        undo=lambda: history.undone(db, import_id),
-        onward=(addresses.DATA, "See the data"),
-    )
+    kept = f", {count(result.kept, 'reviewed row')} kept" if result.kept else ""
+    numbers = f"{result.new:,} new, {result.changed:,} changed, {result.same:,} unchanged{kept}{left_out}{unused}"
+    messages.done(f"Imported {name}: {numbers}.", undo=lambda: history.undone(db, import_id))
 
 
 def progress_on(bar: DeltaGenerator, word: str) -> Progress:

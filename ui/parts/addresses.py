@@ -24,6 +24,7 @@ FINE_TUNING = "../../pages/fine_tuning.py"
 IMPORTING = "../../pages/importing.py"
 INSIGHTS = "../../pages/insights.py"
 ORCHESTRATOR = "../../pages/orchestrator.py"
+START = "../../pages/start.py"
 
 #: Parameters of the page Fine-tuning.
 PART = "part"

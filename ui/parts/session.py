@@ -19,6 +19,7 @@ _OF_A_WORKSPACE = (
     *("tuning_checked", "tuning_asked", "tuning_part", "tuning_name", "tuning_page_ids"),
     *("model_selected", "model_open", "play_answers", "play_left", "play_right", "play_place"),
     *("pattern_open", "pattern_page_ids", "insights_tab", "history_checked", "backfill_plan"),
+    *("activity_place", "activity_open", "activity_page_ids"),
 )
 
 
@@ -83,6 +84,7 @@ def adopt_from_url() -> None:
 
 def note_page(path: str) -> None:
     """Remember which page this run draws."""
+    st.session_state["first_page"] = "page_path" not in st.session_state
     st.session_state["arrived"] = st.session_state.get("page_path") != path
     st.session_state["page_path"] = path
 
@@ -90,3 +92,8 @@ def note_page(path: str) -> None:
 def arrived() -> bool:
     """Whether the visitor came to this page with this run."""
     return st.session_state["arrived"]
+
+
+def is_first_page() -> bool:
+    """Whether the visit began with this run: the address was typed, or a link outside the app was followed."""
+    return st.session_state["first_page"]

@@ -19,7 +19,7 @@ from core.examples.importing.models import (
 )
 from core.examples.importing.reading.files import name_of
 from core.examples.importing.running import inspect, preview, run
-from core.examples.importing.undoing import imports, redo, undo
+from core.examples.importing.undoing import examples_of, imports, redo, undo
 
 __all__ = [
     "FIELDS",
@@ -33,6 +33,7 @@ __all__ = [
     "ScaleFinding",
     "UndoResult",
     "detect_scale",
+    "examples_of",
     "imports",
     "inspect",
     "name_of",

@@ -32,7 +32,10 @@ from core.examples.importing.reading.readers import Rows
 from core.examples.importing.reading.sources import opened
 
 _SHOWN_ROWS = 20
-_SAMPLE = 5
+_SAMPLE = 100
+#: Whether a row holds something to learn; what is not brief does.
+_TEACHES = """(NOT is_brief OR teaches(execution_plan, is_literal) OR teaches(execution_result, is_literal)
+               OR answers_with_a_call(context::jsonb))"""
 DEFAULTS = ImportOptions()
 
 
@@ -126,9 +129,8 @@ def _teaching(raw: psycopg.Connection[Any]) -> tuple[int, int]:
     """
     row = staging.execute(
         raw,
-        """
-        SELECT count(*) FILTER (WHERE NOT (teaches(execution_plan, is_literal) OR teaches(execution_result, is_literal)
-                                           OR answers_with_a_call(context::jsonb))),
+        f"""
+        SELECT count(*) FILTER (WHERE NOT {_TEACHES}),
                count(*) FILTER (WHERE teaches(execution_plan, true) AND NOT teaches(execution_plan)
                                    OR teaches(execution_result, true) AND NOT teaches(execution_result))
         FROM staged JOIN decided USING (row)
@@ -138,7 +140,7 @@ def _teaching(raw: psycopg.Connection[Any]) -> tuple[int, int]:
 
 
 def _sample(raw: psycopg.Connection[Any], scale: Scale, options: ImportOptions) -> tuple[Mapping[str, Any], ...]:
-    """Return the first rows as they would be stored."""
+    """Return the first rows as they would be stored, with what would become of each and whether it teaches."""
     cursor = staging.execute(
         raw,
         f"""
@@ -146,7 +148,8 @@ def _sample(raw: psycopg.Connection[Any], scale: Scale, options: ImportOptions) 
                coalesce(s.business_state, '{{}}')::jsonb AS business_state, s.context::jsonb AS context,
                s.execution_plan, s.execution_result, {scales.divided(scale, "s")} AS quality_score,
                s.quality_score AS source_score, s.success, coalesce(s.tags::text[], '{{}}') || %s::text[] AS tags,
-               s.created_at::timestamptz AS created_at, s.source_agent, s.source_model, s.execution_time_ms
+               s.created_at::timestamptz AS created_at, s.source_agent, s.source_model, s.execution_time_ms,
+               {_TEACHES} AS is_trainable
         FROM (SELECT row, outcome FROM decided ORDER BY row LIMIT {_SAMPLE}) d JOIN staged s USING (row)
         ORDER BY s.row""",
         (list(options.tags),),

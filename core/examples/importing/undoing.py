@@ -3,10 +3,11 @@
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, union
 
 from core import audit
 from core.db import Database
+from core.db.tables import examples, import_changes
 from core.db.tables import imports as table
 from core.errors import Conflict, ImportRefused
 from core.examples.importing.merging import CHANGEABLE, SNAPSHOT, lock_examples, next_revision
@@ -33,6 +34,21 @@ def imports(db: Database) -> list[ImportRecord]:
     ).order_by(columns.id.desc())
     with db.connect() as connection:
         return [ImportRecord(*row) for row in connection.execute(query)]
+
+
+def examples_of(db: Database, import_id: int, *, limit: int) -> list[int]:
+    """Return the ids of the examples that an import brought or changed and that are there, `limit` at most, in order."""
+    brought = select(examples.c.id).where(examples.c.import_id == import_id).limit(limit)
+    changed = select(import_changes.c.example_id).where(import_changes.c.import_id == import_id).limit(limit)
+    either = union(brought, changed).subquery().c.id
+    query = (
+        select(examples.c.id)
+        .where(examples.c.id.in_(select(either)), examples.c.withdrawn_at.is_(None))
+        .order_by(examples.c.id)
+        .limit(limit)
+    )
+    with db.reading() as connection:
+        return list(connection.scalars(query))
 
 
 def undo(db: Database, import_id: int, *, actor: str, reason: str = "") -> UndoResult:
