@@ -61,6 +61,9 @@ def drift(title: str, shares: Sequence[Share], left: str, right: str, *, axis: s
             orientation="h",
             marker_color=colour,
             customdata=names,
+            text=[f"{share * 100:.1f} %" for share in values],
+            textposition="outside",
+            cliponaxis=False,
             hovertemplate="%{customdata}<br>%{x:.1f} %<extra></extra>",
         )
         for label, colour, values in (

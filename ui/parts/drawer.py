@@ -86,6 +86,15 @@ class Drawer:
                 self._step("Previous", "P", around[here - 1] if here else None)
                 self._step("Next", "N", around[here + 1] if here is not None and here + 1 < len(ids) else None)
 
+    def advance(self, thing: Any) -> bool:
+        """Turn to the one after it, from a callback; False where it is the last one on the page of the table."""
+        around = [str(each) for each in on_page(self.name)]
+        here = around.index(str(thing)) if str(thing) in around else None
+        if here is None or here + 1 == len(around):
+            return False
+        self._go(on_page(self.name)[here + 1])
+        return True
+
     def watch(self, every_s: int, thing: Any, seen: object, now: Callable[[], object]) -> None:
         """Draw the drawer anew when `now` gives something else than `seen`, and only then: whoever writes in it is not
         disturbed. `seen` None: it could not be read."""
