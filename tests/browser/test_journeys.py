@@ -148,7 +148,7 @@ def test_the_acts_on_what_is_ticked_stick_to_the_lower_edge(
     expect(page.get_by_text("1 to 50 of 60 examples")).to_be_in_viewport()
     expect(page.get_by_role("button", name="Approve", exact=True)).to_be_in_viewport()
     assert fits(page)
-    page.get_by_role("button", name="Clear selection").click()
+    page.locator(".st-key-bulk_clear button").click()
     expect(page.locator(".st-key-action_bar_bulk")).to_have_count(0)
 
 
@@ -163,13 +163,13 @@ def test_the_first_row_stands_high_on_a_laptop(visit: Visit, database: Database)
 def test_a_click_on_a_header_sorts_the_whole_filter(visit: Visit, database: Database) -> None:
     add(database, *({"quality_score": number / 100, "user_request": f"Number {number}"} for number in range(80)))
     page = visit("/data")
-    expect(page.locator(".st-key-table_sort")).to_contain_text("Newest first")
+    expect(page.get_by_label("Sort by")).to_have_value("Newest first")
     frame = grid(page, "examples_grid")
 
     frame.click(position={"x": 130, "y": 17})
 
     settled(page)
-    expect(page.locator(".st-key-table_sort")).to_contain_text("Oldest first")
+    expect(page.get_by_label("Sort by")).to_have_value("Oldest first")
     page.get_by_test_id("stDataFrame").first.hover()
     expect(page.get_by_role("button", name="Download as CSV")).to_be_hidden()
     expect(page.get_by_role("button", name="Search", exact=True)).to_be_hidden()
@@ -199,10 +199,13 @@ def test_a_draft_survives_escape_and_a_reload(visit: Visit, database: Database) 
     page = visit(f"/data?example={example}")
     drawer = page.get_by_role("dialog")
     drawer.get_by_text("Edit", exact=True).click()
+    settled(page)
     drawer.get_by_label("Result").fill("Half a thought")
 
     page.keyboard.press("Escape")
 
+    expect(drawer.get_by_label("Result")).to_have_value("Half a thought")
+    drawer.get_by_role("button", name="Close", exact=True).click()
     expect(drawer).to_have_count(0)
     page.goto(f"{page.url.split('?')[0]}?example={example}")
     settled(page)
@@ -268,7 +271,7 @@ def test_an_example_is_opened_edited_and_left_as_the_page_refreshes(visit: Visit
     drawer.get_by_label("Reason").fill("it was dull")
     drawer.get_by_role("button", name="Save as a new revision").click()
     expect(drawer.get_by_text("Saved as revision 2")).to_be_visible()
-    page.keyboard.press("Escape")
+    drawer.get_by_role("button", name="Close", exact=True).click()
     expect(page.get_by_text("1 to 4 of 4 examples")).to_be_visible()
 
 

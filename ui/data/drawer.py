@@ -58,7 +58,14 @@ def _leave() -> None:
     drawer_edit.forget()
 
 
-DRAWER = Drawer("data", "Example", _draw, parameter=addresses.EXAMPLE, leave=_leave)
+DRAWER = Drawer(
+    "data",
+    "Example",
+    _draw,
+    parameter=addresses.EXAMPLE,
+    leave=_leave,
+    holds=lambda: st.session_state.get("drawer_view") == "Edit",
+)
 
 
 def _head(db: Database, example: store.Example) -> None:
