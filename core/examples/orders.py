@@ -99,18 +99,16 @@ def _by_time(chosen: Filter, sort: Sort, after: str | None, limit: int) -> Selec
 
 # In the order of bytes, which is the same in every database. No index has these orders: PostgreSQL keeps the first rows
 # of a scan of the dashboard index, which holds all of these columns.
+_OUTCOME: ColumnElement[Any] = case((examples.c.success.is_(True), 0), (examples.c.success.is_(False), 1), else_=2)
 _COLUMNS: dict[Sort, ColumnElement[Any]] = {
-    order: column
-    for names, column in (
-        (("intent", "intent_desc"), collate(examples.c.intent, "C")),
-        (("agent", "agent_desc"), collate(examples.c.source_agent, "C")),
-        (("model", "model_desc"), collate(examples.c.source_model, "C")),
-        (
-            ("outcome", "outcome_desc"),
-            case((examples.c.success.is_(True), 0), (examples.c.success.is_(False), 1), else_=2),
-        ),
-    )
-    for order in names
+    "intent": collate(examples.c.intent, "C"),
+    "intent_desc": collate(examples.c.intent, "C"),
+    "agent": collate(examples.c.source_agent, "C"),
+    "agent_desc": collate(examples.c.source_agent, "C"),
+    "model": collate(examples.c.source_model, "C"),
+    "model_desc": collate(examples.c.source_model, "C"),
+    "outcome": _OUTCOME,
+    "outcome_desc": _OUTCOME,
 }
 
 
