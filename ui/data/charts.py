@@ -338,7 +338,7 @@ def _models(months: Sequence[ModelMonth]) -> None:
                 "legend": {
                     "orient": "top",
                     "title": None,
-                    "labelLimit": 110,
+                    "labelLimit": 84,
                     "offset": 0,
                     "padding": 0,
                     "labelFontSize": 11,

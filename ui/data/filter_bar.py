@@ -69,7 +69,8 @@ def draw(db: Database, current: Filter, *, beside: Callable[[], None]) -> None:
 
 
 def _seed(current: Filter) -> None:
-    """Give each widget its value, but only where it differs: setting it anew would wipe out what is being typed."""
+    """Give each widget its value. What is typed into is set only where it differs: else that would be wiped out. What
+    stands in a popover is set on every run: the browser makes it when it is opened, and looks at the last run alone."""
     values = {
         "f_words": current.words,
         "f_quality": (
@@ -86,7 +87,8 @@ def _seed(current: Filter) -> None:
         "f_unscored": current.takes_unscored,
     }
     for key, value in values.items():
-        if key not in st.session_state or st.session_state[key] != value:
+        is_open = key in ("f_words", "f_intents")
+        if not is_open or key not in st.session_state or st.session_state[key] != value:
             st.session_state[key] = value
 
 
@@ -149,8 +151,7 @@ def _tags(field: str, label: str, counts: Mapping[str, int], known: list[str], c
     options = list(dict.fromkeys([*BUILT_IN, *known, *current]))
     words = {name: f"{name} {counts.get(name, 0):,}" for name in options}
     key = f"f_{field}_{hashlib.blake2b(repr(words).encode(), digest_size=6).hexdigest()}"
-    if st.session_state.get(key) != list(current):
-        st.session_state[key] = list(current)
+    st.session_state[key] = list(current)
     st.multiselect(
         label,
         options,

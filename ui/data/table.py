@@ -11,6 +11,7 @@ from core.db import Database
 from core.examples import store
 from core.examples.filters import Filter
 from ui.data import drawer
+from ui.parts.formatting import shortened
 from ui.parts.grid import Grid
 
 _SIZES = (25, 50, 100, 200)
@@ -50,6 +51,8 @@ _COLUMNS = {
 _AT_FIRST = ("intent", "quality", "success", "tags", "trainable")
 #: The least height at which the grid breaks a cell into lines, in pixels.
 _TWO_LINES = 61
+#: So many letters fit into a cell of that height on a laptop: the grid cuts without a sign.
+_WRAPPED = 120
 
 
 GRID: Grid[int] = Grid("data", "examples_grid")
@@ -72,7 +75,7 @@ def draw(db: Database, chosen: Filter, total: int, view: View) -> None:
     cursors.leave_if_empty(page.rows)
     GRID.draw(
         [row.id for row in page.rows],
-        _frame(page.rows),
+        _frame(page.rows, longest=_WRAPPED if view.two_lines else None),
         _columns(view.sort),
         open_one=drawer.show,
         order=["created_at", "request", *(name for name in _COLUMNS if name in view.columns)],
@@ -106,7 +109,7 @@ def controls() -> View:
                 format_func=_COLUMNS.__getitem__,
                 bind="query-params",
             )
-            lines = st.toggle("Requests in two lines", key="two_lines", bind="query-params")
+            lines = st.toggle("Wrap requests", key="two_lines", bind="query-params")
             size = st.selectbox("Rows per page", _SIZES, index=1, key="table_size", persist_state="session")
     return View(sort, size, shown, lines)
 
@@ -118,12 +121,12 @@ def _sort_by(column: str) -> None:
         st.session_state["table_sort"] = orders[1] if st.session_state.get("table_sort") == orders[0] else orders[0]
 
 
-def _frame(rows: Sequence[store.ExampleRow]) -> pd.DataFrame:
+def _frame(rows: Sequence[store.ExampleRow], *, longest: int | None) -> pd.DataFrame:
     outcome = {True: "✓ success", False: "✗ failed", None: "– unknown"}
     return pd.DataFrame(
         {
             "created_at": pd.Series([row.created_at for row in rows], dtype="datetime64[us, UTC]"),
-            "request": [" ".join(row.request.split()) for row in rows],
+            "request": [shortened(row.request, longest or 200) for row in rows],
             "intent": [row.intent for row in rows],
             "quality": pd.Series([row.quality_score for row in rows], dtype="float64"),
             "success": [outcome[row.success] for row in rows],
