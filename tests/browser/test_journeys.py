@@ -117,6 +117,20 @@ def test_selected_rows_are_excluded_and_brought_back(
     assert all(store.get(database, number).tags == [] for number in ids)
 
 
+def test_what_stands_in_a_popover_shows_the_filter_after_other_acts(visit: Visit, database: Database) -> None:
+    add(database, {}, {"tags": ["EXCLUDE"]}, {"intent": "finance"})
+    page = visit("/data")
+    click_bar(page, "chart_groups", 0)
+    expect(page.get_by_text("1 to 1 of 1 example")).to_be_visible()
+
+    page.locator(".st-key-filter_more button").first.click()
+
+    expect(page.get_by_text("EXCLUDE 1", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator(".st-key-filter_quality button").first.click()
+    expect(page.get_by_role("radio", name="keep")).to_be_checked()
+
+
 def test_old_data_is_tagged_in_two_clicks_and_brought_back(visit: Visit, database: Database) -> None:
     now = dt.datetime.now(dt.UTC)
     ids = add(database, {"created_at": now - dt.timedelta(days=100)}, {"created_at": now})
