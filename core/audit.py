@@ -133,7 +133,7 @@ def choices(db: Database) -> Choices:
 
 
 def export(db: Database, chosen: Chosen) -> Iterator[bytes]:
-    """Yield the lines as CSV for a spreadsheet, the newest first; before and after as JSON. A cell never is a formula."""
+    """Yield the lines as CSV for a spreadsheet, the newest first; before and after as JSON. No cell is a formula."""
     yield _csv([[field.name for field in fields(Entry)]])
     before, left = None, MOST_EXPORTED
     while left > 0 and (lines := entries(db, chosen=chosen, before=before, limit=min(_BATCH, left))):

@@ -7,9 +7,6 @@ from ui.datasets import compare, create, detail, overview, progress
 from ui.datasets import place as dataset_place
 from ui.parts import session
 
-st.title("Datasets")
-st.caption("What do we train on?")
-
 db = session.database()
 place = dataset_place.here()
 versions = datasets_versions.versions(db, archived=True)
@@ -21,5 +18,7 @@ elif place.view == "version":
 elif place.view == "compare":
     compare.draw(db, datasets_versions.get(db, place.label), datasets_versions.get(db, place.other))
 else:
+    st.title("Datasets", anchor=False)
+    st.caption("What do we train on?")
     overview.draw(db, versions)
 progress.watch(db, versions)

@@ -24,10 +24,10 @@ _FIRST = 20
 _LEFT_OUT = {
     "excluded": ("excluded by hand", "Nothing to do: this was asked for."),
     "empty_request": ("without a request", "Edit the request, or tag the examples EXCLUDE."),
-    "no_plan": ("whose plan holds nothing to learn", "Choose the target “result”, or edit the plan."),
+    "no_plan": ("with no usable plan", "Train on “result” instead, or edit the plans."),
     "no_result": (
-        "whose result holds nothing to learn",
-        "Choose the target “plan”, or edit the result. Where “done” is an answer, say so at the import.",
+        "with no usable result",
+        "Train on “plan” instead, or edit the results. Where “done” is an answer, say so at the import.",
     ),
     "role_order": (
         "whose messages do not go user, assistant, user, assistant, each with a text,",
@@ -41,7 +41,7 @@ _LEFT_OUT = {
         "whose answers must not be learned (weight 0)",
         "Nothing to do: their source asks for it.",
     ),
-    "duplicate": ("that repeat an earlier record word for word", "Nothing to do: the earliest of them is kept."),
+    "duplicate": ("that are exact duplicates", "The earliest copy is kept."),
 }
 
 

@@ -184,7 +184,7 @@ def _evaluate(demo: Database, connection: Connection, version: DatasetVersion, s
 
 
 def _answers(asked: Sequence[Row], random: np.random.Generator, right: float) -> list[ScoredAnswer]:
-    """Return what a model of this worth may have said: the expected answer, that of another record, or one that is cut off."""
+    """Return what a model of this worth may say: the expected answer, another record's, or one that is cut off."""
     lucks, others = random.random(len(asked)).tolist(), random.integers(len(asked), size=len(asked)).tolist()
     said = []
     for row, luck, other in zip(asked, lucks, others, strict=True):

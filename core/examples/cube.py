@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from core.db import Database
 from core.db.tables import cube
-from core.examples.filters import GOOD_FROM, POOR_BELOW, Filter, text_array, verdict
+from core.examples.filters import GOOD_FROM, POOR_BELOW, Filter, scored_between, text_array, verdict
 
 #: Fewer examples than this are read directly in a few milliseconds.
 WORTH_IT = 20_000
@@ -108,10 +108,12 @@ def condition(chosen: Filter) -> ColumnElement[bool] | None:
     if chosen.words or chosen.ids is not None or None in scores or None in moments:
         return None
     c = cube.c
+    low, high = _cell(chosen.quality_min), _cell(chosen.quality_max)
     conditions: list[ColumnElement[bool]] = [literal(True)]
+    conditions += scored_between(
+        c.cell, None if low is None else c.cell >= low, None if high is None else c.cell <= high, chosen
+    )
     for bound, compared in (
-        (_cell(chosen.quality_min), c.cell.__ge__),
-        (_cell(chosen.quality_max), c.cell.__le__),
         (chosen.created_from and chosen.created_from.date(), c.month.__ge__),
         (chosen.created_to and chosen.created_to.date(), c.month.__lt__),
     ):

@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, case, cast, func, literal, not_, select
+from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, case, cast, func, literal, not_, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from core.bounds import Id
@@ -27,6 +27,7 @@ from core.errors import InvalidFilter
 from core.examples.tags import Tag
 
 Score = Annotated[float, Field(ge=0.0, le=1.0)]
+Unscored = Literal["keep", "hide", "only"]
 
 #: What is known of an example's worth: each example has exactly one of these.
 #:
@@ -81,6 +82,8 @@ class Filter(BaseModel):
     #: Lowest and highest quality score, both included, 0.0 to 1.0. Unscored examples match only when both are None.
     quality_min: Score | None = None
     quality_max: Score | None = None
+    #: Unscored examples, whatever the bounds: kept, hidden, or only they. None: as said above.
+    unscored: Unscored | None = None
     #: Any of these intents; "" means no intent. Empty: all.
     intents: Words = ()
     #: True: succeeded, False: failed, None: either, or unknown.
@@ -126,6 +129,12 @@ class Filter(BaseModel):
             raise ValueError("the first date is after the last")
         return self
 
+    @property
+    def takes_unscored(self) -> Unscored:
+        """Which of the three holds: unscored examples match beside the scored ones, not at all, or alone."""
+        is_bounded = self.quality_min is not None or self.quality_max is not None
+        return self.unscored or ("hide" if is_bounded else "keep")
+
     def canonical(self) -> dict[str, Any]:
         """Plain JSON values of what differs from the default, keys sorted: equal filters are equal here."""
         return dict(sorted(self.model_dump(mode="json", exclude_defaults=True).items()))
@@ -135,6 +144,22 @@ class Filter(BaseModel):
 
 
 EVERYTHING = Filter(exclude_tags=())
+
+#: What a filter asks of one dimension of a chart.
+Dimension = Literal["quality", "intent", "tag", "agent", "model", "month"]
+_FIELDS_OF: dict[Dimension, tuple[str, ...]] = {
+    "quality": ("quality_min", "quality_max", "unscored"),
+    "intent": ("intents",),
+    "tag": ("include_tags",),
+    "agent": ("source_agents",),
+    "model": ("source_models",),
+    "month": ("created_from", "created_to"),
+}
+
+
+def without(chosen: Filter, dimension: Dimension) -> Filter:
+    """The filter but for what it asks of this dimension: a chart of it shows what else could be chosen."""
+    return chosen.model_copy(update={name: getattr(Filter(), name) for name in _FIELDS_OF[dimension]})
 
 
 def parse(value: str | bytes | Mapping[str, Any]) -> Filter:
@@ -156,6 +181,7 @@ def parse(value: str | bytes | Mapping[str, Any]) -> Filter:
 PARAMETERS = {
     "quality_min": "q_min",
     "quality_max": "q_max",
+    "unscored": "unscored",
     "intents": "intent",
     "success": "success",
     "verdicts": "verdict",
@@ -209,10 +235,15 @@ def from_query(query: Mapping[str, Sequence[str]]) -> Filter:
 def where(chosen: Filter) -> ColumnElement[bool]:
     """Return the filter as a condition on `orchestrator_training_data`; withdrawn rows are always left out."""
     columns = examples.c
+    score = columns.quality_score
     conditions: list[ColumnElement[bool]] = [columns.withdrawn_at.is_(None)]
+    conditions += scored_between(
+        score,
+        None if chosen.quality_min is None else score >= chosen.quality_min,
+        None if chosen.quality_max is None else score <= chosen.quality_max,
+        chosen,
+    )
     for bound, compared in (
-        (chosen.quality_min, columns.quality_score.__ge__),
-        (chosen.quality_max, columns.quality_score.__le__),
         (chosen.created_from, columns.created_at.__ge__),
         (chosen.created_to, columns.created_at.__lt__),
     ):
@@ -230,7 +261,6 @@ def where(chosen: Filter) -> ColumnElement[bool]:
     if chosen.success is not None:
         conditions.append(columns.success.is_(chosen.success))
     if chosen.verdicts:
-        score = columns.quality_score
         conditions.append(verdict(columns.success, score >= GOOD_FROM, score < POOR_BELOW, columns.tags, chosen))
     if chosen.include_tags:
         conditions.append(columns.tags.contains(text_array(chosen.include_tags)))
@@ -243,6 +273,18 @@ def where(chosen: Filter) -> ColumnElement[bool]:
     if chosen.trainable:
         conditions.append(columns.is_trainable)
     return and_(*conditions)
+
+
+def scored_between(
+    score: ColumnElement[Any], lowest: ColumnElement[bool] | None, highest: ColumnElement[bool] | None, chosen: Filter
+) -> list[ColumnElement[bool]]:
+    """What the filter asks of the score, whose column may hold scores or the cells of the cube."""
+    bounds = [bound for bound in (lowest, highest) if bound is not None]
+    if chosen.takes_unscored == "only":
+        return [score.is_(None)]
+    if chosen.takes_unscored == "hide":
+        return bounds or [score.is_not(None)]
+    return [or_(score.is_(None), and_(*bounds))] if bounds else []
 
 
 def verdict(
@@ -274,6 +316,8 @@ def describe(chosen: Filter) -> str:
     if chosen.quality_min is not None or chosen.quality_max is not None:
         highest = 1 if chosen.quality_max is None else chosen.quality_max
         parts.append(f"quality {chosen.quality_min or 0:.15g} to {highest:.15g}")
+    if chosen.unscored is not None:
+        parts.append({"keep": "or not scored", "hide": "scored", "only": "not scored"}[chosen.unscored])
     for label, choice in (
         ("intent", chosen.intents),
         ("agent", chosen.source_agents),

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
+    Float,
     Integer,
     Label,
     Row,
@@ -36,6 +37,10 @@ from core.examples.filters import EVERYTHING, Filter, where
 BINS = 20
 #: How far back the course of new examples goes.
 WEEKS = 4
+#: The length of the two periods that are held against each other, in days.
+PERIOD = 30
+#: Fewer judged examples than this in one of the periods say nothing of a change.
+COMPARABLE = 20
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,27 @@ class Month:
 
 
 @dataclass(frozen=True)
+class Period:
+    """The examples created in PERIOD days. Averages are None where nothing is scored, or judged."""
+
+    count: int
+    scored: int
+    average_quality: float | None
+    judged: int
+    success_rate: float | None
+
+
+@dataclass(frozen=True)
+class ModelMonth:
+    """What one model did in one month (UTC), of what is scored."""
+
+    model: str
+    month: dt.date
+    scored: int
+    average_quality: float
+
+
+@dataclass(frozen=True)
 class Statistics:
     """Of one filter. `total` is what the workspace holds in all, withdrawn examples left out."""
 
@@ -82,10 +108,31 @@ class Statistics:
     #: Created in each of the last WEEKS times seven days, the latest last: of this filter, and of the workspace.
     by_week: tuple[int, ...]
     total_by_week: tuple[int, ...]
+    #: Of those in the filter, what holds something a model could learn.
+    trainable: int
+    #: Of this filter: the last PERIOD days, and as many days before them.
+    latest: Period
+    before: Period
 
     @property
     def new_this_week(self) -> int:
         return self.by_week[-1]
+
+    @property
+    def quality_change(self) -> float | None:
+        """By how much the average quality rose against the period before; None where too little is scored."""
+        now, then = self.latest, self.before
+        if now.average_quality is None or then.average_quality is None or min(now.scored, then.scored) < COMPARABLE:
+            return None
+        return now.average_quality - then.average_quality
+
+    @property
+    def success_change(self) -> float | None:
+        """The same of the success rate, as a share."""
+        now, then = self.latest, self.before
+        if now.success_rate is None or then.success_rate is None or min(now.judged, then.judged) < COMPARABLE:
+            return None
+        return now.success_rate - then.success_rate
 
 
 _Row = Row[*tuple[Any, ...]]
@@ -100,9 +147,11 @@ class _Sum:
     quality: float = 0.0
     succeeded: int = 0
     failed: int = 0
+    trainable: int = 0
 
     def add(self, row: _Row) -> None:
         self.count += row.number
+        self.trainable += row.trainable
         self.scored += row.scored
         self.quality += row.quality or 0.0
         self.succeeded += row.number if row.success is True else 0
@@ -127,8 +176,9 @@ def overview(db: Database, chosen: Filter, *, total: int | None = None, now: dt.
     are summed up once for each chart. GROUPING SETS over the examples would not be parallel, and one query a chart
     would scan six times. A fresh cube holds such groups already.
     """
+    now = now or dt.datetime.now(dt.UTC)
     with db.reading() as connection:
-        weeks = _by_week(connection, chosen, now or dt.datetime.now(dt.UTC))
+        weeks, periods = _by_week(connection, chosen, now), _periods(connection, chosen, now)
         in_cube = cube.usable(connection, chosen)
         if in_cube is not None:
             groups = _groups_in_cube(in_cube)
@@ -140,7 +190,52 @@ def overview(db: Database, chosen: Filter, *, total: int | None = None, now: dt.
         rows = connection.execute(_sums_of(groups)).all()
         if total is None:
             total = store.count(db, EVERYTHING)
-    return _statistics(rows, total, weeks)
+    return _statistics(rows, total, weeks, periods)
+
+
+def quality_of_models(db: Database, chosen: Filter) -> tuple[ModelMonth, ...]:
+    """The average quality of each model in each month that has something scored, by model and month."""
+    with db.reading() as connection:
+        in_cube = cube.usable(connection, chosen)
+        groups = (_groups_in_cube(in_cube) if in_cube is not None else _groups_of(chosen)).c
+        scored = func.sum(groups.scored)
+        query = (
+            select(groups.source_model, groups.month, cast(scored, BigInteger), func.sum(groups.quality) / scored)
+            .group_by(groups.source_model, groups.month)
+            .having(scored > 0)
+            .order_by(groups.source_model, groups.month)
+        )
+        return tuple(ModelMonth(*row) for row in connection.execute(query))
+
+
+def by_agent(db: Database, chosen: Filter) -> tuple[Group, ...]:
+    """The examples of a filter by the agent they came from, largest first; not part of `overview`, which it would make
+    slower for everybody.
+    """
+    c = examples.c
+    with db.reading() as connection:
+        in_cube = cube.usable(connection, chosen)
+        if in_cube is not None:
+            key, condition = sums.c.source_agent, in_cube
+            figures = (func.sum(sums.c.number), func.sum(sums.c.scored), func.sum(sums.c.quality))
+            trainable = func.sum(case((sums.c.is_trainable, sums.c.number), else_=0))
+            success = sums.c.success
+        else:
+            key, condition, success = c.source_agent, where(chosen), c.success
+            figures = (func.count(), func.count(c.quality_score), func.sum(c.quality_score))
+            trainable = func.count().filter(c.is_trainable)
+        number, scored, quality = figures
+        query = select(
+            literal("agent").label("part"),
+            key.label("name"),
+            success.label("success"),
+            cast(number, BigInteger).label("number"),
+            cast(scored, BigInteger).label("scored"),
+            cast(trainable, BigInteger).label("trainable"),
+            quality.label("quality"),
+        )
+        rows = connection.execute(query.where(condition).group_by(key, success)).all()
+    return _groups(_by_name(rows, "agent"))
 
 
 def _by_week(connection: Connection, chosen: Filter, now: dt.datetime) -> list[tuple[int, int]]:
@@ -158,13 +253,35 @@ def _by_week(connection: Connection, chosen: Filter, now: dt.datetime) -> list[t
     return [found.get(week, (0, 0)) for week in range(WEEKS)]
 
 
+def _periods(connection: Connection, chosen: Filter, now: dt.datetime) -> tuple[Period, Period]:
+    """The last PERIOD days of the filter and those before: a short piece of the dashboard index."""
+    c, middle = examples.c, now - dt.timedelta(days=PERIOD)
+    is_latest = (c.created_at >= middle).label("is_latest")
+    query = (
+        select(
+            is_latest,
+            func.count(),
+            func.count(c.quality_score),
+            func.avg(c.quality_score),
+            func.count(c.success),
+            func.avg(cast(cast(c.success, Integer), Float)),
+        )
+        .where(where(chosen), c.created_at >= middle - dt.timedelta(days=PERIOD))
+        .group_by(text("is_latest"))
+    )
+    found = {row[0]: Period(*row[1:]) for row in connection.execute(query)}
+    none = Period(0, 0, None, 0, None)
+    return found.get(True, none), found.get(False, none)
+
+
 def _groups_in_cube(condition: ColumnElement[bool]) -> CTE:
     """Return what `_groups_of` gives, from the cube."""
     c = sums.c
     # Cell 40 is the score 1.0, which the last bin includes.
     quality_bin = func.least(c.cell // 2 + 1, BINS).label("quality_bin")
     keys = (c.intent, c.source_model, c.success, c.month, case((c.cell.is_not(None), quality_bin)).label("quality_bin"))
-    figures = (c.number, c.scored, c.quality, c.first, c.last)
+    trainable = case((c.is_trainable, c.number), else_=0).label("trainable")
+    figures = (c.number, c.scored, trainable, c.quality, c.first, c.last)
     return select(*keys, c.tags, *figures).where(condition).cte("groups")
 
 
@@ -175,6 +292,7 @@ def _groups_of(chosen: Filter) -> CTE:
     sums = (
         func.count().label("number"),
         func.count(c.quality_score).label("scored"),
+        func.count().filter(c.is_trainable).label("trainable"),
         func.sum(c.quality_score).label("quality"),
         func.min(c.created_at).label("first"),
         func.max(c.created_at).label("last"),
@@ -203,7 +321,7 @@ def _sums_of(groups: CTE) -> CompoundSelect[*tuple[Any, ...]]:
 
 
 def _summed(groups: CTE | Subquery) -> list[Label[Any]]:
-    counts = [cast(func.sum(groups.c[name]), BigInteger).label(name) for name in ("number", "scored")]
+    counts = [cast(func.sum(groups.c[name]), BigInteger).label(name) for name in ("number", "scored", "trainable")]
     return [
         *counts,
         func.sum(groups.c.quality).label("quality"),
@@ -212,7 +330,9 @@ def _summed(groups: CTE | Subquery) -> list[Label[Any]]:
     ]
 
 
-def _statistics(rows: Sequence[_Row], total: int, weeks: Sequence[tuple[int, int]]) -> Statistics:
+def _statistics(
+    rows: Sequence[_Row], total: int, weeks: Sequence[tuple[int, int]], periods: tuple[Period, Period]
+) -> Statistics:
     histogram = [0] * BINS
     for row in rows:
         if row.part == "quality_bin" and row.name is not None:
@@ -242,6 +362,9 @@ def _statistics(rows: Sequence[_Row], total: int, weeks: Sequence[tuple[int, int
         last=max((row.last for row in whole), default=None),
         by_week=tuple(of_filter for of_filter, _ in weeks),
         total_by_week=tuple(of_all for _, of_all in weeks),
+        trainable=everything.trainable,
+        latest=periods[0],
+        before=periods[1],
     )
 
 

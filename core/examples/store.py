@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import psycopg
 from sqlalchemy import (
@@ -19,7 +19,6 @@ from sqlalchemy import (
     literal,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -29,12 +28,14 @@ from core import audit
 from core.db import Database
 from core.db.tables import SOURCED, cube_version, examples, revisions
 from core.db.tables import cube as sums
-from core.errors import Conflict, InvalidExample, InvalidFilter, UnknownExample
-from core.examples import content, cube
+from core.errors import Conflict, InvalidExample, UnknownExample
+from core.examples import content, cube, orders
 from core.examples.filters import Filter, where
+from core.examples.orders import SORTS as SORTS
+from core.examples.orders import Sort as Sort
 
-Sort = Literal["newest", "oldest", "best", "worst"]
-SORTS: tuple[Sort, ...] = ("newest", "oldest", "best", "worst")
+#: The scores of a rating with one key, 1 to 5.
+RATINGS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -155,15 +156,12 @@ def page(
     The ids come first, from the dashboard index alone: a filter that few rows pass never reads the wide rows it skips.
     """
     with db.reading() as connection:
-        if sort in ("newest", "oldest"):
-            ids = connection.execute(_by_time(chosen, sort, after, offset + limit + 1)).scalars().all()[offset:]
-        else:
-            ids = _by_quality(connection, chosen, sort, after, offset + limit + 1)[offset:]
+        ids = orders.ids(connection, chosen, sort, after, offset + limit + 1)[offset:]
         found = {row.id: row for row in connection.execute(_columns().where(examples.c.id.in_(ids)))}
     rows = [ExampleRow(*found[key]) for key in ids if key in found]
     more = len(rows) > limit
     rows = rows[:limit]
-    return ExamplePage(rows, _cursor(rows[-1], sort) if more else None)
+    return ExamplePage(rows, orders.mark(sort, rows[-1]) if more else None)
 
 
 def _columns() -> Select[*tuple[Any, ...]]:
@@ -181,63 +179,6 @@ def _columns() -> Select[*tuple[Any, ...]]:
         c.source_model,
         c.is_trainable,
     )
-
-
-def _cursor(row: ExampleRow, sort: Sort) -> str:
-    key = row.created_at.isoformat() if sort in ("newest", "oldest") else row.quality_score
-    return f"{row.id}@{'' if key is None else key}"
-
-
-def _parsed(after: str) -> tuple[int, str]:
-    example_id, _, key = after.partition("@")
-    try:
-        return int(example_id), key
-    except ValueError:
-        raise InvalidFilter(f"{after!r} is not the mark of a page; start again at the first page.") from None
-
-
-def _by_time(chosen: Filter, sort: Sort, after: str | None, limit: int) -> Select[int]:
-    newest = sort == "newest"
-    order = (examples.c.created_at, examples.c.id)
-    query = select(examples.c.id).order_by(*(column.desc() if newest else column for column in order)).limit(limit)
-    if after is None:
-        return query.where(where(chosen))
-    example_id, key = _parsed(after)
-    try:
-        mark = tuple_(dt.datetime.fromisoformat(key), example_id)
-    except ValueError:
-        raise InvalidFilter(f"{after!r} is not the mark of a page; start again at the first page.") from None
-    # The cursor replaces the date bound on its side: with both, PostgreSQL 18 reads 15 times as many pages.
-    rest = chosen.model_copy(update={"created_to" if newest else "created_from": None})
-    return query.where(where(rest), tuple_(*order) < mark if newest else tuple_(*order) > mark)
-
-
-def _by_quality(connection: Connection, chosen: Filter, sort: Sort, after: str | None, limit: int) -> list[int]:
-    """Scored rows first, then the unscored ones: two index scans instead of an order no index has."""
-    best = sort == "best"
-    score, key = examples.c.quality_score, examples.c.id
-    example_id, mark = _parsed(after) if after else (0, "")
-    found: list[int] = []
-    if not after or mark:
-        query = select(key).where(where(chosen), score.is_not(None)).limit(limit)
-        query = query.order_by(score.desc(), key.desc()) if best else query.order_by(score, key)
-        if after:
-            seen = tuple_(_score(mark, after), example_id)
-            query = query.where(tuple_(score, key) < seen if best else tuple_(score, key) > seen)
-        found += connection.execute(query).scalars()
-    if len(found) < limit and chosen.quality_min is None and chosen.quality_max is None:
-        query = select(key).where(where(chosen), score.is_(None)).order_by(key.desc() if best else key)
-        if after and not mark:
-            query = query.where(key < example_id if best else key > example_id)
-        found += connection.execute(query.limit(limit - len(found))).scalars()
-    return found
-
-
-def _score(mark: str, after: str) -> float:
-    try:
-        return float(mark)
-    except ValueError:
-        raise InvalidFilter(f"{after!r} is not the mark of a page; start again at the first page.") from None
 
 
 def choices(db: Database) -> Choices:
@@ -329,7 +270,7 @@ _SOURCE_RECORD = func.coalesce(
 def set_score(
     db: Database, example_id: int, *, score: float | None, success: bool | None, actor: str, reason: str
 ) -> Example:
-    """Overrule score (0.0 to 1.0, None: not scored) and success. Needs a reason; the values before are audited."""
+    """Overrule score (0.0 to 1.0, None: not scored) and success; the values before are audited, with the reason."""
     with db.begin() as connection:
         return set_score_in(connection, example_id, score=score, success=success, actor=actor, reason=reason)
 
@@ -340,8 +281,6 @@ def set_score_in(
     """Return the same in the caller's transaction."""
     if score is not None and not 0.0 <= score <= 1.0:
         raise InvalidExample(f"The quality score must be between 0 and 1, not {score}.")
-    if not reason.strip():
-        raise InvalidExample("Say in a few words why the score changes; the reason is kept with it.")
     before = _get(connection, example_id, lock=True)
     connection.execute(
         update(examples)

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
@@ -168,18 +169,26 @@ def pick_row(page: Page, key: str, row: int) -> None:
     settled(page)
 
 
-def brush(page: Page, key: str, start: float, end: float) -> None:
+def drag(page: Page, key: str, start: float, end: float) -> None:
     """Drag over a chart, from one share of its width to another."""
-    plot = page.locator(f".st-key-{key} .nsewdrag").first
+    plot = page.locator(f".st-key-{key} svg.marks").first
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
     assert box
+    # The plot begins behind the labels of its axis, about 40 pixels wide.
+    left, width = box["x"] + 36, box["width"] - 42
     height = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] * start, height)
+    page.mouse.move(left + width * start, height)
     page.wait_for_timeout(300)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * end, height + 10, steps=10)
+    page.mouse.move(left + width * end, height + 10, steps=10)
     page.mouse.up()
+    settled(page)
+
+
+def click_bar(page: Page, key: str, number: int, **how: Any) -> None:
+    """Click a bar of a chart, the first being 0."""
+    page.locator(f".st-key-{key} .mark-rect path").nth(number).click(**how)
     settled(page)
 
 

@@ -91,11 +91,9 @@ def test_one_click_freezes_at_once_and_undo_archives(
     some(database)
     add(database, *({"execution_id": f"failed {number}", "success": False} for number in range(5)))
     page = visit("/data", viewport)
-    expect(page.get_by_text("A new dataset takes 120 of 125 examples. Left out: 5 failed.")).to_be_visible()
-    settled(page)
     assert fits(page)
 
-    page.get_by_role("button", name="Create dataset").click()
+    page.get_by_role("button", name="Freeze 120 → dataset").click()
 
     page.wait_for_url("**dataset=good-plans**")
     expect(page.get_by_role("button", name="Verify")).to_be_visible()
@@ -141,7 +139,7 @@ def test_two_versions_are_compared_and_one_is_verified(
     page.get_by_role("button", name="Open", exact=True).last.click()
 
     page.get_by_role("button", name="Verify").click()
-    expect(page.get_by_text("Verified: all 96 records are what was frozen")).to_be_visible()
+    expect(page.get_by_text("Verified: all 96 records match the frozen version.")).to_be_visible()
     assert versions.get(database, "plans@2").verified_at is not None
     page.go_back()
     expect(page.get_by_text("24 removed")).to_be_visible()

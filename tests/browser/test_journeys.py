@@ -1,7 +1,6 @@
 """What a person does, from the first start on, in a real browser."""
 
 import datetime as dt
-import re
 from pathlib import Path
 
 import orjson
@@ -11,7 +10,7 @@ from playwright.sync_api import Download, expect
 from core.db import Database
 from core.examples import store
 from core.examples.filters import EVERYTHING
-from tests.browser.conftest import NARROW, WIDE, Visit, brush, fits, grid, pick_row, settled
+from tests.browser.conftest import NARROW, WIDE, Visit, click_bar, drag, fits, grid, pick_row, settled
 from tests.served import START, add
 
 
@@ -26,7 +25,7 @@ def test_the_first_start_leads_to_the_demo_company(visit_as_newcomer: Visit, vie
     expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
     expect(page.get_by_text("Demo company: invented data")).to_be_visible()
     expect(page.get_by_test_id("stMetricValue").first).to_have_text("2,000")
-    expect(page.locator(".st-key-chart_quality .nsewdrag").first).to_be_attached()
+    expect(page.locator(".st-key-chart_quality svg.marks").first).to_be_attached()
     settled(page)
     assert fits(page)
     assert "workspace=demo" in page.url
@@ -49,11 +48,11 @@ def test_a_file_is_imported_and_looked_at(visit: Visit, database: Database, tmp_
     expect(page.get_by_text("1 to 40 of 40 examples")).to_be_visible()
 
 
-def test_a_brush_over_a_chart_becomes_the_filter(visit: Visit, database: Database) -> None:
+def test_a_drag_over_a_chart_becomes_the_filter_and_the_rest_stays_in_sight(visit: Visit, database: Database) -> None:
     add(database, *({"quality_score": number / 100} for number in range(100)))
     page = visit("/data")
 
-    brush(page, "chart_quality", 0.71, 0.89)
+    drag(page, "chart_quality", 0.71, 0.89)
 
     expect(page.get_by_text("1 to 21 of 21 examples")).to_be_visible()
     assert "q_min=0.7" in page.url
@@ -63,11 +62,11 @@ def test_a_brush_over_a_chart_becomes_the_filter(visit: Visit, database: Databas
     expect(page.get_by_text("1 to 21 of 21 examples")).to_be_visible()
 
 
-def test_back_takes_a_brush_back_as_a_whole(visit: Visit, database: Database) -> None:
+def test_back_takes_a_drag_back_as_a_whole(visit: Visit, database: Database) -> None:
     add(database, *({"created_at": START + dt.timedelta(days=30 * number)} for number in range(6)))
     page = visit("/data")
     expect(page).to_have_title("Data · Whetstone")
-    brush(page, "chart_months", 0.3, 0.7)
+    drag(page, "chart_months", 0.3, 0.7)
     assert "from=" in page.url
     assert "to=" in page.url
 
@@ -76,6 +75,25 @@ def test_back_takes_a_brush_back_as_a_whole(visit: Visit, database: Database) ->
     expect(page.get_by_text("1 to 6 of 6 examples")).to_be_visible()
     assert "from=" not in page.url
     assert "to=" not in page.url
+
+
+def test_a_click_on_a_bar_filters_by_it_and_another_with_shift_adds(visit: Visit, database: Database) -> None:
+    add(database, *({"intent": "content"} for _ in range(6)))
+    add(database, *({"intent": "finance", "execution_id": f"f{number}"} for number in range(4)))
+    add(database, *({"intent": "seo", "execution_id": f"s{number}"} for number in range(2)))
+    page = visit("/data")
+
+    click_bar(page, "chart_groups", 0)
+    settled(page)
+    expect(page.get_by_text("1 to 6 of 6 examples")).to_be_visible()
+    click_bar(page, "chart_groups", 1, modifiers=["Shift"])
+    settled(page)
+
+    expect(page.get_by_text("1 to 10 of 10 examples")).to_be_visible()
+    assert "intent=content&intent=finance" in page.url
+    expect(page.locator(".st-key-chart_groups .mark-rect path")).to_have_count(3)
+    click_bar(page, "chart_groups", 2)
+    expect(page.get_by_text("1 to 2 of 2 examples")).to_be_visible()
 
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -90,7 +108,7 @@ def test_selected_rows_are_excluded_and_brought_back(
     expect(page.get_by_text("2 selected")).to_be_visible()
     page.get_by_role("button", name="Exclude", exact=True).click()
 
-    expect(page.get_by_text("2 examples now have EXCLUDE")).to_be_in_viewport()
+    expect(page.get_by_text("Tagged 2 examples with EXCLUDE.")).to_be_in_viewport()
     expect(page.get_by_role("button", name="Undo")).to_be_in_viewport()
     expect(page.get_by_text("1 to 3 of 3 examples")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
@@ -98,27 +116,120 @@ def test_selected_rows_are_excluded_and_brought_back(
     assert all(store.get(database, number).tags == [] for number in ids)
 
 
-def test_old_data_is_tagged_after_a_question_that_nothing_covers(visit: Visit, database: Database) -> None:
-    ids = add(database, {"created_at": START - dt.timedelta(days=40)}, {})
+def test_what_stands_in_a_popover_shows_the_filter_after_other_acts(visit: Visit, database: Database) -> None:
+    add(database, {}, {"tags": ["EXCLUDE"]}, {"intent": "finance"})
+    page = visit("/data")
+    click_bar(page, "chart_groups", 0)
+    expect(page.get_by_text("1 to 1 of 1 example")).to_be_visible()
+
+    page.locator(".st-key-filter_more button").first.click()
+
+    expect(page.get_by_text("EXCLUDE 1", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator(".st-key-filter_quality button").first.click()
+    expect(page.get_by_role("radio", name="keep")).to_be_checked()
+
+
+def test_old_data_is_tagged_in_two_clicks_and_brought_back(visit: Visit, database: Database) -> None:
+    now = dt.datetime.now(dt.UTC)
+    ids = add(database, {"created_at": now - dt.timedelta(days=100)}, {"created_at": now})
     page = visit("/data")
     page.locator(".st-key-bulk_more button").click()
     settled(page)
-    page.get_by_role("spinbutton", name="year, Created before (UTC)").click()
-    page.keyboard.type(f"{START:%Y%m%d}")
-    page.get_by_text("Tag old data as development").click()  # the date counts once its field is left
-    expect(page.get_by_text(re.compile("^1 example from before"))).to_be_visible()
 
-    page.get_by_role("button", name="Tag as DEVELOPMENT").click()
-    page.get_by_role("button", name="Tag 1 example").click()
+    page.get_by_role("button", name="1 older than 90 days").click()
 
-    expect(page.get_by_text("1 example now has DEVELOPMENT")).to_be_in_viewport()
+    expect(page.get_by_text("Tagged 1 example with DEVELOPMENT.")).to_be_in_viewport()
     assert [store.get(database, number).tags for number in ids] == [["DEVELOPMENT"], []]
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Undone: 1 example as before.")).to_be_visible()
+    assert all(store.get(database, number).tags == [] for number in ids)
+
+
+@pytest.mark.parametrize("viewport", [{"width": 1280, "height": 800}, NARROW], ids=["wide", "narrow"])
+def test_the_acts_on_what_is_ticked_stick_to_the_lower_edge(
+    visit: Visit, database: Database, viewport: dict[str, int]
+) -> None:
+    add(database, *({} for _ in range(60)))
+    page = visit("/data", viewport)
+    expect(page.locator(".st-key-action_bar_bulk")).to_have_count(0)
+
+    pick_row(page, "examples_grid", 0)
+
+    expect(page.get_by_text("1 selected")).to_be_in_viewport()
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, main.scrollHeight)")
+    expect(page.get_by_text("1 to 50 of 60 examples")).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Approve", exact=True)).to_be_in_viewport()
+    assert fits(page)
+    page.locator(".st-key-bulk_clear button").click()
+    expect(page.locator(".st-key-action_bar_bulk")).to_have_count(0)
+
+
+def test_the_first_row_stands_high_on_a_laptop(visit: Visit, database: Database) -> None:
+    add(database, *({} for _ in range(60)))
+    page = visit("/data", {"width": 1280, "height": 800})
+    box = grid(page, "examples_grid").bounding_box()
+    assert box
+    assert box["y"] + 36 <= 620
+
+
+def test_a_click_on_a_header_sorts_the_whole_filter(visit: Visit, database: Database) -> None:
+    add(database, *({"quality_score": number / 100, "user_request": f"Number {number}"} for number in range(80)))
+    page = visit("/data")
+    expect(page.get_by_label("Sort by")).to_have_value("Newest first")
+    frame = grid(page, "examples_grid")
+
+    frame.click(position={"x": 130, "y": 17})
+
+    settled(page)
+    expect(page.get_by_label("Sort by")).to_have_value("Oldest first")
+    page.get_by_test_id("stDataFrame").first.hover()
+    expect(page.get_by_role("button", name="Download as CSV")).to_be_hidden()
+    expect(page.get_by_role("button", name="Search", exact=True)).to_be_hidden()
+
+
+def test_one_key_scores_an_example_and_shows_the_next(visit: Visit, database: Database) -> None:
+    ids = add(database, *({"quality_score": None} for _ in range(3)))
+    page = visit(f"/data?example={ids[2]}")
+    drawer = page.get_by_role("dialog")
+    expect(drawer.get_by_text(f"#{ids[2]}")).to_be_visible()
+
+    for example, key in ((ids[2], "5"), (ids[1], "2")):
+        expect(drawer.get_by_text(f"#{example} ·")).to_be_visible()
+        settled(page)
+        page.keyboard.press(key)
+
+    expect(drawer.get_by_text(f"#{ids[0]} ·")).to_be_visible()
+    assert [store.get(database, number).quality_score for number in ids] == [None, 0.25, 1.0]
+    assert f"example={ids[0]}" in page.url
+    page.keyboard.press("u")
+    expect(drawer.get_by_text(f"#{ids[1]} ·")).to_be_visible()
+    assert store.get(database, ids[1]).quality_score is None
+
+
+def test_a_draft_survives_escape_and_a_reload(visit: Visit, database: Database) -> None:
+    (example,) = add(database, {})
+    page = visit(f"/data?example={example}")
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_text("Edit", exact=True).click()
+    settled(page)
+    drawer.get_by_label("Result").fill("Half a thought")
+
+    page.keyboard.press("Escape")
+
+    expect(drawer.get_by_label("Result")).to_have_value("Half a thought")
+    drawer.get_by_role("button", name="Close", exact=True).click()
+    expect(drawer).to_have_count(0)
+    page.goto(f"{page.url.split('?')[0]}?example={example}")
+    settled(page)
+    drawer.get_by_text("Edit", exact=True).click()
+    expect(drawer.get_by_label("Result")).to_have_value("Half a thought")
 
 
 def test_a_whole_filter_is_tagged_from_the_bar(visit: Visit, database: Database) -> None:
     ids = add(database, {}, {})
     page = visit("/data")
-    page.get_by_role("button", name="Add tags").click()
+    page.locator(".st-key-bulk_all button").first.click()
     settled(page)
     page.locator(".st-key-bulk_add_names input").first.fill("TEST")
     page.keyboard.press("Enter")
@@ -128,7 +239,7 @@ def test_a_whole_filter_is_tagged_from_the_bar(visit: Visit, database: Database)
     page.locator(".st-key-bulk_add_go button").click()
     page.locator(".st-key-modal_yes button").click()
 
-    expect(page.get_by_text("2 examples now have TEST")).to_be_in_viewport()
+    expect(page.get_by_text("Tagged 2 examples with TEST.")).to_be_in_viewport()
     assert all(store.get(database, number).tags == ["TEST"] for number in ids)
 
 
@@ -142,7 +253,7 @@ def test_a_selection_is_downloaded(visit: Visit, database: Database) -> None:
     page.context.on("page", lambda tab: tab.on("download", lambda download: downloads.append(download)))
     page.on("download", lambda download: downloads.append(download))
 
-    page.get_by_role("button", name="Export").click()
+    page.locator(".st-key-bulk_export_selected button").first.click()
     page.get_by_role("link", name="JSON Lines").click()
     for _ in range(200):
         if downloads:
@@ -170,10 +281,10 @@ def test_an_example_is_opened_edited_and_left_as_the_page_refreshes(visit: Visit
     page.wait_for_timeout(11_000)  # one look of the page at the database
 
     expect(typed).to_have_value("Half a thought")
-    drawer.get_by_label("Why").fill("it was dull")
+    drawer.get_by_label("Reason").fill("it was dull")
     drawer.get_by_role("button", name="Save as a new revision").click()
     expect(drawer.get_by_text("Saved as revision 2")).to_be_visible()
-    page.keyboard.press("Escape")
+    drawer.get_by_role("button", name="Close", exact=True).click()
     expect(page.get_by_text("1 to 4 of 4 examples")).to_be_visible()
 
 
@@ -182,7 +293,7 @@ def test_the_page_shows_what_others_add_and_keeps_the_selection(visit: Visit, da
     page = visit("/data")
     pick_row(page, "examples_grid", 1)
     expect(page.get_by_text("1 selected")).to_be_visible()
-    words = page.get_by_label("Words in the request")
+    words = page.get_by_label("Search requests")
     words.fill("half typed")
 
     add(database, {"execution_id": "meanwhile"})

@@ -77,12 +77,12 @@ def test_where_everything_is_left_out_the_reasons_are_said(database: Database, a
     ids = add([example(1, context=odd), example(2, execution_result=" ")])
     error = only(look(database, recipe=Recipe(target="result")), "nothing_left")
     assert error.sentence == (
-        "No example of this filter can be taken. Left out: 1 whose result holds nothing to learn; 1 whose messages do "
+        "No example of this filter can be taken. Left out: 1 with no usable result; 1 whose messages do "
         "not go user, assistant, user, assistant, each with a text."
     )
     assert sorted(error.ids) == sorted(ids)
     assert "Edit their context" in error.fix
-    assert "Choose the target “plan”" in error.fix
+    assert "Train on “plan” instead" in error.fix
 
 
 USER, ASSISTANT = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}

@@ -53,6 +53,7 @@ def filters(draw: st.DrawFn) -> Filter:
     return Filter(
         quality_min=low,
         quality_max=high,
+        unscored=draw(st.none() | st.sampled_from(("keep", "hide", "only"))),
         intents=draw(some(INTENTS)),
         success=draw(st.none() | st.booleans()),
         verdicts=draw(st.just([]) | some(tuple(VERDICTS))),
@@ -88,12 +89,14 @@ def matches(chosen: Filter, row: dict[str, Any]) -> bool:
     """The oracle: what the filter means, field by field, in plain Python."""
     score, tags = row["quality_score"], set(row["tags"])
     ranged = chosen.quality_min is not None or chosen.quality_max is not None
+    unscored = chosen.unscored or ("hide" if ranged else "keep")
+    fits = score is not None and (chosen.quality_min or 0) <= score <= (
+        1 if chosen.quality_max is None else chosen.quality_max
+    )
     words = set(re.findall(r"\w+", row["user_request"].lower()))
     return (
         row["withdrawn_at"] is None
-        and (not ranged or score is not None)
-        and (chosen.quality_min is None or score >= chosen.quality_min)
-        and (chosen.quality_max is None or score <= chosen.quality_max)
+        and (unscored != "hide" if score is None else fits and unscored != "only")
         and (not chosen.intents or row["intent"] in chosen.intents)
         and (chosen.success is None or row["success"] is chosen.success)
         and (not chosen.verdicts or verdict(row) in chosen.verdicts)

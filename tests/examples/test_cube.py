@@ -33,6 +33,7 @@ def aligned(draw: st.DrawFn) -> Filter:
     return Filter(
         quality_min=low,
         quality_max=high,
+        unscored=draw(st.none() | st.sampled_from(("keep", "hide", "only"))),
         created_from=start,
         created_to=end,
         intents=draw(st.lists(st.sampled_from(("content", "finance", "")), max_size=2)),

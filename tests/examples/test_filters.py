@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, text
 from core.db import Database
 from core.db.tables import cube_version, example_words, examples
 from core.errors import InvalidFilter
-from core.examples.filters import Filter, describe, from_query, parse, to_query, where
+from core.examples.filters import Filter, describe, from_query, parse, to_query, where, without
 from tests.examples.rows import filters, insert, matches, rows
 
 SHARED = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -104,6 +104,26 @@ def test_verdicts_are_written_and_read_like_every_other_choice() -> None:
     assert chosen.to_json() == '{"verdicts":["good","succeeded"]}'
     assert to_query(chosen) == {"verdict": ["good", "succeeded"]}
     assert describe(chosen) == "succeeded or judged good, not tagged EXCLUDE"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (Filter(unscored="only"), "not scored, not tagged EXCLUDE"),
+        (Filter(quality_min=0.5, unscored="keep"), "quality 0.5 to 1, or not scored, not tagged EXCLUDE"),
+        (Filter(unscored="hide"), "scored, not tagged EXCLUDE"),
+    ],
+)
+def test_what_is_asked_of_unscored_examples_is_said_and_kept(chosen: Filter, said: str) -> None:
+    assert describe(chosen) == said
+    assert from_query(to_query(chosen)) == chosen
+
+
+def test_a_filter_without_a_dimension_asks_all_the_rest() -> None:
+    chosen = Filter(quality_min=0.5, unscored="keep", intents=("a",), include_tags=("T",), words="x")
+    assert without(chosen, "quality") == Filter(intents=("a",), include_tags=("T",), words="x")
+    assert without(chosen, "intent") == chosen.model_copy(update={"intents": ()})
+    assert without(chosen, "month") == chosen
 
 
 def test_the_words_say_no_less_than_the_filter() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.db import Database
 from core.examples import cube, statistics
 from core.examples.filters import Filter
-from tests.examples.rows import START, filters, insert, matches, rows
+from tests.examples.rows import START, filters, insert, is_trainable, matches, rows
 from tests.examples.test_filters import SHARED, emptied
 
 
@@ -47,6 +47,43 @@ def test_every_figure_equals_a_plain_sum(
     assert seen.new_this_week == sum(row["created_at"] >= START + dt.timedelta(days=1) for row in found)
     assert seen.by_week == _plain_weeks(found, now)
     assert seen.total_by_week == _plain_weeks([row for row in whole if row["withdrawn_at"] is None], now)
+    assert seen.trainable == sum(is_trainable(row) for row in found)
+    for period, days in ((seen.latest, (0, 30)), (seen.before, (30, 60))):
+        ages = {row["id"]: (now - row["created_at"]) / dt.timedelta(days=1) for row in found}
+        of_it = [
+            row for row in found if max(days[0], 0) < ages[row["id"]] <= days[1] or (days[0] == 0 >= ages[row["id"]])
+        ]
+        marks = [row["quality_score"] for row in of_it if row["quality_score"] is not None]
+        assert (period.count, period.scored) == (len(of_it), len(marks))
+        assert period.average_quality == (pytest.approx(fmean(marks)) if marks else None)
+    agents = statistics.by_agent(database, chosen)
+    assert {group.name: group.count for group in agents} == Counter(row["source_agent"] for row in found)
+    by_model: dict[tuple[str, dt.date], list[float]] = {}
+    for row in found:
+        if row["quality_score"] is not None:
+            by_model.setdefault((row["source_model"], row["created_at"].date().replace(day=1)), []).append(
+                row["quality_score"]
+            )
+    assert {
+        (m.model, m.month): (m.scored, m.average_quality) for m in statistics.quality_of_models(database, chosen)
+    } == {key: (len(marks), pytest.approx(fmean(marks))) for key, marks in by_model.items()}
+
+
+def test_a_change_is_told_only_where_both_periods_say_something(database: Database) -> None:
+    now = START + dt.timedelta(days=60)
+    few = [{"quality_score": 0.5, "created_at": START + dt.timedelta(days=10)}] * 20
+    many = [{"quality_score": 0.75, "created_at": START + dt.timedelta(days=50)}] * 19
+    base = {"user_request": "x", "tags": [], "success": True}
+    rows = [base | row for row in (*few, *many)]
+    insert(database, rows)
+    assert statistics.overview(database, Filter(), now=now).quality_change is None
+
+    emptied(database)
+    insert(database, [*rows, rows[-1]])
+
+    seen = statistics.overview(database, Filter(), now=now)
+    assert seen.quality_change == pytest.approx(0.25)
+    assert seen.success_change == 0
 
 
 def _plain_weeks(found: list[dict[str, Any]], now: dt.datetime) -> tuple[int, ...]:

@@ -59,15 +59,26 @@ def test_pages_hold_every_chosen_row_once_and_in_order(
         "worst": [row["id"] for row in scored] + unscored,
         "best": [row["id"] for row in reversed(scored)] + unscored[::-1],
     }
+    order = {True: 0, False: 1, None: 2}
+    for name, key in (
+        ("intent", lambda row: row["intent"].encode()),
+        ("agent", lambda row: row["source_agent"].encode()),
+        ("model", lambda row: row["source_model"].encode()),
+        ("outcome", lambda row: order[row["success"]]),
+    ):
+        rising = [row["id"] for row in sorted(found, key=lambda row: (key(row), row["id"]))]
+        expected |= {name: rising, f"{name}_desc": rising[::-1]}
     for sort in store.SORTS:
         assert walked(database, chosen, sort, limit) == expected[sort], sort
     assert store.count(database, chosen) == len(found)
 
 
-@pytest.mark.parametrize("mark", ["x", "x@2026", "5@yesterday"])
-def test_a_mark_that_no_page_gave_is_refused(database: Database, mark: str) -> None:
+@pytest.mark.parametrize(
+    ("mark", "sort"), [("x", "newest"), ("x@2026", "newest"), ("5@yesterday", "newest"), ("5@failed", "outcome")]
+)
+def test_a_mark_that_no_page_gave_is_refused(database: Database, mark: str, sort: store.Sort) -> None:
     with pytest.raises(InvalidFilter, match="first page"):
-        store.page(database, Filter(), after=mark)
+        store.page(database, Filter(), sort=sort, after=mark)
 
 
 def test_an_unknown_example_is_named(database: Database) -> None:
@@ -162,10 +173,11 @@ def test_a_score_beyond_the_scale_is_refused(database: Database, score: float) -
         store.set_score(database, 1, score=score, success=None, actor="ada", reason="because")
 
 
-def test_a_score_needs_a_reason(database: Database) -> None:
+def test_a_score_may_have_no_reason(database: Database) -> None:
     insert(database, [example()])
-    with pytest.raises(InvalidExample, match="why"):
-        store.set_score(database, 1, score=0.1, success=None, actor="ada", reason=" ")
+    assert store.set_score(database, 1, score=0.1, success=None, actor="ada", reason="").quality_score == 0.1
+    (line,) = audit.entries(database, subject="example")
+    assert (line.reason, line.before) == ("", {"quality_score": 0.5, "success": True})
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,11 @@ from streamlit.testing.v1 import AppTest
 
 from core import audit
 from core.db import Database, workspaces
-from core.examples import saved, store
+from core.examples import saved, store, tagging
 from core.examples.filters import Filter
 from tests.pages.acting import metrics
 from tests.pages.conftest import Visit, text
 from tests.served import START, add
-from ui.data import drawer
 
 
 def parameter(app: AppTest, name: str) -> str:
@@ -28,9 +27,7 @@ def rows(app: AppTest) -> list[str]:
 
 def opened(visit: Visit, example_id: int, **state: object) -> AppTest:
     """The page with the drawer of one example open."""
-    app = visit("data")
-    app.session_state["data_open"] = example_id
-    app.session_state["modal"] = drawer.DRAWER.window
+    app = visit("data", example=str(example_id))
     for key, value in state.items():
         app.session_state[key] = value
     app.run()
@@ -52,11 +49,20 @@ def test_the_cards_show_what_there_is(visit: Visit, database: Database) -> None:
     assert metrics(app) == {
         "Examples": "4",
         "In this filter": "3",
-        "Quality, 0 to 1": "0.60",
+        "Quality (0–1)": "0.60",
         "Success rate": "50 %",
-        "New this week": "0",
+        "Trainable": "3",
     }
-    assert len(app.get("plotly_chart")) == 3
+    assert [metric.delta for metric in app.metric if metric.label == "Trainable"] == ["of 3"]
+    assert len(app.get("vega_lite_chart")) == 3
+
+
+def test_a_filter_that_teaches_nothing_says_so_loudly(visit: Visit, database: Database) -> None:
+    add(database, {"execution_plan": "success", "execution_result": "N/A"})
+
+    (card,) = (metric for metric in visit("data").metric if metric.label == "Trainable")
+
+    assert (card.value, card.delta) == ("0", "nothing to learn here")
 
 
 def test_an_empty_workspace_says_what_will_be_here(visit: Visit) -> None:
@@ -174,6 +180,57 @@ def test_pages_of_the_table_go_forth_and_back(visit: Visit, database: Database) 
     assert rows(app)[0] == "Draft post 0"
 
 
+def test_unscored_examples_are_kept_hidden_or_alone(visit: Visit, database: Database) -> None:
+    add(database, {"quality_score": None}, {"quality_score": 0.3}, {"quality_score": 0.9})
+    app = visit("data")
+
+    app.segmented_control(key="f_unscored").set_value("hide").run()
+    assert rows(app) == ["Draft post 2", "Draft post 1"]
+    app.slider(key="f_quality").set_range(0.5, 1.0).run()
+    app.segmented_control(key="f_unscored").set_value("keep").run()
+    assert rows(app) == ["Draft post 2", "Draft post 0"]
+    app.segmented_control(key="f_unscored").set_value("only").run()
+    assert rows(app) == ["Draft post 0"]
+    assert parameter(app, "unscored") == "only"
+    assert "q_min" not in app.query_params
+
+
+def test_tags_are_offered_with_their_counts_and_other_counts_leave_the_filter_alone(
+    visit: Visit, database: Database
+) -> None:
+    add(database, {"tags": ["TEST"]}, {"tags": ["TEST", "EXCLUDE"]}, {"intent": "finance"})
+    app = visit("data")
+    assert "TEST 2" in tags_of(app, "Tags include").options
+
+    app.multiselect(key="f_intents").select("finance").run()
+
+    assert "TEST 0" in tags_of(app, "Tags include").options
+    assert tags_of(app, "Tags exclude").value == ["EXCLUDE"]
+    assert "without" not in app.query_params
+
+
+def tags_of(app: AppTest, label: str) -> Any:
+    """The list of tags with this label; its key changes with the counts in it."""
+    (found,) = (each for each in app.multiselect if each.label == label)
+    return found
+
+
+def test_each_part_of_the_filter_is_a_chip_that_takes_it_off(visit: Visit, database: Database) -> None:
+    add(database, {}, {"intent": "finance"}, {"tags": ["EXCLUDE"]})
+    app = visit("data", intent=["content", "finance"], q_min="0.5")
+    assert "hiding 1 EXCLUDE" in text(app)
+
+    app.button(key="chip_intents_0").click().run()
+    assert rows(app) == ["Draft post 1"]
+    app.button(key="chip_intents_0").click().run()
+    app.button(key="chip_quality").click().run()
+    app.button(key="chip_show").click().run()
+
+    assert len(rows(app)) == 3
+    app.button(key="chip_exclude_tags").click().run()
+    assert len(rows(app)) == 2
+
+
 def test_selected_examples_are_tagged_at_once_and_undone(visit: Visit, database: Database) -> None:
     ids = add(database, {}, {}, {})
     app = visit("data")
@@ -182,7 +239,7 @@ def test_selected_examples_are_tagged_at_once_and_undone(visit: Visit, database:
 
     app.button(key="bulk_approve").click().run()
 
-    assert "2 examples now have MANUAL_APPROVED" in text(app)
+    assert "Tagged 2 examples with MANUAL_APPROVED." in text(app)
     assert [store.get(database, number).tags for number in ids] == [["MANUAL_APPROVED"], [], ["MANUAL_APPROVED"]]
     app.button(key="notice_undo").click().run()
     assert "Undone: 2 examples as before" in text(app)
@@ -195,7 +252,7 @@ def test_a_whole_filter_is_tagged_only_after_a_question_with_the_exact_count(vis
 
     app.multiselect(key="bulk_add_names").select("TEST").run()
     app.button(key="bulk_add_go").click().run()
-    assert "all 2 examples in the filter" in text(app)
+    assert "This affects all 2 filtered examples." in text(app)
     assert store.get(database, ids[0]).tags == []
     app.button(key="modal_yes").click().run()
 
@@ -236,14 +293,29 @@ def test_old_data_is_tagged_as_development_by_date(visit: Visit, database: Datab
     app = visit("data")
 
     app.date_input(key="bulk_old_day").set_value(dt.date(2026, 1, 2)).run()
-    assert "2 examples from before 2026-01-02" in text(app)
+    assert app.button(key="bulk_old_go").label == "2 before 2026-01-02"
     app.button(key="bulk_old_go").click().run()
-    app.button(key="modal_yes").click().run()
 
-    assert "2 examples now have DEVELOPMENT" in text(app)
+    assert "Tagged 2 examples with DEVELOPMENT." in text(app)
     assert [store.get(database, number).tags for number in ids] == [
         ["DEVELOPMENT"], [], ["DEVELOPMENT"], ["DEVELOPMENT", "EXCLUDE"],
     ]  # fmt: skip
+
+
+def test_old_data_is_tagged_by_its_age_in_one_click_and_undone(visit: Visit, database: Database) -> None:
+    now = dt.datetime.now(dt.UTC)
+    ids = add(database, *({"created_at": now - dt.timedelta(days=days)} for days in (10, 40, 100, 200)))
+    app = visit("data")
+    labels = [app.button(key=f"bulk_old_{days}").label for days in (30, 90, 180)]
+    assert labels == ["3 older than 30 days", "2 older than 90 days", "1 older than 180 days"]
+
+    app.button(key="bulk_old_90").click().run()
+
+    assert not app.exception
+    assert "Tagged 2 examples with DEVELOPMENT." in text(app)
+    assert [store.get(database, number).tags for number in ids] == [[], [], ["DEVELOPMENT"], ["DEVELOPMENT"]]
+    app.button(key="notice_undo").click().run()
+    assert all(store.get(database, number).tags == [] for number in ids)
 
 
 def test_poor_examples_are_tagged_by_quality_within_the_filter(visit: Visit, database: Database) -> None:
@@ -262,7 +334,7 @@ def test_the_export_links_hold_the_filter_or_the_selection(visit: Visit, databas
     assert {link.proto.url for link in app.get("link_button")} == {
         "/api/examples/export?format=jsonl&q_min=0.5",
         "/api/examples/export?format=csv&q_min=0.5",
-    }
+    }, "the CSV is of the whole filter, not of the rows of this page"
 
     app.session_state["data_selected"] = {ids[1]}
     app.run()
@@ -418,6 +490,79 @@ def test_a_score_is_overruled_with_a_reason(visit: Visit, database: Database) ->
     assert "from 0.80, succeeded to 0.25, succeeded" in text(app)
 
 
+def test_one_key_scores_and_shows_the_next_and_is_undone(visit: Visit, database: Database) -> None:
+    older, newest = add(database, {"quality_score": None}, {"success": None})
+    app = opened(visit, newest)
+
+    app.button(key="drawer_rate_4").click().run()
+
+    assert not app.exception
+    assert (store.get(database, newest).quality_score, store.get(database, newest).success) == (0.75, None)
+    assert parameter(app, "example") == str(older)
+    app.button(key="drawer_rate_1").click().run()
+    assert store.get(database, older).quality_score == 0
+    assert parameter(app, "example") == str(older), "the last one of the page stays"
+    app.button(key="drawer_rate_undo").click().run()
+    assert store.get(database, older).quality_score is None
+
+
+def test_a_score_is_saved_and_the_next_one_shown(visit: Visit, database: Database) -> None:
+    older, newest = add(database, {}, {})
+    app = opened(visit, newest, drawer_view="Score")
+
+    app.number_input(key=f"score_value_{newest}").set_value(0.25)
+    app.button(key="score_save_next").click().run()
+
+    assert store.get(database, newest).quality_score == 0.25
+    assert parameter(app, "example") == str(older)
+    assert f"Saved #{newest}." in text(app)
+
+
+def test_a_draft_survives_the_way_to_another_example_and_a_reload(visit: Visit, database: Database) -> None:
+    older, newest = add(database, {}, {})
+    app = opened(visit, newest, drawer_view="Edit")
+    app.text_area(key=f"edit_result_{newest}_1").set_value("Half a thought").run()
+
+    app.button(key="data_drawer_next").click().run()
+    assert app.text_area(key=f"edit_result_{older}_1").value == "A post about lamp 0."
+    again = opened(visit, newest, drawer_view="Edit")  # another session, as after a reload
+
+    assert again.text_area(key=f"edit_result_{newest}_1").value == "Half a thought"
+    assert "Draft kept" in text(again)
+    again.button(key="edit_discard").click().run()
+    assert again.text_area(key=f"edit_result_{newest}_1").value == "A post about lamp 1."
+    assert "Draft kept" not in text(again)
+
+
+def test_a_saved_draft_is_a_draft_no_more(visit: Visit, database: Database) -> None:
+    (example,) = add(database, {})
+    app = opened(visit, example, drawer_view="Edit")
+    app.text_area(key=f"edit_result_{example}_1").set_value("Better.").run()
+    app.text_input(key=f"edit_reason_{example}_1").set_value("dull").run()
+    app.button(key="edit_save").click().run()
+
+    assert store.get(database, example).execution_result == "Better."
+    assert "Draft kept" not in text(app)
+
+
+def test_an_address_opens_an_example_and_one_that_names_none_says_so(visit: Visit, database: Database) -> None:
+    (example,) = add(database, {"user_request": "Draft the summer post"})
+
+    assert f"#{example}" in text(visit("data", example=str(example)))
+    assert "There is no example 99" in text(visit("data", example="99"))
+    assert "an example has a number" in text(visit("data", example="-1"))
+
+
+def test_tags_stand_in_the_history_with_who_gave_them(visit: Visit, database: Database) -> None:
+    (example,) = add(database, {})
+    tagging.add_tags(database, [example], ["MANUAL_APPROVED"], actor="ada", reason="read it")
+
+    seen = text(opened(visit, example, drawer_view="History"))
+
+    assert "Tagged" in seen
+    assert "by ada: read it" in seen
+
+
 def test_an_example_without_a_score_gets_one_by_typing_it_and_loses_it_by_emptying_it(
     visit: Visit, database: Database
 ) -> None:
@@ -430,7 +575,7 @@ def test_an_example_without_a_score_gets_one_by_typing_it_and_loses_it_by_emptyi
         app.text_input(key=f"score_reason_{example}").set_value("read it")
         app.button(key="score_save").click().run()
 
-        assert "Saved. What it was" in text(app)
+        assert f"Saved #{example}. What it was" in text(app)
         assert store.get(database, example).quality_score == value
 
 
@@ -450,7 +595,7 @@ def test_next_and_previous_walk_the_rows_of_the_page(visit: Visit, database: Dat
 
     app.button(key="data_drawer_next").click().run()
     app.button(key="data_drawer_next").click().run()
-    assert f"Number {oldest} · 3 of 3" in text(app)
+    assert f"#{oldest} · 3 of 3" in text(app)
     assert app.button(key="data_drawer_next").disabled
     app.button(key="data_drawer_previous").click().run()
     assert "2 of 3" in text(app)

@@ -47,6 +47,11 @@ def queued(database: Database, name: str = "plans", **asked: Any) -> DatasetVers
     return snapshots.request(database, name, **values)
 
 
+def helped(app: AppTest, key: str) -> str:
+    """What the help of a button says."""
+    return app.button(key=key).help.replace("\\", "")
+
+
 def there(app: AppTest) -> AppTest:
     """On the datasets page for good: AppTest goes back to the first page with the run after `st.switch_page`."""
     parameters = where(app)
@@ -226,7 +231,7 @@ class TestCreating:
         some(database, context={"turns": [{"role": "assistant", "content": "out of order"}]})
         app = visit("datasets", new="1")
         assert app.button(key="new_freeze").disabled
-        assert "No example of this filter can be taken." in text(app)
+        assert "No example of this filter can be taken" in text(app)
         assert "40 examples whose messages do not go user, assistant" in text(app)
 
     def test_what_only_some_formats_carry_can_be_left_out_beside_its_note(
@@ -270,14 +275,14 @@ class TestCreating:
         some_more = [{"execution_id": f"x{n}", "execution_plan": "success"} for n in range(25)]
         add(database, *some_more)
         app = visit("datasets", new="1")
-        assert "25 examples whose plan holds nothing to learn are left out" in text(app)
+        assert "25 examples with no usable plan are left out" in text(app)
 
         click(app, "find_exclude_no_plan")
 
-        assert "25 examples now have EXCLUDE" in text(app)
-        assert "whose plan holds nothing" not in text(app)
+        assert "Tagged 25 examples with EXCLUDE." in text(app)
+        assert "no usable plan" not in text(app)
         click(app, "notice_undo")
-        assert "25 examples whose plan holds nothing to learn are left out" in text(app)
+        assert "25 examples with no usable plan are left out" in text(app)
 
     def test_what_is_left_out_can_be_opened_on_the_data_page(self, visit: Visit, database: Database) -> None:
         some(database, 30)
@@ -320,7 +325,8 @@ class TestWhatIsLeftOut:
         add(database, {"execution_id": "t", "tags": ["TEST"]}, {"execution_id": "l", "tags": ["LOW_QUALITY"]})
         app = visit("data")
         said = "40 of 45 examples. Left out: 3 failed, 1 tagged LOW_QUALITY, 1 tagged TEST."
-        assert f"A new dataset takes {said}" in text(app)
+        assert f"A new dataset takes {said}" in helped(app, "bulk_dataset")
+        assert app.button(key="bulk_dataset").label == "Freeze 40 → dataset"
 
         click(app, "bulk_dataset")
 
@@ -367,15 +373,15 @@ class TestWhatIsLeftOut:
         app = visit("data")
         app.session_state["data_selected"] = set(ids)
         app.run()
-        assert "1 of 3 examples. Left out: 1 failed, 1 tagged EXCLUDE." in text(app)
-        click(app, "bulk_dataset")
+        assert "1 of 3 examples. Left out: 1 failed, 1 tagged EXCLUDE." in helped(app, "bulk_selected")
+        click(app, "bulk_selected")
         assert where(app)["dataset"] == ["chosen-plans"]
 
     def test_where_everything_is_left_out_the_review_is_the_way(self, visit: Visit, database: Database) -> None:
         add(database, *({"success": False} for _ in range(2)))
         app = visit("data")
         assert app.button(key="bulk_dataset").disabled
-        assert "A new dataset takes 0 of 2 examples. Left out: 2 failed." in text(app)
+        assert "Nothing here is taken by default" in helped(app, "bulk_dataset")
         click(app, "bulk_review")
         there(app)
         assert app.button(key="new_freeze").disabled
@@ -495,7 +501,7 @@ class TestOneVersion:
         version = freeze(database)
         app = visit("datasets", dataset="plans", version="1")
         click(app, "version_verify")
-        assert "Verified: all 40 records are what was frozen" in text(app)
+        assert "Verified: all 40 records match the frozen version." in text(app)
         assert versions.get(database, version.id).verified_at is not None
         click(app, "version_back")
         assert app.dataframe[0].value["verified"][0] == "✓ just now"
@@ -563,7 +569,7 @@ class TestComparing:
         assert "4 removed" in text(app).replace("**", "")
         assert "36 the same" in text(app).replace("**", "")
         assert "-4 records" in text(app)
-        assert "Made the same way" in text(app)
+        assert "Same settings: filter, recipe and splits are equal." in text(app)
         click(app, "compare_rows_removed")
         assert app.title[0].value == "Data"
         assert where(app)["id"] == [str(each) for each in ids[:4]]

@@ -1,4 +1,4 @@
-"""The bar of acts on many examples: the selected ones, or all in the filter.
+"""Acts on many examples: on the whole filter above the table, on the selected ones in a bar at the lower edge.
 
 Tagging can be undone, so on a selection it happens at once; on a whole filter it is asked first, with the exact count.
 """
@@ -21,46 +21,50 @@ from core.runtime.process import RUNNING
 from ui.data import reads
 from ui.data.table import GRID
 from ui.parts import addresses, messages, modals, session
+from ui.parts.action_bar import action_bar
 from ui.parts.formatting import count, plain
 
 REASON = "on the data page"
 
 
-def draw(db: Database, chosen: Filter, total: int) -> None:
+def draw_filter_acts(db: Database, chosen: Filter, total: int) -> None:
+    """Above the table: how many there are, and what can be done with all of them."""
+    st.markdown(f"**{total:,}** in this filter", width="content")
+    _dataset(db, chosen)
+    if not GRID.selected():
+        with modals.popover("Tag all", key="bulk_all"):
+            st.caption(f"No rows selected. Actions apply to all {count(total, 'filtered example')}.")
+            _tag(db, "add", chosen, total)
+            _tag(db, "remove", chosen, total)
+            with st.container(horizontal=True, gap="small"):
+                _verdicts(db, chosen, total)
+    _export(chosen, total, "filter")
+    with modals.popover("Clean up", key="bulk_more"):
+        _old_data(db)
+        st.divider()
+        _by_quality(db, chosen)
+
+
+def draw_selection_acts(db: Database, chosen: Filter, total: int) -> None:
+    """At the lower edge, as soon as something is ticked."""
     ids = GRID.selected()
-    with st.container(border=True, key="bulk_bar"):
-        whole = _scope(ids, total)
+    if not ids:
+        return
+    with action_bar("bulk", len(ids), clear=GRID.deselect, total=total) as whole:
         target: Filter | tuple[int, ...] = chosen if whole else ids
         number = total if whole else len(ids)
-        with st.container(horizontal=True, gap="small"):
+        with modals.popover("Tag", icon=":material/new_label:", key="bulk_tag"):
             _tag(db, "add", target, number)
             _tag(db, "remove", target, number)
-            _button(db, "Approve", "MANUAL_APPROVED", ":material/thumb_up:", target, number)
-            _button(db, "Exclude", "EXCLUDE", ":material/visibility_off:", target, number)
-            _export(target, number)
-            with modals.popover("More", icon=":material/more_horiz:", key="bulk_more"):
-                _old_data(db)
-                _by_quality(db, chosen)
-        _dataset(db, target)
+        _verdicts(db, target, number)
+        _export(target, number, "selected")
+        if not whole:
+            _dataset(db, Filter(ids=ids))
 
 
-def _scope(ids: Sequence[int], total: int) -> bool:
-    """Whether the acts are about the whole filter. Without a selection there is nothing else to be about."""
-    if not ids:
-        st.text(f"Nothing selected: these act on all {count(total, 'example')} in the filter.")
-        return True
-    with st.container(horizontal=True, vertical_alignment="center"):
-        scope = st.segmented_control(
-            "Act on",
-            ["selected", "filter"],
-            default="selected",
-            required=True,
-            key="bulk_scope",
-            label_visibility="collapsed",
-            format_func=lambda name: f"{len(ids):,} selected" if name == "selected" else f"all {total:,} in filter",
-        )
-        st.button("Clear selection", key="bulk_clear", type="tertiary", on_click=GRID.deselect)
-    return scope == "filter"
+def _verdicts(db: Database, target: Filter | Sequence[int], number: int) -> None:
+    _button(db, "Approve", "MANUAL_APPROVED", ":material/thumb_up:", target, number)
+    _button(db, "Exclude", "EXCLUDE", ":material/visibility_off:", target, number)
 
 
 def change_tags(
@@ -73,11 +77,11 @@ def change_tags(
 
 def _said(db: Database, change: tagging.TagChange) -> None:
     names = ", ".join(change.tags)
-    how = f"now have {names}" if change.verb == "add" else f"no longer have {names}"
     if not change.count:
-        messages.done(f"Nothing to change: {names} was already {'there' if change.verb == 'add' else 'absent'}.")
+        messages.done(f"No change: they {'already have' if change.verb == 'add' else 'do not have'} {names}.")
         return
-    said = f"{count(change.count, 'example')} {how if change.count != 1 else how.replace('have', 'has', 1)}."
+    number = count(change.count, "example")
+    said = f"Tagged {number} with {names}." if change.verb == "add" else f"Removed {names} from {number}."
     messages.done(said, undo=lambda: _undo(db, change))
 
 
@@ -91,7 +95,7 @@ def _begin(target: Filter | Sequence[int], number: int, doing: str, act: Callabl
     if isinstance(target, Filter):
         modals.ask(
             f"{doing}?",
-            f"This is about all {count(number, 'example')} in the filter. It can be undone.",
+            f"This affects all {count(number, 'filtered example')}. It can be undone.",
             yes=f"{doing}: {count(number, 'example')}",
             act=act,
         )
@@ -102,26 +106,24 @@ def _begin(target: Filter | Sequence[int], number: int, doing: str, act: Callabl
 
 def _tag(db: Database, verb: tagging.Verb, target: Filter | Sequence[int], number: int) -> None:
     word = "Add tags" if verb == "add" else "Remove tags"
-    icon = ":material/new_label:" if verb == "add" else ":material/label_off:"
-    with modals.popover(word, icon=icon, key=f"bulk_{verb}"):
-        names = st.multiselect(
-            word,
-            list(dict.fromkeys([*BUILT_IN, *reads.choices(db).tags])),
-            key=f"bulk_{verb}_names",
-            accept_new_options=verb == "add",
-            placeholder="choose, or type A-Z, 0-9, _" if verb == "add" else "choose",
-        )
-        for name in names:
-            if name in BUILT_IN:
-                st.caption(f"{name.replace('_', ' ')}: {BUILT_IN[name]}")
-        st.button(
-            f"{word}: {count(number, 'example')}",
-            key=f"bulk_{verb}_go",
-            type="primary",
-            disabled=not names,
-            help=None if names else "Choose at least one tag first.",
-            on_click=lambda: _begin(target, number, word, lambda: change_tags(db, verb, target, names)),
-        )
+    names = st.multiselect(
+        word,
+        list(dict.fromkeys([*BUILT_IN, *reads.choices(db).tags])),
+        key=f"bulk_{verb}_names",
+        accept_new_options=verb == "add",
+        placeholder="choose, or type A-Z, 0-9, _" if verb == "add" else "choose",
+    )
+    for name in names:
+        if name in BUILT_IN:
+            st.caption(f"{name.replace('_', ' ')}: {BUILT_IN[name]}")
+    st.button(
+        f"{'Tag' if verb == 'add' else 'Untag'} {count(number, 'example')}",
+        key=f"bulk_{verb}_go",
+        type="primary",
+        disabled=not names,
+        help=None if names else "Choose at least one tag first.",
+        on_click=lambda: _begin(target, number, word, lambda: change_tags(db, verb, target, names)),
+    )
 
 
 def _button(db: Database, word: str, tag: str, icon: str, target: Filter | Sequence[int], number: int) -> None:
@@ -134,40 +136,43 @@ def _button(db: Database, word: str, tag: str, icon: str, target: Filter | Seque
     )
 
 
-def _export(target: Filter | Sequence[int], number: int) -> None:
-    with st.popover("Export", icon=":material/download:", key="bulk_export"):
-        st.text(f"{count(number, 'example')}, streamed: any size works.")
+def _export(target: Filter | Sequence[int], number: int, which: str) -> None:
+    with st.popover("Export", key=f"bulk_export_{which}"):
+        st.text(f"{count(number, 'example')}, whole rows, any size.")
         for kind, label in (("jsonl", "JSON Lines"), ("csv", "CSV")):
             st.link_button(
-                label, addresses.export_examples(target, kind), key=f"bulk_export_{kind}", icon=":material/download:"
+                label,
+                addresses.export_examples(target, kind),
+                key=f"bulk_export_{which}_{kind}",
+                icon=":material/download:",
             )
 
 
-def _dataset(db: Database, target: Filter | Sequence[int]) -> None:
-    """At once with safe defaults, or reviewed first; what the defaults leave out stands beside the button."""
-    # What is chosen by hand gets the defaults too: a row of the table does not show whether it teaches anything.
-    chosen = target if isinstance(target, Filter) else Filter(ids=tuple(target))
+def _dataset(db: Database, chosen: Filter) -> None:
+    """At once with safe defaults, or reviewed first; what the defaults leave out stands in the button's help.
+
+    What is chosen by hand gets the defaults too: a row of the table does not show whether it teaches anything.
+    """
     found = reads.outlook(db, chosen)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bulk_dataset_bar"):
+    which = "dataset" if chosen.ids is None else "selected"
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content"):
         if st.button(
-            "Create dataset",
-            key="bulk_dataset",
-            icon=":material/dataset:",
-            type="primary",
+            f"Freeze {found.kept:,} → dataset",
+            key=f"bulk_{which}",
+            icon=":material/ac_unit:",
+            type="primary" if chosen.ids is None else "secondary",
             disabled=not found.kept,
-            help=f"Freezes {count(found.kept, 'example')} now. Undo archives it."
+            help=f"A new dataset takes {plain(defaults.describe_outlook(found))} Undo archives it."
             if found.kept
             else "Nothing here is taken by default. Review first, and let in what you want.",
         ):
             _freeze_now(db, found)
-        if st.button(
+        if chosen.ids is None and st.button(
             "Review first",
             key="bulk_review",
-            icon=":material/fact_check:",
-            help="Shows what it would hold and what stands against it, and lets you change everything.",
+            help="Shows what it would hold and what is left out, and lets you change everything.",
         ):
             st.switch_page(addresses.DATASETS, query_params=addresses.new_dataset(chosen))
-        st.caption(plain(f"A new dataset takes {defaults.describe_outlook(found)}"), width="stretch")
 
 
 def _freeze_now(db: Database, found: Outlook) -> None:
@@ -202,42 +207,45 @@ def _archive(db: Database, version: DatasetVersion) -> str:
     return f"{version.label} is archived; “Show archived versions” on the datasets page brings it back."
 
 
+_SPANS = (30, 90, 180)
+
+
 def _old_data(db: Database) -> None:
+    """Tagged at once, for it can be undone; how many there are stands on each button."""
     with st.container(key="bulk_old"):
-        st.markdown("**Tag old data as development**")
-        day = st.date_input("Created before (UTC)", value=None, key="bulk_old_day", format="YYYY-MM-DD")
-        before = Filter(exclude_tags=("DEVELOPMENT",), created_to=_midnight(day)) if day else None
-        number = reads.count(db, before) if before else 0
-        st.text(
-            f"{count(number, 'example')} from before {day} without DEVELOPMENT."
-            if day
-            else "Choose the day your real work began; what is older is counted here first."
-        )
+        st.markdown("**Tag old data as DEVELOPMENT**")
+        today = dt.datetime.now(dt.UTC).date()
+        with st.container(horizontal=True, gap="xsmall"):
+            for days in _SPANS:
+                day = today - dt.timedelta(days=days)
+                _tag_older(db, day, f"older than {days} days", key=f"bulk_old_{days}")
+        day = st.date_input("or created before (UTC)", value=None, key="bulk_old_day", format="YYYY-MM-DD")
+        if day:
+            _tag_older(db, day, f"before {day}", key="bulk_old_go")
+        else:
+            st.caption("Pick the day production began; everything older will be tagged.")
 
-        def act() -> None:
-            change = tagging.tag_created_between(
-                db,
-                None,
-                _midnight(day) if day else None,
-                ["DEVELOPMENT"],
-                actor=session.actor(),
-                reason=f"old data: created before {day}",
-            )
-            _said(db, change)
 
-        st.button(
-            "Tag as DEVELOPMENT",
-            key="bulk_old_go",
-            type="primary",
-            disabled=not number,
-            help=None if number else "Choose a date that has examples before it.",
-            on_click=lambda: modals.ask(
-                "Tag old data as development?",
-                f"{count(number, 'example')} created before {day} will get the tag DEVELOPMENT. It can be undone.",
-                yes=f"Tag {count(number, 'example')}",
-                act=act,
-            ),
+def _tag_older(db: Database, day: dt.date, said: str, *, key: str) -> None:
+    number = reads.count(db, Filter(exclude_tags=("DEVELOPMENT",), created_to=_midnight(day)))
+
+    def act() -> None:
+        change = tagging.tag_created_between(
+            db, None, _midnight(day), ["DEVELOPMENT"], actor=session.actor(), reason=f"old data: created before {day}"
         )
+        _said(db, change)
+
+    def clicked() -> None:
+        modals.close_popovers()
+        messages.attempt(act)
+
+    st.button(
+        f"{number:,} {said}",
+        key=key,
+        disabled=not number,
+        help=f"Created before {day} and without DEVELOPMENT." if number else f"Nothing is {said} without DEVELOPMENT.",
+        on_click=clicked,
+    )
 
 
 def _by_quality(db: Database, chosen: Filter) -> None:

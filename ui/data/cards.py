@@ -1,68 +1,56 @@
-"""The numbers on top of the data page, each with its course over the months."""
+"""The numbers on top of the data page, each with its change against the period before."""
 
 import streamlit as st
 
-from core.examples.statistics import WEEKS, Statistics
+from core.examples.statistics import PERIOD, Statistics
 from ui.parts.formatting import percent, score
 
-_MONTHS = 12
+_AGAINST = f"Change: the last {PERIOD} days against the {PERIOD} days before."
 
 
 def draw(numbers: Statistics) -> None:
-    months = numbers.by_month[-_MONTHS:]
-    totals = [month.succeeded + month.failed + month.unknown for month in months]
-    judged = [month for month in months if month.succeeded + month.failed]
-    with st.grid(5, min_column_width=150):
+    new, in_filter = numbers.total_by_week[-1], numbers.new_this_week
+    quality, success = numbers.quality_change, numbers.success_change
+    with st.grid(5, min_column_width=150, gap="xsmall", key="data_cards"):
         st.metric(
             "Examples",
             f"{numbers.total:,}",
+            f"+{new:,} new" if new else None,
+            delta_color="off",
+            delta_arrow="off",
             border=True,
-            height="stretch",
-            chart_data=_weeks(numbers.total_by_week),
-            chart_type="bar",
-            help="Everything in this workspace that is not withdrawn, whatever its tags. "
-            f"Bars: new ones in each of the last {WEEKS} weeks.",
+            help="Everything in this workspace that is not withdrawn, whatever its tags. New: of the last seven days.",
         )
         st.metric(
             "In this filter",
             f"{numbers.filtered:,}",
+            f"+{in_filter:,} new" if in_filter else None,
+            delta_color="off",
+            delta_arrow="off",
             border=True,
-            height="stretch",
-            chart_data=totals if len(totals) > 1 else None,
-            chart_type="bar",
-            help="Bars: examples a month, the last twelve months.",
+            help="What the filter below chooses. New: of the last seven days.",
         )
         st.metric(
-            "Quality, 0 to 1",
+            "Quality (0–1)",
             score(numbers.average_quality),
+            None if quality is None or abs(quality) < 0.005 else f"{quality:+.2f}",
             border=True,
-            height="stretch",
-            chart_data=_course([month.average_quality for month in months]),
-            help=f"Average over the {numbers.scored:,} that have a score. Line: by month.",
+            help=f"Average over the {numbers.scored:,} that have a score. {_AGAINST}",
         )
         st.metric(
             "Success rate",
             percent(numbers.success_rate),
+            None if success is None or abs(success) < 0.005 else f"{success * 100:+.0f} pts",
             border=True,
-            height="stretch",
-            chart_data=_course([month.succeeded / (month.succeeded + month.failed) for month in judged]),
-            help="Of those whose outcome is known. Line: by month.",
+            help=f"Of those whose outcome is known. {_AGAINST}",
         )
+        nothing = bool(numbers.filtered) and not numbers.trainable
         st.metric(
-            "New this week",
-            f"{numbers.new_this_week:,}",
+            "Trainable",
+            f"{numbers.trainable:,}",
+            "nothing to learn here" if nothing else f"of {numbers.filtered:,}",
+            delta_color="inverse" if nothing else "off",
+            delta_arrow="off",
             border=True,
-            height="stretch",
-            chart_data=_weeks(numbers.by_week),
-            chart_type="bar",
-            help=f"In this filter, created in the last seven days. Bars: the last {WEEKS} weeks.",
+            help="Of this filter: what holds something a model could learn, in its plan or in its result.",
         )
-
-
-def _course(values: list[float | None]) -> list[float] | None:
-    known = [value for value in values if value is not None]
-    return known if len(known) > 1 else None
-
-
-def _weeks(counts: tuple[int, ...]) -> list[int] | None:
-    return list(counts) if any(counts) else None

@@ -12,16 +12,18 @@ from core.errors import WhetstoneError
 from core.examples import store, tagging
 from core.examples.tags import BUILT_IN
 from ui.data import drawer_edit, drawer_views, reads
-from ui.parts import session
+from ui.parts import addresses, session
 from ui.parts.drawer import Drawer
 from ui.parts.formatting import ago, exactly, plain, score
 
 _SAID = "drawer_said"
+#: The example that was scored last with one key, as it was before, and what it got.
+_RATED = "drawer_rated"
 
 _VIEWS: dict[str, Callable[[Database, store.Example], None]] = {
     "Read": drawer_views.read,
     "As the model sees it": drawer_views.as_the_model_sees_it,
-    "Score": drawer_edit.judge,
+    "Score": lambda db, example: drawer_edit.judge(db, example, lambda: DRAWER.advance(example.id)),
     "Edit": drawer_edit.edit,
     "History": drawer_views.history,
 }
@@ -31,12 +33,16 @@ def show(example_id: int) -> None:
     DRAWER.show(example_id)
 
 
-def _draw(example_id: int) -> None:
+def _draw(example_id: str) -> None:
     db = session.database()
+    if not (example_id.isascii() and example_id.isdecimal()):
+        st.error(plain(f"There is no example {example_id}: an example has a number."))
+        return
     try:
-        example = store.get(db, example_id)
-        DRAWER.neighbours(example.id, f"Number {example.id}")
+        example = store.get(db, int(example_id))
+        DRAWER.neighbours(example.id, f"#{example.id}")
         _head(db, example)
+        _rating(db, example)
         _said()
         view = st.pills(
             "View", list(_VIEWS), default="Read", required=True, key="drawer_view", label_visibility="collapsed"
@@ -48,10 +54,18 @@ def _draw(example_id: int) -> None:
 
 def _leave() -> None:
     st.session_state.pop(_SAID, None)
+    st.session_state.pop(_RATED, None)
     drawer_edit.forget()
 
 
-DRAWER = Drawer("data", "Example", _draw, leave=_leave)
+DRAWER = Drawer(
+    "data",
+    "Example",
+    _draw,
+    parameter=addresses.EXAMPLE,
+    leave=_leave,
+    holds=lambda: st.session_state.get("drawer_view") == "Edit",
+)
 
 
 def _head(db: Database, example: store.Example) -> None:
@@ -96,9 +110,69 @@ def _verdicts(db: Database, example: store.Example) -> None:
                 icon=icon,
                 shortcut=shortcut,
                 type="primary" if there else "secondary",
-                help=f"Takes the tag {plain(tag)} off again." if there else f"Adds the tag {plain(tag)}.",
+                help=f"Removes the tag {plain(tag)}." if there else f"Adds the tag {plain(tag)}.",
                 on_click=lambda tag=tag: _toggle(db, example, tag),
             )
+        with st.popover("Link", icon=":material/link:", key="drawer_link", type="tertiary"):
+            st.code(addresses.example_link(example.id), language=None, wrap_lines=True)
+
+
+def _rating(db: Database, example: store.Example) -> None:
+    """One key scores it and shows the next one."""
+    last: tuple[store.Example, float] | None = st.session_state.get(_RATED)
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="drawer_rating"):
+        st.text("Score", width="content")
+        for number, mark in enumerate(store.RATINGS, 1):
+            st.button(
+                f"{mark:.2f}",
+                key=f"drawer_rate_{number}",
+                shortcut=str(number),
+                type="primary" if example.quality_score == mark else "secondary",
+                help=f"Scores it {mark:.2f}.",
+                on_click=lambda mark=mark: _rate(db, example, mark),
+            )
+        st.toggle("then next", value=True, key="drawer_then_next", persist_state="session")
+        if last is not None:
+            st.button(
+                f"Undo #{last[0].id}: {last[1]:.2f}",
+                key="drawer_rate_undo",
+                icon=":material/undo:",
+                type="tertiary",
+                shortcut="U",
+                help=f"It was {score(last[0].quality_score)} before.",
+                on_click=lambda: _unrate(db, last[0]),
+            )
+
+
+def _rate(db: Database, example: store.Example, mark: float) -> None:
+    def act() -> None:
+        store.set_score(db, example.id, score=mark, success=example.success, actor=session.actor(), reason="")
+
+    if _tried(act):
+        if st.session_state.get("drawer_then_next", True):
+            DRAWER.advance(example.id)
+        st.session_state[_RATED] = (example, mark)
+
+
+def _unrate(db: Database, before: store.Example) -> None:
+    def act() -> None:
+        was = before.quality_score, before.success
+        store.set_score(db, before.id, score=was[0], success=was[1], actor=session.actor(), reason="undone")
+
+    if _tried(act):
+        st.session_state.pop(_RATED, None)
+        DRAWER.show(before.id)
+
+
+def _tried(act: Callable[[], None]) -> bool:
+    """Do it; what went wrong is said in the drawer."""
+    try:
+        act()
+    except WhetstoneError as error:
+        st.session_state[_SAID] = str(error)
+        return False
+    st.session_state.pop(_SAID, None)
+    return True
 
 
 def _toggle(db: Database, example: store.Example, tag: str) -> None:
@@ -107,14 +181,13 @@ def _toggle(db: Database, example: store.Example, tag: str) -> None:
 
 def _retag(db: Database, example: store.Example, wanted: Sequence[str]) -> None:
     added, removed = set(wanted) - set(example.tags), set(example.tags) - set(wanted)
-    try:
-        for act, tags in ((tagging.add_tags, added), (tagging.remove_tags, removed)):
+
+    def act() -> None:
+        for change, tags in ((tagging.add_tags, added), (tagging.remove_tags, removed)):
             if tags:
-                act(db, [example.id], tags, actor=session.actor(), reason="in the drawer")
-    except WhetstoneError as error:
-        st.session_state[_SAID] = str(error)
-    else:
-        st.session_state.pop(_SAID, None)
+                change(db, [example.id], tags, actor=session.actor(), reason="in the drawer")
+
+    _tried(act)
 
 
 def _said() -> None:

@@ -3,6 +3,7 @@
 Saving happens in callbacks, before anything is drawn, so that the head of the drawer shows what was saved.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import orjson
@@ -11,6 +12,7 @@ import streamlit as st
 from core.db import Database
 from core.errors import InvalidExample, WhetstoneError
 from core.examples import store
+from ui.data import drafts
 from ui.parts import session
 from ui.parts.formatting import plain
 
@@ -37,12 +39,13 @@ def _said() -> None:
         box(plain(sentence))
 
 
-def judge(db: Database, example: store.Example) -> None:
+def judge(db: Database, example: store.Example, onward: Callable[[], object]) -> None:
+    """The form of a score; `onward` turns to the next example."""
     # Not as the widget's own default, to which an emptied field would go back.
     st.session_state.setdefault(f"score_value_{example.id}", example.quality_score)
     with st.form(f"score_{example.id}", border=False):
         st.number_input(
-            "Quality, 0 to 1",
+            "Quality (0–1)",
             0.0,
             1.0,
             value=None,
@@ -55,14 +58,16 @@ def judge(db: Database, example: store.Example) -> None:
         st.segmented_control(
             "Outcome", list(_OUTCOMES), default=names[example.success], required=True, key=f"score_outcome_{example.id}"
         )
-        st.text_input("Why", key=f"score_reason_{example.id}", placeholder="kept with the change")
+        st.text_input("Reason (optional)", key=f"score_reason_{example.id}", placeholder="saved with the change")
         _said()
-        st.form_submit_button(
-            "Save the score", key="score_save", type="primary", on_click=_score, args=(db, example.id)
-        )
+        with st.container(horizontal=True):
+            st.form_submit_button("Save", key="score_save", type="primary", on_click=_score, args=(db, example.id))
+            st.form_submit_button(
+                "Save and next", key="score_save_next", on_click=_score, args=(db, example.id, onward)
+            )
 
 
-def _score(db: Database, example_id: int) -> None:
+def _score(db: Database, example_id: int, onward: Callable[[], object] | None = None) -> None:
     state = st.session_state
     try:
         store.set_score(
@@ -76,25 +81,31 @@ def _score(db: Database, example_id: int) -> None:
     except WhetstoneError as error:
         _say("error", str(error))
     else:
-        _say("success", "Saved. What it was before stands in the history.")
+        if onward is not None:
+            onward()
+        _say("success", f"Saved #{example_id}. What it was before stands in the history.")
 
 
 def edit(db: Database, example: store.Example) -> None:
-    """A form over the content as it was when editing began: what somebody else does meanwhile never wipes it out."""
-    start: store.Example = st.session_state.setdefault(_EDITING, example)
+    """Fields over the content as it was when editing began: what somebody else does meanwhile never wipes it out.
+
+    No form: what is typed has to come here as each field is left, to be kept as a draft.
+    """
+    draft = drafts.of(db, example.id)
+    start: store.Example = st.session_state.setdefault(_EDITING, draft.start if draft else example)
     if start.id != example.id:
-        start = st.session_state[_EDITING] = example
+        start = st.session_state[_EDITING] = draft.start if draft else example
     mark = f"{start.id}_{start.revision}"
-    with st.form(f"edit_{mark}", border=False):
-        _fields(start, mark)
-        st.text_input("Why", key=f"edit_reason_{mark}", placeholder="kept with the change")
-        _said()
-        st.form_submit_button(
-            "Save as a new revision", key="edit_save", type="primary", on_click=_save, args=(db, mark)
-        )
+    _fields(db, start, mark, draft.typed if draft else {})
+    _said()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Save as a new revision", key="edit_save", type="primary", on_click=_save, args=(db, mark))
+        if draft is not None:
+            st.button("Discard draft", key="edit_discard", type="tertiary", on_click=_discard, args=(db, mark))
+            st.caption("Draft kept, also when you leave.", width="content")
     if example.revision != start.revision:
         st.warning(f"Somebody else saved revision {example.revision} while you edit revision {start.revision}.")
-        st.button("Leave my edit and load the new content", key="edit_reload", on_click=forget)
+        st.button("Discard my edit and load the new content", key="edit_reload", on_click=_discard, args=(db, mark))
 
 
 #: Each field that can be edited, and the name of its widget.
@@ -108,13 +119,41 @@ _WIDGETS = {
 }
 
 
-def _fields(start: store.Example, mark: str) -> None:
-    st.text_area("Request", start.user_request, key=f"edit_request_{mark}", height=110)
-    st.text_input("Intent", start.intent, key=f"edit_intent_{mark}", max_chars=200)
-    st.text_area("Plan", start.execution_plan or "", key=f"edit_plan_{mark}", height=180)
-    st.text_area("Result", start.execution_result or "", key=f"edit_result_{mark}", height=180)
-    st.text_area("Business state (JSON)", _json(start.business_state), key=f"edit_state_{mark}", height=110)
-    st.text_area("Context (JSON)", _json(start.context), key=f"edit_context_{mark}", height=110)
+_HEIGHTS = {"execution_plan": 180, "execution_result": 180}
+_LABELS = {
+    "user_request": "Request",
+    "intent": "Intent",
+    "execution_plan": "Plan",
+    "execution_result": "Result",
+    "business_state": "Business state (JSON)",
+    "context": "Context (JSON)",
+}
+
+
+def _fields(db: Database, start: store.Example, mark: str, typed: Mapping[str, str]) -> None:
+    def keep() -> None:
+        values = {field: st.session_state[f"{name}_{mark}"] for field, name in _WIDGETS.items()}
+        changed = {field: value for field, value in values.items() if value != _shown(start, field)}
+        reason = {"reason": said} if (said := st.session_state[f"edit_reason_{mark}"]) else {}
+        drafts.keep(db, start, changed | reason)
+
+    for field, name in _WIDGETS.items():
+        key = f"{name}_{mark}"
+        st.session_state.setdefault(key, typed.get(field, _shown(start, field)))
+        if field == "intent":
+            st.text_input(_LABELS[field], key=key, max_chars=200, on_change=keep)
+        else:
+            st.text_area(_LABELS[field], key=key, height=_HEIGHTS.get(field, 110), on_change=keep)
+    st.session_state.setdefault(f"edit_reason_{mark}", typed.get("reason", ""))
+    st.text_input("Reason", key=f"edit_reason_{mark}", placeholder="saved with the change", on_change=keep)
+
+
+def _discard(db: Database, mark: str) -> None:
+    start: store.Example = st.session_state[_EDITING]
+    drafts.drop(db, start.id)
+    for name in (*_WIDGETS.values(), "edit_reason"):
+        st.session_state.pop(f"{name}_{mark}", None)
+    forget()
 
 
 def _save(db: Database, mark: str) -> None:
@@ -132,6 +171,7 @@ def _save(db: Database, mark: str) -> None:
         _say("error", str(error))
         return
     st.session_state[_EDITING] = after
+    drafts.drop(db, start.id)
     if after.revision == start.revision:
         _say("info", "Nothing was changed, so there is no new revision.")
     else:

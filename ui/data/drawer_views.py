@@ -1,17 +1,15 @@
 """The views of the drawer that only show."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import orjson
 import streamlit as st
 
-from core import audit
 from core.datasets import rendering
 from core.datasets.recipes import Recipe, Target
 from core.datasets.tokens import of_line
 from core.db import Database
-from core.examples import diff, store
+from core.examples import store, timeline
 from ui.parts import conversation
 from ui.parts.formatting import count, exactly
 
@@ -141,7 +139,7 @@ def _step(number: int, step: dict[str, Any]) -> None:
 def as_the_model_sees_it(db: Database, example: store.Example) -> None:
     """The record that training would get, for the target chosen here."""
     target: Target = st.segmented_control(  # pyright: ignore[reportAssignmentType]
-        "The model shall answer with",
+        "Train the model to answer with",
         list(_TARGETS),
         default="plan" if example.has_plan else "result",
         required=True,
@@ -166,27 +164,26 @@ def as_the_model_sees_it(db: Database, example: store.Example) -> None:
 
 
 def history(db: Database, example: store.Example) -> None:
-    edits = diff.edits(example, store.history(db, example.id))
-    if not edits:
-        st.text("The content was never edited: this is how it was captured.")
-    for edit in edits:
-        st.markdown(f"**Revision {edit.revision}**")
-        st.text(f"{exactly(edit.at)} by {edit.actor}: {edit.reason or 'no reason given'}")
-        for change in edit.changes:
+    """Edits, scores and tags in one line of time, the latest first."""
+    events = timeline.events(db, example)
+    if not any(event.kind == "edit" for event in events):
+        st.caption("No edits yet: the content is as it was captured.")
+    for event in events:
+        st.markdown(f"**{_HAPPENED[event.kind]}**" + (f" {event.edit.revision}" if event.edit else ""))
+        why = event.reason or "no reason given"
+        st.text(f"{exactly(event.at)} by {event.actor or 'unknown'}: {why}")
+        if event.tags:
+            st.text(", ".join(event.tags))
+        if event.scores is not None:
+            st.text(f"from {_judged(event.scores[0])} to {_judged(event.scores[1])}")
+        for change in event.edit.changes if event.edit else ():
             st.text(_NAMES[change.field])
             st.code(_cut("\n".join(change.lines)), language="diff", wrap_lines=True)
-    _acts(audit.entries(db, subject="example", subject_id=example.id))
 
 
-def _acts(lines: Iterable[audit.Entry]) -> None:
-    for line in lines:
-        if line.action == "score":
-            st.markdown("**Score**")
-            st.text(f"{exactly(line.at)} by {line.actor}: {line.reason}")
-            st.text(f"from {_judged(line.before)} to {_judged(line.after)}")
+_HAPPENED = {"edit": "Revision", "score": "Score", "tagged": "Tagged", "untagged": "Tag removed"}
 
 
-def _judged(values: Any) -> str:
-    score, success = (values or {}).get("quality_score"), (values or {}).get("success")
-    outcome = {True: "succeeded", False: "failed", None: "outcome unknown"}[success]
-    return f"{'not scored' if score is None else f'{score:.2f}'}, {outcome}"
+def _judged(judgement: timeline.Judgement) -> str:
+    outcome = {True: "succeeded", False: "failed", None: "outcome unknown"}[judgement.success]
+    return f"{'not scored' if judgement.score is None else f'{judgement.score:.2f}'}, {outcome}"

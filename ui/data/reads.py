@@ -40,3 +40,13 @@ def count(db: Database, chosen: Filter) -> int:
 def outlook(db: Database, chosen: Filter, let_in: Sequence[Reason] = ()) -> Outlook:
     """What a new dataset of this filter would take by itself, and what it would leave out."""
     return defaults.outlook(db, chosen, let_in)
+
+
+@cached_read(version=version)
+def by_agent(db: Database, chosen: Filter) -> tuple[statistics.Group, ...]:
+    return statistics.by_agent(db, chosen)
+
+
+@cached_read(version=version)
+def quality_of_models(db: Database, chosen: Filter) -> tuple[statistics.ModelMonth, ...]:
+    return statistics.quality_of_models(db, chosen)

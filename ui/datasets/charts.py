@@ -61,6 +61,9 @@ def drift(title: str, shares: Sequence[Share], left: str, right: str, *, axis: s
             orientation="h",
             marker_color=colour,
             customdata=names,
+            text=[f"{share * 100:.1f} %" for share in values],
+            textposition="outside",
+            cliponaxis=False,
             hovertemplate="%{customdata}<br>%{x:.1f} %<extra></extra>",
         )
         for label, colour, values in (
@@ -75,7 +78,9 @@ def drift(title: str, shares: Sequence[Share], left: str, right: str, *, axis: s
         title={"text": title, "x": 0, "xanchor": "left", "y": 0.98, "yanchor": "top"},
         legend={"orientation": "h", "y": 1.0, "x": 0, "yanchor": "bottom", "itemclick": False},
     )
-    figure.update_xaxes(title="% of the records", fixedrange=True, automargin=True)
+    # The value of the longest bar stands behind it, and needs room there.
+    longest = max((max(share.left, share.right) for share in shares), default=0) * 100
+    figure.update_xaxes(title="% of the records", fixedrange=True, automargin=True, range=[0, longest * 1.45 or 1])
     ticks = {"tickvals": list(range(len(shares))), "ticktext": names}
     return figure.update_yaxes(title=axis, autorange="reversed", fixedrange=True, automargin=True, **ticks)
 

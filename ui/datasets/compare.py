@@ -22,7 +22,7 @@ def draw(db: Database, left: DatasetVersion, right: DatasetVersion) -> None:
         type="tertiary",
         on_click=lambda: place.go_to_version(left.name, left.version),
     )
-    st.subheader(plain(f"{left.label} and {right.label}"), anchor=False)
+    st.title(plain(f"{left.label} and {right.label}"), anchor=False)
     st.button(
         "Swap sides",
         key="compare_swap",
@@ -43,7 +43,7 @@ def draw(db: Database, left: DatasetVersion, right: DatasetVersion) -> None:
 def _side(version: DatasetVersion, tokens: int) -> None:
     st.markdown(f"**{plain(version.label)}**")
     st.metric("Records", f"{version.example_count:,}")
-    st.metric("Quality, 0 to 1", score(version.avg_quality))
+    st.metric("Average quality (0–1)", score(version.avg_quality))
     st.metric("Tokens", f"{tokens:,}")
     if version.choice is not None:
         st.caption("Filter")
@@ -57,17 +57,17 @@ def _side(version: DatasetVersion, tokens: int) -> None:
 
 
 def _difference(found: Comparison) -> None:
-    st.markdown("**From left to right**")
+    st.markdown(f"**Changes from {plain(found.left.label)} to {plain(found.right.label)}**")
     st.text(_balance(found))
     _rows("added", ":green[:material/add:]", "added", found.added)
     _rows("removed", ":red[:material/remove:]", "removed", found.removed)
-    _rows("changed", ":orange[:material/edit:]", "changed: the record reads differently", found.changed)
+    _rows("changed", ":orange[:material/edit:]", "with changed content", found.changed)
     _rows("moved", ":violet[:material/move_down:]", "moved to another split", found.moved_split)
     st.markdown(f":material/check: **{found.same:,}** the same, in the same split")
     if found.settings_changed:
-        st.markdown(f"Made differently: {plain(', '.join(found.settings_changed))}.")
+        st.markdown(f"Different settings: {plain(', '.join(found.settings_changed))}.")
     else:
-        st.markdown("Made the same way: filter, recipe and splits are equal.")
+        st.markdown("Same settings: filter, recipe and splits are equal.")
 
 
 def _balance(found: Comparison) -> str:

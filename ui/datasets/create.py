@@ -32,7 +32,7 @@ def draw(db: Database, known: list[DatasetVersion]) -> None:
     except InvalidFilter as error:
         st.error(plain(f"The link holds a filter that cannot be used. {error}"))
         return
-    st.subheader("New dataset version", anchor=False)
+    st.title("New dataset version", anchor=False)
     draft = dataset_draft.read(chosen)
     found = cached.outlook(db, chosen, st.session_state["new_let_in"])
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -56,7 +56,7 @@ def draw(db: Database, version: DatasetVersion, known: list[DatasetVersion]) -> 
 def _head(version: DatasetVersion, known: list[DatasetVersion], *, is_gone: bool) -> None:
     numbers = sorted({each.version for each in known if each.name == version.name} | {version.version}, reverse=True)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(plain(version.name), anchor=False, width="content")
+        st.title(plain(version.name), anchor=False, width="content")
         if len(numbers) > 1:
             # A key for each version: the choice must follow the URL, not what was chosen on another version.
             key = f"version_number_{version.id}"
@@ -104,12 +104,8 @@ def _badges(version: DatasetVersion, *, is_gone: bool) -> None:
 def _acts(db: Database, version: DatasetVersion, known: list[DatasetVersion]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="version_acts"):
         if version.status == "frozen":
-            st.page_link(
-                addresses.FINE_TUNING,
-                label="Use for fine-tuning",
-                icon=":material/model_training:",
-                query_params=addresses.training_on(version.label),
-            )
+            if st.button("Use for fine-tuning", key="version_train", type="primary", icon=":material/model_training:"):
+                st.switch_page(addresses.FINE_TUNING, query_params=addresses.training_on(version.label))
             export.draw(version)
             verify.button(db, version)
             _compare(version, known)
@@ -193,7 +189,7 @@ def _unarchived(db: Database, version: DatasetVersion) -> str:
 def _legacy(version: DatasetVersion) -> None:
     with st.grid(2, min_column_width=120):
         st.metric("Records", f"{version.example_count:,}", border=True)
-        st.metric("Quality, 0 to 1", score(version.avg_quality), border=True)
+        st.metric("Average quality (0–1)", score(version.avg_quality), border=True)
 
 
 def _numbers(version: DatasetVersion) -> None:
@@ -204,7 +200,7 @@ def _numbers(version: DatasetVersion) -> None:
         st.metric("Train", f"{manifest['counts']['train']:,}", border=True)
         rest = " / ".join(f"{manifest['counts'][name]:,}" for name in NAMES[1:])
         st.metric("Validation / test", rest, border=True)
-        st.metric("Quality, 0 to 1", score(version.avg_quality), border=True, help="Average of those with a score.")
+        st.metric("Average quality (0–1)", score(version.avg_quality), border=True, help="Of those with a score.")
         st.metric(
             "Tokens" if tokens["method"] == "exact" else "Tokens, est.",
             short_number(tokens["all"]),
@@ -256,7 +252,7 @@ def _made(version: DatasetVersion) -> None:
     st.text(describe(choice.filter))
     st.page_link(
         addresses.DATA,
-        label="Show what this filter gives today",
+        label="Run this filter on today's data",
         icon=":material/table_chart:",
         query_params=addresses.examples(choice.filter),
     )

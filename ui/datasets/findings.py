@@ -58,7 +58,7 @@ def _acts(db: Database, choice: Choice, finding: Finding) -> None:
             on_click=lambda: _tag(db, choice, finding, tag),
         )
     st.button(
-        f"Exclude {number:,} everywhere",
+        f"Tag {number:,} as EXCLUDE",
         key=f"find_exclude_{finding.code}",
         icon=":material/visibility_off:",
         help="Adds the tag EXCLUDE, which every filter hides unless asked for. It can be undone.",

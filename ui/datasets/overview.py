@@ -85,7 +85,7 @@ def _numbers(versions: list[DatasetVersion]) -> None:
     with st.grid(4, min_column_width=130):
         st.metric("Datasets", f"{len({version.name for version in versions}):,}", border=True)
         st.metric("Frozen versions", f"{len(frozen):,}", border=True)
-        st.metric("Records in them", f"{sum(version.example_count for version in frozen):,}", border=True)
+        st.metric("Total records", f"{sum(version.example_count for version in frozen):,}", border=True)
         verified = sum(1 for version in frozen if version.verified_at)
         st.metric(
             "Verified",
@@ -129,13 +129,11 @@ def _compare(picked: Sequence[DatasetVersion]) -> None:
             disabled=not ready,
             on_click=lambda: _go_compare(picked),
         )
-        if len(picked) == 1 and frozen:
-            st.page_link(
-                addresses.FINE_TUNING,
-                label="Use for fine-tuning",
-                icon=":material/model_training:",
-                query_params=addresses.training_on(frozen[0].label),
-            )
+        only = frozen[0] if len(picked) == 1 and frozen else None
+        if only and st.button(
+            "Use for fine-tuning", key="list_train", type="primary", icon=":material/model_training:"
+        ):
+            st.switch_page(addresses.FINE_TUNING, query_params=addresses.training_on(only.label))
         if not ready:
             st.caption("To compare, select two frozen versions in the table.", width="content")
 

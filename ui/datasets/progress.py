@@ -80,7 +80,7 @@ def draw(db: Database, version: DatasetVersion) -> None:
                 on_click=lambda: _stop(db, version),
             )
         _live(db, version.id)
-        st.caption("You may close the browser: building goes on, and you find the version here.")
+        st.caption("You can close the browser; the build continues.")
 
 
 def _gone(db: Database, version: DatasetVersion) -> None:

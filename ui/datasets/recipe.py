@@ -13,7 +13,7 @@ _FIELDS: dict[Part, str] = {"intent": "Intent", "business_state": "Business stat
 def draw() -> None:
     """Every widget has a good default; none has to be touched."""
     with st.container(border=True, key="new_recipe"):
-        st.markdown("**What the model learns**")
+        st.markdown("**Training target**")
         st.segmented_control(
             "The model answers with",
             TARGETS,
@@ -23,7 +23,7 @@ def draw() -> None:
             persist_state="session",
         )
         st.multiselect(
-            "Shown to it besides the request",
+            "Extra context in the prompt",
             [part for part in PARTS if part != "request"],
             key="new_fields",
             format_func=_FIELDS.__getitem__,
@@ -35,12 +35,12 @@ def draw() -> None:
             key="new_system_prompt",
             max_chars=200_000,
             height=110,
-            placeholder="empty: the one each example was captured with, if any",
+            placeholder="leave empty to keep each example's own system prompt",
             persist_state="session",
         )
     _splits()
     with st.container(border=True, key="new_exclusions"):
-        st.markdown("**What is kept out**")
+        st.markdown("**Exclusions**")
         st.toggle(
             "Drop exact duplicates",
             key="new_drop_duplicates",
@@ -65,11 +65,11 @@ def _splits() -> None:
                 )
             rest = 100 - st.session_state["new_train"] - st.session_state["new_validation"]
             st.number_input(
-                "Test: the rest", value=rest, key=f"new_test_{rest}", disabled=True, help="What the others leave."
+                "Test (remainder), %", value=rest, key=f"new_test_{rest}", disabled=True, help="What the others leave."
             )
         with st.grid(2, min_column_width=140):
             st.selectbox(
-                "Never split up",
+                "Keep together in one split",
                 GROUPS,
                 key="new_group",
                 format_func=draft.GROUPS.__getitem__,

@@ -21,7 +21,7 @@ def draw(lines: Sequence[str], *, key: str) -> None:
     """Canonical records, one below the other; as messages, or as the line of the file."""
     form = st.segmented_control(
         "Show as",
-        ["Messages", "Line of the file"],
+        ["Messages", "Raw JSONL"],
         default="Messages",
         required=True,
         key=f"{key}_form",

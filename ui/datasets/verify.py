@@ -53,7 +53,7 @@ def _result(found: Verification | str) -> None:
         st.error(plain(found), icon=":material/error:")
     elif found.ok:
         st.success(
-            f"Verified: all {count(found.rows, 'record')} are what was frozen, and so is their list.",
+            f"Verified: all {count(found.rows, 'record')} match the frozen version.",
             icon=":material/verified:",
         )
     else:

@@ -26,6 +26,9 @@ INSIGHTS = "../../pages/insights.py"
 ORCHESTRATOR = "../../pages/orchestrator.py"
 START = "../../pages/start.py"
 
+#: Parameter of the page Data: the example whose drawer is open.
+EXAMPLE = "example"
+
 #: Parameters of the page Fine-tuning.
 PART = "part"
 TRAIN_ON = "train_on"
@@ -76,8 +79,16 @@ def job(job_id: int) -> dict[str, str]:
 
 def link(chosen: Filter, path: str = "data") -> str:
     """The whole address of a page with this filter, to be sent to somebody."""
-    base = (st.context.url or "").split("?")[0].rsplit("/", 1)[0]
-    return _with_query(f"{base}/{path}", to_query(chosen))
+    return _with_query(f"{_base()}/{path}", to_query(chosen))
+
+
+def example_link(example_id: int) -> str:
+    """The whole address of an example in its drawer, to be sent to somebody."""
+    return _with_query(f"{_base()}/data", {EXAMPLE: str(example_id)})
+
+
+def _base() -> str:
+    return (st.context.url or "").split("?")[0].rsplit("/", 1)[0]
 
 
 def export_examples(target: Filter | Sequence[int], kind: str) -> str:

@@ -24,7 +24,9 @@ def unavailable(error: OperationalError) -> None:
 class Drawer:
     """`name` begins its keys in the session and is the name of its grid; `draw` draws what is in it, by its id.
 
-    With a `parameter` it stands open in the address; `leave` lets go of what belongs to the thing that was shown.
+    With a `parameter` it stands open in the address; `leave` lets go of what belongs to the thing that was shown. While
+    it `holds` something that is being typed, Esc and a click beside it do not close it: a field that vanishes with the
+    focus in it never says what it held. It has a button for that then, whose click takes the focus first.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Drawer:
     draw: Callable[[Any], None]
     parameter: str | None = None
     leave: Callable[[], None] = lambda: None
+    holds: Callable[[], bool] = lambda: False
 
     @property
     def _open(self) -> str:
@@ -64,7 +67,9 @@ class Drawer:
             self._forget()
 
     def window(self) -> None:
-        st.dialog(self.title, width=760, position="right", on_dismiss=self.close)(self._inside)()
+        held = self.holds()
+        dialog = st.dialog(self.title, width=760, position="right", dismissible=not held, on_dismiss=self.close)
+        dialog(self._inside)(held)
 
     def close(self) -> None:
         modals.close()
@@ -86,6 +91,15 @@ class Drawer:
                 self._step("Previous", "P", around[here - 1] if here else None)
                 self._step("Next", "N", around[here + 1] if here is not None and here + 1 < len(ids) else None)
 
+    def advance(self, thing: Any) -> bool:
+        """Turn to the one after it, from a callback; False where it is the last one on the page of the table."""
+        around = [str(each) for each in on_page(self.name)]
+        here = around.index(str(thing)) if str(thing) in around else None
+        if here is None or here + 1 == len(around):
+            return False
+        self._go(on_page(self.name)[here + 1])
+        return True
+
     def watch(self, every_s: int, thing: Any, seen: object, now: Callable[[], object]) -> None:
         """Draw the drawer anew when `now` gives something else than `seen`, and only then: whoever writes in it is not
         disturbed. `seen` None: it could not be read."""
@@ -101,11 +115,15 @@ class Drawer:
         if changed:
             st.rerun()
 
-    def _inside(self) -> None:
+    def _inside(self, held: bool) -> None:
+        if self.holds() != held:
+            st.rerun()  # only a window that is drawn anew can be closed in another way
         thing = self.shown()
         if self.parameter is not None:
             modals.keep_up(self.parameter, "" if thing is None else str(thing))
         if thing is not None:  # else it was closed while an answer was on its way
+            if held:
+                st.button("Close", key=f"{self.name}_drawer_close", icon=":material/close:", on_click=self.close)
             self.draw(thing)
 
     def _step(self, label: str, shortcut: str, to: Any) -> None:

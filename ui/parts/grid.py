@@ -109,17 +109,25 @@ class Grid(Generic[Id]):
         whole: bool = False,
         on_choice: Callable[[], None] | None = None,
         choosable: bool = True,
+        order: Sequence[str] | None = None,
+        row_height: int | None = None,
+        on_header: Callable[[str], None] | None = None,
     ) -> None:
         """The rows, each with a button that opens it; `whole`: all are ticked, as are those on other pages.
-        Without `choosable` nothing can be ticked."""
+        Without `choosable` nothing can be ticked. `order`: only these columns, in this order. `on_header` gets the name
+        of a column whose header is clicked: the grid's own sorting, of the rows of this page, is off then."""
         ids = tuple(ids)
         st.session_state[f"{self.name}_page_ids"] = ids
         kept = set(ids) if whole else st.session_state.setdefault(self._selected, set())
-        digest = hashlib.blake2b(repr((ids, whole)).encode(), digest_size=6).hexdigest()
+        digest = hashlib.blake2b(repr((ids, whole, order)).encode(), digest_size=6).hexdigest()
         key = f"{self.name}_rows_{digest}_{st.session_state.get(self._number, 0)}"
         button = f"{self.name}_open_row"
 
         def choose() -> None:
+            if on_header is not None and (heads := st.session_state[key].selection.columns):
+                st.session_state[self._number] = st.session_state.get(self._number, 0) + 1  # no column stays chosen
+                on_header(heads[0])
+                return
             picked = {ids[position] for position in st.session_state[key].selection.rows if position < len(ids)}
             if on_choice is not None:
                 on_choice()
@@ -128,7 +136,7 @@ class Grid(Generic[Id]):
         ticked = [at for at, each in enumerate(ids) if each in kept]
         selection: dict[str, Any] = {
             "on_select": choose,
-            "selection_mode": "multi-row",
+            "selection_mode": ["multi-row", "single-column"] if on_header is not None else "multi-row",
             "selection_default": {"selection": {"rows": ticked}},
         }
         with st.container(key=self.frame):
@@ -137,7 +145,9 @@ class Grid(Generic[Id]):
                 rows,
                 key=key,
                 hide_index=True,
-                height=height(len(ids), highest),
+                height=height(len(ids), highest) if row_height is None else min(highest, 36 + row_height * len(ids)),
+                row_height=row_height,
+                column_order=None if order is None else ["open", *order],
                 **(selection if choosable else {}),
                 column_config={
                     "open": st.column_config.ButtonColumn(

@@ -39,7 +39,9 @@ def show(draw: Callable[[], None], *, parameter: str | None = None) -> None:
     close_popovers()
 
 
-def popover(label: str, *, key: str, icon: str, width: Literal["content", "stretch"] = "content") -> DeltaGenerator:
+def popover(
+    label: str, *, key: str, icon: str | None = None, width: Literal["content", "stretch"] = "content"
+) -> DeltaGenerator:
     """A popover out of which a window is opened. Left to itself it would stay open, and lie over the window."""
     st.session_state.setdefault(_POPOVERS, set()).add(key)
     return st.popover(label, icon=icon, key=key, on_change="rerun", width=width)

@@ -37,7 +37,7 @@ def imports(db: Database) -> list[ImportRecord]:
 
 
 def examples_of(db: Database, import_id: int, *, limit: int) -> list[int]:
-    """Return the ids of the examples that an import brought or changed and that are there, `limit` at most, in order."""
+    """Return the ids of the examples that an import brought or changed and are there, `limit` at most, in order."""
     brought = select(examples.c.id).where(examples.c.import_id == import_id).limit(limit)
     changed = select(import_changes.c.example_id).where(import_changes.c.import_id == import_id).limit(limit)
     either = union(brought, changed).subquery().c.id
