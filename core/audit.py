@@ -5,7 +5,7 @@ import datetime as dt
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, select
@@ -32,7 +32,9 @@ class Entry:
     @property
     def verb(self) -> str:
         """What was done: the action, or for what goes from state to state by itself the state that it came to."""
-        after = self.after if isinstance(self.after, dict) else {}
+        if not isinstance(self.after, dict):
+            return self.action
+        after = cast("dict[str, Any]", self.after)
         return str(after.get(_STATES.get(self.action, "")) or self.action)
 
 

@@ -158,7 +158,7 @@ _FIELDS_OF: dict[Dimension, tuple[str, ...]] = {
 
 
 def without(chosen: Filter, dimension: Dimension) -> Filter:
-    """The filter but for what it asks of this dimension: a chart of it shows what else could be chosen."""
+    """Return the filter but for what it asks of this dimension: a chart of it shows what else could be chosen."""
     return chosen.model_copy(update={name: getattr(Filter(), name) for name in _FIELDS_OF[dimension]})
 
 
@@ -278,7 +278,7 @@ def where(chosen: Filter) -> ColumnElement[bool]:
 def scored_between(
     score: ColumnElement[Any], lowest: ColumnElement[bool] | None, highest: ColumnElement[bool] | None, chosen: Filter
 ) -> list[ColumnElement[bool]]:
-    """What the filter asks of the score, whose column may hold scores or the cells of the cube."""
+    """Return what the filter asks of the score, whose column may hold scores or the cells of the cube."""
     bounds = [bound for bound in (lowest, highest) if bound is not None]
     if chosen.takes_unscored == "only":
         return [score.is_(None)]

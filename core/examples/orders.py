@@ -49,7 +49,7 @@ class Sorted(Protocol):
 
 
 def ids(connection: Connection, chosen: Filter, sort: Sort, after: str | None, limit: int) -> Sequence[int]:
-    """The ids of the next examples in this order, behind the mark `after` of the last one before them.
+    """Return the ids of the next examples in this order, behind the mark `after` of the last one before them.
 
     Raises `InvalidFilter` for a mark that no page of this order gave.
     """

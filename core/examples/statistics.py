@@ -194,7 +194,7 @@ def overview(db: Database, chosen: Filter, *, total: int | None = None, now: dt.
 
 
 def quality_of_models(db: Database, chosen: Filter) -> tuple[ModelMonth, ...]:
-    """The average quality of each model in each month that has something scored, by model and month."""
+    """Return the average quality of each model in each month that has something scored, by model and month."""
     with db.reading() as connection:
         in_cube = cube.usable(connection, chosen)
         groups = (_groups_in_cube(in_cube) if in_cube is not None else _groups_of(chosen)).c
@@ -209,8 +209,9 @@ def quality_of_models(db: Database, chosen: Filter) -> tuple[ModelMonth, ...]:
 
 
 def by_agent(db: Database, chosen: Filter) -> tuple[Group, ...]:
-    """The examples of a filter by the agent they came from, largest first; not part of `overview`, which it would make
-    slower for everybody.
+    """Count the examples of a filter by the agent they came from, largest first.
+
+    Not part of `overview`, which it would make slower for everybody.
     """
     c = examples.c
     with db.reading() as connection:
@@ -254,7 +255,7 @@ def _by_week(connection: Connection, chosen: Filter, now: dt.datetime) -> list[t
 
 
 def _periods(connection: Connection, chosen: Filter, now: dt.datetime) -> tuple[Period, Period]:
-    """The last PERIOD days of the filter and those before: a short piece of the dashboard index."""
+    """Return the last PERIOD days of the filter and those before: a short piece of the dashboard index."""
     c, middle = examples.c, now - dt.timedelta(days=PERIOD)
     is_latest = (c.created_at >= middle).label("is_latest")
     query = (

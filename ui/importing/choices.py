@@ -150,7 +150,7 @@ def preview(found: Preview) -> None:
         told = [name for name in rows[0] if any(row[name] != "" for row in rows)]
         frame = frame[told]
         st.dataframe(
-            frame.rename(columns=_named),
+            frame.rename(columns={name: _named(name) for name in frame}),
             key="import_rows",
             hide_index=True,
             height=tables.height(len(frame), 420),
