@@ -5,7 +5,7 @@ import datetime as dt
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, select
@@ -34,7 +34,7 @@ class Entry:
         """What was done: the action, or for what goes from state to state by itself the state that it came to."""
         if not isinstance(self.after, dict):
             return self.action
-        after = cast("dict[str, Any]", self.after)
+        after: dict[str, Any] = self.after
         return str(after.get(_STATES.get(self.action, "")) or self.action)
 
 

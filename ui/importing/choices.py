@@ -145,12 +145,11 @@ def preview(found: Preview) -> None:
         if kind is None or kind in status
     ]  # fmt: skip
     if rows:
-        frame = pd.DataFrame(rows)
         # A column without a value says nothing.
         told = [name for name in rows[0] if any(row[name] != "" for row in rows)]
-        frame = frame[told]
+        frame = pd.DataFrame([{_named(name): row[name] for name in told} for row in rows])
         st.dataframe(
-            frame.rename(columns={name: _named(name) for name in frame}),
+            frame,
             key="import_rows",
             hide_index=True,
             height=tables.height(len(frame), 420),
