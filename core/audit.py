@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from typing import Any
@@ -34,7 +35,7 @@ class Entry:
         """What was done: the action, or for what goes from state to state by itself the state that it came to."""
         if not isinstance(self.after, dict):
             return self.action
-        after: dict[str, Any] = self.after
+        after = typing.cast("dict[str, Any]", self.after)
         return str(after.get(_STATES.get(self.action, "")) or self.action)
 
 

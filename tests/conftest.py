@@ -9,6 +9,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from xdist.remote import Producer
@@ -22,6 +23,10 @@ from core.models import calls
 from core.settings import get_settings
 from tests.leftovers import State, left_behind
 from tests.training import PATIENCE_S, tiny, trainer_python  # noqa: F401 (fixtures)
+
+# How long an example takes says only what else the machine has to do.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 #: Tests may lose their data in a power cut. Never for a real server.
 NOT_DURABLE = {
