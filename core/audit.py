@@ -3,7 +3,6 @@
 import csv
 import datetime as dt
 import io
-import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from typing import Any
@@ -33,10 +32,8 @@ class Entry:
     @property
     def verb(self) -> str:
         """What was done: the action, or for what goes from state to state by itself the state that it came to."""
-        if not isinstance(self.after, dict):
-            return self.action
-        after = typing.cast("dict[str, Any]", self.after)
-        return str(after.get(_STATES.get(self.action, "")) or self.action)
+        state = _STATES.get(self.action)
+        return str(self.after[state]) if state and self.after and state in self.after else self.action
 
 
 #: Actions that stand for every step of a thing, and where the step stands.
