@@ -75,7 +75,7 @@ class CompressedFiles:
 
 
 def _compressible(folder: Path) -> Iterable[Path]:
-    """Serve the files under `static/`, whose names change with their content; so no answer is ever out of date."""
+    """Find the files under `static/`, whose names change with their content; so no answer is ever out of date."""
     for path in (folder / "static").rglob("*"):
         if path.suffix in TYPES and path.is_file() and path.stat().st_size >= _SMALLEST_BYTES:
             yield path

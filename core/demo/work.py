@@ -78,7 +78,7 @@ def fill(demo: Database, *, examples: int, seed: int) -> None:
 
 
 def _run(connection: psycopg.Connection[Any], file: str, **parameters: Any) -> None:
-    """Return the statements of a file, one after the other: with parameters, PostgreSQL takes one at a time."""
+    """Carry out the statements of a file, one after the other: with parameters, PostgreSQL takes one at a time."""
     for statement in (_FOLDER / file).read_text(encoding="utf-8").split(";\n"):
         if statement.strip():
             connection.execute(statement.encode(), parameters)
