@@ -112,7 +112,7 @@ def test_workers_that_live_come_first(database: Database) -> None:
 
 def test_the_rules_in_words_are_those_in_force(database: Database) -> None:
     words = " ".join(rules.describe_rules(Settings(WHETSTONE_KEEP_DAYS=3)))  # type: ignore[call-arg]
-    for part in ("3 times, after 2, 4, 8 seconds", "for 30 seconds", "removed after 3 days", "first in, first out"):
+    for part in ("3 times, after 2, 4, 8 seconds", "for 30 s,", "removed after 3 days", "first in, first out"):
         assert part in words
     assert "after 1 day;" in " ".join(rules.describe_rules(Settings(WHETSTONE_KEEP_DAYS=1)))  # type: ignore[call-arg]
 

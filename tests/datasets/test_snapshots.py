@@ -162,7 +162,8 @@ def test_of_equal_records_the_earliest_stays(database: Database, add: Add) -> No
 def test_checks_that_fail_leave_a_failed_version_without_members(database: Database, add: Add) -> None:
     add([example(n, execution_plan="success") for n in range(20)])
     with pytest.raises(
-        DatasetRefused, match=r"plans@1 was not frozen: No example of this filter can be taken\. Left out: 20 whose"
+        DatasetRefused,
+        match=r"was not frozen: No example of this filter can be taken\. Left out: 20 with no usable plan",
     ):
         create(database)
     (version,) = versions.versions(database)
