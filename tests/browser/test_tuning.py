@@ -63,7 +63,7 @@ def app_url(scripted_server: str, database: Database, tmp_path: Path, request: p
 
 def test_a_version_is_trained_on_and_its_curve_compared(former: Job, visit: Visit, database: Database) -> None:
     page = visit("/datasets?dataset=plans&version=1")
-    page.get_by_role("link", name="Use for fine-tuning").click()
+    page.get_by_role("button", name="Use for fine-tuning").click()
     page.wait_for_url("**/tuning?*train_on=plans%401*")
     expect(page.get_by_text("Claude profile · not training")).to_be_visible()
     expect(page.get_by_text("Gemini · needs 1 setting")).to_be_visible()

@@ -175,9 +175,11 @@ def test_a_link_to_no_pattern_says_so(visit: Visit, mined: Database) -> None:
 
 
 def test_the_orchestrator_leads_to_the_patterns(visit: Visit, mined: Database) -> None:
+    (kept,) = patterns.patterns(mined)
+    patterns.accept(mined, kept.id, actor="ada", reason="threads are our craft")
     links = {each.proto.label: each.proto for each in visit("orchestrator").get("page_link")}
-    assert links["See the patterns"].page == "insights"
-    assert links["See the patterns"].query_string == "tab=patterns"
+    assert links["View patterns"].page == "insights"
+    assert links["View patterns"].query_string == "tab=patterns"
 
 
 def test_the_experiment_is_switched_on_the_page(visit: Visit, mined: Database) -> None:

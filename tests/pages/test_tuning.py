@@ -112,6 +112,12 @@ class TestTheState:
         assert where(app)["part"] == ["jobs"]
 
 
+def led_to(app: AppTest) -> tuple[str, object]:
+    """The page that a button went to, and the version that is to be trained on there."""
+    assert not app.exception
+    return app.title[0].value, app.query_params["train_on"]
+
+
 class TestTheDataset:
     def test_the_newest_frozen_version_is_chosen_and_described(self, visit: Visit, database: Database) -> None:
         tuned.frozen(database)
@@ -138,7 +144,8 @@ class TestTheDataset:
     def test_the_datasets_page_leads_here(self, visit: Visit, database: Database) -> None:
         tuned.frozen(database)
         app = visit("datasets", dataset="plans", version="1")
-        assert links(app)["Use for fine-tuning"] == "part=train&train_on=plans%401"
+        app.button(key="version_train").click().run()
+        assert led_to(app) == ("Fine-tuning", "plans@1")
 
     def test_the_lineage_of_a_version_leads_to_its_jobs(self, visit: Visit, database: Database) -> None:
         job = tuned.job(database, tuned.frozen(database))
@@ -151,11 +158,12 @@ class TestTheDataset:
     def test_one_version_of_the_list_leads_here(self, visit: Visit, database: Database) -> None:
         tuned.frozen(database)
         app = visit("datasets")
-        assert "Use for fine-tuning" not in links(app)
+        assert "list_train" not in {each.key for each in app.button}
         key = f"list_rows_{hash((('plans', 1),)) & 0xFFFFFF:x}"
         app.session_state[key] = {"selection": {"rows": [0], "columns": [], "cells": []}}
         app.run()
-        assert links(app)["Use for fine-tuning"] == "part=train&train_on=plans%401"
+        app.button(key="list_train").click().run()
+        assert led_to(app) == ("Fine-tuning", "plans@1")
 
 
 class TestTheProviders:
