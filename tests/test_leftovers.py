@@ -56,10 +56,11 @@ def test_a_thread_of_ours_that_goes_on_is_named_and_others_are_not() -> None:
     stop = threading.Event()
     ours = threading.Thread(target=stop.wait, name="whetstone-forgotten", daemon=True)
     others = threading.Thread(target=stop.wait, name="somebody's", daemon=True)
-    ours.join = lambda timeout=None: None  # type: ignore[method-assign]
+    join, ours.join = ours.join, lambda timeout=None: None  # type: ignore[method-assign]
     for thread in (ours, others):
         thread.start()
     state = State.now()
     found = left_behind(state, state, threads=lambda: [ours, others])
     stop.set()
+    join()
     assert found == "the thread whetstone-forgotten"
