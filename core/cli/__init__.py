@@ -22,11 +22,18 @@ from core.settings import get_settings
 from core.text import shortened
 
 app = typer.Typer(
-    help="Whetstone: examples, datasets and fine-tuning from the command line.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def whetstone() -> None:
+    """Whetstone: examples, datasets and fine-tuning from the command line."""
+    # With it, a command that is registered alone stays a command with a name.
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Workspace = Annotated[str, typer.Option("--workspace", help="The workspace (schema) to work in.")]
 
