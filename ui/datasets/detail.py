@@ -28,10 +28,14 @@ _LEFT_OUT = {
 }
 
 
-def draw(db: Database, version: DatasetVersion, known: list[DatasetVersion]) -> None:
+def back() -> None:
     st.button(
         "All datasets", key="version_back", icon=":material/arrow_back:", type="tertiary", on_click=place.go_to_list
     )
+
+
+def draw(db: Database, version: DatasetVersion, known: list[DatasetVersion]) -> None:
+    back()
     _head(version, known, is_gone=version.id in progress.gone(db, [version]))
     if version.is_open:
         progress.draw(db, version)

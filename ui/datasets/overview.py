@@ -27,6 +27,11 @@ _STATUS = {
 _HIGHEST = 640
 
 
+def title() -> None:
+    st.title("Datasets", anchor=False)
+    st.caption("What do we train on?")
+
+
 def draw(db: Database, versions: list[DatasetVersion]) -> None:
     if not versions and cached.is_empty(db):
         _begin()
