@@ -27,12 +27,12 @@ AT_ONCE = 50_000
 
 def draw(db: Database, known: list[DatasetVersion]) -> None:
     st.button("All datasets", key="new_back", icon=":material/arrow_back:", type="tertiary", on_click=place.go_to_list)
+    st.title("New dataset version", anchor=False)
     try:
         chosen = place.asked_filter()
     except InvalidFilter as error:
         st.error(plain(f"The link holds a filter that cannot be used. {error}"))
         return
-    st.title("New dataset version", anchor=False)
     draft = dataset_draft.read(chosen)
     found = cached.outlook(db, chosen, st.session_state["new_let_in"])
     with st.container(horizontal=True, vertical_alignment="center"):
