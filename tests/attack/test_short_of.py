@@ -71,7 +71,7 @@ def test_of_memory(database: Database, tmp_path: Path) -> None:
     long = dict.fromkeys(("user_request", "execution_plan", "execution_result"), "x" * 1_000_000)
     nested = {"context": {"note": "x" * 1_000_000}, "business_state": {"note": "x" * 1_000_000}}
     path = written(tmp_path, "runs.jsonl", [execution(number, **long, **nested) for number in range(20)])
-    limits = range(600 << 20, 300 << 20, -(30 << 20))
+    limits = range(560 << 20, 300 << 20, -(40 << 20))
     _until_it_fails(database, path, resource.RLIMIT_AS, limits, "There was not enough memory for this")
 
 
