@@ -8,10 +8,10 @@ from core.commands import choices, store
 from ui.parts import session
 from ui.queue import bar, charts, empty, filter_bar, live, report, table
 
-with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+with st.container(horizontal=True, vertical_alignment="center"):
     st.title("Queue", width="content")
+    st.caption("Is work flowing?", width="content")
     empty.rules()
-st.caption("Is work flowing?")
 
 db = session.database()
 seen, drawn_at = choices.version(db), time.monotonic()

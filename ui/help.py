@@ -17,6 +17,7 @@ KEYS = {
     KEY: "Help, from anywhere",
     "N · P": "Next and previous, in a drawer",
     "A · X": "Approve and exclude, in the drawer of an example",
+    "1 to 5 · U": "Score an example and show the next one; take the last score back",
     "Esc": "Close what is open",
     "Tab · Enter": "From control to control, and press it",
 }

@@ -59,7 +59,7 @@ def import_history(
     formulas_as_text: Annotated[
         bool, typer.Option("--formulas-as-text", help="Take CSV cells that start like a formula as plain text.")
     ] = False,
-    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave failing rows out.")] = False,
+    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Skip invalid rows.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
     workspace: Workspace = "public",
     as_json: AsJson = False,

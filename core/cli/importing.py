@@ -45,7 +45,7 @@ def import_file(
     placeholders: Annotated[
         Literal["auto", "skip", "learn"], typer.Option(help="What to do with answers such as 'success' and 'N/A'.")
     ] = "auto",
-    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave failing rows out.")] = False,
+    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Skip invalid rows.")] = False,
     formulas_as_text: Annotated[
         bool, typer.Option("--formulas-as-text", help="Take CSV cells that start like a formula as plain text.")
     ] = False,

@@ -35,11 +35,15 @@ class Verdict:
 
 # By commands_status: only failed ones are read. Numbers differ between attempts of the same trouble.
 _CAUSES = text("""
-    SELECT (array_agg(left(coalesce(error, ''), 500) ORDER BY id DESC))[1], count(*),
-           (array_agg(id ORDER BY id DESC))[1:200]
-    FROM commands WHERE status = 'failed'
-    GROUP BY regexp_replace(left(coalesce(error, ''), 200), '[0-9]+', '0', 'g')
-    ORDER BY count(*) DESC, max(id) DESC LIMIT :limit
+    SELECT left(coalesce(newest.error, ''), 500), cause.number, cause.ids
+    FROM (
+        SELECT count(*) AS number, max(id) AS newest, (array_agg(id ORDER BY id DESC))[1:200] AS ids
+        FROM commands WHERE status = 'failed'
+        GROUP BY regexp_replace(left(coalesce(error, ''), 200), '[0-9]+', '0', 'g')
+        ORDER BY number DESC, newest DESC LIMIT :limit
+    ) AS cause
+    JOIN commands AS newest ON newest.id = cause.newest
+    ORDER BY cause.number DESC, cause.newest DESC
 """)
 
 

@@ -11,10 +11,9 @@ _QUERIES = {
     **{reason: f"SELECT example_id FROM chosen WHERE reason = '{reason}'" for reason in _NEVER_RENDERED},
     **{reason: f"SELECT example_id FROM dropped WHERE reason = '{reason}'" for reason in _DROPPED},
 }
-#: Findings whose examples can be had; the others concern no single example, or show their first ones only.
+#: Findings whose examples, which are left out already, can be had; the others concern no single example, or show their
+#: first ones only.
 CODES = frozenset(_QUERIES)
-#: Of these the examples are in the version unless something is done; the others are left out already.
-KEPT: frozenset[str] = frozenset()
 
 
 def ids(db: Database, choice: Choice, code: str) -> tuple[int, ...]:

@@ -254,7 +254,7 @@ def override_score(
     if score is not None and not 0.0 <= score <= 1.0:
         raise RequestRefused(f"The score must be between 0 and 1, not {score}.")
     if not reason.strip():
-        raise RequestRefused("Say in a few words why the score changes; the reason is kept with it.")
+        raise RequestRefused("Add a short reason for the new score.")
     with db.begin() as connection:
         execution = read(connection, execution_id, lock=True)
         if execution.is_open:

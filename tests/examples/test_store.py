@@ -74,7 +74,16 @@ def test_pages_hold_every_chosen_row_once_and_in_order(
 
 
 @pytest.mark.parametrize(
-    ("mark", "sort"), [("x", "newest"), ("x@2026", "newest"), ("5@yesterday", "newest"), ("5@failed", "outcome")]
+    ("mark", "sort"),
+    [
+        ("x", "newest"),
+        ("x@2026", "newest"),
+        ("5@yesterday", "newest"),
+        ("5@failed", "outcome"),
+        ("5@a\0b", "intent"),
+        (f"{10**40}@finance", "intent"),
+        (f"5@{10**40}", "outcome"),
+    ],
 )
 def test_a_mark_that_no_page_gave_is_refused(database: Database, mark: str, sort: store.Sort) -> None:
     with pytest.raises(InvalidFilter, match="first page"):

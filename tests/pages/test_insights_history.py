@@ -157,13 +157,13 @@ def test_sources_say_how_much_they_hold_and_how_old_it_is(visit: Visit, posted: 
 def test_a_file_is_seen_before_it_is_imported_and_undone_as_one_act(visit: Visit, database: Database) -> None:
     app = uploaded(visit, f"post_id,title,views,colour\na,{HOSTILE},12,red\nb,Elm,30,blue\n".encode())
 
-    assert (metrics(app)["New"], metrics(app)["Failing"]) == ("2", "0")
+    assert (metrics(app)["New"], metrics(app)["Invalid"]) == ("2", "0")
     assert "Each row is a post." in text(app)
     assert "not used (2 rows have it)" in column(app, "Becomes", "Becomes")
     assert history.posts(database).rows == []
     click(app, "history_go")
 
-    assert "2 new, 0 changed, 0 already there" in text(app)
+    assert "2 new, 0 changed, 0 unchanged" in text(app)
     assert [post.title for post in history.posts(database).rows] == ["Elm", HOSTILE]
     assert column(app, "source", "rows")[1] == 2
     click(app, "notice_undo")
@@ -177,11 +177,11 @@ def test_a_file_is_seen_before_it_is_imported_and_undone_as_one_act(visit: Visit
 def test_a_row_that_fails_is_named_and_changes_nothing(visit: Visit, database: Database) -> None:
     app = uploaded(visit, b"post_id,title,views\na,Oak,12\nb,Elm,many\n")
 
-    assert metrics(app)["Failing"] == "1"
+    assert metrics(app)["Invalid"] == "1"
     (failing,) = next(each.value for each in app.dataframe if "Expected" in each.value).itertuples(index=False)
     assert tuple(failing) == (2, "views", "'many'", "a whole number of 0 or more, such as 1200")
     assert app.button(key="history_go").disabled
-    assert "1 row would fail. Mend the file" in text(app)
+    assert "1 invalid row. Fix the file" in text(app)
 
     app.toggle(key="history_skip").set_value(True).run()
     click(app, "history_go")

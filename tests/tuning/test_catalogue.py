@@ -10,24 +10,10 @@ from core import audit
 from core.db import Database
 from core.errors import ConfigurationError, TuningRefused
 from core.tuning.providers import catalogue, limits, pricing
-from core.tuning.providers.data import DataFacts
 from core.tuning.providers.protocol import PROVIDER_IDS
+from tests.tuning.views import DATA
 
 TODAY = dt.date(2026, 11, 24)
-DATA = DataFacts(
-    dataset_id=1,
-    label="plans@1",
-    root_hash="00",
-    train=100,
-    validation=10,
-    test=10,
-    tokens_train=50_000,
-    tokens_validation=5_000,
-    tokens_test=5_000,
-    longest_tokens=2_000,
-    is_exact=True,
-    size_bytes=300_000,
-)
 
 
 def test_every_provider_is_in_it_once_and_every_entry_has_source_and_date() -> None:

@@ -13,6 +13,8 @@ HEIGHT = 146
 #: What is not chosen: there, but not loud; legible on light and dark.
 REST = "#8A969280"
 EXAMPLES = {"field": "number", "title": "examples", "format": ",d"}
+#: An axis says what it counts in small letters: the band is low.
+TITLE = {"titleFontSize": 10, "titlePadding": 2, "titleFontWeight": "normal"}
 _PICK, _DRAG = "pick", "drag"
 
 
@@ -24,13 +26,13 @@ def month_axis() -> dict[str, Any]:
 
 def count_axis(counts: Sequence[int], side: str) -> dict[str, Any]:
     """An axis of whole things, 2k rather than 2000."""
-    axis: dict[str, Any] = {"tickCount": 3, "format": "~s", "tickMinStep": 1}
+    axis: dict[str, Any] = {"tickCount": 3, "format": "~s", "tickMinStep": 1, **TITLE}
     if side == "x":
         axis["grid"] = False
     return {
         "field": "number",
         "type": "quantitative",
-        "title": None,
+        "title": "examples",
         "axis": axis,
         "scale": {"domainMin": 0, "domainMax": max(1, max(counts, default=1))},
     }

@@ -30,7 +30,7 @@ REASON = "on the data page"
 def draw_filter_acts(db: Database, chosen: Filter, total: int) -> None:
     """Above the table: how many there are, and what can be done with all of them."""
     st.markdown(f"**{total:,}** in this filter", width="content")
-    _dataset(db, chosen)
+    _dataset(db, chosen, total)
     if not GRID.selected():
         with modals.popover("Tag all", key="bulk_all"):
             st.caption(f"No rows selected. Actions apply to all {count(total, 'filtered example')}.")
@@ -59,7 +59,7 @@ def draw_selection_acts(db: Database, chosen: Filter, total: int) -> None:
         _verdicts(db, target, number)
         _export(target, number, "selected")
         if not whole:
-            _dataset(db, Filter(ids=ids))
+            _dataset(db, Filter(ids=ids), len(ids))
 
 
 def _verdicts(db: Database, target: Filter | Sequence[int], number: int) -> None:
@@ -148,7 +148,7 @@ def _export(target: Filter | Sequence[int], number: int, which: str) -> None:
             )
 
 
-def _dataset(db: Database, chosen: Filter) -> None:
+def _dataset(db: Database, chosen: Filter, total: int) -> None:
     """At once with safe defaults, or reviewed first; what the defaults leave out stands in the button's help.
 
     What is chosen by hand gets the defaults too: a row of the table does not show whether it teaches anything.
@@ -166,7 +166,7 @@ def _dataset(db: Database, chosen: Filter) -> None:
             if found.kept
             else "Nothing here is taken by default. Review first, and let in what you want.",
         ):
-            _freeze_now(db, found)
+            _freeze_now(db, found, total)
         if chosen.ids is None and st.button(
             "Review first",
             key="bulk_review",
@@ -175,7 +175,7 @@ def _dataset(db: Database, chosen: Filter) -> None:
             st.switch_page(addresses.DATASETS, query_params=addresses.new_dataset(chosen))
 
 
-def _freeze_now(db: Database, found: Outlook) -> None:
+def _freeze_now(db: Database, found: Outlook, total: int) -> None:
     """Ask for it and go where its progress is shown. It is frozen in the background."""
     asked: list[DatasetVersion] = []
 
@@ -192,8 +192,9 @@ def _freeze_now(db: Database, found: Outlook) -> None:
         if RUNNING.background is not None:
             RUNNING.background.wake()
         asked.append(version)
-        left = f"; {found.gone:,} {'is' if found.gone == 1 else 'are'} left out" if found.gone else ""
-        said = f"Creating {version.label} from {found.kept:,} of {count(found.total, 'example')}{left}."
+        gone = total - found.kept
+        left = f"; {gone:,} {'is' if gone == 1 else 'are'} left out" if gone else ""
+        said = f"Creating {version.label} from {found.kept:,} of {count(total, 'example')}{left}."
         messages.done(said, undo=lambda: _archive(db, version))
 
     if messages.attempt(act):

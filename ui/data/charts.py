@@ -79,7 +79,7 @@ def _quality(db: Database, chosen: Filter) -> None:
     seen = reads.overview(db, without(chosen, "quality"))
     with st.container(height=38, border=False, vertical_alignment="center"):
         unscored = seen.filtered - seen.scored
-        st.markdown("**Quality**" + (f" :gray[{unscored:,} unscored not shown]" if unscored else ""))
+        st.markdown("**Quality**" + (f" :gray[· {unscored:,} unscored]" if unscored else ""))
     if not seen.scored:
         st.text("None of these examples has a score.")
         return
@@ -328,9 +328,9 @@ def _models(months: Sequence[ModelMonth]) -> None:
             "y": {
                 "field": "quality",
                 "type": "quantitative",
-                "title": None,
+                "title": "average quality",
                 "scale": {"domain": [0, 1]},
-                "axis": {"tickCount": 5},
+                "axis": {"tickCount": 5, **bars.TITLE},
             },
             "color": {
                 "field": "model",

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.datasets import snapshots
 from core.datasets.candidates import Choice
-from core.datasets.checks import CheckReport as Review
+from core.datasets.checks import CheckReport
 from core.datasets.defaults import REASONS, WORDS, Outlook, Reason
 from core.datasets.splits import NAMES
 from core.datasets.versions import DatasetVersion
@@ -103,7 +103,7 @@ def _next_number(name: str, known: list[DatasetVersion]) -> int:
     return max((version.version for version in known if version.name == name), default=0) + 1
 
 
-def _review(db: Database, choice: Choice, number: int) -> Review | None:
+def _review(db: Database, choice: Choice, number: int) -> CheckReport | None:
     """At once where that is quick. None while it waits to be asked for."""
     asked = repr(choice)
     if number > AT_ONCE and st.session_state.get("new_checked") != asked:
@@ -116,7 +116,7 @@ def _review(db: Database, choice: Choice, number: int) -> Review | None:
         return dataset_reads.review(db, choice)
 
 
-def _numbers(review: Review) -> None:
+def _numbers(review: CheckReport) -> None:
     exact = review.tokens.method == "exact"
     with st.grid(3, min_column_width=130):
         st.metric("Records", f"{review.kept:,}", border=True, help="Examples of the filter less what is left out.")
@@ -149,7 +149,7 @@ def short_number(number: int) -> str:
     return f"{number:,}"
 
 
-def _freeze(db: Database, draft: Draft, review: Review | None, number: int) -> None:
+def _freeze(db: Database, draft: Draft, review: CheckReport | None, number: int) -> None:
     reason = _why_not(draft, review)
     label = f"Freeze version {number} of {plain(draft.name)}" if draft.name else "Freeze"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -169,7 +169,7 @@ def _freeze(db: Database, draft: Draft, review: Review | None, number: int) -> N
             st.caption(f"{kind} A frozen version never changes.", width="content")
 
 
-def _why_not(draft: Draft, review: Review | None) -> str | None:
+def _why_not(draft: Draft, review: CheckReport | None) -> str | None:
     """Why freezing is not possible now, in one sentence."""
     if not draft.name:
         return "Give it a name first."

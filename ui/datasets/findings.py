@@ -4,8 +4,7 @@ import streamlit as st
 
 from core.datasets import concerned
 from core.datasets.candidates import Choice
-from core.datasets.checks import CheckReport as Review
-from core.datasets.checks import Obstacle as Finding
+from core.datasets.checks import CheckReport, Obstacle
 from core.db import Database
 from core.examples.tags import BUILT_IN
 from ui.data import bulk
@@ -18,7 +17,7 @@ from ui.parts.messages import attempt
 _LINKED = 200
 
 
-def draw(db: Database, choice: Choice, review: Review) -> None:
+def draw(db: Database, choice: Choice, review: CheckReport) -> None:
     """Errors first, then warnings, then what was kept out by hand."""
     for finding in review.findings:
         if finding.code != "excluded":
@@ -29,7 +28,7 @@ def draw(db: Database, choice: Choice, review: Review) -> None:
             st.button("Put them back", key="find_put_back", icon=":material/undo:", on_click=draft.put_back)
 
 
-def _finding(db: Database, choice: Choice, finding: Finding) -> None:
+def _finding(db: Database, choice: Choice, finding: Obstacle) -> None:
     blocks = finding.severity == "error"
     with st.container(border=True, key=f"finding_{finding.code}", gap="xsmall"):
         icon = ":red[:material/error:] **Error.**" if blocks else ":orange[:material/info:] **Note.**"
@@ -39,7 +38,7 @@ def _finding(db: Database, choice: Choice, finding: Finding) -> None:
                 _acts(db, choice, finding)
 
 
-def _acts(db: Database, choice: Choice, finding: Finding) -> None:
+def _acts(db: Database, choice: Choice, finding: Obstacle) -> None:
     """Every act names how many it is about, and asks for those only when it is pressed."""
     all_known = finding.code in concerned.CODES
     number = finding.count if all_known else len(finding.ids)
@@ -64,7 +63,7 @@ def _acts(db: Database, choice: Choice, finding: Finding) -> None:
         help="Adds the tag EXCLUDE, which every filter hides unless asked for. It can be undone.",
         on_click=lambda: _tag(db, choice, finding, "EXCLUDE"),
     )
-    if finding.code in concerned.KEPT or not all_known:
+    if not all_known:
         st.button(
             f"Leave {number:,} out of this version",
             key=f"find_leave_{finding.code}",
@@ -76,11 +75,11 @@ def _index(tag: str) -> int:
     return list(BUILT_IN).index(tag)
 
 
-def _ids(db: Database, choice: Choice, finding: Finding) -> tuple[int, ...]:
+def _ids(db: Database, choice: Choice, finding: Obstacle) -> tuple[int, ...]:
     return concerned.ids(db, choice, finding.code) if finding.code in concerned.CODES else finding.ids
 
 
-def _tag(db: Database, choice: Choice, finding: Finding, tag: str) -> None:
+def _tag(db: Database, choice: Choice, finding: Obstacle, tag: str) -> None:
     modals.close_popovers()
     reason = f"found while preparing a dataset: {finding.code}"
     attempt(lambda: bulk.change_tags(db, "add", _ids(db, choice, finding), [tag], reason=reason))

@@ -2,7 +2,7 @@
 
 from core.datasets import checks, rendering
 from core.datasets.candidates import Choice
-from core.datasets.checks import CheckReport as Review
+from core.datasets.checks import CheckReport
 from core.datasets.recipes import Recipe
 from core.db import Database
 from core.examples import store
@@ -11,7 +11,7 @@ from ui.parts.cached_read import cached_read
 
 
 @cached_read(version=store.version, max_entries=32)
-def review(db: Database, choice: Choice) -> Review:
+def review(db: Database, choice: Choice) -> CheckReport:
     """What freezing this choice now would give."""
     return checks.review(
         db,

@@ -102,9 +102,9 @@ def _ask(db: Database, plan: Plan) -> None:
     modals.ask(
         f"Fill {count(plan.filled, 'example')}?",
         f"{count(plan.filled, 'example')} get their result out of history, each as a new revision; {plan.trainable:,} "
-        "of them become trainable. It can be undone as one act.",
+        "of them become trainable. It can be undone in one step.",
         yes=f"Fill {count(plan.filled, 'example')}",
-        no="Leave them as they are",
+        no="Keep them",
         act=lambda: _fill(db, plan),
     )
 

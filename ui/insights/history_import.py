@@ -66,7 +66,7 @@ def _options(decided: dict[str, Any]) -> Options:
             format_func=lambda name: "By its columns" if name == "auto" else f"Each row is a {SHAPES[name].noun}",
             width=320,
         )
-        skip = st.toggle("Leave failing rows out", key="history_skip")
+        skip = st.toggle("Skip invalid rows", key="history_skip")
     if chosen != "auto":
         decided["source"] = chosen
     return Options(**decided, skip_invalid=skip)
@@ -100,8 +100,8 @@ def _summary(found: Preview) -> None:
     with st.grid(4, min_column_width=120):
         st.metric("New", f"{found.new:,}", border=True)
         st.metric("Changed", f"{found.changed:,}", border=True, help="Known rows that the file says otherwise.")
-        st.metric("Already there", f"{found.same:,}", border=True)
-        st.metric("Failing", f"{found.failing:,}", border=True)
+        st.metric("Unchanged", f"{found.same:,}", border=True)
+        st.metric("Invalid", f"{found.failing:,}", border=True)
     if found.duplicates:
         st.text(f"{count(found.duplicates, 'row')} of the file repeat an earlier row and are taken once.")
     if any(found.statuses):
@@ -169,7 +169,7 @@ def _offer(db: Database, supply: Files, options: Options, found: Preview) -> Non
     """The button with its exact numbers, or the reason why there is nothing to press."""
     hindrance = ""
     if found.failing and not options.skip_invalid:
-        hindrance = f"{count(found.failing, 'row')} would fail. Mend the file, or choose “Leave failing rows out”."
+        hindrance = f"{count(found.failing, 'invalid row')}. Fix the file, or choose “Skip invalid rows”."
     elif not found.new and not found.changed:
         hindrance = "Nothing to do: every row of the file is there already."
     label = f"Import {count(found.new, 'new row')}" + (f" and change {found.changed:,}" if found.changed else "")
@@ -202,7 +202,7 @@ def _said(db: Database, name: str, done: Imported) -> None:
         messages.done(f"Nothing to do: all {count(done.rows, 'row')} of {name} were there already.")
         return
     left_out = f", {count(done.skipped, 'row')} left out" if done.skipped else ""
-    numbers = f"{done.new:,} new, {done.changed:,} changed, {done.same:,} already there{left_out}"
+    numbers = f"{done.new:,} new, {done.changed:,} changed, {done.same:,} unchanged{left_out}"
     messages.done(f"Imported {name}: {numbers}.", undo=lambda: _undone(db, import_id))
 
 
@@ -225,7 +225,7 @@ def _record(db: Database, record: PastImport) -> None:
             st.text(record.name)
             state = "" if record.undone_at is None else f" · undone {ago(record.undone_at)} by {record.undone_by}"
             st.text(
-                f"{record.source} · {record.new:,} new, {record.changed:,} changed, {record.same:,} already there · "
+                f"{record.source} · {record.new:,} new, {record.changed:,} changed, {record.same:,} unchanged · "
                 f"{ago(record.at)} ({exactly(record.at)}) by {record.actor}{state}"
             )
         key = f"history_import_turn_{record.id}"

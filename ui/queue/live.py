@@ -75,7 +75,7 @@ def _causes(found: Sequence[verdict.Cause], failed: int) -> None:
                 st.text(shortened(cause.error, 160) or "no error was kept", width="stretch")
                 # The callback closes the fold, which lies over the table; the table is drawn with the whole page.
                 if st.button(
-                    "Show",
+                    "Show" if cause.count == len(cause.ids) else f"Show the newest {len(cause.ids):,}",
                     key=f"queue_cause_{place}",
                     icon=":material/filter_alt:",
                     on_click=lambda: st.session_state.update({key: False}),

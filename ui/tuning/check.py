@@ -18,8 +18,7 @@ from core.tuning.budget import Budget
 from core.tuning.providers import catalogue
 from core.tuning.providers.catalogue import BaseFacts
 from core.tuning.providers.data import DataFacts
-from core.tuning.providers.protocol import Capabilities, Estimate, Obstacle, Spec
-from core.tuning.providers.protocol import CheckReport as Checked
+from core.tuning.providers.protocol import Capabilities, CheckReport, Estimate, Obstacle, Spec
 from ui.parts.formatting import ago, count, plain, span
 from ui.tuning import labels, start
 from ui.tuning.reads import Way
@@ -34,7 +33,7 @@ class Live:
     """The answer of a check that asked the provider."""
 
     of: str
-    checked: Checked
+    checked: CheckReport
     at: dt.datetime
     took_s: float
 
@@ -86,14 +85,14 @@ def _doing(way: Way) -> str:
     return f"Asking {plain(way.facts.title)}: key, access, place for the data, limits…"
 
 
-def _obstacles(checked: Checked) -> None:
+def _obstacles(checked: CheckReport) -> None:
     if not checked.obstacles:
         st.markdown(":green[:material/check_circle:] **Nothing stands in the way.**")
     for each in checked.obstacles:
         _obstacle(each)
 
 
-def _fine(checked: Checked, data: DataFacts, base: BaseFacts | None) -> None:
+def _fine(checked: CheckReport, data: DataFacts, base: BaseFacts | None) -> None:
     """What was looked at and stands in no way, with the limit where one is known."""
     against = {each.code for each in checked.obstacles}
     about = "" if data.is_exact else "about "
@@ -147,7 +146,7 @@ def left_in_words(found: Budget) -> str:
     return "no limit set" if found.left_usd is None else labels.money(found.left_usd)
 
 
-def _acts(db: Database, dataset: DatasetVersion, spec: Spec, way: Way, checked: Checked, left: Budget) -> None:
+def _acts(db: Database, dataset: DatasetVersion, spec: Spec, way: Way, checked: CheckReport, left: Budget) -> None:
     blocking = [each for each in checked.obstacles if each.blocks and each.code not in _ASKED_AGAIN]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(

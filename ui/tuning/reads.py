@@ -13,8 +13,7 @@ from core.settings import get_settings
 from core.tuning import jobs, preflight
 from core.tuning.providers import catalogue, registry
 from core.tuning.providers.catalogue import ProviderFacts
-from core.tuning.providers.protocol import OPEN, Capabilities, Obstacle, Provider, ProviderId, Spec
-from core.tuning.providers.protocol import CheckReport as Checked
+from core.tuning.providers.protocol import OPEN, Capabilities, CheckReport, Obstacle, Provider, ProviderId, Spec
 from ui.parts.cached_read import cached_read
 
 REMEMBERED_S = 15
@@ -32,7 +31,7 @@ class Way:
     #: The first base that can be trained now, else the first there is, else "".
     base: str
     #: Of that base with default settings; None without one.
-    checked: Checked | None
+    checked: CheckReport | None
     #: Why it could not even be looked at.
     trouble: str = ""
 
@@ -104,7 +103,7 @@ def forget() -> None:
 
 def _first(
     db: Database, dataset: DatasetVersion, provider: Provider, bases: Sequence[str]
-) -> tuple[str, Checked | None]:
+) -> tuple[str, CheckReport | None]:
     """The first base that can be trained; else the first one, with what stands in its way."""
     first = None
     for base in bases[:_TRIED] or ("",):
@@ -115,7 +114,7 @@ def _first(
     return first or ("", None)
 
 
-def look(db: Database, dataset: DatasetVersion, provider: Provider, base: str, *, live: bool = False) -> Checked:
+def look(db: Database, dataset: DatasetVersion, provider: Provider, base: str, *, live: bool = False) -> CheckReport:
     """What stands in the way of `base` with default settings."""
     spec = Spec(provider.id, base, provider.capabilities.methods[0], {})
     return preflight.examine(db, spec, dataset, live=live).checked
