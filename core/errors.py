@@ -70,6 +70,11 @@ class UnknownDataset(WhetstoneError):
 class InvalidFilter(WhetstoneError):
     """A filter cannot be understood."""
 
+    @classmethod
+    def of_mark(cls, after: str) -> "InvalidFilter":
+        """Say that no page gave the mark `after`, from which the next one was to begin."""
+        return cls(f"{after!r} is not the mark of a page; start again at the first page.")
+
 
 class InvalidTag(WhetstoneError):
     """A tag has the wrong form."""

@@ -229,7 +229,7 @@ def _mark(after: str | None) -> int | None:
         return None
     number = id_in(after)
     if number is None:
-        raise InvalidFilter(f"{after!r} is not the mark of a page; start again at the first page.")
+        raise InvalidFilter.of_mark(after)
     return number
 
 

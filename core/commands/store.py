@@ -186,7 +186,7 @@ def _parsed(after: str | None, sort: Sort) -> tuple[Status, int] | None:
     known: Status | None = next((each for each in STATUS_ORDER if each == status), None)
     number = id_in(command_id)
     if number is None or (sort == "status" and known is None):
-        raise InvalidFilter(f"{after!r} is not the mark of a page; start again at the first page.")
+        raise InvalidFilter.of_mark(after)
     return known or STATUS_ORDER[0], number
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol, get_args
 
 from sqlalchemy import ColumnElement, Connection, Select, case, collate, literal, select, tuple_
 
-from core.bounds import LARGEST_ID
+from core.bounds import id_in
 from core.db.tables import examples
 from core.errors import InvalidFilter
 from core.examples.filters import Filter, where
@@ -74,18 +74,11 @@ def mark(sort: Sort, row: Sorted) -> str:
     return f"{row.id}@{'' if key is None else key}"
 
 
-def _no_mark(after: str) -> InvalidFilter:
-    return InvalidFilter(f"{after!r} is not the mark of a page; start again at the first page.")
-
-
 def _parsed(after: str) -> tuple[int, str]:
     example_id, _, key = after.partition("@")
-    try:
-        number = int(example_id)
-    except ValueError:
-        raise _no_mark(after) from None
-    if not 0 <= number <= LARGEST_ID or "\0" in key:
-        raise _no_mark(after)
+    number = id_in(example_id)
+    if number is None or "\0" in key:
+        raise InvalidFilter.of_mark(after)
     return number, key
 
 
@@ -99,7 +92,7 @@ def _by_time(chosen: Filter, sort: Sort, after: str | None, limit: int) -> Selec
     try:
         mark = tuple_(dt.datetime.fromisoformat(key), example_id)
     except ValueError:
-        raise _no_mark(after) from None
+        raise InvalidFilter.of_mark(after) from None
     # The cursor replaces the date bound on its side: with both, PostgreSQL 18 reads 15 times as many pages.
     rest = chosen.model_copy(update={"created_to" if newest else "created_from": None})
     return query.where(where(rest), tuple_(*order) < mark if newest else tuple_(*order) > mark)
@@ -127,7 +120,7 @@ def _by_column(chosen: Filter, sort: Sort, after: str | None, limit: int) -> Sel
     if after is not None:
         example_id, key = _parsed(after)
         if sort.startswith("outcome") and key not in map(str, _OUTCOMES.values()):
-            raise _no_mark(after)
+            raise InvalidFilter.of_mark(after)
         mark = tuple_(literal(int(key) if sort.startswith("outcome") else key), example_id)
         query = query.where(tuple_(*order) < mark if is_falling else tuple_(*order) > mark)
     return query.order_by(*(each.desc() if is_falling else each for each in order))
@@ -158,4 +151,4 @@ def _score(mark: str, after: str) -> float:
     try:
         return float(mark)
     except ValueError:
-        raise _no_mark(after) from None
+        raise InvalidFilter.of_mark(after) from None

@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from sqlalchemy import Connection, text
 
+from core.bounds import id_in
 from core.db import Database
 from core.errors import InvalidFilter
 from core.history.shapes import SHAPES, SOURCES, Source
@@ -245,12 +246,15 @@ def _page(db: Database, source: Source, wanted: Wanted, sort: Sort, after: str |
 
 def _mark(after: str, kind: str) -> tuple[str, int]:
     row_id, _, key = after.partition("@")
+    number = id_in(row_id)
+    if number is None:
+        raise InvalidFilter.of_mark(after)
     try:
         if key not in ("-infinity", "Infinity", "-Infinity"):
             (float if kind == "float8" else dt.datetime.fromisoformat)(key)
-        return key, int(row_id)
+        return key, number
     except ValueError:
-        raise InvalidFilter(f"{after!r} is not the mark of a page; start again at the first page.") from None
+        raise InvalidFilter.of_mark(after) from None
 
 
 def _conditions(source: Source, wanted: Wanted) -> tuple[list[str], dict[str, Any]]:

@@ -101,10 +101,12 @@ def _known(statuses: Sequence[str]) -> list[str]:
 
 def _parsed(after: str) -> tuple[dt.datetime, str]:
     execution_id, _, moment = after.rpartition("@")
+    if "\0" in after:
+        raise InvalidFilter.of_mark(after)
     try:
         return dt.datetime.fromisoformat(moment), execution_id
     except ValueError:
-        raise InvalidFilter(f"{after!r} is not the mark of a page; start again at the first page.") from None
+        raise InvalidFilter.of_mark(after) from None
 
 
 def counts(db: Database) -> Counts:

@@ -66,5 +66,6 @@ def test_duration_leaves_out_the_time_that_a_plan_waited(database: Database) -> 
 def test_a_status_or_a_mark_that_there_is_not_is_refused(database: Database) -> None:
     with pytest.raises(InvalidFilter, match="not a status"):
         queries.page(database, statuses=["done"])  # type: ignore[list-item]
-    with pytest.raises(InvalidFilter, match="not the mark"):
-        queries.page(database, after="nonsense")
+    for mark in ("nonsense", "run\0@2026-05-01T00:00:00+00:00"):
+        with pytest.raises(InvalidFilter, match="not the mark"):
+            queries.page(database, after=mark)
