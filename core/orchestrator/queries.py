@@ -9,7 +9,7 @@ from psycopg import sql
 from sqlalchemy import Float, Select, case, cast, func, select, text, tuple_
 
 from core.db import Database
-from core.db.tables import executions, learning_patterns
+from core.db.tables import commands, executions, learning_patterns
 from core.errors import InvalidFilter
 from core.orchestrator.plans import Step
 from core.orchestrator.records import (
@@ -148,6 +148,14 @@ def progress(db: Database, execution_id: str) -> list[StepState]:
     queued = {row.step: row for row in rows}
     kept = {step["step"]: step for step in (execution.result or {}).get("steps", ())}
     return [_state(step, queued.get(step.id), kept.get(step.id)) for step in execution.plan.steps]
+
+
+def paused(db: Database, execution_ids: Sequence[str]) -> frozenset[str]:
+    """Return those of these executions that stand still: all that is left of their commands is paused."""
+    open_ones = commands.c.status.in_(("pending", "running", "paused"))
+    query = select(commands.c.run).where(commands.c.run.in_(execution_ids), open_ones).group_by(commands.c.run)
+    with db.reading() as connection:
+        return frozenset(connection.execute(query.having(func.bool_and(commands.c.status == "paused"))).scalars())
 
 
 _STEPS = text(

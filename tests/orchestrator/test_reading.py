@@ -6,9 +6,12 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from core.commands import verbs
+from core.commands.filters import CommandFilter
 from core.db import Database
 from core.errors import InvalidFilter, UnknownExecution
 from core.orchestrator import executions, queries
+from core.orchestrator.plans import Request
 from tests.orchestrator.driving import drive, submitted
 
 
@@ -46,6 +49,17 @@ def test_pages_counts_and_export_agree(database: Database) -> None:
     assert exported[1]["plan"]["steps"]
     assert len(orjson.loads(b"".join(queries.export(database, statuses=["pending_approval"])))) == 3
     assert orjson.loads(b"".join(queries.export(database, []))) == []
+
+
+def test_an_execution_stands_still_where_all_that_is_left_of_it_is_paused(database: Database) -> None:
+    asked = [Request(f"Write a post about {word}") for word in ("tea", "ink")]
+    ids = [executions.submit(database, request, actor="ada").execution_id for request in asked]
+    assert queries.paused(database, ids) == frozenset()
+    verbs.pause(database, CommandFilter(run=ids[0]), actor="ada", reason="")
+    assert queries.paused(database, ids) == {ids[0]}
+    assert queries.paused(database, ids[1:]) == frozenset()
+    verbs.cancel(database, CommandFilter(run=ids[0]), actor="ada", reason="")
+    assert queries.paused(database, ids) == frozenset()
 
 
 def test_duration_leaves_out_the_time_that_a_plan_waited(database: Database) -> None:

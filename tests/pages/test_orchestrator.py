@@ -9,7 +9,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import audit, deployments
-from core.commands import presence
+from core.commands import presence, verbs
+from core.commands.filters import CommandFilter
 from core.commands.handlers import Handler
 from core.db import Database, workspaces
 from core.deployments import preferences as deployments_preferences
@@ -74,6 +75,13 @@ class TestTheRequest:
         assert app.text_area(key="orch_request").value == ""
         assert "Request received. Planning" in toasted(app)
         assert "Planning…" in text(app)
+
+    def test_what_stands_still_is_not_said_to_be_planned(self, visit: Visit, database: Database) -> None:
+        execution = executions.submit(database, Request("Announce the new plan"), actor="ada")
+        verbs.pause(database, CommandFilter(run=execution.execution_id), actor="ada", reason="")
+        app = visit("orchestrator")
+        assert "paused" in text(app)
+        assert "Planning…" not in text(app)
 
     def test_an_empty_request_is_refused_and_nothing_is_lost(self, visit: Visit, database: Database) -> None:
         app = visit("orchestrator")
@@ -559,7 +567,7 @@ class TestTheDrawer:
         app.number_input(key=f"orch_override_score_{id_}").set_value(0.1)
         app.selectbox(key=f"orch_override_success_{id_}").set_value("no success")
         click(app, "orch_override")
-        assert "Say in a few words why" in text(app)
+        assert "Add a short reason" in text(app)
         app.text_input(key=f"orch_override_reason_{id_}").set_value("off the point")
         click(app, "orch_override")
         overruled = queries.get(database, id_)

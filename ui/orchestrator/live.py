@@ -215,12 +215,16 @@ def _forget(execution_id: str) -> None:
 
 def _running(db: Database, moving: Sequence[ExecutionRow], number: int) -> None:
     """How far each execution is that moves by itself, in a line."""
+    still = queries.paused(db, [row.execution_id for row in moving])
     for row in moving:
         with st.container(
             border=True, horizontal=True, vertical_alignment="center", key=f"orch_now_{row.execution_id}"
         ):
             word, _, icon, colour = labels.STATUS[row.status]
-            st.badge("Planning…" if row.status == "planning" else word, icon=icon, color=colour)
+            if row.execution_id in still:
+                st.badge("paused", icon=":material/pause:", color="gray", help="Resume its commands on the page Queue.")
+            else:
+                st.badge("Planning…" if row.status == "planning" else word, icon=icon, color=colour)
             st.text(shortened(row.request, 120), width="stretch")
             if row.steps and row.status != "planning":
                 share, said = labels.progress(queries.progress(db, row.execution_id))
