@@ -269,6 +269,35 @@ def test_cancelled_while_it_runs_what_was_done_is_kept(database: Database) -> No
     assert (example.tags, example.success) == (["CANCELLED"], None)
 
 
+@pytest.mark.parametrize("meanwhile", ["waits", "is done"])
+def test_cancelled_while_only_its_scoring_is_left_it_is_no_answer_to_learn_from(
+    database: Database, meanwhile: str
+) -> None:
+    planned = submitted(database)
+    executions.approve(database, planned.execution_id, actor="bob")
+    drive(database, agents=[agent for agent in registry() if agent != "orchestrator"])
+
+    def cancelled_meanwhile(work: CommandContext) -> Outcome:
+        made = registry()["orchestrator"](work)
+        if work.command.action == "score":
+            executions.cancel(database, planned.execution_id, actor="ada")
+        assert isinstance(made, Outcome)
+        return made
+
+    if meanwhile == "waits":
+        executions.cancel(database, planned.execution_id, actor="ada")
+        drive(database)
+    else:
+        drive(database, {**registry(), "orchestrator": cancelled_meanwhile})
+
+    cancelled = queries.get(database, planned.execution_id)
+    assert (cancelled.status, cancelled.score, cancelled.success) == ("cancelled", None, None)
+    assert {step["status"] for step in (cancelled.result or {})["steps"]} == {"completed"}
+    example = example_of(database, planned.execution_id)
+    assert (example.tags, example.success) == (["CANCELLED"], None)
+    assert example.execution_result
+
+
 def test_cancelled_while_it_is_planned_the_plan_is_not_kept(database: Database) -> None:
     execution = executions.submit(database, ASK, actor="ada")
 
