@@ -85,15 +85,13 @@ def app_command(python: Path, arguments: Sequence[str], port: int | None) -> lis
 
 
 def test_command(python: Path, arguments: Sequence[str]) -> list[str]:
-    """The command that tests: all of it in as many processes as there are processors, up to four, in a new order each
-    time (`--randomly-seed=NUMBER` brings one back: the run names it), and the slowest are listed.
+    """The command that tests: all of it in one process more than there are processors, for many tests wait, but in four
+    at most; in a new order each time (`--randomly-seed=NUMBER` brings one back: the run names it). The slowest are
+    listed.
     """
-    at_once = (
-        []
-        if arguments
-        else ["-n", "logical", "--maxprocesses=4", "--no-loadscope-reorder", "--durations=25", "--durations-min=5"]
-    )
-    return [str(python), "-m", "pytest", *at_once, *arguments]
+    processes = min((os.cpu_count() or 1) + 1, 4)
+    everything = ["-n", str(processes), "--no-loadscope-reorder", "--durations=25", "--durations-min=5"]
+    return [str(python), "-m", "pytest", *(arguments or everything)]
 
 
 def core_command(python: Path, arguments: Sequence[str]) -> list[str]:

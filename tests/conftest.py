@@ -9,6 +9,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+import certifi
 import hypothesis
 import psycopg
 import pytest
@@ -45,6 +46,16 @@ _LONG = ("tests/browser", "tests/trainer", "tests/tuning/test_crashes.py", "test
 _numbers = count(1)
 
 logs.configure()  # as every program of this project does
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All servers of the tests are on loopback, and every client of theirs reads what certificates the machine trusts:
+    there it is one, and all of them took longer than whole tests."""
+    begin, end, _ = certifi.contents().partition("-----END CERTIFICATE-----")
+    file = tmp_path_factory.mktemp("authority") / "one.pem"
+    file.write_text(f"{begin}{end}\n", "utf-8")
+    os.environ["SSL_CERT_FILE"] = str(file)
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ from core.db import Database
 
 _SIZES = (5_000, 20_000)
 #: Between what only grows and a square, which is 2. The benchmark itself allows 1.2, on a machine with nothing else to
-#: do; beside other processes the caches of the larger half are somebody else's, and 1.25 was seen of what is linear.
-_MOST = 1.3
+#: do; beside other processes the caches of the larger half are somebody else's, and 1.33 was seen of what is linear.
+_MOST = 1.5
 
 
 @pytest.mark.timeout(900)

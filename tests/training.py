@@ -20,6 +20,8 @@ from tests.trainer import tickets
 from tests.trainer.forked import finished
 
 ROOT = Path(__file__).parents[1]
+#: The file of all that this machine trusts, where it is named.
+_AUTHORITIES = os.environ.get("SSL_CERT_FILE")
 PROGRAMS = ROOT / "trainer"
 #: Seconds within which a test may have the environment made (two minutes on a busy machine).
 PATIENCE_S = 900
@@ -34,7 +36,12 @@ def trainer_python() -> Path:
     if named := os.environ.get("WHETSTONE_TEST_TRAINER"):
         return Path(named)
     settings = Settings(_env_file=None, WHETSTONE_HOME=ROOT / ".trainer")  # pyright: ignore[reportCallIssue]
-    made = _installed(settings)
+    with pytest.MonkeyPatch.context() as patch:
+        # What is installed does not come from loopback.
+        patch.delenv("SSL_CERT_FILE", raising=False)
+        if _AUTHORITIES:
+            patch.setenv("SSL_CERT_FILE", _AUTHORITIES)
+        made = _installed(settings)
     assert made.python
     return made.python
 

@@ -84,6 +84,7 @@ def test_a_failed_command_is_opened_read_and_retried(visit: Visit, database: Dat
     expect(drawer.get_by_text("lamps")).to_be_visible()
     drawer.get_by_text("Attempts", exact=True).click()
     expect(drawer.get_by_text("Attempt 1: ✗ failed")).to_be_visible()
+    settled(page)  # until then what was shown before stands there, too
     expect(drawer.get_by_text("out of ink")).to_be_visible()
     drawer.get_by_role("button", name="Retry").click()
     expect(drawer.get_by_text("○ pending · clerk · file")).to_be_visible()
@@ -130,6 +131,7 @@ def test_another_window_s_act_appears_and_nothing_of_this_one_is_lost(visit: Vis
     page, other = visit("/queue"), visit("/queue")
     pick_row(page, GRID, 1)
     expect(page.get_by_text("1 selected: 1 pending")).to_be_visible()
+    settled(page)  # a grid that is drawn again takes the focus
     typed = page.get_by_label("Execution")
     typed.fill("half typed")
 

@@ -13,11 +13,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 from core.llm.schemas import burden
+from tests import http_server
 
 KEY = "sk-test-0123456789abcdefghijklmnop"
 KNOWN_MODEL = "tiny-1"
@@ -41,14 +41,17 @@ KEYWORDS |= {"additionalProperties", "$defs", "$ref"}
 Planned = Callable[["Handler"], None]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(http_server.Handler):
     """One request."""
 
     server: "Server"
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:
-        data = self.rfile.read(int(self.headers["Content-Length"]))
+    def asked(self) -> None:
+        data = self.sent()
+        if self.command == "GET":
+            self.server.provider.planned.popleft()(self)
+            return
         if self.path == "/token":  # Google's, where credentials are changed for something that opens the API
             self.answer(*TOKEN)
             return
@@ -62,31 +65,17 @@ class Handler(BaseHTTPRequestHandler):
         by_body = self.server.provider.by_body
         (by_body(body) if by_body else self.server.provider.planned.popleft())(self)
 
-    def do_GET(self) -> None:
-        self.server.provider.planned.popleft()(self)
-
     def answer(
         self, status: int, body: Any, headers: dict[str, str] | None = None, kind: str = "application/json"
     ) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(data)), **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        """Silent: tests have nothing to read there."""
+        self.reply(status, data, {"Content-Type": kind, **(headers or {})})
 
 
-class Server(ThreadingHTTPServer):
+class Server(http_server.Server):
     """Serves one provider."""
 
-    daemon_threads = True
     provider: "FakeProvider"
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that goes away is part of some tests."""
 
 
 class FakeProvider:
@@ -513,17 +502,11 @@ def machine_credentials(token_uri: str) -> Iterator[None]:
 @contextmanager
 def serving(provider: FakeProvider) -> Iterator[FakeProvider]:
     """The provider, on a port of its own."""
-    server = Server(("127.0.0.1", 0), Handler)
-    server.provider = provider
-    path = "/v1" if provider.name == "openai" else ""
-    provider.base_url = f"http://127.0.0.1:{server.server_address[1]}{path}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        with provider.world():
-            yield provider
-    finally:
-        provider.released.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with Server(Handler) as server:
+        server.provider = provider
+        provider.base_url = f"{server.url}/v1" if provider.name == "openai" else server.url
+        try:
+            with provider.world():
+                yield provider
+        finally:
+            provider.released.set()

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tests import http_server
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class Loopback:
         self.seen: list[Seen] = []
         self.released = threading.Event()
         self._routes: list[tuple[str, re.Pattern[str], Route]] = []
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(_Handler)
         self._server.loopback = self
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = self._server.url
 
     def on(self, method: str, pattern: str, answer: Route) -> None:
         """`answer(seen, *groups of the pattern)` answers what the whole path fits."""
@@ -79,15 +80,11 @@ class Loopback:
 
     @contextmanager
     def serving(self) -> Iterator["Loopback"]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.released.set()
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
+        with self._server:
+            try:
+                yield self
+            finally:
+                self.released.set()
 
 
 class Proxy(Loopback):
@@ -115,22 +112,18 @@ class Proxy(Loopback):
 _OWN = {"host", "content-length", "connection", "transfer-encoding", "x-target", "accept-encoding"}
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Server(http_server.Server):
     loopback: Loopback
 
-    def handle_error(self, *_: Any) -> None:
-        """A client that goes away is part of some tests."""
 
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(http_server.Handler):
     server: _Server
     protocol_version = "HTTP/1.1"
 
-    def _handle(self) -> None:
+    def asked(self) -> None:
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()} | {"x-target": self.path}
-        body = self._body()
+        body = self.sent()
         answer = self.server.loopback.answered(
             Seen(self.command, unquote(parts.path), dict(parse_qsl(parts.query)), headers, body)
         )
@@ -138,34 +131,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._end(answer.reset)
             return
         data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-        self.send_response(answer.status)
-        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    do_GET = do_POST = do_DELETE = do_PATCH = do_PUT = _handle  # noqa: N815
-
-    def _body(self) -> bytes:
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            size = int(self.headers.get("Content-Length") or 0)
-            data = self.rfile.read(size)
-            if len(data) < size:
-                raise ConnectionError("the client left in the middle")
-            return data
-        pieces = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            pieces.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(pieces)
+        self.reply(answer.status, data, answer.headers)
 
     def _end(self, is_reset: bool) -> None:
         self.close_connection = True
         if is_reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
-
-    def log_message(self, *_: Any) -> None:
-        """Silent: tests have nothing to read there."""

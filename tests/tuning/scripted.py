@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -39,6 +38,7 @@ from core.tuning.providers.protocol import (
     SubmitUnknown,
     TrainedModel,
 )
+from tests import http_server
 
 Find = Literal["exact", "likely", "none"]
 
@@ -85,39 +85,31 @@ class Server:
     def __init__(self, world: World | None = None) -> None:
         self.world = world or World()
         handler = type("Handler", (_Handler,), {"world": self.world, "lock": threading.Lock()})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        self._http = http_server.Server(handler).start()
+        self.url = self._http.url
 
     def close(self) -> None:
         self.world.gate.set()
         self.world.upload_gate.set()
-        self._http.shutdown()
-        self._http.server_close()
+        self._http.close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(http_server.Handler):
     world: World
     lock: threading.Lock
 
-    def log_message(self, *_: Any) -> None:
-        """Nothing is printed."""
-
     def _answer(self, status: int, value: Any) -> None:
-        body = json.dumps(value).encode()
         # A client that was killed does not hear it.
         with suppress(OSError):
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.reply(status, json.dumps(value).encode())
 
     def _body(self) -> dict[str, Any]:
-        return json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        return json.loads(self.sent() or b"{}")
 
-    def do_POST(self) -> None:
+    def asked(self) -> None:
+        (self._get if self.command == "GET" else self._post)()
+
+    def _post(self) -> None:
         body, world = self._body(), self.world
         with self.lock:
             world.requests.append(f"POST {self.path}")
@@ -162,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             job["asked"], job["polls"] = "", 1
         self._answer(200, {"words": "What was trained until now may be charged."})
 
-    def do_GET(self) -> None:
+    def _get(self) -> None:
         url = urlsplit(self.path)
         with self.lock:
             self.world.requests.append(f"GET {url.path}")

@@ -17,7 +17,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import certifi
 import pytest
 
 from core.db import Database
@@ -110,7 +109,7 @@ class Shop:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**self.service.environment, "SSL_CERT_FILE": os.environ["SSL_CERT_FILE"]}
+        return dict(self.service.environment)
 
     def _fork(self, do: Callable[..., None], job: jobs.Job, *more: str) -> int:
         """The id of the process that does it."""
@@ -152,10 +151,6 @@ def shop(
     name = request.getfixturevalue("name")
     chosen = case(name)
     (tmp_path / "service").mkdir()
-    # Everything is on loopback; reading all certificates of the machine took a third of a second for each client.
-    one = certifi.contents().partition("-----END CERTIFICATE-----")
-    (tmp_path / "authority.pem").write_text(f"{one[0]}{one[1]}\n")
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     with chosen.serve(tmp_path / "service") as service, template() as pipe:
         for key, value in service.environment.items():
             if os.environ.get(key) != value:  # what the service set itself it also takes back, and before this does

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from core.settings import Settings
 from core.tuning.providers.bedrock.adapter import PROVIDER
 from core.tuning.providers.data import DataFacts, Files
 from core.tuning.providers.protocol import JobView, Spec
+from tests import http_server
 
 REGION = "us-west-2"
 ACCOUNT = "123456789012"
@@ -60,21 +60,21 @@ class Door:
         return self.asked.count("POST /model-customization-jobs")
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(http_server.Handler):
     protocol_version = "HTTP/1.1"
     server: "_Server"
 
-    def _pass(self) -> None:
+    def asked(self) -> None:
         door = self.server.door
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.sent()
         door.asked.append(f"{self.command} {self.path.partition('?')[0]}")
         is_creation = door.asked[-1] == "POST /model-customization-jobs"
         if is_creation and door.refusals:
             status, code = door.refusals.pop(0)
-            self._reply(status, json.dumps({"message": "planned"}).encode(), {"x-amzn-errortype": code})
+            self.reply(status, json.dumps({"message": "planned"}).encode(), {"x-amzn-errortype": code})
             return
         if door.asked[-1] == "GET /foundation-models" and door.listed:
-            self._reply(200, _models(door.listed), {"Content-Type": "application/json"})
+            self.reply(200, _models(door.listed), {"Content-Type": "application/json"})
             return
         if door.asked[-1].startswith("GET /model-customization-jobs/"):
             door.looked_at(door.asked[-1].rpartition("/")[2])
@@ -85,9 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
             door.lost -= 1
             self.close_connection = True
             return
-        self._reply(status, answer, headers)
-
-    do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = _pass  # noqa: N815
+        self.reply(status, answer, headers)
 
     def _behind(self, body: bytes) -> tuple[int, bytes, Mapping[str, str]]:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.door.behind, timeout=30)
@@ -99,25 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
         kept = {name: value for name, value in answer.getheaders() if name.lower() not in _OF_THE_CONNECTION}
         return answer.status, data, kept
 
-    def _reply(self, status: int, data: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
 
-    def log_message(self, *_: Any) -> None:
-        """Silent."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Server(http_server.Server):
     door: Door
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that goes away is part of some tests."""
 
 
 def _models(names: Sequence[str]) -> bytes:
@@ -169,17 +151,10 @@ def make_bucket(door: Door) -> None:
 
 @contextmanager
 def opened(behind: int) -> Iterator[Door]:
-    server = _Server(("127.0.0.1", 0), _Handler)
-    server.door = Door(behind)
-    server.door.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with _Server(_Handler) as server:
+        server.door = Door(behind)
+        server.door.url = server.url
         yield server.door
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def settings_at(url: str | None, **changes: Any) -> Settings:

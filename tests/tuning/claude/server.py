@@ -11,9 +11,10 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests import http_server
 
 KEY = "sk-ant-test-0123456789abcdefghij"
 MODELS = {"claude-haiku-5-5", "claude-sonnet-5-5", "claude-without-price"}
@@ -164,19 +165,13 @@ def turns(params: dict) -> list[tuple[str, str]]:
     return [(each["role"], _text(each["content"])) for each in params["messages"]]
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(http_server.Handler):
     protocol_version = "HTTP/1.1"
     server: "_Server"
 
-    def do_GET(self) -> None:
-        self._serve("GET", None)
-
-    def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        self._serve("POST", json.loads(self.rfile.read(length)) if length else {})
-
-    def _serve(self, method: str, body: Any) -> None:
-        fake, url = self.server.fake, urlsplit(self.path)
+    def asked(self) -> None:
+        method, fake, url = self.command, self.server.fake, urlsplit(self.path)
+        body = None if method == "GET" else json.loads(self.sent() or b"{}")
         fake.asked.append((method, url.path))
         try:
             self._check()
@@ -185,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._route(fake, method, url.path, parse_qs(url.query), body)
         except Refused as refused:
             error = {"type": "error", "error": {"type": "some_error", "message": refused.words}}
-            self._reply(refused.status, json.dumps(error).encode())
+            self.reply(refused.status, json.dumps(error).encode())
 
     def _check(self) -> None:
         if KEY not in (
@@ -201,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
             if found[1] not in MODELS:
                 raise Refused(404, f"model: {found[1]}")
             one = {"id": found[1], "type": "model", "display_name": found[1], "created_at": "2026-10-01T00:00:00Z"}
-            self._reply(200, json.dumps(one).encode())
+            self.reply(200, json.dumps(one).encode())
         elif path == "/v1/messages/batches":
             self._create(fake, body) if method == "POST" else self._list(fake, query)
         elif found := re.fullmatch(r"/v1/messages/batches/([^/]+)(/cancel|/results)?", path):
@@ -221,9 +216,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif planned == "fail":
             raise Refused(500, "Internal server error")
         elif planned == "garbage":
-            self._reply(200, b"<html>gateway</html>", "text/html")
+            self.reply(200, b"<html>gateway</html>", {"Content-Type": "text/html"})
         else:
-            self._reply(200, json.dumps(batch).encode())
+            self.reply(200, json.dumps(batch).encode())
 
     def _list(self, fake: FakeAnthropic, query: dict) -> None:
         fake.looked_at(list(fake.batches))
@@ -234,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
         page = newest[start : start + size]
         answer = {"data": page, "has_more": start + size < len(newest), "first_id": page[0]["id"] if page else None,
                   "last_id": page[-1]["id"] if page else None}  # fmt: skip
-        self._reply(200, json.dumps(answer).encode())
+        self.reply(200, json.dumps(answer).encode())
 
     def _one(self, fake: FakeAnthropic, batch_id: str, verb: str | None) -> None:
         if batch_id not in fake.batches:
@@ -243,29 +238,15 @@ class _Handler(BaseHTTPRequestHandler):
         if verb is None:
             fake.looked_at([batch_id])
         if verb == "/results":
-            self._reply(200, fake.results(batch_id), "application/x-jsonl")
+            self.reply(200, fake.results(batch_id), {"Content-Type": "application/x-jsonl"})
             return
         if verb == "/cancel" and batch["processing_status"] == "in_progress":
             batch.update(processing_status="canceling", cancel_initiated_at=fake.now.isoformat())
-        self._reply(200, json.dumps(batch).encode())
-
-    def _reply(self, status: int, data: bytes, kind: str = "application/json") -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        """Silent."""
+        self.reply(200, json.dumps(batch).encode())
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Server(http_server.Server):
     fake: FakeAnthropic
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that goes away is part of some tests."""
 
 
 def check_batch(body: Any) -> None:
@@ -303,14 +284,7 @@ def _check_params(params: dict) -> None:
 def serving(answer: Callable[[dict], str]) -> Iterator[FakeAnthropic]:
     """A service whose model answers by `answer`, given the parameters of a request."""
     fake = FakeAnthropic(answer)
-    server = _Server(("127.0.0.1", 0), _Handler)
-    server.fake = fake
-    fake.base_url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with _Server(_Handler) as server:
+        server.fake = fake
+        fake.base_url = server.url
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

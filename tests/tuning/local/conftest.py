@@ -61,7 +61,8 @@ class Standing:
     def start(self) -> None:
         """Serve, at the same address as before."""
         self._process = subprocess.Popen(
-            [self.python, HERE / "mini_ollama.py", self.store, str(self.port)],
+            [self.python, "-m", "tests.tuning.local.mini_ollama", self.store, str(self.port)],
+            cwd=HERE.parents[2],
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests import http_server
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -20,41 +20,33 @@ class Hub:
         self._folder, self._name = folder, name
         hub = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def _serve(self) -> None:
+        class Handler(http_server.Handler):
+            def asked(self) -> None:
                 hub.answer(self)
 
-            do_GET = do_HEAD = _serve  # noqa: N815 (the names of the base class)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                """Silence."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = http_server.Server(Handler).start()
+        self.address = self._server.url
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
+    def answer(self, request: http_server.Handler) -> None:
         path = urlsplit(request.path).path
         self.requests.append(f"{request.command} {path}")
         if not path.startswith((f"/api/models/{self._name}", f"/{self._name}/resolve/")):
-            return self._send(request, 404, b"{}", {"X-Error-Code": "RepoNotFound"})
+            return request.reply(404, b"{}", {"X-Error-Code": "RepoNotFound"})
         if self.gated:
-            return self._send(request, 403, b"{}", {"X-Error-Code": "GatedRepo"})
+            return request.reply(403, b"{}", {"X-Error-Code": "GatedRepo"})
         if path.startswith("/api/models/"):
             if "/tree/" in path:
-                return self._send(request, 200, json.dumps(self._tree()).encode())
-            return self._send(request, 200, json.dumps(self._info()).encode())
+                return request.reply(200, json.dumps(self._tree()).encode())
+            return request.reply(200, json.dumps(self._info()).encode())
         file = self._folder / path.rpartition("/")[2]
         if not file.is_file():
-            return self._send(request, 404, b"", {"X-Error-Code": "EntryNotFound"})
+            return request.reply(404, b"", {"X-Error-Code": "EntryNotFound"})
         raw = file.read_bytes()
         etag = hashlib.sha1(raw).hexdigest()
-        return self._send(request, 200, raw, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT})
+        return request.reply(200, raw, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT})
 
     def _info(self) -> dict[str, Any]:
         siblings = [{"rfilename": each.name, "size": each.stat().st_size} for each in self._folder.iterdir()]
@@ -81,14 +73,3 @@ class Hub:
             }
             for each in self._folder.iterdir()
         ]
-
-    def _send(
-        self, request: BaseHTTPRequestHandler, status: int, raw: bytes, headers: dict[str, str] | None = None
-    ) -> None:
-        request.send_response(status)
-        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
-            request.send_header(name, value)
-        request.send_header("Content-Length", str(len(raw)))
-        request.end_headers()
-        if request.command != "HEAD":
-            request.wfile.write(raw)

@@ -1,10 +1,11 @@
 """A stand-in for an Ollama server whose models really answer: llama.cpp, through `xllamacpp`, with what was uploaded.
 
-Run as a program of its own: `python mini_ollama.py STORE PORT` prints its address (PORT 0: any that is free), and
-serves until its standard input ends. What it checks of a file, a name and a `create`, and in which words it refuses,
-follows the source of Ollama 0.33, and so do the text and the tokens of a chat: by the model's own TEMPLATE where it has
-one, otherwise by llama.cpp with the template in the file. Of Go's templates it knows one loop over messages, and it
-detects none. What it holds in `STORE` is there again after a restart; `faults.json` there makes it an older one.
+Run as a program of its own: `python -m tests.tuning.local.mini_ollama STORE PORT` prints its address (PORT 0: any that
+is free), and serves until its standard input ends. What it checks of a file, a name and a `create`, and in which words
+it refuses, follows the source of Ollama 0.33, and so do the text and the tokens of a chat: by the model's own TEMPLATE
+where it has one, otherwise by llama.cpp with the template in the file. Of Go's templates it knows one loop over
+messages, and it detects none. What it holds in `STORE` is there again after a restart; `faults.json` there makes it an
+older one.
 """
 
 import hashlib
@@ -15,10 +16,11 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from tests import http_server
 
 _NAME = re.compile(r"[\w][\w.-]{0,79}:[\w][\w.-]{0,79}\Z")
 _BLOB = re.compile(r"sha256[:-][0-9a-f]{64}\Z")
@@ -321,43 +323,22 @@ def _parameters(path: Path) -> int:
     return sum(int(each.n_elements) for each in reader(path).tensors)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(http_server.Handler):
     ollama: Ollama
 
-    def _serve(self) -> None:
+    def asked(self) -> None:
         try:
-            status, said = self.ollama.answer(self.command, self.path, self._body())
+            status, said = self.ollama.answer(self.command, self.path, self.sent())
         except Refused as refused:
             status, said = refused.status, {"error": str(refused)}
         out = b"" if said is None else json.dumps(said).encode() + b"\n"
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(out)))
-        self.end_headers()
-        self.wfile.write(out)
-
-    do_GET = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815 (the names of the base class)
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        pieces = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            pieces.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(pieces)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Silence."""
+        self.reply(status, out)
 
 
 def main(folder: Path, port: int) -> None:
     Handler.ollama = Ollama(Store(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"address http://127.0.0.1:{server.server_port}\n")
+    server = http_server.Server(Handler, port).start()
+    sys.stdout.write(f"address {server.url}\n")
     sys.stdout.flush()
     sys.stdin.read()
 

@@ -1,10 +1,10 @@
 """An Ollama that only shows: models as it would show them, without weights behind them."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from tests import http_server
 
 FACTS: dict[str, Any] = {
     "general.architecture": "llama", "general.parameter_count": 127_168, "llama.embedding_length": 64,
@@ -20,34 +20,23 @@ class Showing:
         self.models: dict[str, dict[str, Any]] = {}
         showing = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                showing.answer(self, {"models": [{"name": name, "model": name} for name in showing.models]})
-
-            def do_POST(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                name = json.loads(self.rfile.read(length))["model"]
+        class Handler(http_server.Handler):
+            def asked(self) -> None:
+                if self.command == "GET":
+                    showing.answer(self, {"models": [{"name": name, "model": name} for name in showing.models]})
+                    return
+                name = json.loads(self.sent())["model"]
                 found = showing.models.get(name)
                 showing.answer(self, found or {"error": f"model '{name}' not found"}, 200 if found else 404)
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                """Silence."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = http_server.Server(Handler).start()
+        self.address = self._server.url
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
-    def answer(self, request: BaseHTTPRequestHandler, said: Any, status: int = 200) -> None:
-        out = json.dumps(said).encode()
-        request.send_response(status)
-        request.send_header("Content-Length", str(len(out)))
-        request.end_headers()
-        request.wfile.write(out)
+    def answer(self, request: http_server.Handler, said: Any, status: int = 200) -> None:
+        request.reply(status, json.dumps(said).encode())
 
     def add(
         self, name: str, *files: Path, adapters: tuple[Path, ...] = (), quantisation: str = "F32", **facts: Any

@@ -9,9 +9,10 @@ import signal
 import subprocess
 import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from tests import http_server
 
 #: How long a stopped job may take to end, as Ray has it unless it is told otherwise.
 STOP_WAIT_S = 3.0
@@ -43,33 +44,23 @@ class RayHead:
         folder.mkdir(parents=True, exist_ok=True)
         head = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                head.answer(self, "GET")
-
-            def do_POST(self) -> None:
-                head.answer(self, "POST")
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                """Silence."""
+        class Handler(http_server.Handler):
+            def asked(self) -> None:
+                head.answer(self, self.command)
 
         self._token = token
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = http_server.Server(Handler).start()
+        self.address = self._server.url
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
         for job in self.jobs.values():
             if job.process.poll() is None:
                 os.killpg(job.process.pid, signal.SIGKILL)
             job.process.wait()
 
-    def answer(self, request: BaseHTTPRequestHandler, method: str) -> None:
-        length = int(request.headers.get("Content-Length") or 0)
-        body = json.loads(request.rfile.read(length)) if length else None
+    def answer(self, request: http_server.Handler, method: str) -> None:
+        body = json.loads(request.sent() or b"null")
         self.requests.append((method, request.path, body))
         status, said = self._refusal(request) or self._said(method, request.path, body)
         if method == "POST" and request.path == "/api/jobs/" and self.drops:
@@ -77,12 +68,9 @@ class RayHead:
             request.connection.close()
             return
         out = said.encode() if isinstance(said, str) else json.dumps(said).encode()
-        request.send_response(status)
-        request.send_header("Content-Length", str(len(out)))
-        request.end_headers()
-        request.wfile.write(out)
+        request.reply(status, out)
 
-    def _refusal(self, request: BaseHTTPRequestHandler) -> tuple[int, str] | None:
+    def _refusal(self, request: http_server.Handler) -> tuple[int, str] | None:
         given = request.headers.get("Authorization", "")
         if self._token and not given:
             return 401, "Unauthorized: Missing authentication token"
