@@ -170,13 +170,12 @@ def pick_row(page: Page, key: str, row: int) -> None:
 
 
 def drag(page: Page, key: str, start: float, end: float) -> None:
-    """Drag over a chart, from one share of its width to another."""
-    plot = page.locator(f".st-key-{key} svg.marks").first
+    """Drag over a chart, from one share of its plot's width to another."""
+    plot = page.locator(f".st-key-{key} svg.marks path.background").first
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
     assert box
-    # The plot begins behind the labels of its axis, about 40 pixels wide.
-    left, width = box["x"] + 36, box["width"] - 42
+    left, width = box["x"], box["width"]
     height = box["y"] + box["height"] / 2
     page.mouse.move(left + width * start, height)
     page.wait_for_timeout(300)

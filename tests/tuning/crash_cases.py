@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from core.tuning.providers import registry
 from core.tuning.providers.protocol import PROVIDER_IDS, Provider, Spec
@@ -38,6 +38,15 @@ class Service(Protocol):
 
     def stall(self, on: bool) -> None:
         """While it is on, a submission is begun and not answered."""
+        ...
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A service whose jobs end by themselves, however often they were asked about: it makes them wait for that."""
+
+    def hold(self, polls: int) -> None:
+        """Until it was seen running so often, what is begun does not end unless it is told to."""
         ...
 
 

@@ -25,7 +25,7 @@ from core.tuning import jobs
 from core.tuning.providers.protocol import PROVIDER_IDS
 from tests.tuning import victim
 from tests.tuning.conftest import freeze, run
-from tests.tuning.crash_cases import CASES, Case, Scenario, Service, case
+from tests.tuning.crash_cases import CASES, Case, Holding, Scenario, Service, case
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs the signals of POSIX")
 
@@ -51,6 +51,8 @@ class Shop:
         """A new job of the same records, brought to where the scenario begins."""
         provider = self.case.make_provider()
         settings = Settings(WHETSTONE_HOME=self.home, _env_file=None)  # pyright: ignore[reportCallIssue]
+        is_told = scenario in ("cancelled", "stopped", "resumed")
+        self._hold(99 if is_told else 1)  # it would be done before it is told
         job = jobs.create(
             self.database,
             self.case.spec,
@@ -62,17 +64,22 @@ class Shop:
             providers=lambda _id: provider,
         )
         asked = {"actor": "ada", "reason": "test", "providers": lambda _id: provider}
-        if scenario in ("cancelled", "stopped", "resumed"):
+        if is_told:
             job = self.drive(job, until=lambda now: now.state == "running")
             assert job.state == "running", f"{job.state}: {job.error}"
             (jobs.cancel if scenario == "cancelled" else jobs.stop)(self.database, job.id, **asked)
         if scenario == "resumed":
             job = self.drive(job)
             assert job.state == "paused", f"{job.state}: {job.error}"
+            self._hold(1)
             jobs.resume(self.database, job.id, **asked)
         if scenario == "answer lost":
             self.service.drop_reply()
         return job
+
+    def _hold(self, polls: int) -> None:
+        if isinstance(self.service, Holding):
+            self.service.hold(polls)
 
     def drive(self, job: jobs.Job, *, until: Callable[[jobs.Job], bool] = lambda _job: False) -> jobs.Job:
         engine = victim.engine_of(self.database, self.home, self.case, hook=lambda _point: None)

@@ -12,7 +12,7 @@ from pathlib import Path
 from core.tuning.providers.local import places
 from core.tuning.providers.local.adapter import LocalProvider
 from core.tuning.providers.local.training import environment, programs
-from core.tuning.providers.protocol import JobView, Provider, Spec, Submitted, SubmitUnknown
+from core.tuning.providers.protocol import JobStatus, JobView, Provider, Spec, Submitted, SubmitUnknown
 from tests.tuning.crash_cases import Case
 
 _PROBE = """
@@ -60,6 +60,9 @@ class _Machine:
         stalled = self._folder / "programs" / "stall"
         stalled.touch() if on else stalled.unlink(missing_ok=True)
 
+    def hold(self, polls: int) -> None:
+        self._starts.with_name("hold").write_text(str(polls))
+
 
 def _install(home: Path) -> None:
     """What the trainer's environment looks like once it is there."""
@@ -82,6 +85,14 @@ class _Disturbed(LocalProvider):
             drop.unlink()
             raise SubmitUnknown("The answer was lost.")
         return submitted
+
+    def poll(self, job: JobView) -> JobStatus:
+        status = super().poll(job)
+        hold = Path(os.environ["PRETENDED_STARTS"]).with_name("hold")
+        if status.state == "running" and hold.exists():
+            left = int(hold.read_text()) - 1
+            hold.write_text(str(left)) if left else hold.unlink()
+        return status
 
     def cancel(self, job: JobView) -> str:
         return _ended(job, super().cancel(job))

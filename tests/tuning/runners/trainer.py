@@ -1,6 +1,7 @@
 """A program that keeps to what a trainer promises, and learns nothing: events, checkpoints, stop file, signals.
 
-Each start that does not go on from a checkpoint is told to the file PRETENDED_STARTS, where that is set.
+Each start that does not go on from a checkpoint is told to the file PRETENDED_STARTS, where that is set; while there is
+a file `hold` beside that, the training does not come to its end unless it is told to stop.
 
 Its job.json: `steps`, `step_s`, `save_steps`, and `fault`, one of: "" · "dies" (without a word, once past half, each
 time) · "dies once" · "deaf" (to the stop file and to SIGTERM) · "error".
@@ -47,8 +48,11 @@ def main() -> None:
     sys.stderr.write(f"began at {done}\n")
     tell("train_begin", step=done, max_steps=job["steps"])
     died = (folder / "died").exists()
+    hold = Path(os.environ.get("PRETENDED_STARTS", folder / "starts")).with_name("hold")
     for step in range(done + 1, job["steps"] + 1):
         time.sleep(job["step_s"])
+        while hold.exists() and not (asked or (folder / "stop").exists()):
+            time.sleep(0.01)
         tell("log", step=step, max_steps=job["steps"], loss=1 / step, learning_rate=0.001, seconds_left=1.0)
         if step > job["steps"] / 2 and (job.get("fault") == "dies" or (job.get("fault") == "dies once" and not died)):
             (folder / "died").touch()
