@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from core.db import Database
@@ -13,6 +15,9 @@ from tests.served import serving
 ROUTER = Path(__file__).parents[2] / "ui" / "entry" / "router.py"
 
 Visit = Callable[..., AppTest]
+
+# At each run of a test Streamlit reads what every installed package says of itself, in search of components.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def opened(page: str = "", **parameters: str | list[str]) -> AppTest:
