@@ -15,6 +15,8 @@ from api.envelope import refused
 
 #: A thousand captured executions of 32 KiB; a field alone may hold 1 MiB.
 MOST_BYTES = 32 << 20
+#: The one address that also takes a body which is no JSON.
+TRACES = "/v1/traces"
 _READS = frozenset(("GET", "HEAD", "OPTIONS"))
 _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
@@ -67,7 +69,8 @@ class Guard:
             why = f"The body is larger than {limit}; send it in several requests."
             await refused(413, why)(scope, receive, send)
             return
-        if body and not is_json(headers.get("content-type", "")):
+        kind = headers.get("content-type", "")
+        if body and not (is_json(kind) or (is_protobuf(kind) and scope["path"].endswith(TRACES))):
             await refused(415, "The body has to be JSON, with the header Content-Type: application/json.")(
                 scope, receive, send
             )
@@ -129,6 +132,11 @@ def is_json(content_type: str) -> bool:
     """Tell whether a body of this content type is JSON."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def is_protobuf(content_type: str) -> bool:
+    """Tell whether a body of this content type is a message of Protocol Buffers."""
+    return content_type.partition(";")[0].strip().lower() == "application/x-protobuf"
 
 
 def _request_id(given: str) -> str:

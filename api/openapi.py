@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.envelope import Refusal
+from api.routing import takes_key
 
 #: Recorded from real answers with WHETSTONE_RECORD=1 by tests/api/test_description.py.
 _EXAMPLES = Path(__file__).parent / "examples.json"
@@ -64,7 +65,7 @@ def described(api: FastAPI) -> dict[str, Any]:
 
 
 def _complete(method: str, operation: dict[str, Any], example: dict[str, Any]) -> None:
-    if method == "post" and not operation.get("x-changes-nothing"):
+    if takes_key(method, operation):
         operation.setdefault("parameters", []).append(_KEY_HEADER)
     responses = operation["responses"]
     for status, why in _REFUSALS.items():

@@ -23,6 +23,7 @@ from api.routes import (
     orchestrator,
     patterns,
     similar,
+    traces,
     training,
     tuning,
 )
@@ -44,7 +45,8 @@ def application() -> FastAPI:
         redirect_slashes=False,
         description="Examples, datasets, fine-tuning, the queue and the orchestrator; the calls that the pages make.",
     )
-    for each in (health, exports, commands, executions, training, datasets, tuning, orchestrator, patterns, similar):
+    subjects = (health, exports, commands, executions, training, datasets, tuning, orchestrator, patterns, similar)
+    for each in (*subjects, traces):
         api.include_router(each.router)
     metrics = Metrics()
     api.include_router(metrics.router)

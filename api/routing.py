@@ -1,7 +1,7 @@
 """What routes share: exact JSON, Idempotency-Key, workspace, actor and pages."""
 
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -25,8 +25,9 @@ from core.examples.importing import exact_json
 from core.runtime.process import RUNNING
 from core.settings import get_settings
 
-#: Marks a POST that changes nothing, so that it takes no Idempotency-Key.
+#: Marks a POST that changes nothing, or nothing more when it comes again, so that it takes no Idempotency-Key.
 READS: dict[str, Any] = {"x-changes-nothing": True}
+REPEATABLE: dict[str, Any] = {"x-repeatable": True}
 MOST = 10_000
 _LONGEST_KEY = 200
 #: Errors of which it is certain that nothing was done. When a connection breaks, a commit may have gone through.
@@ -87,6 +88,11 @@ def from_first(rows: list[Any], paging: Paging, key: Callable[[Any], str]) -> di
     return {"rows": part, "next": key(part[-1]) if part and len(rows) > start + len(part) else None}
 
 
+def takes_key(method: str, operation: Mapping[str, Any]) -> bool:
+    """Whether an operation takes an Idempotency-Key, by what its description says of it."""
+    return method.upper() == "POST" and not ({*READS, *REPEATABLE} & operation.keys())
+
+
 class JsonRequest(Request):
     """Reads numbers as they stand there: none loses digits, and none is infinite."""
 
@@ -108,8 +114,9 @@ class Route(APIRoute):
 
         async def handled(request: Request) -> Response:
             request = JsonRequest(request.scope, request.receive)
-            takes_key = request.method == "POST" and not (self.openapi_extra or {}).get("x-changes-nothing")
-            key = request.headers.get("idempotency-key") if takes_key else None
+            key = (
+                request.headers.get("idempotency-key") if takes_key(request.method, self.openapi_extra or {}) else None
+            )
             return await handle(request) if key is None else await _once(request, key, handle)
 
         return handled

@@ -17,9 +17,19 @@ class Caller:
         self.recorded: dict[str, dict[str, Any]] = {}
 
     def __call__(
-        self, operation: str, *values: Any, query: str = "", body: Any = None, status: int = 200, **headers: str
+        self,
+        operation: str,
+        *values: Any,
+        query: str = "",
+        body: Any = None,
+        status: int = 200,
+        is_enveloped: bool = True,
+        **headers: str,
     ) -> Any:
-        """The `data` of the answer to `POST /path/{id}`, whose braces take `values`; its text, where it is no JSON."""
+        """The `data` of the answer to `POST /path/{id}`, whose braces take `values`; its text, where it is no JSON.
+
+        Where it is not enveloped, because somebody else says of which form it is: the whole answer.
+        """
         method, template = operation.split(" ", 1)
         rest = iter(values)
         path = re.sub(r"\{[^}]*\}", lambda _: str(next(rest)), template)
@@ -36,6 +46,8 @@ class Caller:
         if not is_json:
             return answer.text
         told = answer.json()
+        if not is_enveloped:
+            return told
         assert set(told) == {"success", "data", "error", "message"}
         assert told["success"] is (status < 400)
         return told["data"] if status < 400 else told

@@ -22,6 +22,7 @@ from core.db import Database
 from core.settings import get_settings
 from core.tuning.providers.protocol import TrainedModel
 from tests.api.calling import Caller
+from tests.api.test_traces import request_of, span
 from tests.api.test_training import RUN
 from tests.api.test_tuning import TUNE
 from tests.orchestrator.driving import drive
@@ -112,6 +113,7 @@ def test_every_operation_answers_and_what_it_answers_is_recorded(
     orchestrator(call, database)
     learned(call, database)
     call("GET /similar", query="text=A+post+about+lamps&limit=2")
+    call("POST /v1/traces", body=request_of(span()), is_enveloped=False)
     assert set(call.recorded) == set(names(document))
     if os.environ.get("WHETSTONE_RECORD"):
         told = json.dumps(call.recorded, indent=1, ensure_ascii=False, sort_keys=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from core.examples.importing.converting.shapes import UNUSED, Raw, Shape
-from core.examples.importing.converting.traces import as_written, conversation, loaded
+from core.examples.importing.converting.traces import as_written, conversation, instructions, loaded
 from core.examples.importing.models import Unfit
 
 
@@ -168,8 +168,8 @@ def _differ(texts: Any) -> bool:
     return any(each != found[0] for each in found)
 
 
-def _from_span(row: Raw) -> Raw:
-    """Return a span of OTLP, whose attributes were brought into one object by `unfolded`."""
+def from_span(row: Raw) -> Raw:
+    """Return a span as `spans_of` gives it as a record. Raises `Aside` for one that calls no model."""
     kind = row.get("openinference.span.kind")
     asked = next((row[name] for name in _SPAN_ASKED if row.get(name)), None)
     answered = next((row[name] for name in _SPAN_ANSWERED if row.get(name)), None)
@@ -178,8 +178,13 @@ def _from_span(row: Raw) -> Raw:
     model = _first(row, "gen_ai.response.model", "gen_ai.request.model", "llm.model_name")
     start, end = row.get("startTimeUnixNano"), row.get("endTimeUnixNano")
     made = conversation(asked, answered, model) | {"execution_id": row.get("spanId"), "created_at": start}
-    if isinstance(system := row.get("gen_ai.system_instructions"), str):
+    if system := instructions(row.get("gen_ai.system_instructions")):
         made["context"] = {"system": system, **(made.get("context") or {})}
+    if agent := _first(row, "gen_ai.agent.name", "service.name"):
+        made["source_agent"] = agent
+    status = row.get("status")
+    if isinstance(status, dict) and status.get("code") in (2, "STATUS_CODE_ERROR"):
+        made["success"] = False
     if str(start).isdecimal() and str(end).isdecimal():
         made["execution_time_ms"] = (int(str(end)) - int(str(start))) / 1e6
     return made
@@ -238,9 +243,12 @@ OTHER_TOOLS = (
         "OTLP",
         ("spanId", "startTimeUnixNano"),
         {},
-        _from_span,
+        from_span,
         (
             "endTimeUnixNano",
+            "status",
+            "service.name",
+            "gen_ai.agent.name",
             "openinference.span.kind",
             "gen_ai.response.model",
             "gen_ai.request.model",
@@ -274,7 +282,7 @@ def unfolding(row: Raw) -> Callable[[Raw], Iterator[Raw]] | None:
     if isinstance(row.get("paragraphs"), list):
         return _of_squad
     if isinstance(row.get("resourceSpans"), list) or isinstance(row.get("scopeSpans"), list):
-        return _of_otlp
+        return spans_of
     if isinstance(tree := row.get("prompt"), dict) and "replies" in tree:
         return _of_tree
     if isinstance(row.get("row"), dict) and "row_idx" in row:
@@ -311,14 +319,22 @@ def _of_viewer(row: Raw) -> Iterator[Raw]:
         yield {**held, "truncated_cells": cut} if cut else held
 
 
-def _of_otlp(row: Raw) -> Iterator[Raw]:
+def spans_of(row: Raw) -> Iterator[Raw]:
+    """Yield the spans of a request of OTLP as JSON, or of one of its parts, with their attributes beside their fields.
+
+    The name of the service, which the resource has, is that of each of its spans.
+    """
     for resource in _objects(row.get("resourceSpans")) if "resourceSpans" in row else (row,):
+        service = _attributes(resource.get("resource")).get("service.name")
         for scope in _objects(resource.get("scopeSpans")):
             for span in _objects(scope.get("spans")):
-                attributes = {
-                    str(each.get("key")): _attribute(each.get("value")) for each in _objects(span.get("attributes"))
-                }
-                yield {**{name: each for name, each in span.items() if name != "attributes"}, **_gathered(attributes)}
+                own = {name: each for name, each in span.items() if name != "attributes"}
+                yield {**own, **({"service.name": service} if service else {}), **_gathered(_attributes(span))}
+
+
+def _attributes(of: Any) -> dict[str, Any]:
+    listed = of.get("attributes") if isinstance(of, dict) else None
+    return {str(each.get("key")): _attribute(each.get("value")) for each in _objects(listed)}
 
 
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:

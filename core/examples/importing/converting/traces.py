@@ -117,6 +117,15 @@ def _item(value: Raw) -> dict[str, Any] | None:
     return None
 
 
+def instructions(value: Any) -> str:
+    """Return what a system prompt beside the messages says: a text, or parts as the semantic conventions have them."""
+    parts = loaded(value)
+    if isinstance(parts, list) and all(isinstance(part, dict) for part in parts):
+        said = _content(parts)
+        return said if isinstance(said, str) else ""
+    return value if isinstance(value, str) else ""
+
+
 def _content(parts: list[Any]) -> Any:
     """Return the parts of a message in the semantic conventions of OTLP: one text, or parts as Anthropic has them."""
     if all(isinstance(part, dict) and part.get("type") in (None, "text") for part in parts):
