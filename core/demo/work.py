@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, select, update
 from core import audit, metrics, patterns
 from core.commands.models import NewCommand
 from core.commands.store import enqueue_in
-from core.datasets import defaults, snapshots
+from core.datasets import defaults, snapshots, verification
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.datasets.versions import DatasetVersion
@@ -111,6 +111,7 @@ def _frozen(demo: Database, examples: int) -> list[DatasetVersion]:
             )
         except DatasetRefused:  # a demo of a handful of examples
             return made
+        verification.verify(demo, version)
         made.append(version)
     return made
 

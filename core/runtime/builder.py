@@ -5,6 +5,7 @@ Any number of processes may run this; the advisory lock of each version decides 
 
 import datetime as dt
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -12,7 +13,8 @@ import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from core import shortages
-from core.datasets import snapshots
+from core.datasets import snapshots, verification
+from core.datasets.versions import DatasetVersion
 from core.db import Database, workspaces
 from core.errors import Conflict, WhetstoneError
 from core.examples import cube
@@ -126,10 +128,23 @@ class Background:
             snapshots.fail(db, dataset_id, f"The database refused the build: {_first_line(error)}")
         else:
             log.info("dataset_built", workspace=db.schema, dataset=version.label, status=version.status)
-            was_built_here = self._state.building != "" and version.status == "frozen"
-            self._note(built=self._state.built + was_built_here)
+            if self._state.building != "" and version.status == "frozen":
+                self._note(built=self._state.built + 1)
+                self._prove(db, version)
         finally:
             self._note(building="")
+
+    def _prove(self, db: Database, version: DatasetVersion) -> None:
+        """Render it once more, so that whoever opens it sees that what was frozen can be made again."""
+
+        def tick(_done: int) -> None:
+            if self._stopping.is_set():
+                raise _Stopped
+
+        with suppress(_Stopped):  # whoever wants to know asks for it on the page
+            found = verification.verify(db, version, tick)
+            if not found.ok:
+                log.error("version_not_as_frozen", workspace=db.schema, dataset=version.label, wrong=found.wrong)
 
     def _note(self, **values: object) -> None:
         with self._lock:

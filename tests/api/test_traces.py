@@ -150,6 +150,7 @@ def test_what_cannot_be_stored_is_refused_alone_with_its_reason(client: TestClie
         (gzip.compress(bytes(MOST_BYTES + 1)), {"content-encoding": "gzip"}, 400, "unpacks to more than 32 MiB"),
         (b"{}", {"content-type": "text/plain"}, 415, "has to be JSON"),
     ],
+    ids=["half", "list", "no list", "no message", "not packed", "another packing", "cut", "bomb", "text"],
 )
 def test_a_body_that_is_something_else_is_told(
     client: TestClient, database: Database, body: bytes, headers: dict[str, str], status: int, words: str

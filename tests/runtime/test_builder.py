@@ -57,6 +57,14 @@ def test_versions_of_every_workspace_are_built(database: Database, background: B
     assert (state.running, state.built, state.error) == (True, 2, "")
 
 
+def test_what_was_built_is_proved_at_once(database: Database, background: Background) -> None:
+    asked = ask(database)
+    background.start()
+    until(lambda: versions.get(database, asked).verified_at is not None)
+    until(lambda: background.snapshot().building == "")
+    assert background.snapshot().error == ""
+
+
 def test_the_cube_of_many_examples_follows_them(database: Database, background: Background) -> None:
     ask(database)
     with database.begin() as connection:

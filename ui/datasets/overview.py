@@ -90,7 +90,12 @@ def _numbers(versions: list[DatasetVersion]) -> None:
     with st.grid(4, min_column_width=130):
         st.metric("Datasets", f"{len({version.name for version in versions}):,}", border=True)
         st.metric("Frozen versions", f"{len(frozen):,}", border=True)
-        st.metric("Total records", f"{sum(version.example_count for version in frozen):,}", border=True)
+        st.metric(
+            "Total records",
+            f"{sum(version.example_count for version in frozen):,}",
+            border=True,
+            help="Of all frozen versions together: an example that is in two of them counts twice.",
+        )
         verified = sum(1 for version in frozen if version.verified_at)
         st.metric(
             "Verified",
