@@ -280,5 +280,9 @@ class TrainerUnavailable(WhetstoneError):
     """The trainer's environment is missing, broken or cannot be made; the message says what to do."""
 
 
+class BackupRefused(WhetstoneError):
+    """A backup cannot be made, or restored; what is there is as it was."""
+
+
 class SimilarityRefused(WhetstoneError):
     """A model for similar work cannot be installed or used; the message says why and what to do."""

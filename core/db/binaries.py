@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -86,8 +86,14 @@ class Programs:
             return int(found[1])
         raise DatabaseUnavailable(f"{self.folder} holds a PostgreSQL that names no version: {text.strip()!r}.")
 
-    def run(self, program: str, *arguments: object, folder: Path | None = None) -> str:
-        """Run one program as the server's user, in `folder`, and return what it printed."""
+    def run(
+        self,
+        program: str,
+        *arguments: object,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> str:
+        """Run one program as the server's user, in `folder`, with these variables, and return what it printed."""
         # A file and not a pipe: the server inherits its starter's output and would keep a pipe open for ever.
         with tempfile.TemporaryFile() as output:
             try:
@@ -97,7 +103,7 @@ class Programs:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     cwd=folder or self.folder.anchor,  # ours may be one that the server's user cannot enter
-                    env=_clean_environment(),
+                    env=_clean_environment() | dict(environment or {}),
                     check=False,
                     **self.user.popen_arguments(),  # type: ignore[arg-type]
                 )

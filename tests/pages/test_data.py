@@ -455,6 +455,28 @@ def test_an_edit_needs_a_reason_keeps_the_former_content_and_shows_it_as_a_diff(
     assert any("-A post about lamp 0." in code.value and "+A better post." in code.value for code in app.code)
 
 
+@pytest.mark.parametrize(
+    "plan", ['{"steps":[{"agent":"content","why":"Ä"}]}', '{"steps": [{"agent": "content", "why": "Ä"}]}']
+)
+def test_a_plan_in_one_line_is_edited_indented_and_stored_as_it_was_written(
+    visit: Visit, database: Database, plan: str
+) -> None:
+    (example,) = add(database, {"execution_plan": plan})
+    app = opened(visit, example, drawer_view="Edit")
+    field = app.text_area(key=f"edit_plan_{example}_1")
+    assert field.value == '{\n  "steps": [\n    {\n      "agent": "content",\n      "why": "Ä"\n    }\n  ]\n}'
+
+    field.set_value(field.value.replace("content", "market_insight").replace('"Ä"', '"Ä",'))
+    app.text_input(key=f"edit_reason_{example}_1").set_value("another agent")
+    app.button(key="edit_save").click().run()
+    assert "The execution plan is not JSON: " in text(app)
+    field = app.text_area(key=f"edit_plan_{example}_1")
+    field.set_value(field.value.replace('"Ä",', '"Ä"'))
+    app.button(key="edit_save").click().run()
+
+    assert store.get(database, example).execution_plan == plan.replace("content", "market_insight")
+
+
 def test_an_edit_of_what_somebody_else_edited_meanwhile_is_refused_and_keeps_the_typed_text(
     visit: Visit, database: Database
 ) -> None:

@@ -3,6 +3,7 @@
 Saving happens in callbacks, before anything is drawn, so that the head of the drawer shows what was saved.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -119,7 +120,7 @@ _WIDGETS = {
 }
 
 
-_HEIGHTS = {"execution_plan": 180, "execution_result": 180}
+_HEIGHTS = {"execution_plan": 260, "execution_result": 180}
 _LABELS = {
     "user_request": "Request",
     "intent": "Intent",
@@ -163,7 +164,7 @@ def _save(db: Database, mark: str) -> None:
     try:
         if not reason.strip():
             raise InvalidExample("Say in a few words why the content changes; the reason is kept with it.")
-        changes = {field: _parsed(field, text) for field, text in typed.items() if text != _shown(start, field)}
+        changes = {field: _parsed(start, field, text) for field, text in typed.items() if text != _shown(start, field)}
         after = store.edit(
             db, start.id, changes, expected_revision=start.revision, actor=session.actor(), reason=reason
         )
@@ -180,19 +181,53 @@ def _save(db: Database, mark: str) -> None:
 
 def _shown(start: store.Example, field: str) -> str:
     value = getattr(start, field)
+    if field == "execution_plan" and value and (written := _written(value)):
+        return _json(written[0])
     return _json(value) if field in ("business_state", "context") else value or ""
+
+
+#: How programs write JSON in one line.
+_ONE_LINE: tuple[Callable[[Any], str], ...] = (
+    lambda value: orjson.dumps(value).decode(),
+    lambda value: json.dumps(value, ensure_ascii=False),
+    json.dumps,
+)
+
+
+def _written(plan: str) -> tuple[Any, Callable[[Any], str]] | None:
+    """The object in a plan that is JSON in one line, and what writes it so again, to the letter; None for any other."""
+    try:
+        value = orjson.loads(plan)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(value, dict | list):
+        return None
+    return next(((value, write) for write in _ONE_LINE if write(value) == plan), None)
 
 
 def _json(value: Any) -> str:
     return "" if value is None else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
-def _parsed(field: str, text: str) -> Any:
-    """What was typed, as what is stored. An emptied plan, result or context is none at all."""
+def _parsed(start: store.Example, field: str, text: str) -> Any:
+    """What was typed, as what is stored. An emptied plan, result or context is none at all.
+
+    A plan that was JSON in one line is stored so again, however it was indented to be read.
+    """
+    if (
+        field == "execution_plan"
+        and text.lstrip()[:1] in ("{", "[")
+        and (written := _written(start.execution_plan or ""))
+    ):
+        return written[1](_loaded(field, text))
     if field not in ("business_state", "context"):
         return text if text or field in ("user_request", "intent") else None
     if not text.strip():
         return {} if field == "business_state" else None
+    return _loaded(field, text)
+
+
+def _loaded(field: str, text: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
