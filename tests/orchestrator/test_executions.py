@@ -1,6 +1,7 @@
 """From a request to an example: each step from one state to the next, and each that is refused."""
 
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
@@ -269,9 +270,9 @@ def test_cancelled_while_it_runs_what_was_done_is_kept(database: Database) -> No
     assert (example.tags, example.success) == (["CANCELLED"], None)
 
 
-@pytest.mark.parametrize("meanwhile", ["waits", "is done"])
+@pytest.mark.parametrize("meanwhile", ["waits", "is done", "is done between"])
 def test_cancelled_while_only_its_scoring_is_left_it_is_no_answer_to_learn_from(
-    database: Database, meanwhile: str
+    database: Database, meanwhile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planned = submitted(database)
     executions.approve(database, planned.execution_id, actor="bob")
@@ -284,7 +285,15 @@ def test_cancelled_while_only_its_scoring_is_left_it_is_no_answer_to_learn_from(
         assert isinstance(made, Outcome)
         return made
 
-    if meanwhile == "waits":
+    if meanwhile == "is done between":  # the execution is cancelled, and its commands are not yet
+        cancel = verbs.cancel
+
+        def cancelled_after(*args: Any, **named: Any) -> Any:
+            assert drive(database, most=1) == 1
+            return cancel(*args, **named)
+
+        monkeypatch.setattr(verbs, "cancel", cancelled_after)
+    if meanwhile != "is done":
         executions.cancel(database, planned.execution_id, actor="ada")
         drive(database)
     else:
