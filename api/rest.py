@@ -45,8 +45,10 @@ def application() -> FastAPI:
         redirect_slashes=False,
         description="Examples, datasets, fine-tuning, the queue and the orchestrator; the calls that the pages make.",
     )
-    subjects = (health, exports, commands, executions, training, datasets, tuning, orchestrator, patterns, similar)
-    for each in (*subjects, traces):
+    subjects = (
+        health, exports, commands, executions, training, datasets, tuning, orchestrator, patterns, similar, traces,
+    )  # fmt: skip
+    for each in subjects:
         api.include_router(each.router)
     metrics = Metrics()
     api.include_router(metrics.router)

@@ -7,6 +7,7 @@ PostgreSQL. What a restored copy replaces is kept as a database of its own until
 import datetime as dt
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from core.settings import Settings, get_settings
 #: When it was made, in UTC, so that the names are in order of time.
 _NAME = re.compile(r"whetstone-\d{8}T\d{6}Z\.dump")
 _MAINTENANCE = "postgres"
+#: Seconds that a connection may take to be gone once it is closed.
+_ENDING_S = 2.0
 
 #: Told what is being done, in words.
 Tell = Callable[[str], None]
@@ -87,13 +90,13 @@ def restore(
     programs = _programs(settings)
     if not any("TABLE DATA" in line and "schema_migration" in line for line in _contents(programs, file).splitlines()):
         raise BackupRefused(f"{file} is a backup of something else: it holds no workspace of Whetstone.")
-    name = _name_of(db)
+    name, holds_nothing = _name_of(db), _holds_nothing(db)
     stamp = f"{dt.datetime.now(dt.UTC):%Y%m%d_%H%M%S}"
-    copy, former = f"{name}_copy_{stamp}", f"{name}_before_{stamp}"
-    was_empty = not workspaces.list_workspaces(db)
+    copy, former = f"{_beside(name, 'copy')}{stamp}", f"{_beside(name, 'before')}{stamp}"
     db.close()
     with _maintenance(db) as connection:
         _refuse_while_used(connection, name)
+        _forget_killed(connection, name)
         _create(connection, copy)
         try:
             tell("Reading the backup.")
@@ -106,14 +109,14 @@ def restore(
         except BaseException:
             _drop(connection, copy)
             raise
-        if was_empty:
+        if holds_nothing:
             _drop(connection, former)
-    return Restored(*restored, "" if was_empty else former)
+    return Restored(*restored, "" if holds_nothing else former)
 
 
 def drop_former(db: Database, former: str) -> None:
     """Drop what a restored copy replaced. Raises `BackupRefused` for any other database."""
-    if not re.fullmatch(rf"{re.escape(_name_of(db))}_before_\d{{8}}_\d{{6}}", former):
+    if not re.fullmatch(rf"{re.escape(_beside(_name_of(db), 'before'))}\d{{8}}_\d{{6}}", former):
         raise BackupRefused(f"{former!r} is not a database that a restored copy replaced.")
     with _maintenance(db) as connection:
         _drop(connection, former)
@@ -176,13 +179,39 @@ def _name_of(db: Database) -> str:
         return connection.info.dbname
 
 
+def _holds_nothing(db: Database) -> bool:
+    """Whether nobody has put anything there: no table in any schema, ours or another's."""
+    with db.dedicated() as connection:
+        found = connection.execute(
+            "SELECT NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+            " AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')"
+        ).fetchone()
+    return bool(found and found[0])
+
+
+def _beside(name: str, what: str) -> str:
+    """Return how the names of databases beside this one begin. The server would cut them at 63 bytes."""
+    return f"{name.encode()[:39].decode(errors='ignore')}_{what}_"
+
+
+def _forget_killed(connection: psycopg.Connection[Any], name: str) -> None:
+    """Drop the copies of commands that were killed; one that somebody is making now is in use, and stays."""
+    begin = _beside(name, "copy")
+    names = connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (begin,)).fetchall()
+    for (left,) in names:
+        with suppress(psycopg.errors.ObjectInUse):
+            connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(left)))
+
+
 def _refuse_while_used(connection: psycopg.Connection[Any], name: str) -> None:
-    """Whoever goes on writing would write into what is put aside."""
-    used = connection.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'", (name,)
-    ).fetchone()
-    if used and used[0]:
-        raise BackupRefused("The database is in use: stop the app and all workers, then restore.")
+    """Whoever goes on writing would write into what is put aside. What was just closed, as ours, ends in a moment."""
+    query = "SELECT FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
+    deadline = time.monotonic() + _ENDING_S
+    while connection.execute(query, (name,)).rowcount:
+        if time.monotonic() > deadline:
+            raise BackupRefused("The database is in use: stop the app and all workers, then restore.")
+        time.sleep(0.05)
 
 
 def _create(connection: psycopg.Connection[Any], name: str) -> None:
@@ -210,6 +239,10 @@ def _change_places(connection: psycopg.Connection[Any], name: str, copy: str, fo
             connection.execute(rename.format(sql.Identifier(copy), sql.Identifier(name)))
     except psycopg.errors.ObjectInUse:
         raise BackupRefused("Somebody began to use the database meanwhile: stop the app and all workers.") from None
+    except psycopg.errors.InsufficientPrivilege:
+        raise BackupRefused(
+            f"The user of DATABASE_URL may not rename the database {name}; restore as the user that owns it."
+        ) from None
 
 
 # PostgreSQL's programs

@@ -15,6 +15,7 @@ from core.db import Database, workspaces
 from core.errors import BackupRefused
 from core.examples import store
 from core.examples.filters import EVERYTHING
+from tests.cli.test_commands import core
 from tests.served import add
 
 
@@ -84,6 +85,40 @@ def test_it_fills_an_empty_database(company: Database, empty_database: Database,
     assert done.former == ""
     assert counts(empty_database) == [20, 20]
     assert beside(empty_database) == []
+
+
+def test_what_somebody_else_has_there_is_kept(company: Database, empty_database: Database, tmp_path: Path) -> None:
+    with empty_database.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE orchestrator_training_data (id serial, user_request text)")
+    done = backups.restore(empty_database, saved(company, tmp_path), actor="ada")
+    assert counts(empty_database) == [20, 20]
+    assert beside(empty_database) == [done.former]
+    backups.drop_former(empty_database, done.former)
+
+
+def test_what_a_killed_command_left_is_dropped_by_the_next(company: Database, tmp_path: Path) -> None:
+    with psycopg.connect(make_conninfo(company.url, dbname="postgres"), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name_of(company)}_copy_20260101_000000"'.encode())
+    done = backups.restore(company, saved(company, tmp_path), actor="ada")
+    assert beside(company) == [done.former]
+
+
+def test_the_commands_say_what_they_did(company: Database, tmp_path: Path) -> None:
+    company.close()
+    wrote = core(company, "backup", str(tmp_path / "kept"), "--keep", "1")
+    file = Path(wrote.stdout.partition(": ")[0])
+    assert (wrote.returncode, file.parent, file.is_file()) == (0, tmp_path / "kept", True)
+    add(company, {"execution_id": "later"})
+    company.close()
+
+    restored = core(company, "restore", str(file), "--drop-former")
+
+    assert restored.stderr.splitlines() == [
+        "Reading the backup.", "Proving plans@1 in demo.", "Proving plans@1 in public."
+    ]  # fmt: skip
+    assert restored.stdout == ("Restored demo, public; frozen versions rendered again, each what was frozen: 2.\n")
+    assert counts(company) == [20, 20]
+    assert beside(company) == []
 
 
 def test_a_version_that_is_not_what_was_frozen_is_not_restored(company: Database, tmp_path: Path) -> None:

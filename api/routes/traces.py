@@ -80,11 +80,11 @@ async def receive_spans(
         sent = _from_protobuf(body) if is_protobuf(content_type) else _from_json(body)
     except _Unreadable as error:
         return refused(400, str(error))
-    received = await run_in_threadpool(spans.receive, db, sent, actor=actor)
-    told = " ".join(received.refused[:_TOLD])
+    rejected = await run_in_threadpool(spans.receive, db, sent, actor=actor)
+    told = " ".join(rejected[:_TOLD])
     if is_protobuf(content_type):
-        return Response(_to_protobuf(len(received.refused), told), media_type="application/x-protobuf")
-    answer = {"partialSuccess": {"rejectedSpans": str(len(received.refused)), "errorMessage": told}} if told else {}
+        return Response(_to_protobuf(len(rejected), told), media_type="application/x-protobuf")
+    answer = {"partialSuccess": {"rejectedSpans": str(len(rejected)), "errorMessage": told}} if told else {}
     return Response(orjson.dumps(answer), media_type="application/json")
 
 

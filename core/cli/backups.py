@@ -1,7 +1,7 @@
 """`backup` and `restore`."""
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +43,8 @@ def restore(
     done = backups.restore(db, file, actor=get_settings().actor, tell=lambda words: _tell(words, as_json))
     if done.former and drop_former:
         backups.drop_former(db, done.former)
-    kept = f" What was there before is kept as the database {done.former}." if done.former and not drop_former else ""
+        done = replace(done, former="")
+    kept = f" What was there before is kept as the database {done.former}." if done.former else ""
     text = (
         f"Restored {', '.join(done.workspaces)}; frozen versions rendered again, each what was frozen: "
         f"{done.versions:,}.{kept}"

@@ -137,6 +137,24 @@ def test_what_cannot_be_stored_is_refused_alone_with_its_reason(client: TestClie
     assert "cc" * 8 in partial.error_message
 
 
+def test_of_many_only_those_are_refused_that_cannot_be_stored(client: TestClient, database: Database) -> None:
+    many = [span(spanId=f"{number:016x}") for number in range(21)]
+    for number in (0, 7, 20):
+        many[number]["startTimeUnixNano"] = "1"  # a year that no example is of
+    deep = span(spanId="dd" * 8, attributes={"gen_ai.output.messages": "[" * 300 + "]" * 300})
+    said = client.post(TRACES, json=request_of(*many, deep)).json().get("partialSuccess", {})
+    kept = {each.execution_id for each in stored(database)}
+    assert int(said["rejectedSpans"]) + len(kept) == 22
+    assert {f"{number:016x}" for number in range(21)} - kept == {f"{number:016x}" for number in (0, 7, 20)}
+
+
+def test_who_asked_and_that_it_failed_are_kept(client: TestClient, database: Database) -> None:
+    asked = span(attributes={"gen_ai.agent.name": "writer", "gen_ai.output.messages": None}, status={"code": 2})
+    assert client.post(f"{TRACES}?workspace=public", json=request_of(asked)).json() == {}
+    (example,) = stored(database)
+    assert (example.source_agent, example.success, example.execution_result) == ("writer", False, None)
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status", "words"),
     [

@@ -456,7 +456,12 @@ def test_an_edit_needs_a_reason_keeps_the_former_content_and_shows_it_as_a_diff(
 
 
 @pytest.mark.parametrize(
-    "plan", ['{"steps":[{"agent":"content","why":"Ä"}]}', '{"steps": [{"agent": "content", "why": "Ä"}]}']
+    "plan",
+    [
+        '{"steps":[{"agent":"content","why":"Ä"}]}',
+        '{"steps": [{"agent": "content", "why": "Ä"}]}',
+        '{"steps": [{"agent": "content", "why": "\\u00c4"}]}',
+    ],
 )
 def test_a_plan_in_one_line_is_edited_indented_and_stored_as_it_was_written(
     visit: Visit, database: Database, plan: str
