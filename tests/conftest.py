@@ -72,12 +72,12 @@ def leaves_nothing() -> Iterator[None]:
 class _Together(LoadFileScheduling):
     """Where several processes share the run, a file stays together, so that its fixtures are made once, and so do all
     journeys in a browser, so that there is one Chromium, and all that train, so that there is one base to train. The
-    crash tests take minutes and share nothing."""
+    crash tests take minutes, and share what they have imported for a provider."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
         if file == "tests/tuning/test_crashes.py":
-            return nodeid
+            return nodeid.rsplit(": ", 1)[0]
         if file.startswith("tests/browser/"):
             return "tests/browser"
         return "tests/trainer" if file.startswith(("tests/trainer/", "tests/tuning/local/")) else file

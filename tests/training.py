@@ -16,8 +16,8 @@ import pytest
 from core.errors import TrainerUnavailable
 from core.settings import Settings
 from core.tuning.providers.local.training import environment
+from tests.forked import finished
 from tests.trainer import tickets
-from tests.trainer.forked import finished
 
 ROOT = Path(__file__).parents[1]
 #: The file of all that this machine trusts, where it is named.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -11,10 +12,20 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    Download,
+    Error,
+    Locator,
+    Page,
+    Request,
+    WebSocket,
+    expect,
+    sync_playwright,
+)  # fmt: skip
 
 from core.db import Database
 from core.db.embedded import EmbeddedPostgres
@@ -25,6 +36,8 @@ WIDE, NARROW = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
 Visit = Callable[..., Page]
 #: Where the shared server takes another database.
 ADDRESS = "/hand-over"
+#: Where a server says that it is there.
+ALIVE = "/_stcore/health"
 
 
 def free_port() -> int:
@@ -85,7 +98,7 @@ def hand_over(url: str, **environment: str) -> None:
 def answers(url: str, server: "subprocess.Popen[bytes]") -> None:
     for _ in range(600):
         try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=5).close()
+            urllib.request.urlopen(f"{url}{ALIVE}", timeout=5).close()
         except OSError:
             assert server.poll() is None, "the server stopped while starting"
             time.sleep(0.1)
@@ -109,19 +122,26 @@ def browser_context() -> Iterator[BrowserContext]:
         browser.close()
 
 
-@pytest.fixture
-def visit(browser_context: BrowserContext, app_url: str) -> Iterator[Visit]:
-    """Open a path of the app in a tab of its own. No request may leave the machine, and no script may fail."""
-    yield from visiting(browser_context, app_url)
+@pytest.fixture(scope="package")
+def tabs(browser_context: BrowserContext) -> list[Page]:
+    """Empty tabs that another test has left. A new one is a process that compiles all of Streamlit's scripts: half of
+    what a journey cost."""
+    return []
 
 
 @pytest.fixture
-def visit_as_newcomer(browser_context: BrowserContext, newcomers_url: str) -> Iterator[Visit]:
+def visit(browser_context: BrowserContext, tabs: list[Page], app_url: str) -> Iterator[Visit]:
+    """Open a path of the app in another tab than before. No request may leave the machine, and no script may fail."""
+    yield from visiting(browser_context, tabs, app_url)
+
+
+@pytest.fixture
+def visit_as_newcomer(browser_context: BrowserContext, tabs: list[Page], newcomers_url: str) -> Iterator[Visit]:
     """The same at a server that was started as the README says."""
-    yield from visiting(browser_context, newcomers_url)
+    yield from visiting(browser_context, tabs, newcomers_url)
 
 
-def visiting(browser_context: BrowserContext, app_url: str) -> Iterator[Visit]:
+def visiting(browser_context: BrowserContext, tabs: list[Page], app_url: str) -> Iterator[Visit]:
     pages: list[Page] = []
     foreign: list[str] = []
     errors: list[str] = []
@@ -130,22 +150,67 @@ def visiting(browser_context: BrowserContext, app_url: str) -> Iterator[Visit]:
         if not address.startswith((app_url, app_url.replace("http", "ws"), "data:", "blob:")):
             foreign.append(address)
 
-    def open_page(path: str, viewport: dict[str, int] = WIDE) -> Page:
-        page = browser_context.new_page()
+    def requested(request: Request) -> None:
+        noted(request.url)
+
+    def connected(socket: WebSocket) -> None:
+        noted(socket.url)
+
+    def failed(error: Error) -> None:
+        errors.append(str(error))
+
+    def open_page(path: str, viewport: dict[str, int] = WIDE, theme: Literal["light", "dark"] = "light") -> Page:
+        page = tabs.pop() if tabs else browser_context.new_page()
         pages.append(page)
         page.set_viewport_size(viewport)  # pyright: ignore[reportArgumentType]
-        page.on("request", lambda request: noted(request.url))
-        page.on("websocket", lambda socket: noted(socket.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.emulate_media(color_scheme=theme)
+        page.on("request", requested)
+        page.on("websocket", connected)
+        page.on("pageerror", failed)
         page.goto(f"{app_url}{path}")
         settled(page)
         return page
 
     yield open_page
     for page in pages:
-        page.close()
+        if not page.is_closed():
+            emptied(page, app_url)
+            page.remove_listener("request", requested)
+            page.remove_listener("websocket", connected)
+            page.remove_listener("pageerror", failed)
+            tabs.append(page)
     assert foreign == []
     assert errors == []
+
+
+def emptied(page: Page, app_url: str) -> None:
+    """Leave the app, and forget what the tab has kept. An empty page of another site would end the tab's process."""
+    page.goto(f"{app_url}{ALIVE}")
+    page.evaluate("sessionStorage.clear(); localStorage.clear()")
+
+
+def downloaded(page: Page, link: str | re.Pattern[str]) -> Download:
+    """Click a link that downloads: in this tab or in one of its own, which closes as the download begins."""
+    downloads: list[Download] = []
+
+    def noted(download: Download) -> None:
+        downloads.append(download)
+
+    def opened(tab: Page) -> None:
+        tab.on("download", noted)
+
+    page.context.on("page", opened)
+    opened(page)
+    page.get_by_role("link", name=link).click()
+    for _ in range(300):
+        if downloads:
+            break
+        page.wait_for_timeout(100)
+    # Both outlive this test.
+    page.context.remove_listener("page", opened)
+    page.remove_listener("download", noted)
+    (download,) = downloads
+    return download
 
 
 def settled(page: Page) -> None:
@@ -192,6 +257,17 @@ def click_bar(page: Page, key: str, number: int, **how: Any) -> None:
     settled(page)
 
 
+def resize(page: Page, viewport: dict[str, int]) -> None:
+    page.set_viewport_size(viewport)  # pyright: ignore[reportArgumentType]
+    page.wait_for_timeout(300)  # charts and tables follow a moment later
+
+
 def fits(page: Page) -> bool:
-    """Whether nothing sticks out on the right."""
-    return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    """Whether nothing sticks out on the right, neither in a wide nor in a narrow window. Leaves it as wide as it is."""
+    before = page.viewport_size
+    assert before
+    found: list[bool] = []
+    for each in sorted((WIDE, NARROW), key=lambda viewport: viewport["width"] == before["width"]):  # as it is: last
+        resize(page, {"width": each["width"], "height": before["height"]})
+        found.append(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+    return all(found)

@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Download, Page, expect
+from playwright.sync_api import expect
 
 from core.datasets import snapshots, versions
 from core.datasets.exporting import export
@@ -12,10 +11,8 @@ from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
 from core.db import Database
 from core.examples.filters import Filter
-from tests.browser.conftest import NARROW, WIDE, Visit, fits, pick_row, settled
+from tests.browser.conftest import NARROW, Visit, downloaded, fits, pick_row, settled
 from tests.served import add
-
-BOTH = pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 
 
 def some(database: Database) -> None:
@@ -32,34 +29,9 @@ def some(database: Database) -> None:
     )
 
 
-def downloaded(page: Page, link: str | re.Pattern[str]) -> Download:
-    """Click a link that downloads: in this tab or in one of its own, which closes as the download begins."""
-    downloads: list[Download] = []
-
-    def noted(download: Download) -> None:
-        downloads.append(download)
-
-    def opened(tab: Page) -> None:
-        tab.on("download", noted)
-
-    page.context.on("page", opened)
-    opened(page)
-    page.get_by_role("link", name=link).click()
-    for _ in range(300):
-        if downloads:
-            break
-        page.wait_for_timeout(100)
-    page.context.remove_listener("page", opened)  # the context outlives this test
-    (download,) = downloads
-    return download
-
-
-@BOTH
-def test_a_filter_becomes_a_frozen_version_with_files(
-    visit: Visit, database: Database, viewport: dict[str, int]
-) -> None:
+def test_a_filter_becomes_a_frozen_version_with_files(visit: Visit, database: Database) -> None:
     some(database)
-    page = visit("/data?intent=finance", viewport)
+    page = visit("/data?intent=finance", NARROW)
 
     page.get_by_role("button", name="Review first").click()
     expect(page.get_by_text("60 examples would be taken")).to_be_visible()
@@ -84,13 +56,10 @@ def test_a_filter_becomes_a_frozen_version_with_files(
     assert Path(download.path()).read_bytes() == expected
 
 
-@BOTH
-def test_one_click_freezes_at_once_and_undo_archives(
-    visit: Visit, database: Database, viewport: dict[str, int]
-) -> None:
+def test_one_click_freezes_at_once_and_undo_archives(visit: Visit, database: Database) -> None:
     some(database)
     add(database, *({"execution_id": f"failed {number}", "success": False} for number in range(5)))
-    page = visit("/data", viewport)
+    page = visit("/data", NARROW)
     assert fits(page)
 
     page.get_by_role("button", name="Freeze 120 → dataset").click()
@@ -118,14 +87,11 @@ def test_a_build_goes_on_when_the_browser_is_closed(visit: Visit, database: Data
     assert versions.get(database, "good-plans").status == "frozen"
 
 
-@BOTH
-def test_two_versions_are_compared_and_one_is_verified(
-    visit: Visit, database: Database, viewport: dict[str, int]
-) -> None:
+def test_two_versions_are_compared_and_one_is_verified(visit: Visit, database: Database) -> None:
     some(database)
     for chosen in (Filter(), Filter(quality_min=0.6)):
         snapshots.create(database, "plans", filter=chosen, recipe=Recipe(), split=Split(), actor="ada")
-    page = visit("/datasets", viewport)
+    page = visit("/datasets", NARROW)
 
     pick_row(page, "versions_grid", 0)
     pick_row(page, "versions_grid", 1)

@@ -52,22 +52,21 @@ FAINT = """() => {
 }"""
 
 
-def opened(visit: Visit, path: str, theme: str) -> Page:
-    page = visit(path)
-    page.emulate_media(color_scheme=theme)  # pyright: ignore[reportArgumentType]
-    page.reload()
-    settled(page)
-    return page
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_everything_can_be_read(visit: Visit, database: Database, theme: str) -> None:
-    faint = {path: opened(visit, path, theme).evaluate(FAINT) for path in ("/", "/activity")}
+def test_everything_can_be_read(visit: Visit, app_url: str, database: Database, theme: str) -> None:
+    page = visit("/", theme=theme)
+    faint = {"/": page.evaluate(FAINT), "/activity": faint_at(page, f"{app_url}/activity")}
     add(database, {}, {})
     workspaces.create(database, "demo")
     for path in ("/", "/data", "/import", "/activity", "/datasets", "/queue", "/activity?workspace=demo"):
-        faint[f"{path} with data"] = opened(visit, path, theme).evaluate(FAINT)
+        faint[f"{path} with data"] = faint_at(page, f"{app_url}{path}")
     assert {path: texts for path, texts in faint.items() if texts} == {}
+
+
+def faint_at(page: Page, address: str) -> list[str]:
+    page.goto(address)
+    settled(page)
+    return page.evaluate(FAINT)
 
 
 def test_what_is_too_faint_is_found(visit: Visit) -> None:

@@ -6,18 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from core.db import Database
 from core.orchestrator import executions, queries
 from core.orchestrator.plans import Request, to_json
 from core.orchestrator.records import Execution
-from tests.browser.conftest import NARROW, WIDE, Visit, fits, grid, settled
-from tests.browser.test_datasets import downloaded
+from tests.browser.conftest import NARROW, WIDE, Visit, downloaded, fits, grid, resize, settled
 from tests.served import add
 
-BOTH = pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 WORDS = "Write a blog post about job scheduling."
 HOSTILE = "![x](http://evil.example/a.png) <b>bold</b> [l](http://evil.example) " + "W" * 300
 
@@ -37,13 +34,10 @@ def drawer(page: Page) -> Locator:
     return page.get_by_role("dialog")
 
 
-@BOTH
-def test_one_approves_while_another_watches_it_end_and_opens_the_example(
-    visit: Visit, database: Database, viewport: dict[str, int]
-) -> None:
+def test_one_approves_while_another_watches_it_end_and_opens_the_example(visit: Visit, database: Database) -> None:
     add(database, *({"user_request": WORDS, "execution_result": "Plan the week on Monday. Leave room."} for _ in "abc"))
-    other = visit("/orchestrator", viewport)
-    page = visit("/orchestrator", viewport)
+    other = visit("/orchestrator", NARROW)
+    page = visit("/orchestrator", WIDE)
     page.get_by_label("What should be done?").fill(WORDS)
     page.get_by_role("button", name="Plan it").click()
 
@@ -68,10 +62,9 @@ def test_one_approves_while_another_watches_it_end_and_opens_the_example(
     expect(other.get_by_text("1 to 1 of 1 example")).to_be_visible()
 
 
-@BOTH
-def test_a_plan_is_rejected_with_a_reason(visit: Visit, database: Database, viewport: dict[str, int]) -> None:
+def test_a_plan_is_rejected_with_a_reason(visit: Visit, database: Database) -> None:
     execution = submitted(database, "Write a blog post. " + HOSTILE, constraints=HOSTILE)
-    page = visit("/orchestrator", viewport)
+    page = visit("/orchestrator", NARROW)
     page.get_by_role("button", name="Reject").click()
     drawer(page).get_by_role("textbox", name="Why is it rejected?").fill("nobody asked for it")
     page.wait_for_timeout(2_500)  # the drawer looks again meanwhile, and nothing that was written is lost
@@ -118,19 +111,20 @@ def test_a_plan_is_edited_and_approved_although_the_page_looks_again(visit: Visi
     assert edited.plan.steps[0].reason == "because I say so"
 
 
-@BOTH
-def test_a_plan_stands_at_the_top_within_a_moment_with_approve_in_view(visit: Visit, viewport: dict[str, int]) -> None:
-    page = visit("/orchestrator", {**viewport, "height": 800})
+def test_a_plan_stands_at_the_top_within_a_moment_with_approve_in_view(visit: Visit) -> None:
+    page = visit("/orchestrator", {**NARROW, "height": 800})
     page.get_by_label("What should be done?").fill(WORDS)
     page.get_by_role("button", name="Plan it").click()
     approve = page.get_by_role("button", name="Approve", exact=True)
     expect(approve).to_be_visible()
     settled(page)
-    box, asked = approve.bounding_box(), page.get_by_label("What should be done?").bounding_box()
-    assert box
-    assert asked
-    assert box["y"] + box["height"] < 800, "without scrolling"
-    assert box["y"] < asked["y"], "what waits comes first"
+    for width in (NARROW["width"], WIDE["width"]):
+        resize(page, {"width": width, "height": 800})
+        box, asked = approve.bounding_box(), page.get_by_label("What should be done?").bounding_box()
+        assert box
+        assert asked
+        assert box["y"] + box["height"] < 800, "without scrolling"
+        assert box["y"] < asked["y"], "what waits comes first"
     expect(page.get_by_text("Why: No past work on this topic.")).to_be_visible()
     assert fits(page)
 
@@ -158,9 +152,8 @@ def ids(path: str | Path) -> list[str]:
     return [each["execution_id"] for each in orjson.loads(Path(path).read_bytes())]
 
 
-@BOTH
-def test_approval_is_turned_off_after_a_question(visit: Visit, database: Database, viewport: dict[str, int]) -> None:
-    page = visit("/orchestrator", viewport)
+def test_approval_is_turned_off_after_a_question(visit: Visit, database: Database) -> None:
+    page = visit("/orchestrator", NARROW)
     page.get_by_text("Plans wait for approval", exact=True).click()
     drawer(page).get_by_role("button", name="Turn approval off").click()
     expect(page.get_by_text("Approval is off: new plans are carried out at once")).to_be_visible()

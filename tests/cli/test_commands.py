@@ -12,6 +12,7 @@ from core import audit
 from core.db import Database
 from tests.examples.rows import insert, tags_of
 from tests.examples.test_store import example
+from tests.forked import finished
 
 PROJECT = Path(__file__).parents[2]
 
@@ -19,8 +20,8 @@ PROJECT = Path(__file__).parents[2]
 def core(db: Database | None, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """`python -m core …` against a database of the test."""
     environment = {**os.environ, **({"DATABASE_URL": db.url} if db else {}), **variables}
-    command = [sys.executable, "-m", "core", *arguments]
-    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120)
+    command = ["-m", "core", *map(str, arguments)]
+    return subprocess.CompletedProcess(command, *finished(Path(sys.executable), command, environment, imported="core"))
 
 
 def test_every_command_of_the_automation_is_there(database: Database) -> None:

@@ -8,19 +8,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.forked import finished
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WHETSTONE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "core", "trainer", *arguments],
-        cwd=ROOT,
-        env={**kept, "WHETSTONE_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["-m", "core", "trainer", *arguments]
+    environment = {**kept, "WHETSTONE_HOME": str(home)}
+    return subprocess.CompletedProcess(command, *finished(Path(sys.executable), command, environment, imported="core"))
 
 
 def test_status_and_remove_of_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.trainer.forked import Process, finished, started
+from tests.forked import Process, finished, started
 from tests.training import PATIENT, PROGRAMS, Tiny
 
 #: Long enough for the rule to be learned: 100 steps.

@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -46,6 +45,7 @@ class Shop:
     dataset: Any
     #: Leads to `victim.template`.
     template: Connection
+    is_done: bool = False
 
     def job(self, scenario: Scenario) -> jobs.Job:
         """A new job of the same records, brought to where the scenario begins."""
@@ -129,23 +129,30 @@ class Shop:
         return self.template.recv()
 
 
-@contextmanager
-def template() -> Iterator[Connection]:
+class Template:
     """A process that others are forked of."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.tuning.victim"])
-    here, there = context.Pipe()
-    process = context.Process(target=victim.template, args=(there,))
-    process.start()
-    there.close()
-    try:
-        yield here
-        here.send(None)
-        process.join(_PATIENCE_S)
-    finally:
-        process.kill()
-        process.join()
-        here.close()
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["tests.tuning.victim"])
+        self.pipe, there = context.Pipe()
+        self._process = context.Process(target=victim.template, args=(there,))
+        self._process.start()
+        there.close()
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+
+
+@pytest.fixture(scope="session")
+def templates() -> Iterator[dict[str, Template]]:
+    """By the case whose libraries each has imported, which takes as long as many points."""
+    started: dict[str, Template] = {}
+    yield started
+    for each in started.values():
+        each.end()
 
 
 SCENARIOS = [(name, scenario) for name in CASES for scenario in case(name).scenarios]
@@ -153,18 +160,29 @@ SCENARIOS = [(name, scenario) for name in CASES for scenario in case(name).scena
 
 @pytest.fixture
 def shop(
-    request: pytest.FixtureRequest, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    templates: dict[str, Template],
 ) -> Iterator[Shop]:
     name = request.getfixturevalue("name")
     chosen = case(name)
     (tmp_path / "service").mkdir()
-    with chosen.serve(tmp_path / "service") as service, template() as pipe:
+    # Taken out of them until the test is done: after one that broke off, the pipe has something left to say.
+    template = templates.pop(name, None) or Template()
+    with chosen.serve(tmp_path / "service") as service:
         for key, value in service.environment.items():
             if os.environ.get(key) != value:  # what the service set itself it also takes back, and before this does
                 monkeypatch.setenv(key, value)
         get_settings.cache_clear()
-        yield Shop(database, tmp_path, name, chosen, service, freeze(database, rows=chosen.rows), pipe)
+        shop = Shop(database, tmp_path, name, chosen, service, freeze(database, rows=chosen.rows), template.pipe)
+        yield shop
         service.stall(False)
+    if shop.is_done:
+        templates[name] = template
+    else:
+        template.end()
     get_settings.cache_clear()
 
 
@@ -189,6 +207,7 @@ def test_killed_at_every_commit_point(name: str, scenario: Scenario, shop: Shop)
         begun = shop.service.submissions()[begun_before:]
         outcome = _judged(shop, job, begun, scenario)
         rows.append((point, state, str(at_death), str(len(begun)), outcome))
+    shop.is_done = True
     sys.stdout.write(_table(f"{name}, {scenario}", rows))
     assert [row for row in rows if row[-1].startswith("WRONG")] == []
 

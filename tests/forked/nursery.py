@@ -1,8 +1,9 @@
-"""Run programs of the trainer in forks of one process that has imported their libraries, which takes five seconds.
+"""Run programs in forks of one process that has imported what they need, which takes the trainer five seconds and the
+command line two.
 
-`python nursery.py SOCKET`, with the trainer's Python. A connection brings one request, a line of JSON with `argv`,
-`environment`, and two file descriptors for its output; it is answered with two lines: the process, and, at its end, how
-it ended. Ends with its standard input.
+`python nursery.py SOCKET trainer`, with the trainer's Python, or `python nursery.py SOCKET core`. A connection brings
+one request, a line of JSON with `argv`, `environment`, and two file descriptors for its output; it is answered with two
+lines: the process, and, at its end, how it ended. Ends with its standard input.
 """
 
 # pyright: reportMissingImports=false
@@ -28,7 +29,7 @@ _OFFLINE = {
 }
 
 
-def preload() -> None:
+def trainer() -> None:
     os.environ.update(_OFFLINE)
     import datasets  # noqa: F401
     import gguf  # noqa: F401
@@ -37,8 +38,16 @@ def preload() -> None:
     from trl import SFTConfig, SFTTrainer  # noqa: F401
 
 
-def main(path: str) -> None:
-    preload()
+def core() -> None:
+    sys.path[0] = str(Path.cwd())  # for `-m`, and because this folder's neighbours have names of libraries
+    from core.__main__ import registered
+
+    registered()
+    del sys.modules["core.__main__"]  # what each of them begins with
+
+
+def main(path: str, imported: str) -> None:
+    {"trainer": trainer, "core": core}[imported]()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that answer
     with socket.socket(socket.AF_UNIX) as listening, selectors.DefaultSelector() as ready:
         listening.bind(path)
@@ -77,10 +86,15 @@ def become(request: dict[str, Any], descriptors: list[int]) -> int:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = request["argv"]
-    sys.path[0] = str(Path(sys.argv[0]).parent)
     code = 0
     try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        if sys.argv[0] == "-m":
+            _, module, *arguments = sys.argv
+            sys.argv = [module, *arguments]
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        else:
+            sys.path[0] = str(Path(sys.argv[0]).parent)
+            runpy.run_path(sys.argv[0], run_name="__main__")
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
@@ -94,4 +108,4 @@ def become(request: dict[str, Any], descriptors: list[int]) -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -1,4 +1,5 @@
-"""Programs of the trainer as processes of their own that need not import its libraries first: see `nursery.py`."""
+"""Programs of the trainer and of the command line, as processes of their own that need not import first what they use:
+see `nursery.py`."""
 
 import atexit
 import json
@@ -13,20 +14,31 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
+ROOT = Path(__file__).parents[2]
 NURSERY = Path(__file__).with_name("nursery.py")
+
+
+#: What a process has imported before others are forked of it.
+Imported = Literal["trainer", "core"]
 
 
 class Forked:
     """As `subprocess.Popen` of a program that writes into these files, as far as tests use it."""
 
     def __init__(
-        self, python: Path, argv: Sequence[str], environment: Mapping[str, str], output: IO[str], errors: IO[str]
+        self,
+        python: Path,
+        imported: Imported,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        output: IO[str],
+        errors: IO[str],
     ) -> None:
         self.returncode: int | None = None
         self._connection = socket.socket(socket.AF_UNIX)
-        self._connection.connect(_nursery(python))
+        self._connection.connect(_nursery(python, imported))
         request = json.dumps({"argv": list(argv), "environment": dict(environment)}).encode()
         socket.send_fds(self._connection, [request], [output.fileno(), errors.fileno()])
         self._answers = self._connection.makefile("r")
@@ -58,21 +70,23 @@ Process = Forked | subprocess.Popen[bytes]
 
 
 @cache
-def _nursery(python: Path) -> str:
+def _nursery(python: Path, imported: Imported) -> str:
     """The socket of the process that others are forked of; it ends with this one."""
     path = tempfile.mkdtemp(prefix="nursery-") + "/socket"
-    process = subprocess.Popen([str(python), str(NURSERY), path], stdin=subprocess.PIPE)
+    process = subprocess.Popen([str(python), str(NURSERY), path, imported], cwd=ROOT, stdin=subprocess.PIPE)
     atexit.register(process.kill)
     while not Path(path).exists():
-        assert process.poll() is None, "the trainer's libraries cannot be imported"
+        assert process.poll() is None, f"what the {imported} needs cannot be imported"
         time.sleep(0.05)
     return path
 
 
-def finished(python: Path, argv: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
+def finished(
+    python: Path, argv: Sequence[str], environment: Mapping[str, str], *, imported: Imported = "trainer"
+) -> tuple[int, str, str]:
     """How a program ended, what it printed, and its errors."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        code = started(python, argv, environment, output, errors).wait()
+        code = started(python, argv, environment, output, errors, imported=imported).wait()
         output.seek(0)
         errors.seek(0)
         return code, output.read(), errors.read()
@@ -85,9 +99,13 @@ def started(
     output: IO[str],
     errors: IO[str],
     *,
+    imported: Imported = "trainer",
     may_fork: bool = True,
 ) -> Process:
-    """A process of its own; what is read of the environment when libraries are imported may not be of a fork."""
+    """A process of its own; what is read of the environment when libraries are imported may not be of a fork.
+
+    `argv` begins with a file, or with `-m` and a module.
+    """
     if may_fork and sys.platform == "linux":
-        return Forked(python, argv, environment, output, errors)
-    return subprocess.Popen([python, *argv], stdout=output, stderr=errors, env=environment)
+        return Forked(python, imported, argv, environment, output, errors)
+    return subprocess.Popen([python, *argv], cwd=ROOT, stdout=output, stderr=errors, env=environment)
