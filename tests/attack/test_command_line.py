@@ -50,7 +50,9 @@ def commands(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
         yield path, node
 
 
-EVERY = tuple(commands(typer.main.get_command(registered())))
+#: Made once: making all of it takes longer than most commands.
+PROGRAM = typer.main.get_command(registered())
+EVERY = tuple(commands(PROGRAM))
 
 
 def takes_number(parameter: Any) -> bool:
@@ -92,6 +94,7 @@ def drawn(seed: int) -> list[tuple[str, tuple[str, ...], Any, Any, str]]:
 def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
     """The exit code, and what stands on standard error. Anything but an exit is a traceback, and fails the test."""
     monkeypatch.setattr(sys, "argv", ["core", *arguments])
+    monkeypatch.setattr("core.__main__.registered", lambda _command: PROGRAM)
     with pytest.raises(SystemExit) as end:
         main()
     code = end.value.code

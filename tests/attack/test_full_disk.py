@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -19,6 +18,7 @@ from core.settings import get_settings
 from tests.attack.small_disk import mounted
 from tests.browser.conftest import served
 from tests.examples.importing.files import as_jsonl
+from tests.forked import finished
 
 ROOT = Path(__file__).parents[2]
 SIZE = 220 << 20
@@ -40,16 +40,9 @@ def small_disk(public_folder: Path) -> Iterator[Path]:
 def core(home: Path, *arguments: str) -> tuple[int, str]:
     """A command in a process of its own: its exit code, and what it answered, or said on standard error."""
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    done = subprocess.run(
-        [sys.executable, "-m", "core", *arguments],
-        cwd=ROOT,
-        env={**environment, "WHETSTONE_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, done.stderr.strip() if done.returncode else done.stdout
+    command, environment = ["-m", "core", *arguments], {**environment, "WHETSTONE_HOME": str(home)}
+    code, out, errors = finished(Path(sys.executable), command, environment, imported="core")
+    return code, errors.strip() if code else out
 
 
 def fill(folder: Path, *, leave: int, name: str = "ballast") -> Path:

@@ -70,7 +70,7 @@ def test_of_memory(database: Database, tmp_path: Path) -> None:
     """Rows of 5 MB, so that what finds no room is a row, and not a library that is just being loaded."""
     long = dict.fromkeys(("user_request", "execution_plan", "execution_result"), "x" * 1_000_000)
     nested = {"context": {"note": "x" * 1_000_000}, "business_state": {"note": "x" * 1_000_000}}
-    path = written(tmp_path, "runs.jsonl", [execution(number, **long, **nested) for number in range(20)])
+    path = written(tmp_path, "runs.jsonl", [execution(number, **long, **nested) for number in range(8)])
     limits = range(560 << 20, 300 << 20, -(40 << 20))
     _until_it_fails(database, path, resource.RLIMIT_AS, limits, "There was not enough memory for this")
 
