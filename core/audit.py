@@ -1,17 +1,24 @@
-"""The audit log: who did what, to what, from what to what, and why. Written in the transaction of the act itself."""
+"""The audit log: who did what, to what, from what to what, and why. Written in the transaction of the act itself.
+
+Every line has a place in a chain of hashes, by which one that was changed or removed later is found.
+"""
 
 import csv
 import datetime as dt
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, select, text
 
+from core.bounds import id_in
 from core.db import Database
 from core.db.tables import audit_log
+from core.errors import AuditRefused
+from core.text import shortened
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,102 @@ def export(db: Database, chosen: Chosen) -> Iterator[bytes]:
 
 
 _BATCH = 5_000
+
+
+# The chain
+
+#: Lines that get their place in one transaction.
+_LINES = 10_000
+#: Faults that are told one by one.
+_TOLD = 20
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A line that is not as it was written: `changed`, `removed`, `after a gap` where the one before it was removed
+    with its place, or `inserted` beside the chain.
+    """
+
+    audit_id: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the chain says of the log. `head` names its end, `PLACE:HASH`, and is empty where the log is."""
+
+    lines: int
+    head: str
+    #: The first of them, in the order of the log.
+    faults: tuple[Fault, ...]
+    #: Whether an earlier head is still part of the chain; None where none was given.
+    holds_noted: bool | None
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults and self.holds_noted is not False
+
+
+def extend_chain(db: Database) -> int:
+    """Give every line that has been committed its place in the chain; how many it were."""
+    added = 0
+    while True:
+        with db.begin() as connection:
+            batch = connection.execute(text("SELECT extend_audit_chain(:most)"), {"most": _LINES}).scalar_one()
+        added += batch
+        if batch < _LINES:
+            return added
+
+
+def verify(db: Database, noted: str = "") -> Proof:
+    """Compute the whole chain again and compare it with the log.
+
+    Who has every right in the database can make the whole chain anew, or cut its end off: `noted`, a `head` that was
+    written down elsewhere, tells that. Raises `AuditRefused` where it is no head.
+    """
+    place, wanted = _head(noted) if noted else (0, "")
+    extend_chain(db)
+    with db.begin() as connection:
+        lines, last, ending = connection.execute(text(_END)).one()
+        faults = tuple(Fault(*row) for row in connection.execute(text(_FAULTS), {"told": _TOLD}))
+        found = connection.execute(text(_AT), {"place": place}).scalar() if noted else None
+    return Proof(lines, f"{last}:{ending}" if last else "", faults, found == wanted if noted else None)
+
+
+def _head(noted: str) -> tuple[int, str]:
+    named, _, hash_ = noted.partition(":")
+    place = id_in(named)
+    if place is None or not re.fullmatch("[0-9a-f]{64}", hash_):
+        raise AuditRefused(f"{shortened(noted, 80)!r} is no head of the audit log, such as 120:5f0c….")
+    return place, hash_
+
+
+_END = """
+    SELECT (SELECT count(*) FROM audit_log), coalesce(max(place), 0), coalesce(
+        (SELECT encode(hash, 'hex') FROM audit_chain ORDER BY place DESC LIMIT 1), '')
+    FROM audit_chain
+"""
+_AT = "SELECT encode(hash, 'hex') FROM audit_chain WHERE place = :place"
+#: Each line is compared with the hash that stands before it, so one that was changed is told alone.
+_FAULTS = """
+    WITH chain AS (
+        SELECT place, audit_id, hash, lag(hash, 1, ''::bytea) OVER places AS previous,
+               lag(place, 1, 0::bigint) OVER places AS place_before
+        FROM audit_chain WINDOW places AS (ORDER BY place)
+    )
+    SELECT c.audit_id, CASE WHEN a.id IS NULL THEN 'removed' WHEN c.place <> c.place_before + 1 THEN 'after a gap'
+                            ELSE 'changed' END
+    FROM chain c LEFT JOIN audit_log a ON a.id = c.audit_id
+    WHERE a.id IS NULL OR c.place <> c.place_before + 1 OR c.hash <> audit_hash(c.previous, a)
+    UNION ALL
+    SELECT u.audit_id, 'removed' FROM audit_unchained u
+    WHERE NOT EXISTS (SELECT FROM audit_log a WHERE a.id = u.audit_id)
+    UNION ALL
+    SELECT a.id, 'inserted' FROM audit_log a
+    WHERE NOT EXISTS (SELECT FROM audit_chain c WHERE c.audit_id = a.id)
+      AND NOT EXISTS (SELECT FROM audit_unchained u WHERE u.audit_id = a.id)
+    ORDER BY 1 LIMIT :told
+"""
 
 
 def _conditions(chosen: Chosen) -> Iterator[ColumnElement[bool]]:

@@ -83,9 +83,10 @@ def restore(
 ) -> Restored:
     """Put the backup in `file` in the place of the database.
 
-    The copy is made beside it, brought up to date, and every frozen version in it is rendered again; only when all of
-    them are what was frozen the two change places, in one step. Raises `BackupRefused`, with everything as it was, for
-    a file that is no backup, a version that is not what was frozen, and while anybody else uses the database.
+    The copy is made beside it, brought up to date, every frozen version in it is rendered again and the chain of its
+    audit log computed again; only when all of it is what it was the two change places, in one step. Raises
+    `BackupRefused`, with everything as it was, for a file that is no backup, a version that is not what was frozen, an
+    audit log that was changed, and while anybody else uses the database.
     """
     programs = _programs(settings)
     if not any("TABLE DATA" in line and "schema_migration" in line for line in _contents(programs, file).splitlines()):
@@ -123,10 +124,10 @@ def drop_former(db: Database, former: str) -> None:
 
 
 def _proved(copy: Database, file: Path, actor: str, tell: Tell) -> tuple[tuple[str, ...], int]:
-    """Bring the copy up to date, and render every frozen version in it again; its workspaces, and how many versions."""
+    """Bring the copy up to date, prove its frozen versions and audit logs; its workspaces, and how many versions."""
     try:
         names = tuple(workspaces.list_workspaces(copy))
-        count, wrong = 0, []
+        count, wrong, forged = 0, [], []
         for name in names:
             workspace = copy.in_workspace(name)
             migrations.migrate(workspace)
@@ -137,10 +138,18 @@ def _proved(copy: Database, file: Path, actor: str, tell: Tell) -> tuple[tuple[s
                 count += 1
                 if not verification.verify(workspace, version).ok:
                     wrong.append(f"{version.label} in {name}")
+            tell(f"Proving the audit log of {name}.")
+            if faults := audit.verify(workspace).faults:
+                forged.append(f"line {faults[0].audit_id} in {name}")
         if wrong:
             raise BackupRefused(
                 f"The backup was not restored: {', '.join(wrong[:3])} is not what was frozen. Everything is as it was; "
                 "take an older backup."
+            )
+        if forged:
+            raise BackupRefused(
+                f"The backup was not restored: the audit log is not as it was written ({', '.join(forged[:3])}). "
+                "Everything is as it was; take an older backup."
             )
         if PUBLIC in names:
             with copy.begin() as connection:

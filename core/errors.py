@@ -284,5 +284,9 @@ class BackupRefused(WhetstoneError):
     """A backup cannot be made, or restored; what is there is as it was."""
 
 
+class AuditRefused(WhetstoneError):
+    """What the audit log is to be compared with is not what its chain makes."""
+
+
 class SimilarityRefused(WhetstoneError):
     """A model for similar work cannot be installed or used; the message says why and what to do."""

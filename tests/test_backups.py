@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from core import backups
+from core import audit, backups
 from core.datasets import snapshots, verification
 from core.datasets.recipes import Recipe
 from core.datasets.splits import Split
@@ -114,7 +114,8 @@ def test_the_commands_say_what_they_did(company: Database, tmp_path: Path) -> No
     restored = core(company, "restore", str(file), "--drop-former")
 
     assert restored.stderr.splitlines() == [
-        "Reading the backup.", "Proving plans@1 in demo.", "Proving plans@1 in public."
+        "Reading the backup.", "Proving plans@1 in demo.", "Proving the audit log of demo.",
+        "Proving plans@1 in public.", "Proving the audit log of public.",
     ]  # fmt: skip
     assert restored.stdout == ("Restored demo, public; frozen versions rendered again, each what was frozen: 2.\n")
     assert counts(company) == [20, 20]
@@ -139,6 +140,21 @@ def test_nothing_is_replaced_while_somebody_uses_it(company: Database, tmp_path:
     file = saved(company, tmp_path)
     with psycopg.connect(company.url), pytest.raises(BackupRefused, match="stop the app and all workers"):
         backups.restore(company, file, actor="ada")
+    assert beside(company) == []
+
+
+def test_a_changed_audit_log_is_not_restored(company: Database, tmp_path: Path) -> None:
+    audit.extend_chain(company)
+    with company.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql("UPDATE audit_log SET actor = 'nobody'")
+    file = saved(company, tmp_path)
+    add(company, {"execution_id": "later"})
+
+    with pytest.raises(BackupRefused, match=r"the audit log is not as it was written \(line \d+ in public\)"):
+        backups.restore(company, file, actor="ada")
+
+    assert counts(company) == [21, 20]
     assert beside(company) == []
 
 

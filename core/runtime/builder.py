@@ -1,4 +1,5 @@
-"""What runs beside the pages, in a thread of the server process: dataset versions that were asked for are built.
+"""What runs beside the pages, in a thread of the server process: dataset versions that were asked for are built, and
+lines of the audit log get their place in its chain.
 
 Any number of processes may run this; the advisory lock of each version decides who builds it.
 """
@@ -12,7 +13,7 @@ import psycopg
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from core import shortages
+from core import audit, shortages
 from core.datasets import snapshots, verification
 from core.datasets.versions import DatasetVersion
 from core.db import Database, workspaces
@@ -103,6 +104,7 @@ class Background:
         for workspace in workspaces.list_workspaces(self._db):
             db = self._db.in_workspace(workspace)
             cube.refresh_if_due(db)
+            audit.extend_chain(db)
             for dataset_id in snapshots.pending(db):
                 if self._stopping.is_set():
                     return

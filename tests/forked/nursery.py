@@ -50,8 +50,9 @@ def main(path: str, imported: str) -> None:
     {"trainer": trainer, "core": core}[imported]()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that answer
     with socket.socket(socket.AF_UNIX) as listening, selectors.DefaultSelector() as ready:
-        listening.bind(path)
+        listening.bind(f"{path}.new")
         listening.listen()
+        Path(f"{path}.new").rename(path)  # who sees it may connect at once
         ready.register(listening, selectors.EVENT_READ)
         ready.register(sys.stdin, selectors.EVENT_READ)
         while True:

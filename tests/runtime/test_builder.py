@@ -57,6 +57,21 @@ def test_versions_of_every_workspace_are_built(database: Database, background: B
     assert (state.running, state.built, state.error) == (True, 2, "")
 
 
+def test_lines_of_the_audit_log_get_their_place_in_its_chain(database: Database, background: Background) -> None:
+    demo = workspaces.create(database, "demo")
+    background.start()
+    for db in (database, demo):
+        with db.begin() as connection:
+            audit.record(connection, actor="ada", action="import", subject="import")
+
+    def waiting(db: Database) -> int:
+        with db.connect() as connection:
+            return connection.execute(text("SELECT count(*) FROM audit_unchained")).scalar_one()
+
+    until(lambda: waiting(database) == waiting(demo) == 0)
+    assert audit.verify(demo).head
+
+
 def test_what_was_built_is_proved_at_once(database: Database, background: Background) -> None:
     asked = ask(database)
     background.start()
