@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.setting import Setting
-from core import demo
+from core import audit, demo
 from core.commands import choices, claims, verbs
 from core.commands.filters import CommandFilter
 from core.datasets import checks, comparison, concerned, exporting, snapshots, verification
@@ -133,6 +133,7 @@ def measure(company: Database, folder: Path, rows: int, tell: Tell = lambda _nam
     _leave_alone(workspaces.create(company, other))
     _imports(company.in_workspace(other), watch, folder, _files(db, folder, rows), rows)
     _commands(db, watch, rows)
+    _audit_log(db, watch, rows)
     with watch.act("demo drop"):
         demo.drop(company, actor=_ACTOR, workspace=name)
     workspaces.drop(company, other)
@@ -308,6 +309,23 @@ def _commands(db: Database, watch: Watch, rows: int) -> None:
         connection.exec_driver_sql("UPDATE commands SET finished_at = now() - interval '90 days'")
     with watch.act("queue: retention"):
         assert claims.retain(db, 30) >= len(ids) // 2 - 10
+
+
+def _audit_log(db: Database, watch: Watch, rows: int) -> None:
+    audit.extend_chain(db)
+    with db.begin() as connection:
+        connection.exec_driver_sql(_LINES, (rows,))
+    with watch.act("audit log: chain"):
+        assert audit.extend_chain(db) == rows
+    with watch.act("audit log: verify"):
+        assert audit.verify(db).ok
+
+
+_LINES = """
+    INSERT INTO audit_log (actor, action, subject, subject_id, after)
+    SELECT 'benchmark', 'execution', 'execution', n::text, jsonb_build_object('status', 'approved')
+    FROM generate_series(1, %s) AS n
+"""
 
 
 def _read(blocks: Iterable[bytes]) -> None:

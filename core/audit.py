@@ -155,8 +155,8 @@ _BATCH = 5_000
 
 #: Lines that get their place in one transaction.
 _LINES = 10_000
-#: Faults that are told one by one.
-_TOLD = 20
+#: Faults that are told one by one; there may be more.
+MOST_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class Proof:
 
     lines: int
     head: str
-    #: The first of them, in the order of the log.
+    #: The first `MOST_TOLD` of them, in the order of the log.
     faults: tuple[Fault, ...]
     #: Whether an earlier head is still part of the chain; None where none was given.
     holds_noted: bool | None
@@ -206,7 +206,7 @@ def verify(db: Database, noted: str = "") -> Proof:
     extend_chain(db)
     with db.begin() as connection:
         lines, last, ending = connection.execute(text(_END)).one()
-        faults = tuple(Fault(*row) for row in connection.execute(text(_FAULTS), {"told": _TOLD}))
+        faults = tuple(Fault(*row) for row in connection.execute(text(_FAULTS), {"told": MOST_TOLD}))
         found = connection.execute(text(_AT), {"place": place}).scalar() if noted else None
     return Proof(lines, f"{last}:{ending}" if last else "", faults, found == wanted if noted else None)
 
@@ -215,7 +215,7 @@ def _head(noted: str) -> tuple[int, str]:
     named, _, hash_ = noted.partition(":")
     place = id_in(named)
     if place is None or not re.fullmatch("[0-9a-f]{64}", hash_):
-        raise AuditRefused(f"{shortened(noted, 80)!r} is no head of the audit log, such as 120:5f0c….")
+        raise AuditRefused(f"{shortened(noted, 80)} is no head of the audit log, such as 120:5f0c….")
     return place, hash_
 
 

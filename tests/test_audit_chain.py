@@ -193,3 +193,21 @@ def test_the_command_says_what_it_found(log: Database) -> None:
     said = json.loads(done.stdout)
     assert (done.returncode, said["ok"], said["faults"]) == (1, False, [{"audit_id": third, "what": "changed"}])
     assert core(log, "verify-audit").stdout == f"Line {third}: changed.\n"
+
+
+def test_the_command_tells_of_an_empty_log_of_many_faults_and_of_an_end_that_is_gone(database: Database) -> None:
+    assert core(database, "verify-audit").stdout == "The audit log is empty.\n"
+    act(database, 25)
+    head = audit.verify(database).head
+    cut_off(database)
+    done = core(database, "verify-audit", "--noted", head)
+    told = "The end that was noted is not in the chain: it was made anew, or cut off before it.\n"
+    assert (done.returncode, done.stdout) == (1, told)
+    forge(database, "UPDATE audit_log SET reason = 'x'")
+    lines = core(database, "verify-audit").stdout.splitlines()
+    assert lines == [
+        *(f"Line {each}: changed." for each in ids(database)[:20]),
+        "Perhaps more: only the first are told.",
+    ]
+    done = core(database, "verify-audit", "--noted", "yesterday")
+    assert (done.returncode, done.stderr) == (1, "'yesterday' is no head of the audit log, such as 120:5f0c….\n")

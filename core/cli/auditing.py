@@ -32,6 +32,8 @@ def _said(proof: audit.Proof) -> str:
         lines = f"{proof.lines:,} line{'s' * (proof.lines != 1)}, each as it was written.{since}"
         return f"{lines} The chain ends at {proof.head}; keep a note of that outside of this database."
     told = [f"Line {fault.audit_id}: {fault.what}." for fault in proof.faults]
+    if len(told) == audit.MOST_TOLD:
+        told.append("Perhaps more: only the first are told.")
     if proof.holds_noted is False:
         told.append("The end that was noted is not in the chain: it was made anew, or cut off before it.")
     return "\n".join(told)

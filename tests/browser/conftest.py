@@ -25,7 +25,7 @@ from playwright.sync_api import (
     WebSocket,
     expect,
     sync_playwright,
-)  # fmt: skip
+)
 
 from core.db import Database
 from core.db.embedded import EmbeddedPostgres

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs the signa
 #: The request is under way: begun, and not answered.
 IN_FLIGHT = "during the request"
 _PATIENCE_S = 120
+_ENDING_S = 2
 
 
 @dataclass
@@ -141,6 +143,9 @@ class Template:
         there.close()
 
     def end(self) -> None:
+        with suppress(OSError):
+            self.pipe.send(None)
+        self._process.join(_ENDING_S)  # it would not end by itself where a test broke off
         self._process.kill()
         self._process.join()
         self.pipe.close()
@@ -171,18 +176,22 @@ def shop(
     (tmp_path / "service").mkdir()
     # Taken out of them until the test is done: after one that broke off, the pipe has something left to say.
     template = templates.pop(name, None) or Template()
-    with chosen.serve(tmp_path / "service") as service:
-        for key, value in service.environment.items():
-            if os.environ.get(key) != value:  # what the service set itself it also takes back, and before this does
-                monkeypatch.setenv(key, value)
-        get_settings.cache_clear()
-        shop = Shop(database, tmp_path, name, chosen, service, freeze(database, rows=chosen.rows), template.pipe)
-        yield shop
-        service.stall(False)
-    if shop.is_done:
-        templates[name] = template
-    else:
-        template.end()
+    is_done = False
+    try:
+        with chosen.serve(tmp_path / "service") as service:
+            for key, value in service.environment.items():
+                if os.environ.get(key) != value:  # what the service set itself it also takes back, and before this does
+                    monkeypatch.setenv(key, value)
+            get_settings.cache_clear()
+            shop = Shop(database, tmp_path, name, chosen, service, freeze(database, rows=chosen.rows), template.pipe)
+            yield shop
+            is_done = shop.is_done
+            service.stall(False)
+    finally:
+        if is_done:
+            templates[name] = template
+        else:
+            template.end()
     get_settings.cache_clear()
 
 
