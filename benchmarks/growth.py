@@ -8,7 +8,7 @@ import csv
 import datetime as dt
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -114,30 +114,39 @@ class Watch:
         self._tell(name, took)
 
 
-def measure(company: Database, folder: Path, rows: int, tell: Tell = lambda _name, _took: None) -> Seconds:
-    """The seconds of every act on `rows` examples, each in workspaces of its own that are dropped again.
+def measure(
+    company: Database,
+    folder: Path,
+    rows: int,
+    tell: Tell = lambda _name, _took: None,
+    parts: Collection[str] = (),
+) -> dict[str, Seconds]:
+    """The seconds of every act on `rows` examples by the part it belongs to, or of these `parts` alone. Each is done in
+    workspaces of its own that are dropped again.
 
     Nothing is analysed in between: a person who has just imported does not wait for autovacuum either.
     """
-    watch = Watch(Clock(company), tell)
-    name, other = f"growth_{rows}", f"growth_import_{rows}"
-    for each in (name, other):
-        if workspaces.exists(company, each):
-            workspaces.drop(company, each)
-    with watch.act("demo load"):
+    name, clock = f"growth_{rows}", Clock(company)
+    _drop(company, name)
+    whole = Watch(clock, tell)
+    with whole.act("demo load"):
         demo.load(company, examples=rows, actor=_ACTOR, workspace=name, today=dt.date(2026, 11, 1))
     db = company.in_workspace(name)
     _leave_alone(db)
-    _examples(db, watch, rows)
-    _datasets(db, watch)
-    _leave_alone(workspaces.create(company, other))
-    _imports(company.in_workspace(other), watch, folder, _files(db, folder, rows), rows)
-    _commands(db, watch, rows)
-    _audit_log(db, watch, rows)
-    with watch.act("demo drop"):
+    found = {_DEMO: whole.seconds}
+    for part, acts in _PARTS.items():
+        if not parts or part in parts:
+            watch = Watch(clock, tell)
+            acts(db, watch, folder, rows)
+            found[part] = watch.seconds
+    with whole.act("demo drop"):
         demo.drop(company, actor=_ACTOR, workspace=name)
-    workspaces.drop(company, other)
-    return watch.seconds
+    return found
+
+
+def _drop(company: Database, workspace: str) -> None:
+    if workspaces.exists(company, workspace):
+        workspaces.drop(company, workspace)
 
 
 def _leave_alone(db: Database) -> None:
@@ -148,7 +157,7 @@ def _leave_alone(db: Database) -> None:
             connection.exec_driver_sql(f'ALTER TABLE "{table_name}" SET (autovacuum_enabled = off)')
 
 
-def _examples(db: Database, watch: Watch, rows: int) -> None:
+def _examples(db: Database, watch: Watch, _folder: Path, rows: int) -> None:
     with watch.act("cube"):
         assert cube.refresh(db)
     with watch.act("statistics, words"):
@@ -177,7 +186,7 @@ def _examples(db: Database, watch: Watch, rows: int) -> None:
                 break
 
 
-def _datasets(db: Database, watch: Watch) -> None:
+def _datasets(db: Database, watch: Watch, _folder: Path, _rows: int) -> None:
     choice = Choice(_EVERYTHING, Recipe(), Split(), (), True)
     with watch.act("checks"):
         checks.review(db, choice.filter, choice.recipe, choice.split)
@@ -225,8 +234,12 @@ def _files(db: Database, folder: Path, rows: int) -> tuple[Path, Path]:
     return paths
 
 
-def _imports(db: Database, watch: Watch, folder: Path, files: tuple[Path, Path], rows: int) -> None:
-    path, changed = files
+def _imports(source: Database, watch: Watch, folder: Path, rows: int) -> None:
+    path, changed = _files(source, folder, rows)
+    name = f"growth_import_{rows}"
+    _drop(source, name)
+    db = workspaces.create(source, name)
+    _leave_alone(db)
     small = folder / "growth-small.csv"
     for which, more in enumerate(("", " once", " twice")):  # what statistics tell of: small imports, some with changes
         _write_small(small, more)
@@ -255,6 +268,7 @@ def _imports(db: Database, watch: Watch, folder: Path, files: tuple[Path, Path],
     importing.undo(db, first.import_id, actor=_ACTOR)
     with watch.act("import of what was withdrawn"):
         assert importing.run(db, path, actor=_ACTOR).new == rows
+    workspaces.drop(source, name)
 
 
 def _write_small(path: Path, more: str) -> None:
@@ -277,7 +291,7 @@ UPDATE commands SET waits = 1 FROM pairs WHERE id = command_id
 """
 
 
-def _commands(db: Database, watch: Watch, rows: int) -> None:
+def _commands(db: Database, watch: Watch, _folder: Path, rows: int) -> None:
     with db.begin() as connection:
         connection.exec_driver_sql(_ENQUEUE, (rows,))
         connection.exec_driver_sql(_WAITS, execution_options={"no_parameters": True})
@@ -311,7 +325,7 @@ def _commands(db: Database, watch: Watch, rows: int) -> None:
         assert claims.retain(db, 30) >= len(ids) // 2 - 10
 
 
-def _audit_log(db: Database, watch: Watch, rows: int) -> None:
+def _audit_log(db: Database, watch: Watch, _folder: Path, rows: int) -> None:
     audit.extend_chain(db)
     with db.begin() as connection:
         connection.exec_driver_sql(_LINES, (rows,))
@@ -326,6 +340,17 @@ _LINES = """
     SELECT 'benchmark', 'execution', 'execution', n::text, jsonb_build_object('status', 'approved')
     FROM generate_series(1, %s) AS n
 """
+
+
+#: What is measured again together, because one act of it needs the one before.
+_PARTS: dict[str, Callable[[Database, Watch, Path, int], None]] = {
+    "examples": _examples,
+    "datasets": _datasets,
+    "imports": _imports,
+    "queue": _commands,
+    "audit log": _audit_log,
+}
+_DEMO = "demo"
 
 
 def _read(blocks: Iterable[bytes]) -> None:
@@ -380,20 +405,25 @@ def measured(
 ) -> Growth:
     """The seconds of every act at every size.
 
-    What seems steeper than `most` is measured again, with all the rest, in at most so many `rounds`: of each act the
-    shortest time counts, and a neighbour that wants the processor's caches never makes a time shorter. A loop in a loop
-    is as steep every time.
+    What seems steeper than `most` is measured again, with the rest of its part, in at most so many `rounds`: of each
+    act the shortest time counts, and a neighbour that wants the processor's caches never makes a time shorter. A loop
+    in a loop is as steep every time.
     """
     measure(company, folder, _WARM)  # what is loaded once is loaded now
-    found: Growth = {}
+    found: dict[str, Growth] = {}
+    again: set[str] = set()
     for _ in range(rounds):
         for rows in sorted(sizes):
             tell(f"{rows:,} rows", 0.0)
-            seconds = measure(company, folder, rows, tell)
-            found[rows] = {name: min(took, found.get(rows, {}).get(name, took)) for name, took in seconds.items()}
-        if not too_steep(found, most):
+            for part, seconds in measure(company, folder, rows, tell, again).items():
+                shortest = found.setdefault(part, {}).setdefault(rows, {})
+                shortest |= {name: min(took, shortest.get(name, took)) for name, took in seconds.items()}
+        again = {part for part, growth in found.items() if too_steep(growth, most)}
+        if not again:
             break
-    return found
+    return {
+        rows: {name: took for growth in found.values() for name, took in growth[rows].items()} for rows in sorted(sizes)
+    }
 
 
 def run(setting: Setting) -> None:

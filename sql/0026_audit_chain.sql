@@ -31,7 +31,9 @@ CREATE FUNCTION audit_hash(previous bytea, line audit_log) RETURNS bytea LANGUAG
 $$;
 
 -- Give up to `most` lines their place; how many it were. Others who do the same wait.
-CREATE FUNCTION extend_audit_chain(most bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+-- A plan that was made while hardly a line waited would read all that wait for each of them.
+CREATE FUNCTION extend_audit_chain(most bigint) RETURNS bigint LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     line  audit_log;
     last  bytea;
@@ -43,11 +45,17 @@ BEGIN
     SELECT place, hash INTO here, last FROM audit_chain ORDER BY place DESC LIMIT 1;
     here := coalesce(here, 0);
     last := coalesce(last, '');
-    FOR line IN SELECT a.* FROM audit_log a JOIN audit_unchained u ON u.audit_id = a.id ORDER BY a.id LIMIT most LOOP
+    FOR line IN
+        WITH first AS MATERIALIZED (
+            SELECT a.id FROM audit_unchained u JOIN audit_log a ON a.id = u.audit_id ORDER BY a.id LIMIT most
+        ), taken AS (
+            DELETE FROM audit_unchained USING first WHERE audit_id = first.id RETURNING audit_id
+        )
+        SELECT a.* FROM audit_log a JOIN taken ON taken.audit_id = a.id ORDER BY a.id
+    LOOP
         here := here + 1;
         last := audit_hash(last, line);
         INSERT INTO audit_chain VALUES (here, line.id, last);
-        DELETE FROM audit_unchained WHERE audit_id = line.id;
         added := added + 1;
     END LOOP;
     RETURN added;
