@@ -29,6 +29,7 @@ from playwright.sync_api import (
 
 from core.db import Database
 from core.db.embedded import EmbeddedPostgres
+from tests.browser import scripts
 
 ROOT = Path(__file__).parents[2]
 WIDE, NARROW = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
@@ -166,6 +167,7 @@ def visiting(browser_context: BrowserContext, tabs: list[Page], app_url: str) ->
         page.emulate_media(color_scheme=theme)
         page.on("request", requested)
         page.on("websocket", connected)
+        page.on("websocket", scripts.watch(page).connected)
         page.on("pageerror", failed)
         page.goto(f"{app_url}{path}")
         settled(page)
@@ -177,6 +179,7 @@ def visiting(browser_context: BrowserContext, tabs: list[Page], app_url: str) ->
             emptied(page, app_url)
             page.remove_listener("request", requested)
             page.remove_listener("websocket", connected)
+            page.remove_listener("websocket", scripts.watch(page).connected)
             page.remove_listener("pageerror", failed)
             tabs.append(page)
     assert foreign == []
@@ -214,8 +217,9 @@ def downloaded(page: Page, link: str | re.Pattern[str]) -> Download:
 
 
 def settled(page: Page) -> None:
-    """Wait until no script runs: the app's root says so."""
-    page.wait_for_timeout(300)  # a click takes a moment to start one
+    """Wait until no script runs, nor is asked for."""
+    page.wait_for_timeout(300)  # a click takes a moment to ask for one
+    scripts.wait(page)
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
