@@ -1,7 +1,9 @@
 """Comparing two versions: which examples came, went, changed or moved, and how the whole drifted."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 from sqlalchemy import Connection
@@ -12,6 +14,9 @@ from core.db import WHOLE, Database
 
 #: Ids given of each kind.
 FIRST = 50
+#: Scored records that each side must have before its mean is judged.
+_ENOUGH = 30
+_TWO_SIDED_95 = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,20 @@ class Share:
     name: str
     left: float
     right: float
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The right side's mean quality less the left one's, and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether as large a gap would also come of other examples of the same kind."""
+        return self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,8 @@ class Comparison:
     request_length: tuple[Share, ...]
     target_length: tuple[Share, ...]
     tokens: tuple[int, int]
+    #: None where a side has too few scored records, or the same records.
+    quality_gap: Gap | None
 
 
 def compare(db: Database, left: str | int | DatasetVersion, right: str | int | DatasetVersion) -> Comparison:
@@ -63,6 +84,7 @@ def compare(db: Database, left: str | int | DatasetVersion, right: str | int | D
     with db.reading(WHOLE) as connection:
         run(connection, "SET LOCAL work_mem = '64MB'")
         kinds = _kinds(connection, one.id, other.id)
+        gap = _quality_gap(connection, one, other)
     before, after = one.manifest or {}, other.manifest or {}
     nothing = Rows(0, ())
     return Comparison(
@@ -80,6 +102,7 @@ def compare(db: Database, left: str | int | DatasetVersion, right: str | int | D
         request_length=_lengths(before, after, "request"),
         target_length=_lengths(before, after, "target"),
         tokens=(before["tokens"]["all"], after["tokens"]["all"]),
+        quality_gap=gap,
     )
 
 
@@ -104,6 +127,36 @@ def _kinds(connection: Connection, left: int, right: int) -> dict[str, Rows]:
             FROM kinds WHERE kind IS NOT NULL GROUP BY kind""",
     )
     return {kind: Rows(count, tuple(ids or ())) for kind, count, ids in rows}
+
+
+def _quality_gap(connection: Connection, one: DatasetVersion, other: DatasetVersion) -> Gap | None:
+    """Compare the mean scores that both sides were frozen with.
+
+    Most examples are often in both versions, so the two means are not independent. With z = (q - mean) / n of the
+    right side, less the same of the left one, each where the example is in it, the variance of the gap is the sum of
+    z² (linearised difference of two domain means: Särndal, Swensson and Wretman 1992, sections 5.5 and 5.8). A version
+    keeps its mean and not each score, so q is the score as it stands now.
+    """
+    if one.avg_quality is None or other.avg_quality is None:
+        return None
+    sides = [
+        "SELECT e.id, e.quality_score AS q FROM dataset_members m JOIN orchestrator_training_data e"
+        f" ON e.id = m.example_id WHERE m.dataset_id = {version.id:d} AND e.quality_score IS NOT NULL"
+        for version in (one, other)
+    ]
+    ((n_left, n_right, variance),) = run(
+        connection,
+        """WITH l AS MATERIALIZED ({}), r AS MATERIALIZED ({}),
+                means AS (SELECT (SELECT count(*) FROM l) AS nl, (SELECT avg(q) FROM l) AS ml,
+                                 (SELECT count(*) FROM r) AS nr, (SELECT avg(q) FROM r) AS mr)
+            SELECT nl, nr, (SELECT sum((coalesce((r.q - mr) / nr, 0) - coalesce((l.q - ml) / nl, 0)) ^ 2)
+                            FROM l FULL JOIN r USING (id))
+            FROM means""".format(*sides),
+    )
+    if min(n_left, n_right) < _ENOUGH or not variance:
+        return None
+    value, half = other.avg_quality - one.avg_quality, _TWO_SIDED_95 * math.sqrt(variance)
+    return Gap(value, value - half, value + half)
 
 
 def _shares(before: Mapping[str, Any], after: Mapping[str, Any], what: str) -> tuple[Share, ...]:

@@ -569,6 +569,7 @@ class TestComparing:
         assert "4 removed" in text(app).replace("**", "")
         assert "36 the same" in text(app).replace("**", "")
         assert "-4 records" in text(app)
+        assert "quality (within chance; 95 % interval -" in text(app)
         assert "Same settings: filter, recipe and splits are equal." in text(app)
         click(app, "compare_rows_removed")
         assert app.title[0].value == "Data"

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.datasets import comparison
-from core.datasets.comparison import Comparison, Rows, Share
+from core.datasets.comparison import Comparison, Gap, Rows, Share
 from core.datasets.versions import DatasetVersion
 from core.db import Database
 from core.examples.filters import describe
@@ -74,8 +74,15 @@ def _balance(found: Comparison) -> str:
     left, right = found.left, found.right
     parts = [f"{right.example_count - left.example_count:+,} records"]
     if left.avg_quality is not None and right.avg_quality is not None:
-        parts.append(f"{right.avg_quality - left.avg_quality:+.2f} quality")
+        parts.append(f"{right.avg_quality - left.avg_quality:+.2f} quality{_chance(found.quality_gap)}")
     return ", ".join([*parts, f"{found.tokens[1] - found.tokens[0]:+,} tokens"])
+
+
+def _chance(gap: Gap | None) -> str:
+    if gap is None:
+        return ""
+    verdict = "within chance; " if gap.is_chance else ""
+    return f" ({verdict}95 % interval {gap.low:+.3f} to {gap.high:+.3f})"
 
 
 def _rows(key: str, icon: str, words: str, rows: Rows) -> None:
