@@ -115,7 +115,9 @@ def browser_context() -> Iterator[BrowserContext]:
     if path is None:
         pytest.skip("there is no Chromium on this machine")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
         context = browser.new_context(viewport=WIDE, accept_downloads=True)
         context.set_default_timeout(60_000)
         expect.set_options(timeout=60_000)
