@@ -19,6 +19,8 @@ STATUS: dict[type[errors.WhetstoneError], int] = {
     errors.UnknownJob: 404,
     errors.UnknownModel: 404,
     errors.WorkspaceRefused: 404,
+    errors.NotIdentified: 401,
+    errors.NotAllowed: 403,
     errors.Conflict: 409,
     errors.DatabaseUnavailable: 503,
     errors.MigrationRefused: 503,

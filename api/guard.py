@@ -1,4 +1,4 @@
-"""What every request under /api passes first: an id, a limit of its body, and a refusal of other sites' pages."""
+"""What every request under /api passes first: an id, who sends it, a limit of its body, no page of another site."""
 
 import re
 import uuid
@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.access import admit
 from api.envelope import refused
 
 #: A thousand captured executions of 32 KiB; a field alone may hold 1 MiB.
@@ -57,6 +58,10 @@ class Guard:
                 self._seen(scope["method"], _route(scope), status, perf_counter() - began)
 
     async def _pass(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        admission = await admit(scope)
+        if admission.refusal is not None:
+            await admission.refusal(scope, receive, send)
+            return
         if scope["method"] in _READS:
             await self._app(scope, receive, send)
             return

@@ -5,13 +5,14 @@ from typing import Any
 
 import psycopg
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse
 
 from api import docs, openapi
+from api.access import permit
 from api.envelope import of_error, phrase, refused
 from api.guard import Guard
 from api.routes import (
@@ -43,6 +44,8 @@ def application() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        openapi_url=None,
+        dependencies=[Depends(permit)],
         description="Examples, datasets, fine-tuning, the queue and the orchestrator; the calls that the pages make.",
     )
     subjects = (
@@ -54,6 +57,7 @@ def application() -> FastAPI:
     api.include_router(metrics.router)
     api.openapi = lambda: openapi.described(api)
     page = cache(lambda: docs.page(api.openapi()))
+    api.add_api_route("/openapi.json", lambda: JSONResponse(api.openapi()), include_in_schema=False)
     api.add_api_route("/docs", lambda: HTMLResponse(page()), include_in_schema=False)
     api.add_middleware(Guard, seen=metrics.seen)
     handlers: dict[type[Exception], Any] = {

@@ -35,7 +35,8 @@ PAUSES_S = (0.5, 30.0)
 _LEASE_S = 90.0
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 _DATA = "/api/orchestrator/training/data"
-#: The record itself is at fault, and sending it again would not help.
+#: The record itself is at fault, and sending it again would not help. A token that is missing, has ended or may not do
+#: this (401, 403) is no fault of the record: it waits until somebody gives the agent another one.
 _REFUSED = (400, 413, 422)
 
 _TABLES = """
@@ -70,7 +71,10 @@ class _Away(Exception):
 
 
 class Whetstone:
-    """One server, or one workspace of it. Threads may share it; processes may share its spool."""
+    """One server, or one workspace of it. Threads may share it; processes may share its spool.
+
+    `token`: of the role analyst for capturing; unless given, what WHETSTONE_TOKEN holds.
+    """
 
     def __init__(
         self,
@@ -81,12 +85,14 @@ class Whetstone:
         spool: str | Path | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        token = token or os.environ.get("WHETSTONE_TOKEN", "").strip()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
             base_url=url, params={"workspace": workspace}, headers=headers, timeout=_TIMEOUT, transport=transport
         )
         self._spool = _Spool(Path(spool) if spool else _usual_spool(), f"{url.rstrip('/')} {workspace}")
         self._wake, self._stopping = threading.Event(), threading.Event()
+        self._why_waiting = ""
         self._thread: threading.Thread | None = None
         self._thread_lock = threading.Lock()
         atexit.register(self.close)
@@ -148,6 +154,11 @@ class Whetstone:
     def waiting(self) -> int:
         """How many captures are on this machine and not on the server yet."""
         return self._spool.count()
+
+    @property
+    def why_waiting(self) -> str:
+        """Why the last try to send did not succeed, such as a token that has expired; empty where it did."""
+        return self._why_waiting
 
     def refused(self) -> list[Refused]:
         """Return captures that the server does not take, for a person to look at."""
@@ -217,9 +228,10 @@ class Whetstone:
         while not self._stopping.is_set():
             try:
                 while not self._stopping.is_set() and self._send_batch():
-                    pause = PAUSES_S[0]
+                    pause, self._why_waiting = PAUSES_S[0], ""
                 self._wake.wait(PAUSES_S[1])
             except (_Away, sqlite3.Error, httpx.HTTPError) as error:
+                self._why_waiting = str(error)
                 log.warning("%d captures wait: %s", self._count(), error)
                 # A wake-up does not end this pause: a busy agent would ask a server that is away all the time.
                 self._stopping.wait(pause)
