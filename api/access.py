@@ -22,6 +22,7 @@ from core.settings import get_settings
 
 #: The only operation that anybody may ask for.
 HEALTH = "/health"
+METRICS = "/metrics"
 _CALLER = "whetstone.caller"
 _T = "/orchestrator/training"
 _E = "/orchestrator/executions/{execution_id}"

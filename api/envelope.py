@@ -35,6 +35,7 @@ WORDS = {
     405: "MethodNotAllowed",
     413: "BodyTooLarge",
     415: "NotJson",
+    429: "TooManyRequests",
     500: "InternalError",
 }
 

@@ -37,6 +37,7 @@ _REFUSALS = {
     "404": "It is not there.",
     "409": "Somebody else was faster, or it was done already.",
     "422": "A parameter or a field of the body has the wrong form; the message names it.",
+    "429": "More requests than a minute may have; `Retry-After` says after how many seconds to go on.",
     "503": "The database does not answer.",
 }
 

@@ -67,7 +67,11 @@ class Refused(NamedTuple):
 
 
 class _Away(Exception):
-    """The server cannot take anything now."""
+    """The server cannot take anything now; `wait_s` where it says for how long."""
+
+    def __init__(self, why: str, wait_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.wait_s = wait_s
 
 
 class Whetstone:
@@ -234,7 +238,7 @@ class Whetstone:
                 self._why_waiting = str(error)
                 log.warning("%d captures wait: %s", self._count(), error)
                 # A wake-up does not end this pause: a busy agent would ask a server that is away all the time.
-                self._stopping.wait(pause)
+                self._stopping.wait(max(pause, getattr(error, "wait_s", 0.0)))
                 pause = min(pause * 2, PAUSES_S[1])
             self._wake.clear()
 
@@ -261,7 +265,7 @@ class Whetstone:
         if answer.is_success:
             self._spool.sent([number for number, _ in batch])
         elif answer.status_code not in _REFUSED:
-            raise _Away(f"{answer.status_code} {_message(answer)}")
+            raise _Away(f"{answer.status_code} {_message(answer)}", _wait_s(answer))
         elif len(batch) == 1:
             log.error("The server does not take a capture: %s", _message(answer))
             self._spool.refuse(*batch[0], _message(answer))
@@ -368,6 +372,12 @@ def _data(answer: httpx.Response) -> Any:
     if not answer.is_success:
         raise WhetstoneError(answer.status_code, told.get("error") or "", told.get("message") or "")
     return told["data"] if isinstance(told, dict) and "data" in told else told
+
+
+def _wait_s(answer: httpx.Response) -> float:
+    """Return how long the server asks to be left alone; at most as long as between two tries to reach it."""
+    said = answer.headers.get("retry-after", "")
+    return min(float(said), PAUSES_S[1]) if said.isascii() and said.isdecimal() else 0.0
 
 
 def _message(answer: httpx.Response) -> str:

@@ -167,6 +167,26 @@ def test_captures_wait_for_a_token_and_say_so(
     assert {line.actor for line in audit.entries(database) if line.subject != "token"} == {"agent"}
 
 
+def test_who_sends_too_fast_keeps_to_the_time_that_it_is_told(
+    agent: Any, through: Through, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whetstone, "PAUSES_S", (0.0, 30.0))
+    tries: list[float] = []
+    real = through.handle_request
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        tries.append(time.monotonic())
+        if len(tries) == 1:
+            return httpx.Response(429, headers={"Retry-After": "1"}, json={"message": "Too many."})
+        return real(request)
+
+    monkeypatch.setattr(through, "handle_request", handle)
+    agent.capture("run-1", "Draft a post")
+    assert agent.flush()
+    assert tries[1] - tries[0] >= 1
+    assert store.count(database, EVERYTHING) == 1
+
+
 def test_large_records_go_in_several_requests(
     agent: Any, through: Through, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
