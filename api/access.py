@@ -12,11 +12,11 @@ from starlette.responses import JSONResponse
 from starlette.types import Scope
 from streamlit import config
 
-from api.envelope import of_error, refused
-from core import access, shortages
+from api.envelope import of_database, of_error
+from core import access
 from core.access import Role
 from core.db import PUBLIC
-from core.errors import DatabaseUnavailable, NotAllowed, NotIdentified, WhetstoneError
+from core.errors import NotAllowed, NotIdentified, WhetstoneError
 from core.runtime.process import RUNNING
 from core.settings import get_settings
 
@@ -131,42 +131,29 @@ class Admission(NamedTuple):
 
 async def admit(scope: Scope) -> Admission:
     """Say who sends a request, before its body is read. At `HEALTH` nobody has to say who they are."""
-    headers = Headers(scope=scope)
     if route_path(scope) == HEALTH:
         return Admission(None)
-    if (said := headers.get("authorization")) is None:
-        if is_token_required(scope, headers):
-            return Admission(
-                None, unidentified("The API needs a token here: Authorization: Bearer …; see docs/api.md.")
-            )
-        caller = Caller(get_settings().actor, "admin")
-    else:
-        scheme, _, secret = said.partition(" ")
-        if scheme.lower() != "bearer":
-            return Admission(None, unidentified("The API takes tokens alone: Authorization: Bearer …."))
-        try:
-            token = await run_in_threadpool(_identified, secret.strip())
-        except NotIdentified as error:
-            return Admission(None, unidentified(str(error)))
-        except WhetstoneError as error:
-            return Admission(None, of_error(error))
-        except OperationalError as error:
-            why = shortages.sentence(error) or "The database does not answer at the moment; try again shortly."
-            return Admission(None, of_error(DatabaseUnavailable(why)))
-        caller = Caller(token.name, token.role, token.workspaces, token.id)
+    try:
+        caller = await _caller(scope, Headers(scope=scope))
+    except WhetstoneError as error:
+        return Admission(None, of_error(error))
+    except OperationalError as error:
+        return Admission(None, of_database(error))
     scope[_CALLER] = caller
     return Admission(caller)
 
 
-def _identified(secret: str) -> access.Token:
-    return access.identify(RUNNING.database(), secret)
-
-
-def unidentified(why: str) -> JSONResponse:
-    """Return the 401 that asks for a token."""
-    answer = refused(401, why, error=NotIdentified.__name__)
-    answer.headers["WWW-Authenticate"] = 'Bearer realm="Whetstone"'
-    return answer
+async def _caller(scope: Scope, headers: Headers) -> Caller:
+    said = headers.get("authorization")
+    if said is None:
+        if is_token_required(scope, headers):
+            raise NotIdentified("The API needs a token here: Authorization: Bearer ….")
+        return Caller(get_settings().actor, "admin")
+    scheme, _, secret = said.partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotIdentified("The API takes tokens alone: Authorization: Bearer ….")
+    token = await run_in_threadpool(lambda: access.identify(RUNNING.database(), secret.strip()))
+    return Caller(token.name, token.role, token.workspaces, token.id)
 
 
 def caller_of(request: Request) -> Caller:

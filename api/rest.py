@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from api import docs, openapi
 from api.access import permit
-from api.envelope import of_error, phrase, refused
+from api.envelope import of_database, of_error, phrase, refused
 from api.guard import Guard
 from api.routes import (
     commands,
@@ -81,9 +81,7 @@ async def _known(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _database(_request: Request, error: Exception) -> JSONResponse:
-    log.error("the database did not answer", reason=(str(error) or type(error).__name__).splitlines()[0])
-    short = shortages.sentence(error)
-    return of_error(DatabaseUnavailable(short or "The database does not answer at the moment; try again shortly."))
+    return of_database(error)
 
 
 async def _refused_value(_request: Request, _error: Exception) -> JSONResponse:

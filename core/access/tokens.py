@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, case, func, or_, select, update
+from sqlalchemy import Row, Select, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core import audit
@@ -26,6 +26,8 @@ MOST_DAYS = 3650
 _SECRET = re.compile(PREFIX + "[A-Za-z0-9_-]{43}")  # 32 bytes
 #: A letter first: what is a number is an id.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9 ._@+-]{0,79}")
+#: What the audit log calls the app itself.
+_OURS = frozenset(("orchestrator", "retention", "tuning", "whetstone"))
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,24 @@ def revoke(db: Database, which: str, *, actor: str, reason: str = "") -> Token:
         return _token(connection.execute(_known().where(api_tokens.c.id == row.id)).one())
 
 
+def _known() -> Select[Any]:
+    """Everything but the hash."""
+    columns = [column for column in api_tokens.c if column.name != "hash"]
+    status = case(
+        (api_tokens.c.revoked_at.is_not(None), "revoked"),
+        (api_tokens.c.expires_at <= func.now(), "expired"),
+        else_="active",
+    )
+    return select(*columns, status.label("status"))
+
+
+_DUE = or_(api_tokens.c.last_used_at.is_(None), api_tokens.c.last_used_at < func.now() - USE_NOTED_EVERY)
+#: Made once: these run with every request.
+_FIND = _known().add_columns(_DUE.label("is_due")).where(api_tokens.c.hash == bindparam("wanted"))
+#: Of many requests at once, one notes it.
+_NOTE_USE = update(api_tokens).where(api_tokens.c.id == bindparam("used"), _DUE).values(last_used_at=func.now())
+
+
 def identify(db: Database, secret: str) -> Token:
     """Return the token whose secret this is, and note that it was used.
 
@@ -150,15 +170,10 @@ def identify(db: Database, secret: str) -> Token:
     """
     found = None
     if _SECRET.fullmatch(secret):
-        due = or_(api_tokens.c.last_used_at.is_(None), api_tokens.c.last_used_at < func.now() - USE_NOTED_EVERY)
         with db.in_workspace(PUBLIC).connect() as connection:
-            query = _known().add_columns(due.label("is_due")).where(api_tokens.c.hash == _hash(secret))
-            found = connection.execute(query).one_or_none()
+            found = connection.execute(_FIND, {"wanted": _hash(secret)}).one_or_none()
             if found is not None and found.status == "active" and found.is_due:
-                # Of many requests at once, one notes it.
-                connection.execute(
-                    update(api_tokens).where(api_tokens.c.id == found.id, due).values(last_used_at=func.now())
-                )
+                connection.execute(_NOTE_USE, {"used": found.id})
                 connection.commit()
     if found is None:
         raise NotIdentified("This token is not known here.")
@@ -174,17 +189,6 @@ def _hash(secret: str) -> bytes:
     the time of the look-up tell anything: it compares hashes, and nobody can choose a secret by the bytes of its hash.
     """
     return hashlib.sha256(secret.encode()).digest()
-
-
-def _known() -> Select[Any]:
-    """Everything but the hash."""
-    columns = [column for column in api_tokens.c if column.name != "hash"]
-    status = case(
-        (api_tokens.c.revoked_at.is_not(None), "revoked"),
-        (api_tokens.c.expires_at <= func.now(), "expired"),
-        else_="active",
-    )
-    return select(*columns, status.label("status"))
 
 
 def _token(row: Row[Any]) -> Token:
@@ -208,6 +212,8 @@ def _refuse_unfit(company: Database, name: str, role: str, days: int, chosen: Se
         raise TokenRefused(
             f"{name!r} cannot be the name of a token; use up to 80 letters, digits, spaces and ._@+-, a letter first."
         )
+    if name.lower() in _OURS:
+        raise TokenRefused(f"The audit log calls the app itself {name!r}; choose another name.")
     if role not in ROLES:
         raise TokenRefused(f"There is no role {role!r}; there are {', '.join(ROLES)}.")
     if not 1 <= days <= MOST_DAYS:

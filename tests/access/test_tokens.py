@@ -205,6 +205,7 @@ UNFIT = [
     ({"name": "ci\n"}, "name of a token"),
     ({"name": "ci "}, "name of a token"),
     ({"name": "x" * 81}, "up to 80"),
+    ({"name": "Orchestrator"}, "the app itself"),
     ({"role": "owner"}, "viewer, analyst, approver, admin"),
     ({"days": 0}, "1 to 3,650 days"),
     ({"days": 3651}, "1 to 3,650 days"),

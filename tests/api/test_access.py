@@ -2,9 +2,11 @@
 
 import re
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 from streamlit import config
 
@@ -17,6 +19,7 @@ from core.access import ROLES, Role
 from core.commands import store as commands
 from core.commands.filters import CommandFilter
 from core.db import Database, workspaces
+from core.errors import DatabaseUnavailable
 from core.examples import store
 from core.settings import get_settings
 from tests.api.test_training import RUN
@@ -216,6 +219,20 @@ def test_a_revoked_token_ends_at_once_and_an_expired_one_by_itself(client: TestC
         connection.exec_driver_sql("UPDATE api_tokens SET expires_at = now() WHERE name = 'other'")
     told = [client.get(DATA, headers=each).json()["message"] for each in (mine, other)]
     assert told == ["This token was revoked.", "This token has expired."]
+
+
+@pytest.mark.parametrize(
+    "error", [DatabaseUnavailable("It is away."), OperationalError("SELECT", {}, Exception("server closed"))]
+)
+def test_a_database_that_is_away_is_no_fault_of_the_token(
+    client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    mine = bearer(database, "viewer")
+    with monkeypatch.context() as patch:
+        patch.setattr(access, "identify", Mock(side_effect=error))
+        answer = client.get(DATA, headers=mine)
+    assert (answer.status_code, answer.json()["error"]) == (503, "DatabaseUnavailable")
+    assert client.get(DATA, headers=mine).status_code == 200
 
 
 def test_no_log_line_holds_a_token(
