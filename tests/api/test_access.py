@@ -49,7 +49,7 @@ def operations() -> list[tuple[str, str]]:
     return sorted({(method, route.path_format) for route in routes() for method in route.methods or ()})
 
 
-def address(path: str) -> str:
+def filled(path: str) -> str:
     return "/api" + re.sub(r"\{(\w+)\}", lambda part: PARTS.get(part[1], "1"), path)
 
 
@@ -117,7 +117,7 @@ def test_a_viewer_writes_nothing(client: TestClient, database: Database) -> None
         if needed in (None, "viewer"):
             continue
         method, path = name.split(" ")
-        where = address(path.replace("{execution_id}", waiting.execution_id))
+        where = filled(path.replace("{execution_id}", waiting.execution_id))
         key = {"Idempotency-Key": f"key-{tried}"} if method == "POST" else {}
         answer = client.request(method, where, json=bodies.get(name), headers=viewer | key)
         assert answer.status_code == 403, name
@@ -169,6 +169,10 @@ def test_a_key_of_somebody_else_gives_nothing_away(client: TestClient, database:
     assert client.post(DATA, json=RUN, headers=viewer | key).status_code == 403
     other = client.post(DATA, json=RUN, headers=bearer(database, "analyst", "other") | key)
     assert "idempotency-replayed" not in other.headers
+    # The same name with fewer rights: it was answered under this key, and is not answered again.
+    access.revoke(database, "the analyst", actor="ada")
+    fewer = bearer(database, "viewer", "the analyst")
+    assert client.post(DATA, json=RUN, headers=fewer | key).status_code == 403
 
 
 # Workspaces
@@ -271,7 +275,7 @@ def test_on_a_laptop_nobody_needs_a_token_and_the_setting_names_the_actor(
 def test_where_tokens_are_required_only_health_is_open(required: TestClient, database: Database) -> None:
     mine = bearer(database, "viewer")
     for method, path in operations():
-        answer = required.request(method, address(path))
+        answer = required.request(method, filled(path))
         assert answer.status_code == (200 if path == "/health" else 401), path
     for path in ("/nothing", "/health/", "//health", "/healthy", "/HEALTH"):
         assert required.get(f"/api{path}").status_code == 401, path
@@ -294,14 +298,24 @@ def test_who_listens_to_others_asks_for_a_token(client: TestClient, bound: str |
         config.set_option("server.address", before)
 
 
-@pytest.mark.parametrize(("url", "status"), [("http://10.0.0.7", 401), ("http://data.example.org", 401)])
-def test_who_is_reached_or_called_from_elsewhere_asks_for_a_token(client: TestClient, url: str, status: int) -> None:
+#: The address that the request came to, the name it was called by, and what is answered without a token.
+REACHED = [
+    ("127.0.0.1", "127.0.0.1:8501", 200),
+    ("127.0.0.1", "[::1]", 200),
+    ("127.0.0.1", "[::1]:8501", 200),
+    ("127.0.0.1", "data.example.org", 401),  # a proxy on this machine
+    ("10.0.0.7", "10.0.0.7:8501", 401),
+    ("10.0.0.7", "127.0.0.1", 401),  # whoever says so
+]
+
+
+@pytest.mark.parametrize(("address", "host", "status"), REACHED)
+@pytest.mark.usefixtures("client")
+def test_who_is_reached_or_called_from_elsewhere_asks_for_a_token(address: str, host: str, status: int) -> None:
     before = config.get_option("server.allowedHosts")
     config.set_option("server.allowedHosts", ["*"])
     try:
-        assert TestClient(app.app, base_url=url).get(DATA).status_code == status
-        proxied = client.get(DATA, headers={"host": url.removeprefix("http://")})
-        assert proxied.status_code == status
+        assert TestClient(app.app, base_url=f"http://{address}").get(DATA, headers={"host": host}).status_code == status
     finally:
         config.set_option("server.allowedHosts", before)
 
