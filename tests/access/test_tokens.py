@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -187,6 +188,25 @@ def test_a_name_is_one_token_until_that_is_revoked(database: Database) -> None:
         access.revoke(database, "ci", actor="ada")
     with pytest.raises(TokenRefused, match="no token 'nobody'"):
         access.revoke(database, "nobody", actor="ada")
+
+
+def test_of_several_who_make_or_revoke_the_same_at_once_one_does(database: Database) -> None:
+    refused: list[str] = []
+
+    def attempt(act: Callable[[], object]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                act()
+            except TokenRefused as error:
+                refused.append(str(error))
+
+        return run
+
+    at_once([attempt(lambda: made(database))] * 4)
+    at_once([attempt(lambda: access.revoke(database, "ci", actor="bob"))] * 4)
+    assert len([each for each in refused if "already" in each]) == 3
+    assert len([each for each in refused if "bob revoked" in each]) == 3
+    assert [line.action for line in audit.entries(database, subject="token")] == ["revoke token", "create token"]
 
 
 def test_tokens_are_those_of_the_company_in_every_workspace(database: Database) -> None:
