@@ -37,6 +37,7 @@ def page(document: dict[str, Any]) -> str:
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(document['info']['title'])}</title><style>{_STYLE}</style></head><body>"
         f"<h1>{escape(document['info']['title'])}</h1><p>{escape(document['info'].get('description', ''))} "
+        f"A token goes into the header <code>Authorization: Bearer …</code>. "
         f'The same for programs: <a href="openapi.json">openapi.json</a>.</p><p>{contents}</p>{body}</body></html>'
     )
 
@@ -51,7 +52,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
 
 
 def _inside(method: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> Iterator[str]:
-    yield f"<p>{escape(operation.get('description', ''))}</p>"
+    yield f"<p>{escape(operation.get('description', ''))}</p><p>{_needs(operation['x-role'])}</p>"
     yield _table("Parameters", [_parameter(each) for each in operation.get("parameters", ())])
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     if body:
@@ -62,6 +63,10 @@ def _inside(method: str, path: str, operation: dict[str, Any], document: dict[st
             if status < "400" and "example" in content:
                 told = content["example"]
                 yield f"<p>{status}, {escape(kind)}</p>" + _pre(told if isinstance(told, str) else _json(told))
+
+
+def _needs(role: str | None) -> str:
+    return f"Role: <b>{escape(role)}</b>" if role else "Open to all: no token is needed."
 
 
 def _table(title: str, rows: list[tuple[str, str, str]]) -> str:

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Generic, Literal, TypeVar
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from core import errors
+from core import errors, shortages
+
+log = structlog.get_logger()
 
 #: What a program may rely on: the status of each kind of error.
 STATUS: dict[type[errors.WhetstoneError], int] = {
@@ -19,6 +22,8 @@ STATUS: dict[type[errors.WhetstoneError], int] = {
     errors.UnknownJob: 404,
     errors.UnknownModel: 404,
     errors.WorkspaceRefused: 404,
+    errors.NotIdentified: 401,
+    errors.NotAllowed: 403,
     errors.Conflict: 409,
     errors.DatabaseUnavailable: 503,
     errors.MigrationRefused: 503,
@@ -33,6 +38,7 @@ WORDS = {
     405: "MethodNotAllowed",
     413: "BodyTooLarge",
     415: "NotJson",
+    429: "TooManyRequests",
     500: "InternalError",
 }
 
@@ -88,7 +94,19 @@ def refused(status: int, message: str, *, error: str = "", data: Any = None) -> 
 def of_error(error: errors.WhetstoneError) -> JSONResponse:
     """Errors a caller can mend are 400 unless `STATUS` says better."""
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
-    return refused(status, str(error), error=type(error).__name__)
+    answer = refused(status, str(error), error=type(error).__name__)
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="Whetstone"'
+    return answer
+
+
+def of_database(error: Exception) -> JSONResponse:
+    """Return the refusal for a database that does not answer, and log why."""
+    log.error("the database did not answer", reason=(str(error) or type(error).__name__).splitlines()[0])
+    short = shortages.sentence(error)
+    return of_error(
+        errors.DatabaseUnavailable(short or "The database does not answer at the moment; try again shortly.")
+    )
 
 
 def phrase(status: int) -> str:

@@ -1,4 +1,4 @@
-"""What every request under /api passes first: an id, a limit of its body, and a refusal of other sites' pages."""
+"""What every request under /api passes first: an id, who sends it, a limit of its body, no page of another site."""
 
 import re
 import uuid
@@ -9,9 +9,13 @@ from urllib.parse import urlsplit
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.access import HEALTH, METRICS, Admission, admit, route_path
 from api.envelope import refused
+from api.rates import Rates
+from core.settings import get_settings
 
 #: A thousand captured executions of 32 KiB; a field alone may hold 1 MiB.
 MOST_BYTES = 32 << 20
@@ -31,8 +35,11 @@ def _unseen(_method: str, _route: str, _status: int, _seconds: float) -> None:
 class Guard:
     """Plain ASGI, so that downloads stream through it. `seen` is told of every answer, for the metrics."""
 
-    def __init__(self, app: ASGIApp, seen: Seen = _unseen, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self, app: ASGIApp, seen: Seen = _unseen, most_bytes: int = MOST_BYTES, rates: Rates | None = None
+    ) -> None:
         self._app, self._seen, self._most_bytes = app, seen, most_bytes
+        self._rates = rates or Rates()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,6 +64,10 @@ class Guard:
                 self._seen(scope["method"], _route(scope), status, perf_counter() - began)
 
     async def _pass(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        admission = await admit(scope)
+        if (refusal := self._too_many(scope, admission) or admission.refusal) is not None:
+            await refusal(scope, receive, send)
+            return
         if scope["method"] in _READS:
             await self._app(scope, receive, send)
             return
@@ -76,6 +87,20 @@ class Guard:
             )
             return
         await self._app(scope, _replay(body, receive), send)
+
+    def _too_many(self, scope: Scope, admission: Admission) -> JSONResponse | None:
+        """Return the 429 to who has sent too many requests: by token, or by address for who has none that is good."""
+        if route_path(scope) in (HEALTH, METRICS):
+            return None
+        caller, per_minute = admission.caller, get_settings().requests_per_minute
+        address, _port = scope.get("client") or ("", 0)
+        who = f"address {address}" if caller is None or caller.token_id is None else f"token {caller.token_id}"
+        wait_s = self._rates.take(who, per_minute=per_minute)
+        if not wait_s:
+            return None
+        answer = refused(429, f"These are more than {per_minute:,} requests a minute; go on in {wait_s:,} s.")
+        answer.headers["Retry-After"] = str(wait_s)
+        return answer
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
         """Return the whole body; None where it is too large, which a header may say before a byte of it is read."""

@@ -9,9 +9,17 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.access import NEEDS
 from api.envelope import Refusal
 from api.routing import takes_key
+from core.access import Role
 
+_TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A token that `python -m core token create` made. `x-role` of an operation is the role it needs; on "
+    "one's own machine no token is needed unless WHETSTONE_API_TOKENS is `required`.",
+}
 #: Recorded from real answers with WHETSTONE_RECORD=1 by tests/api/test_description.py.
 _EXAMPLES = Path(__file__).parent / "examples.json"
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -24,9 +32,12 @@ _KEY_HEADER = {
 }
 _REFUSALS = {
     "400": "What was asked for is wrong; the message says what.",
+    "401": "A token is needed, or this one is unknown, expired or revoked.",
+    "403": "The role of the token is not enough; the message names the one that is.",
     "404": "It is not there.",
     "409": "Somebody else was faster, or it was done already.",
     "422": "A parameter or a field of the body has the wrong form; the message names it.",
+    "429": "More requests than a minute may have; `Retry-After` says after how many seconds to go on.",
     "503": "The database does not answer.",
 }
 
@@ -56,12 +67,21 @@ def described(api: FastAPI) -> dict[str, Any]:
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas["Refusal"] = Refusal.model_json_schema(ref_template="#/components/schemas/{model}")
+        document["components"]["securitySchemes"] = {"token": _TOKEN}
         for method, path, operation in operations(document):
-            _complete(method, operation, examples().get(f"{method.upper()} {path}", {}))
+            name = f"{method.upper()} {path}"
+            _secure(operation, NEEDS[name])
+            _complete(method, operation, examples().get(name, {}))
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         api.openapi_schema = document
     return api.openapi_schema
+
+
+def _secure(operation: dict[str, Any], needed: Role | None) -> None:
+    """Say what is needed. Where no token is required, whoever sends none may do everything."""
+    operation["x-role"] = needed
+    operation["security"] = [] if needed is None else [{"token": []}, {}]
 
 
 def _complete(method: str, operation: dict[str, Any], example: dict[str, Any]) -> None:

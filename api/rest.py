@@ -5,14 +5,15 @@ from typing import Any
 
 import psycopg
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse
 
 from api import docs, openapi
-from api.envelope import of_error, phrase, refused
+from api.access import permit
+from api.envelope import of_database, of_error, phrase, refused
 from api.guard import Guard
 from api.routes import (
     commands,
@@ -43,6 +44,8 @@ def application() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        openapi_url=None,
+        dependencies=[Depends(permit)],
         description="Examples, datasets, fine-tuning, the queue and the orchestrator; the calls that the pages make.",
     )
     subjects = (
@@ -54,6 +57,7 @@ def application() -> FastAPI:
     api.include_router(metrics.router)
     api.openapi = lambda: openapi.described(api)
     page = cache(lambda: docs.page(api.openapi()))
+    api.add_api_route("/openapi.json", lambda: JSONResponse(api.openapi()), include_in_schema=False)
     api.add_api_route("/docs", lambda: HTMLResponse(page()), include_in_schema=False)
     api.add_middleware(Guard, seen=metrics.seen)
     handlers: dict[type[Exception], Any] = {
@@ -77,9 +81,7 @@ async def _known(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _database(_request: Request, error: Exception) -> JSONResponse:
-    log.error("the database did not answer", reason=(str(error) or type(error).__name__).splitlines()[0])
-    short = shortages.sentence(error)
-    return of_error(DatabaseUnavailable(short or "The database does not answer at the moment; try again shortly."))
+    return of_database(error)
 
 
 async def _refused_value(_request: Request, _error: Exception) -> JSONResponse:

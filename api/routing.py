@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.access import caller_of, permit
 from api.envelope import refused
 from api.workspaces import chosen_workspace
 from core import idempotency
@@ -23,7 +24,6 @@ from core.db import PUBLIC, Database
 from core.errors import Conflict, WhetstoneError
 from core.examples.importing import exact_json
 from core.runtime.process import RUNNING
-from core.settings import get_settings
 
 #: Marks a POST that changes nothing, or nothing more when it comes again, so that it takes no Idempotency-Key.
 READS: dict[str, Any] = {"x-changes-nothing": True}
@@ -34,9 +34,9 @@ _LONGEST_KEY = 200
 _NOTHING_DONE = (WhetstoneError, RequestValidationError, HTTPException, DataError, psycopg.DataError)
 
 
-async def actor() -> str:
-    """Who asks. Everything that writes takes this as an argument, so that a login has one place to come in."""
-    return get_settings().actor
+async def actor(request: Request) -> str:
+    """Who asks. Everything that writes takes this as an argument."""
+    return caller_of(request).actor
 
 
 async def workspace(
@@ -126,7 +126,8 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
     """Do what was asked, unless it was done before under this key; then its answer comes again."""
     if not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
         return refused(400, f"An Idempotency-Key is 1 to {_LONGEST_KEY} visible ASCII characters.")
-    who = await actor()
+    await permit(request)  # before a key is taken, and before the answer to somebody else's request is found under it
+    who = caller_of(request).actor
     db = await run_in_threadpool(chosen_workspace, request.query_params.get("workspace", "public"))
     asked = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
     known = await run_in_threadpool(idempotency.begin, db, key, hashlib.sha256(asked).digest(), actor=who)

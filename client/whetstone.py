@@ -35,7 +35,8 @@ PAUSES_S = (0.5, 30.0)
 _LEASE_S = 90.0
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 _DATA = "/api/orchestrator/training/data"
-#: The record itself is at fault, and sending it again would not help.
+#: The record itself is at fault, and sending it again would not help. A token that is missing, has ended or may not do
+#: this (401, 403) is no fault of the record: it waits until somebody gives the agent another one.
 _REFUSED = (400, 413, 422)
 
 _TABLES = """
@@ -66,11 +67,18 @@ class Refused(NamedTuple):
 
 
 class _Away(Exception):
-    """The server cannot take anything now."""
+    """The server cannot take anything now; `wait_s` where it says for how long."""
+
+    def __init__(self, why: str, wait_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.wait_s = wait_s
 
 
 class Whetstone:
-    """One server, or one workspace of it. Threads may share it; processes may share its spool."""
+    """One server, or one workspace of it. Threads may share it; processes may share its spool.
+
+    `token`: of the role analyst for capturing; unless given, what WHETSTONE_TOKEN holds.
+    """
 
     def __init__(
         self,
@@ -81,12 +89,14 @@ class Whetstone:
         spool: str | Path | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        token = token or os.environ.get("WHETSTONE_TOKEN", "").strip()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
             base_url=url, params={"workspace": workspace}, headers=headers, timeout=_TIMEOUT, transport=transport
         )
         self._spool = _Spool(Path(spool) if spool else _usual_spool(), f"{url.rstrip('/')} {workspace}")
         self._wake, self._stopping = threading.Event(), threading.Event()
+        self._why_waiting = ""
         self._thread: threading.Thread | None = None
         self._thread_lock = threading.Lock()
         atexit.register(self.close)
@@ -148,6 +158,11 @@ class Whetstone:
     def waiting(self) -> int:
         """How many captures are on this machine and not on the server yet."""
         return self._spool.count()
+
+    @property
+    def why_waiting(self) -> str:
+        """Why the last try to send did not succeed, such as a token that has expired; empty where it did."""
+        return self._why_waiting
 
     def refused(self) -> list[Refused]:
         """Return captures that the server does not take, for a person to look at."""
@@ -217,12 +232,13 @@ class Whetstone:
         while not self._stopping.is_set():
             try:
                 while not self._stopping.is_set() and self._send_batch():
-                    pause = PAUSES_S[0]
+                    pause, self._why_waiting = PAUSES_S[0], ""
                 self._wake.wait(PAUSES_S[1])
             except (_Away, sqlite3.Error, httpx.HTTPError) as error:
+                self._why_waiting = str(error)
                 log.warning("%d captures wait: %s", self._count(), error)
                 # A wake-up does not end this pause: a busy agent would ask a server that is away all the time.
-                self._stopping.wait(pause)
+                self._stopping.wait(max(pause, getattr(error, "wait_s", 0.0)))
                 pause = min(pause * 2, PAUSES_S[1])
             self._wake.clear()
 
@@ -249,7 +265,7 @@ class Whetstone:
         if answer.is_success:
             self._spool.sent([number for number, _ in batch])
         elif answer.status_code not in _REFUSED:
-            raise _Away(f"{answer.status_code} {_message(answer)}")
+            raise _Away(f"{answer.status_code} {_message(answer)}", _wait_s(answer))
         elif len(batch) == 1:
             log.error("The server does not take a capture: %s", _message(answer))
             self._spool.refuse(*batch[0], _message(answer))
@@ -356,6 +372,12 @@ def _data(answer: httpx.Response) -> Any:
     if not answer.is_success:
         raise WhetstoneError(answer.status_code, told.get("error") or "", told.get("message") or "")
     return told["data"] if isinstance(told, dict) and "data" in told else told
+
+
+def _wait_s(answer: httpx.Response) -> float:
+    """Return how long the server asks to be left alone; at most as long as between two tries to reach it."""
+    said = answer.headers.get("retry-after", "")
+    return min(float(said), PAUSES_S[1]) if said.isascii() and said.isdecimal() else 0.0
 
 
 def _message(answer: httpx.Response) -> str:

@@ -11,6 +11,7 @@ from core.cli import app, failed
 
 #: The commands of each module of `core.cli`; to import a module is to register them.
 COMMANDS = {
+    "access": ("token",),
     "auditing": ("verify-audit",),
     "backups": ("backup", "restore"),
     "datasets": ("dataset", "verify"),

@@ -24,6 +24,9 @@ WhetstoneError
 ├── PlanNotUsable           a model made no plan that can be run
 │   └── RequestUnclear      a model cannot tell what a request wants
 ├── ModelUnavailable        a model cannot be asked, or gave no usable answer
+├── NotIdentified           who asks cannot be told: a token is unknown, expired or revoked
+├── NotAllowed              who asks may not do that
+├── TokenRefused            a token cannot be made or revoked as asked
 └── Conflict                somebody else changed the thing first
     └── Duplicate           the same was asked for a moment ago
 
@@ -286,6 +289,18 @@ class BackupRefused(WhetstoneError):
 
 class AuditRefused(WhetstoneError):
     """What the audit log is to be compared with is not what its chain makes."""
+
+
+class NotIdentified(WhetstoneError):
+    """Who asks cannot be told: there is no token, or it is unknown, expired or revoked."""
+
+
+class NotAllowed(WhetstoneError):
+    """Who asks may not do that; nothing was changed."""
+
+
+class TokenRefused(WhetstoneError):
+    """A token cannot be made or revoked as asked."""
 
 
 class SimilarityRefused(WhetstoneError):

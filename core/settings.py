@@ -5,6 +5,7 @@ import re
 import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic.fields import FieldInfo
@@ -44,6 +45,12 @@ class Settings(BaseSettings):
     pg_bin: Path | None = Field(default=None, validation_alias="WHETSTONE_PG_BIN")
     #: Name written to the audit log when nobody is logged in.
     actor: str = Field(default="local", validation_alias="WHETSTONE_ACTOR")
+    #: `required`: the API asks for a token on this machine, too. It always does on an address that others can reach.
+    api_tokens: Literal["optional", "required"] = Field(default="optional", validation_alias="WHETSTONE_API_TOKENS")
+    #: Requests of the API that a token, or an address without one, may send a minute to one process; 0: any number.
+    requests_per_minute: int = Field(default=12_000, ge=0, validation_alias="WHETSTONE_REQUESTS_PER_MINUTE")
+    #: Whoever submitted a request to the orchestrator may not approve its plan.
+    four_eyes: bool = Field(default=False, validation_alias="WHETSTONE_FOUR_EYES")
     #: Threads of the app that work on commands; 0: none, other processes do.
     workers: int = Field(default=2, ge=0, le=32, validation_alias="WHETSTONE_WORKERS")
     #: Days for which finished commands are kept.

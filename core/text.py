@@ -16,7 +16,7 @@ _SECRETS = [
     re.compile(r"(?i)(\bbearer\s+)[^\s\"',}]+"),
     re.compile(r"(?i)((?:api[_-]?key|password|passwd|secret|access[_-]?token)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]+"),
     re.compile(r"(?i)(security-token[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]+"),
-    re.compile(r"()\b(?:sk-|AIza|ghp_|xox[bp]-|ya29\.)[\w-]{16,}"),
+    re.compile(r"()\b(?:sk-|AIza|ghp_|xox[bp]-|ya29\.|whet_)[\w-]{16,}"),
     re.compile(r"()\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
     re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(?:(?!-----END).)*", re.DOTALL),
 ]

@@ -783,3 +783,19 @@ idempotency_keys = Table(
     Column("status", Integer),
     Column("answer", LargeBinary),
 )
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("workspaces", ARRAY(Text)),
+    Column("created_at", moment, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", moment, nullable=False),
+    Column("last_used_at", moment),
+    Column("revoked_at", moment),
+    Column("revoked_by", Text),
+)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from sqlalchemy import Connection, func, select, update
 
 from core import audit
+from core.access import refuse_same_person
 from core.commands import store as commands
 from core.commands import verbs
 from core.commands.filters import CommandFilter
@@ -25,6 +26,7 @@ from core.orchestrator.planners.intents import KNOWN
 from core.orchestrator.plans import MOST_INTENT, Plan, Request, order, parse, to_json
 from core.orchestrator.queries import get
 from core.orchestrator.records import Execution, Status, read
+from core.settings import get_settings
 
 #: The agent whose commands plan, score and close.
 ORCHESTRATOR = "orchestrator"
@@ -114,17 +116,28 @@ def _refuse_repeat(connection: Connection, request: Request) -> None:
 _TEXT = executions.c.request.type
 
 
-def approve(db: Database, execution_id: str, *, actor: str, reason: str = "", plan: Plan | None = None) -> Execution:
+def approve(
+    db: Database,
+    execution_id: str,
+    *,
+    actor: str,
+    reason: str = "",
+    plan: Plan | None = None,
+    four_eyes: bool | None = None,
+) -> Execution:
     """Let the plan be carried out; with `plan`, an edited one in its place.
 
-    Raises `InvalidPlan` saying step by step what cannot be run, and `Conflict` with who decided and when if that was
-    done already; then nothing changed.
+    Raises `InvalidPlan` saying step by step what cannot be run, `Conflict` with who decided and when if that was done
+    already, and with `four_eyes` (as WHETSTONE_FOUR_EYES says, unless given) `NotAllowed` for who submitted it; then
+    nothing changed.
     """
     checked = None if plan is None else parse(to_json(plan), SHAPE)
     with db.begin() as connection:
         audit.acting(connection, actor=actor, reason=reason)
         execution = read(connection, execution_id, lock=True)
         _expect(execution, "pending_approval", "approved")
+        if get_settings().four_eyes if four_eyes is None else four_eyes:
+            refuse_same_person(execution.created_by, actor)
         _decide(connection, execution_id, "approved", actor=actor, reason=reason)
         chosen = checked or execution.plan
         assert chosen is not None, "an execution that waits for approval has a plan"

@@ -104,7 +104,7 @@ def test_a_body_that_does_not_say_its_size_is_counted(size: int, status: int) ->
     def pieces():
         yield from (b'"', b"x" * (size - 2), b'"')
 
-    client = TestClient(Guard(heard, most_bytes=10))
+    client = TestClient(Guard(heard, most_bytes=10), base_url="http://127.0.0.1")
     answer = client.post("/", content=pieces(), headers={"content-type": "application/json"})
     assert answer.status_code == status
     if status == 200:

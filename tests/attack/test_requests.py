@@ -234,7 +234,7 @@ def test_no_request_is_answered_with_a_fault_of_ours(
 ) -> None:
     add(database, {}, {"success": False})
     enqueue(database)
-    with serving(database, monkeypatch, WHETSTONE_HOME=str(tmp_path)):
+    with serving(database, monkeypatch, WHETSTONE_HOME=str(tmp_path), WHETSTONE_REQUESTS_PER_MINUTE="0"):
         answered, faults = asyncio.run(attack(application(), REQUESTS))
 
     assert not faults, "\n".join(faults[:20])

@@ -18,9 +18,11 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from core import access, audit
 from core.db import Database
 from core.examples import store
 from core.examples.filters import EVERYTHING
+from core.settings import get_settings
 from tests.api.conftest import client as served  # noqa: F401 (a fixture)
 
 ROOT = Path(__file__).parents[2]
@@ -127,6 +129,62 @@ def test_a_record_that_is_not_taken_holds_up_no_other(agent: Any, through: Throu
     assert store.count(database, EVERYTHING) == 8
     with pytest.raises(TypeError):
         agent.capture("run-10", "Draft a post", business_state={"at": object()})
+
+
+def test_captures_wait_for_a_token_and_say_so(
+    through: Through, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHETSTONE_API_TOKENS", "required")
+    get_settings.cache_clear()
+    reader = access.create(database, "reader", role="viewer", actor="ada").secret
+    agent = access.create(database, "agent", role="analyst", actor="ada").secret
+    ended = access.create(database, "ended", role="analyst", actor="ada").secret
+    access.revoke(database, "ended", actor="ada")
+
+    def client(token: str | None) -> Any:
+        return whetstone.Whetstone("http://127.0.0.1", token=token, spool=tmp_path / "spool", transport=through)
+
+    for number, (token, why) in enumerate(
+        [
+            (None, "401 The API needs a token"),
+            (ended, "401 This token was revoked"),
+            (reader, "403 This needs the role"),
+        ]
+    ):
+        with monkeypatch.context() as patch:
+            patch.delenv("WHETSTONE_TOKEN", raising=False)
+            waits = client(token)
+            waits.capture(f"run-{number}", "Draft a post")
+            until(lambda waits=waits, why=why: waits.why_waiting.startswith(why))
+            assert (waits.waiting, waits.refused()) == (number + 1, [])
+            waits.close(0)
+    monkeypatch.setenv("WHETSTONE_TOKEN", agent)
+    with client(None) as sends:
+        sends.capture("run-3", "Draft a post")
+        assert sends.flush()
+        until(lambda: sends.why_waiting == "")
+    assert store.count(database, EVERYTHING) == 4
+    assert {line.actor for line in audit.entries(database) if line.subject != "token"} == {"agent"}
+
+
+def test_who_sends_too_fast_keeps_to_the_time_that_it_is_told(
+    agent: Any, through: Through, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whetstone, "PAUSES_S", (0.0, 30.0))
+    tries: list[float] = []
+    real = through.handle_request
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        tries.append(time.monotonic())
+        if len(tries) == 1:
+            return httpx.Response(429, headers={"Retry-After": "1"}, json={"message": "Too many."})
+        return real(request)
+
+    monkeypatch.setattr(through, "handle_request", handle)
+    agent.capture("run-1", "Draft a post")
+    assert agent.flush()
+    assert tries[1] - tries[0] >= 1
+    assert store.count(database, EVERYTHING) == 1
 
 
 def test_large_records_go_in_several_requests(

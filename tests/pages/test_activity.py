@@ -76,6 +76,8 @@ LINES = [
     ("create", "dataset", "1", {"name": "plans", "version": 2}, "requested dataset plans v2"),
     ("setting", "setting", "approval_required", {"value": False}, "changed the setting approval required to off"),
     ("deploy", "deployment", "1", {"name": "plans-2"}, "deployed plans-2"),
+    ("create token", "token", "3", {"name": "ci", "role": "viewer"}, "made the token ci"),
+    ("revoke token", "token", "3", {"name": "ci", "status": "revoked"}, "revoked the token ci"),
     ("something new", "thing", "9", None, "something new: thing 9"),
     ("say kind", "execution", "run-7", "no object", "named the kind of work of run run-7"),
 ]

@@ -342,6 +342,18 @@ class TestWhatWaits:
         assert "ben decided on it" in text(app)
         assert queries.get(database, execution.execution_id).status == "rejected"
 
+    def test_who_asked_is_told_that_somebody_else_has_to_approve(
+        self, visit: Visit, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in {"WHETSTONE_FOUR_EYES": "1", "WHETSTONE_ACTOR": "ada"}.items():
+            monkeypatch.setenv(name, value)
+        get_settings.cache_clear()
+        execution = submitted(database)
+        app = visit("orchestrator")
+        click(app, f"orch_wait_approve_{execution.execution_id}")
+        assert "somebody else has to approve its plan" in text(app)
+        assert queries.get(database, execution.execution_id).status == "pending_approval"
+
 
 class TestTheHistory:
     def test_each_row_has_icon_and_word(self, visit: Visit, database: Database) -> None:

@@ -37,6 +37,8 @@ _SAID = {
     "create": "requested {}",
     "freeze": "froze {}",
     "export": "exported {}",
+    "create token": "made {}",
+    "revoke token": "revoked {}",
     "use": "trained on {}",
     "no longer use": "released {}",
     "register": "registered {}",
@@ -98,6 +100,8 @@ def _thing(line: Entry) -> str:
         return f"dataset {after['name']} v{after.get('version', '')}".rstrip(" v")
     if line.subject in ("import", "history") and (name := after.get("file") or after.get("name")):
         return str(name)
+    if line.subject == "token" and "name" in after:
+        return f"the token {after['name']}"
     if line.subject == "deployment":
         return str(after.get("name") or f"model {(line.before or {}).get('model', '')}").strip()
     if line.subject == "setting":
