@@ -27,7 +27,9 @@ from core.errors import BackupRefused, DatabaseUnavailable
 from core.settings import Settings, get_settings
 
 #: When it was made, in UTC, so that the names are in order of time.
-_NAME = re.compile(r"whetstone-\d{8}T\d{6}Z\.dump")
+_NAME = re.compile(r"whetstone-(\d{8}T\d{6}Z)\.dump")
+#: Seconds after which an unfinished file was left by a process that is gone.
+_LEFT_S = 24 * 60 * 60
 _MAINTENANCE = "postgres"
 #: Seconds that a connection may take to be gone once it is closed.
 _ENDING_S = 2.0
@@ -71,11 +73,29 @@ def backup(db: Database, folder: Path, *, keep: int = 0, settings: Settings | No
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+    _forget_left(path.parent)
     older = sorted(each for each in path.parent.iterdir() if _NAME.fullmatch(each.name))
-    removed = tuple(older[:-keep]) if keep else ()
+    # Never the new one, though a clock that was wrong may have named others after a time to come.
+    removed = tuple(each for each in older[:-keep] if each != path) if keep else ()
     for each in removed:
         each.unlink()
     return Backup(path, path.stat().st_size, removed)
+
+
+def _forget_left(folder: Path) -> None:
+    """Whoever was killed while it wrote left a file that is no backup."""
+    for each in folder.glob("whetstone-*.part"):
+        with suppress(OSError):  # somebody else was quicker
+            if time.time() - each.stat().st_mtime > _LEFT_S:
+                each.unlink()
+
+
+def moments(folder: Path) -> list[dt.datetime]:
+    """Return when each backup in the folder was begun, the oldest first; none where there is no folder."""
+    if not folder.is_dir():
+        return []
+    names = filter(None, (_NAME.fullmatch(each.name) for each in folder.iterdir()))
+    return sorted(dt.datetime.strptime(name[1], "%Y%m%dT%H%M%S%z") for name in names)
 
 
 def restore(

@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     workers: int = Field(default=2, ge=0, le=32, validation_alias="WHETSTONE_WORKERS")
     #: Days for which finished commands are kept.
     keep_days: int = Field(default=7, ge=1, le=3650, validation_alias="WHETSTONE_KEEP_DAYS")
+    #: Where the app writes a backup every so many hours, and how many stay there; no folder: it writes none.
+    backup_folder: Path | None = Field(default=None, validation_alias="WHETSTONE_BACKUP_FOLDER")
+    backup_hours: int = Field(default=24, ge=1, le=720, validation_alias="WHETSTONE_BACKUP_HOURS")
+    backup_keep: int = Field(default=14, ge=1, validation_alias="WHETSTONE_BACKUP_KEEP")
     #: Where Ollama is asked for local models. Of two names, the first that is set counts; the second is of the original
     #: system.
     ollama_host: str = Field(

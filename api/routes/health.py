@@ -17,6 +17,7 @@ from api.shapes import JsonObject
 from core import shortages
 from core.db import workspaces
 from core.errors import WhetstoneError
+from core.runtime.backing_up import BackupState
 from core.runtime.builder import State
 from core.runtime.process import RUNNING
 
@@ -32,6 +33,7 @@ class Health(BaseModel):
     postgresql: str
     background: JsonObject | None
     tuning: JsonObject | None
+    backups: JsonObject | None
 
 
 def app_version() -> str:
@@ -65,7 +67,15 @@ def health() -> JSONResponse:
     state["background"] = None if background is None else _shown(background.snapshot())
     poller = RUNNING.poller
     state["tuning"] = None if poller is None else asdict(poller.snapshot())
+    backing_up = RUNNING.backing_up
+    state["backups"] = None if backing_up is None else _backups(backing_up.snapshot())
     return answer(state)
+
+
+def _backups(state: BackupState) -> dict[str, Any]:
+    """The sentence of an error may name a folder, so only the log has it: anybody may ask for this."""
+    newest = state.newest.isoformat() if state.newest else None
+    return {"running": state.running, "newest": newest, "failed": bool(state.error)}
 
 
 def _shown(state: State) -> dict[str, Any]:

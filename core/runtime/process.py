@@ -1,5 +1,6 @@
 """What one process of the app shares: its database and the threads that work on it. Pages and API ask here."""
 
+import datetime as dt
 import threading
 
 from core.commands.worker import Worker
@@ -8,6 +9,7 @@ from core.db.embedded import EmbeddedPostgres
 from core.db.migrations import migrate
 from core.db.workspaces import list_workspaces
 from core.runtime.agents import registry as agents_registry
+from core.runtime.backing_up import BackingUp
 from core.runtime.builder import Background
 from core.settings import get_settings
 from core.similarity import Encoding
@@ -24,6 +26,7 @@ class Running:
         self._worker: Worker | None = None
         self._poller: Poller | None = None
         self._encoding: Encoding | None = None
+        self._backing_up: BackingUp | None = None
         self._works = False
 
     def start(self) -> None:
@@ -54,6 +57,10 @@ class Running:
         self._poller.start()
         self._encoding = Encoding(database)
         self._encoding.start()
+        if folder := get_settings().backup_folder:
+            every = dt.timedelta(hours=get_settings().backup_hours)
+            self._backing_up = BackingUp(database, folder, every=every, keep=get_settings().backup_keep)
+            self._backing_up.start()
 
     @property
     def is_open(self) -> bool:
@@ -74,6 +81,11 @@ class Running:
         """What looks after fine-tuning jobs in this process; None while this process only looks."""
         return self._poller
 
+    @property
+    def backing_up(self) -> BackingUp | None:
+        """What writes backups in this process; None where no folder is set for them."""
+        return self._backing_up
+
     def close(self) -> None:
         """Stop working and let go of every connection. The next call opens again, with the settings of that moment."""
         with self._lock:
@@ -83,11 +95,13 @@ class Running:
                 self._poller.stop()
             if self._encoding is not None:
                 self._encoding.stop()
+            if self._backing_up is not None:
+                self._backing_up.stop()
             if self._background is not None:
                 self._background.stop()
             if self._database is not None:
                 self._database.close()
-            self._worker = self._poller = self._encoding = self._background = self._database = None
+            self._worker = self._poller = self._encoding = self._backing_up = self._background = self._database = None
 
     def stop(self) -> None:
         """Close for good, and stop the embedded server unless another program uses it."""
