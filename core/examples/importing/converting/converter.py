@@ -155,11 +155,12 @@ class Converter:
         checked_options(options)
         self.shape = recognised(columns)
         self.mapping = mapping(self.shape, columns, options, more_may_come=more_may_come)
-        self._explicit = frozenset(options.mapping)
+        self._explicit, self._mapped = frozenset(options.mapping), frozenset(options.mapping.values())
         self._convert = self.shape.converted
         if self._convert and options.mapping.get("user_request"):
             self._convert = None  # the file is read by the mapping alone
-        if not self._convert and "user_request" not in self.mapping and "user_request" not in options.constants:
+        is_known = self._convert and "user_request" not in options.mapping
+        if not is_known and "user_request" not in self.mapping and "user_request" not in options.constants:
             raise _no_request(columns, options, is_table=not more_may_come)
         present = _by_name(columns).keys()
         is_execution = present >= {"user_request", "execution_id"} and not _OF_EXECUTIONS.isdisjoint(present)
@@ -172,6 +173,8 @@ class Converter:
         self.outcome_words: Counter[str] = Counter()
         #: Rows that are no examples, such as the spans of a search.
         self.aside = 0
+        #: What the row at hand holds twice, where only one of both is used.
+        self._left: set[str] = set()
         #: Whether a row was met whose date can be read in two ways.
         self.met_either_order = False
         self._means = {word.strip().casefold(): TRUTHS[meaning] for word, meaning in options.outcomes.items()}
@@ -183,6 +186,8 @@ class Converter:
         self._renamed = {named[name]: name for name in read if named.get(name, name) != name}
         self._used = frozenset({*read, *self._renamed, *self.mapping.values()})
         self._system = self.mapping.get(SYSTEM)
+        #: Columns of fields beside those that a conversation is made of.
+        self._beside = frozenset(self.mapping.values()) - {named.get(name, name) for name in read}
         constants = {field: PARSERS[field](value) for field, value in options.constants.items()}
         own: dict[str, Callable[[Any], Any]] = {
             "success": self._outcome,
@@ -201,6 +206,7 @@ class Converter:
         aside.
         """
         made: Raw = {}
+        self._left.clear()
         if self._convert:
             try:
                 made = self._made(row)
@@ -217,9 +223,11 @@ class Converter:
         if filled is None or isinstance(filled, RowError):
             return filled
         values, given = filled
-        if made or not row.keys() <= self._used:
+        if made.get("success") is not None and "success" in self._explicit:
+            self._left.update(name for name in ("kto_tag", "label") if row.get(name) not in _NOTHING)
+        if made or self._left or not row.keys() <= self._used:
             self.unused.update(column for column in row if column not in self._used and row[column] not in _NOTHING)
-            self.unused.update(made.get(UNUSED, ()))
+            self.unused.update({*made.get(UNUSED, ()), *self._left} - self._mapped)
         score = values[_SCORE]
         if values[0] is None:
             values[0] = _made_key(values)
@@ -232,16 +240,19 @@ class Converter:
         given, field, value = 0, "", None
         try:
             for place, field, bit, column, parse, constant in self._steps:
-                if made and field in made and field not in self._explicit:
+                # A mapped context stands beside the parts of a conversation, and never instead of them.
+                if made and field in made and (field not in self._explicit or place == _CONTEXT):
                     value = made[field]
                     given |= bit
+                    if column in self._beside and row.get(column) not in _NOTHING:
+                        value = self._of_both(field, value, row[column], column)
                 elif column is not None and column in row:
                     value = row[column]
                     given |= bit
                 else:
                     value = None
                 if place == _CONTEXT and self._system and row.get(self._system):
-                    value = _with_system(value, row[self._system])
+                    value = self._with_system(value, row[self._system])
                     given |= bit
                 if value is None or value == "":
                     if constant is not None:
@@ -252,8 +263,41 @@ class Converter:
                 else:
                     values[place] = parse(value)
         except Unfit as error:
-            return None if self._is_empty(row) else self._unfit(number, field, value, error)
+            return None if self._is_empty(row) else self._unfit(number, row, field, value, error)
         return values, given
+
+    def _of_both(self, field: str, made: Any, written: Any, column: str | None) -> Any:
+        """Return one value where the record is taken out of a conversation and has a column of the field, too.
+
+        The conversation says what was asked and answered; its column stands above whatever else was made, and the
+        parts of both contexts are kept. What is not used of a column is named.
+        """
+        if field == "context":
+            known = orjson.loads(parsed_context(written) or "null")
+            if not isinstance(known, dict):
+                known = {"context": known} if known else {}
+            made = made or {}
+            self._left.update(f"{column}.{key}" for key in known.keys() & made.keys() if known[key] != made[key])
+            return {**known, **made} or None
+        if field not in ("user_request", "execution_result"):
+            return made if written != written else written
+        if written != made:
+            self._left.add(str(column))
+        return made
+
+    def _with_system(self, context: Any, said: Any) -> Any:
+        """Return the context with a system prompt in front, unless it has one of its own."""
+        if not isinstance(said, str):
+            raise Unfit("a system prompt as text")
+        if isinstance(context, str):
+            known = parsed_context(context)
+            context = orjson.loads(known) if known else None
+        if context is not None and not isinstance(context, dict):
+            raise Unfit("a JSON object beside the system prompt")
+        whole = {SYSTEM_KEY: said, **(context or {})}
+        if said not in str(whole[SYSTEM_KEY]):
+            self._left.add(str(self._system))
+        return whole
 
     def _is_empty(self, row: Raw) -> bool:
         """Whether it holds nothing at all, as the lines below a table of a spreadsheet; put aside, and counted."""
@@ -269,9 +313,11 @@ class Converter:
             row = {self._renamed.get(name, name): value for name, value in row.items()}
         return self._convert(row)
 
-    def _unfit(self, number: int, field: str, value: Any, error: Unfit) -> RowError:
+    def _unfit(self, number: int, row: Raw, field: str, value: Any, error: Unfit) -> RowError:
         self.met_either_order |= isinstance(error, moments.EitherOrder)
         column = self.mapping.get(field)
+        if field == "success" and column not in row:  # it was made of feedback
+            column = next((name for name in ("kto_tag", "label") if name in row), column)
         where = field if column in (None, field) else f"{field} (column {column})"
         return RowError(number, where, shortened(value), str(error))
 
@@ -296,18 +342,6 @@ class Converter:
             if len(self.tags_became) < WORDS_TOLD:
                 self.tags_became[written] = tag
         return array
-
-
-def _with_system(context: Any, said: Any) -> Any:
-    """Return the context with a system prompt in front, unless it has one of its own."""
-    if not isinstance(said, str):
-        raise Unfit("a system prompt as text")
-    if isinstance(context, str):
-        known = parsed_context(context)
-        context = orjson.loads(known) if known else None
-    if context is not None and not isinstance(context, dict):
-        raise Unfit("a JSON object beside the system prompt")
-    return {SYSTEM_KEY: said, **(context or {})}
 
 
 def _is_brief(plan: str | None, result: str | None) -> bool:
@@ -340,6 +374,11 @@ _SAYS = re.compile("prompt|question|instruct|query|request|input|text|messag|con
 _NAMES = re.compile(r"(?:^|_)(?:id|ids|idx|index|uuid|hash|key|no|number|row|role|type|lang|split|source|date|time)$")
 
 
+#: How the columns of a table are called that has one message a row.
+_SPEAKERS = ("role", "from", "sender", "speaker", "author")
+_WORDS = ("content", "text", "message", "value", "body")
+
+
 def _likely(columns: Sequence[str]) -> str:
     """Return the column that most likely holds the request: by its whole name, by a part of it, or just no number of a
     row.
@@ -353,6 +392,14 @@ def _likely(columns: Sequence[str]) -> str:
 
 def _no_request(columns: Sequence[str], options: ImportOptions, *, is_table: bool) -> ImportRefused:
     likely = _likely(columns)
+    who, what = (next((name for name in columns if folded(name) in names), "") for names in (_SPEAKERS, _WORDS))
+    if who and what and "user_request" not in options.mapping:
+        raise ImportRefused(
+            f"Each row is one message, with {who!r} and {what!r}, and not a whole conversation. Put the messages of "
+            f"each conversation into one row, as a list of objects with role and content under the name messages.",
+            field="user_request",
+            expected="a conversation in each row",
+        )
     if "user_request" in options.mapping:
         said = "The request needs a column: it is the one field that every example has."
     else:
