@@ -1,9 +1,7 @@
 """Rows of a file into records: which column is which field, what each value means, and what is left over."""
 
 import codecs
-import difflib
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,8 +11,9 @@ import orjson
 
 from core.errors import ImportRefused
 from core.examples.importing.converting import moments, scale
-from core.examples.importing.converting.other_tools import OTHER_TOOLS, Aside
-from core.examples.importing.converting.shapes import SHAPES, UNKNOWN, UNUSED, Raw, Shape
+from core.examples.importing.converting.columns import SYSTEM, by_name, mapping, no_request, quoted, recognised
+from core.examples.importing.converting.other_tools import Aside
+from core.examples.importing.converting.shapes import UNUSED, Raw
 from core.examples.importing.converting.values import PARSERS, TRUTHS, read_tags, truth
 from core.examples.importing.converting.values import context as parsed_context
 from core.examples.importing.models import FIELDS, ImportOptions, RowError, Unfit, UnfitColumn
@@ -25,52 +24,16 @@ from core.text import shortened
 STAGED = (*PARSERS, "certain_score", "given", "is_literal", "is_brief")
 #: The bit of each field in `given`. A field that a row does not have is left as it is in an example that is there.
 BITS = {field: 1 << place for place, field in enumerate(PARSERS)}
-#: The field that becomes a part of the context, and the name of that part.
-SYSTEM, SYSTEM_KEY = "system_prompt", "system"
+#: The part of the context that a system prompt in a column of its own becomes.
+SYSTEM_KEY = "system"
 #: So many different words of an outcome, and tags, are told; a column with more of them has another meaning.
 WORDS_TOLD = 50
-
-#: Names under which fields are often found, for suggestions.
-_ALIASES = {
-    "execution_id": ("execution_id", "run_id", "trace_id", "request_id", "uuid"),
-    "user_request": ("request", "query", "input", "prompt", "question", "instruction", "user_input", "user_message"),
-    "intent": ("category", "task", "label", "kind"),
-    "business_state": ("state", "metadata", "business_context"),
-    "context": ("history",),
-    "execution_plan": ("plan", "steps"),
-    "execution_result": ("result", "output", "response", "answer", "completion", "reply", "assistant"),
-    "quality_score": ("score", "quality", "rating", "grade", "stars"),
-    "success": ("succeeded", "is_success", "ok", "passed", "outcome", "status"),
-    "tags": ("labels",),
-    "created_at": ("created", "timestamp", "time", "date", "started_at", "start_time"),
-    "updated_at": ("updated", "modified_at"),
-    "source_agent": ("agent", "agent_name", "source"),
-    "source_model": ("model", "model_name", "llm"),
-    "execution_time_ms": ("duration_ms", "latency_ms", "elapsed_ms"),
-}
-
 
 #: Columns of which an export of the original system has some beside `execution_id` and `user_request`; a dataset that
 #: happens to name those two alike has none.
 _OF_EXECUTIONS = frozenset(
     {"execution_plan", "business_state", "success", "source_agent", "source_model", "execution_time_ms"}
 )
-
-
-def folded(column: str) -> str:
-    """Return the name of a column as it is compared: Quality Score is quality_score."""
-    return column.strip().lower().replace(" ", "_").replace("-", "_")
-
-
-def _by_name(columns: Sequence[str]) -> dict[str, str]:
-    """Return the column of each folded name; one that is written so stands above one that is only folded so."""
-    return {folded(column): column for column in reversed(columns)} | {column: column for column in columns}
-
-
-def recognised(columns: Sequence[str]) -> Shape:
-    """Return the shape that the columns show, or `UNKNOWN`."""
-    present = _by_name(columns).keys()
-    return next((shape for shape in (*SHAPES, *OTHER_TOOLS) if present >= set(shape.signs)), UNKNOWN)
 
 
 def checked_options(options: ImportOptions) -> None:
@@ -104,50 +67,6 @@ def _is_encoding(name: str) -> bool:
         return False
 
 
-def mapping(
-    shape: Shape, columns: Sequence[str], options: ImportOptions, *, more_may_come: bool = False
-) -> dict[str, str]:
-    """Return the column of each field: columns of the field's own name, then the shape's, then what the options say.
-
-    Of JSON only the first rows were seen: with `more_may_come`, a field under its own name counts wherever it begins.
-    """
-    named = _by_name(columns)
-    chosen = {field: named[field] for field in FIELDS if field in named}
-    if more_may_come:
-        chosen = {field: field for field in PARSERS if field != "user_request"} | chosen
-    if SYSTEM not in chosen and "system" in named and not shape.converted:
-        chosen[SYSTEM] = named["system"]
-    chosen.update({field: named.get(column, column) for field, column in shape.mapping.items()})
-    for field, column in options.mapping.items():
-        if not column:
-            chosen.pop(field, None)
-            continue
-        if column not in columns:
-            near = difflib.get_close_matches(column, columns, 1, 0.5)
-            raise ImportRefused(
-                f"There is no column {column!r} for {field}; columns are {', '.join(columns)}."
-                + (f" Is {near[0]!r} meant?" if near else ""),
-                field=field,
-            )
-        chosen[field] = column
-    return chosen
-
-
-def suggested(shape: Shape, columns: Sequence[str], options: ImportOptions) -> dict[str, str]:
-    """Return the mapping, and for fields still without a column one whose name sounds like it."""
-    chosen = mapping(shape, columns, options)
-    if shape.converted:
-        return chosen
-    named = _by_name(columns)
-    taken = set(chosen.values())
-    for field, aliases in _ALIASES.items():
-        column = next((named[alias] for alias in aliases if alias in named), None)
-        if field not in chosen and field not in options.mapping and column and column not in taken:
-            chosen[field] = column
-            taken.add(column)
-    return chosen
-
-
 class Converter:
     """Turns rows of one file into records for staging, field by field in the order of `PARSERS`."""
 
@@ -161,8 +80,8 @@ class Converter:
             self._convert = None  # the file is read by the mapping alone
         is_known = self._convert and "user_request" not in options.mapping
         if not is_known and "user_request" not in self.mapping and "user_request" not in options.constants:
-            raise _no_request(columns, options, is_table=not more_may_come)
-        present = _by_name(columns).keys()
+            raise no_request(columns, options, is_table=not more_may_come)
+        present = by_name(columns).keys()
         is_execution = present >= {"user_request", "execution_id"} and not _OF_EXECUTIONS.isdisjoint(present)
         #: Whether "success" and the like are answers: only in rows of the original system they are none.
         self.is_literal = options.placeholders == "learn" or (options.placeholders == "auto" and not is_execution)
@@ -182,7 +101,7 @@ class Converter:
 
     def _prepare(self, columns: Sequence[str], options: ImportOptions) -> None:
         read = (*self.shape.signs, *self.shape.reads) if self._convert else ()
-        named = _by_name(columns)
+        named = by_name(columns)
         self._renamed = {named[name]: name for name in read if named.get(name, name) != name}
         self._used = frozenset({*read, *self._renamed, *self.mapping.values()})
         self._system = self.mapping.get(SYSTEM)
@@ -367,58 +286,6 @@ _BLANK = [None if field == "user_request" else parse(None) for field, parse in P
 #: Fields that are looked at even where no column is theirs: without a request there is no row, and a system prompt of a
 #: column of its own goes into the context.
 _ALWAYS = ("user_request", "context")
-
-
-#: What columns are called that may hold a request, and what those are called that hold none.
-_SAYS = re.compile("prompt|question|instruct|query|request|input|text|messag|content|dialog|conversation|utterance")
-_NAMES = re.compile(r"(?:^|_)(?:id|ids|idx|index|uuid|hash|key|no|number|row|role|type|lang|split|source|date|time)$")
-
-
-#: How the columns of a table are called that has one message a row.
-_SPEAKERS = ("role", "from", "sender", "speaker", "author")
-_WORDS = ("content", "text", "message", "value", "body")
-
-
-def _likely(columns: Sequence[str]) -> str:
-    """Return the column that most likely holds the request: by its whole name, by a part of it, or just no number of a
-    row.
-    """
-    if found := suggested(UNKNOWN, columns, ImportOptions()).get("user_request"):
-        return found
-    others = [column for column in columns if not _NAMES.search(folded(column))]
-    says = [column for column in others if _SAYS.search(folded(column))]
-    return next(iter((*says, *others, *columns)), "COLUMN")
-
-
-def _no_request(columns: Sequence[str], options: ImportOptions, *, is_table: bool) -> ImportRefused:
-    likely = _likely(columns)
-    who, what = (next((name for name in columns if folded(name) in names), "") for names in (_SPEAKERS, _WORDS))
-    if who and what and "user_request" not in options.mapping:
-        raise ImportRefused(
-            f"Each row is one message, with {who!r} and {what!r}, and not a whole conversation. Put the messages of "
-            f"each conversation into one row, as a list of objects with role and content under the name messages.",
-            field="user_request",
-            expected="a conversation in each row",
-        )
-    if "user_request" in options.mapping:
-        said = "The request needs a column: it is the one field that every example has."
-    else:
-        said = f"Nothing says which of the columns {', '.join(columns) or '(none)'} is the request."
-        if len(columns) == 1 and is_table:
-            said = (
-                f"The file has one column only, {shortened(columns[0])}: expected columns separated by comma, "
-                f"semicolon, tab or |. Is another delimiter used? {said}"
-            )
-    return ImportRefused(
-        f"{said} Map it, for example --map user_request={quoted(likely)}.",
-        field="user_request",
-        expected="a column for user_request",
-    )
-
-
-def quoted(name: str) -> str:
-    """Return a name as a shell takes it."""
-    return name if name.replace("_", "").replace(".", "").replace("-", "").isalnum() else f'"{name}"'
 
 
 #: How an execution id begins that was made here, because the file has none.

@@ -74,20 +74,28 @@ def gathered(rows: Iterator[tuple[int, Raw | RowError]]) -> Iterator[tuple[int, 
 
 
 def _tree(held: list[tuple[int, Raw]]) -> Iterator[tuple[int, Raw | RowError]]:
-    """Yield the tree of these messages, behind those that answer none of them."""
-    nodes = {str(row["message_id"]): {**row, "replies": []} for _, row in held}
-    roots = []
+    """Yield the tree of these messages, behind those that do not lead to its first message."""
+    nodes: dict[str, dict[str, Any]] = {}
     for number, row in held:
-        parent = row["parent_id"]
-        node = nodes[str(row["message_id"])]
-        if parent in (None, "") or parent != parent:
-            roots.append((number, node))
-        elif str(parent) in nodes:
-            nodes[str(parent)]["replies"].append(node)
+        if str(row["message_id"]) in nodes:
+            yield number, RowError(number, "message_id", repr(row["message_id"]), "an id of its own")
         else:
-            yield number, RowError(number, "parent_id", repr(parent), "the id of a message of the same tree")
+            nodes[str(row["message_id"])] = {**row, "replies": [], "row": number}
+    roots = [
+        node for node in nodes.values() if node["parent_id"] in (None, "") or node["parent_id"] != node["parent_id"]
+    ]
+    first = {node["row"] for node in roots}
     for node in nodes.values():
-        for name in ("message_id", "parent_id", "message_tree_id"):
-            del node[name]
-    for number, root in roots:
-        yield number, {"prompt": root}
+        if node["row"] not in first and str(node["parent_id"]) in nodes:
+            nodes[str(node["parent_id"])]["replies"].append(node)
+    reached, waiting = set(first), list(roots)
+    while waiting:
+        replies = waiting.pop()["replies"]
+        reached.update(reply["row"] for reply in replies)
+        waiting += replies
+    for node in nodes.values():
+        number, parent = node.pop("row"), node.pop("parent_id")
+        del node["message_id"], node["message_tree_id"]
+        if number not in reached:
+            yield number, RowError(number, "parent_id", repr(parent), "the id of a message of the same tree")
+    yield from ((number, {"prompt": root}) for number, root in zip(sorted(first), roots, strict=True))

@@ -126,7 +126,11 @@ def _unfolded(rows: Iterator[Row]) -> Iterator[Row]:
         # Others may stand between them, such as metrics between traces.
         parts = tuple(unfold(row)) if isinstance(row, Mapping) and unfolding(row) is unfold else (row,)
         if not parts:
-            parts = (RowError(number, "row", f"an object of {shortened(', '.join(row))}", "one that holds an answer"),)
+            parts = (
+                RowError(
+                    number, "row", f"an object of {shortened(', '.join(map(str, row)))}", "one that holds an answer"
+                ),
+            )
         for part in parts:
             count += 1
             yield count, part._replace(row=count) if isinstance(part, RowError) else part
