@@ -61,6 +61,10 @@ def test_what_was_deleted_is_passed_over_and_counted(database: Database, tmp_pat
         ([*TREE, *OTHER, message(9, 5, 1, "Never.")], "whose messages stand together.*sort the table"),
         ([*OTHER, message(10, 9, 7, "Lost.")], "field parent_id: '9' is not the id of a message of the same tree"),
         ([*OTHER, message(9, 9, 7, "Of itself.")], "field parent_id: '9' is not the id of a message of the same tree"),
+        (
+            [*OTHER, {"message_tree_id": "7", "text": "Without an id."}],
+            "field message_id: None is not an id of its own",
+        ),
         ([*OTHER, message(8, 7, 7, "Twice.")], "field message_id: '8' is not an id of its own"),
         ([*OTHER, message(11, None, 11, "Alone?")], "an object of 'prompt' is not one that holds an answer"),
         ([*OTHER, message(12, 7, 7, "No tree.") | {"message_tree_id": None}], "field message_tree_id: None is not"),

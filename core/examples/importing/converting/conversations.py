@@ -76,8 +76,8 @@ def made(
     if media := [name for name in _MEDIA if row.get(name)]:
         raise Unfit(f"a conversation of text alone: it has {media[0]}, which are not kept")
     unused = set(reading.unused)
-    if rejected is None and isinstance(row.get("rejected_response"), str):
-        rejected = {"role": "assistant", "content": row["rejected_response"]}
+    rejected = _rejected(row, rejected, unused)
+    unused |= {"functions"} if asked.get("tools") and asked.get("functions") else set()
     fields = conversation(joined(messages), system=system or _system(row, unused))
     context = dict(fields["context"] or {})
     if number(row.get("weight")) == 0:
@@ -102,6 +102,14 @@ def made(
         unused |= {name for name in ("kto_tag", "label") if label is not True and row.get(name) not in (None, "")}
         label = True
     return {**fields, "context": context or None, UNUSED: unused} | ({} if label is None else {"success": label})
+
+
+def _rejected(row: Raw, rejected: Message | None, unused: set[str]) -> Message | None:
+    other = row.get("rejected_response")
+    if not isinstance(other, str) or not other or "chosen_response" in row:
+        return rejected
+    unused |= {"rejected_response"} if rejected is not None else set()
+    return rejected or {"role": "assistant", "content": other}
 
 
 def _run_by_the_provider(tools: Any) -> set[str]:
@@ -136,17 +144,18 @@ def _label(row: Raw, unused: set[str], *, is_feedback: bool) -> Any:
 
     Beside whole conversations, and beside questions, a label of 0 or 1 may as well be the name of a class.
     """
+    found = None
     for name in ("kto_tag", "label"):
         value = row.get(name)
         said = str(value).strip().lower()
-        if said in _TRUTH:
-            return _TRUTH[said]
-        if value in (None, ""):
-            continue
-        if (name == "kto_tag" or is_feedback) and isinstance(number(value), int | float):
-            return value
-        unused.add(name)
-    return None
+        meaning = _TRUTH.get(said)
+        if meaning is None and (name == "kto_tag" or is_feedback) and isinstance(number(value), int | float):
+            meaning = value
+        if found is None:
+            found = meaning
+        if value not in (None, "") and (meaning is None or meaning != found):
+            unused.add(name)
+    return found
 
 
 def conversation(messages: Sequence[Message], system: str = "") -> Raw:

@@ -199,6 +199,8 @@ class Converter:
             self._left.update(f"{column}.{key}" for key in known.keys() & made.keys() if known[key] != made[key])
             return {**known, **made} or None
         if field not in ("user_request", "execution_result"):
+            if written == written and made not in (None, "", written):
+                self._left.add(f"{field}, said twice")
             return made if written != written else written
         if written != made:
             self._left.add(str(column))

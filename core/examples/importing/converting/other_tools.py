@@ -14,7 +14,7 @@ from core.examples.importing.converting.shapes import UNUSED, Raw, Shape, table
 from core.examples.importing.converting.traces import NOTHING as _NOTHING
 from core.examples.importing.converting.traces import as_written, conversation, instructions, loaded
 from core.examples.importing.converting.trees import of_tree
-from core.examples.importing.models import Unfit
+from core.examples.importing.models import Unfit, UnfitColumn
 
 
 class Aside(Exception):
@@ -83,7 +83,7 @@ def _beside(row: Raw, used: set[str]) -> set[str]:
         named -= {*_KEYS, "parent_run_id"}
     for name in ("metadata", "extra"):
         held = loaded(row.get(name))
-        if isinstance(held, dict) and held.keys() <= _ABOUT_MODELS:
+        if isinstance(held, dict) and held.keys() <= _ABOUT_MODELS and str(_first(row, *_MODEL)) in str(held):
             named.discard(name)
     return named
 
@@ -190,10 +190,14 @@ def _from_squad(row: Raw) -> Raw:
     answers = loaded(row.get("answers"))
     texts = answers.get("text") if isinstance(answers, dict) else answers
     first = texts[0] if isinstance(texts, list) and texts else texts if isinstance(texts, str) else None
+    said = first.get("text") if isinstance(first, dict) else first
+    if texts and not isinstance(said, str):
+        raise UnfitColumn("a list of answers, each with a text", "answers")
+    passage = row.get("context")
     return {
         "user_request": row.get("question"),
-        "execution_result": first.get("text") if isinstance(first, dict) else first,
-        "context": {"passage": row["context"]} if isinstance(row.get("context"), str) and row["context"] else None,
+        "execution_result": said,
+        "context": {"passage": passage} if isinstance(passage, str) and passage else passage,
         "execution_id": row.get("id"),
         UNUSED: {"answers beyond the first"} if _differ(texts) else set[str](),
     }

@@ -213,15 +213,29 @@ def conversation(
     unused |= {f"{names[1]}.{key}" for key in rest_of_answer if rest_of_answer[key] not in NOTHING}
     if any(len(each) > 1 for each in held):
         unused.add("answers beyond the first")
-    if any(_is_cut(each[0]) for each in held if each):
+    taken = [each[0] for each in held if each and isinstance(each[0], dict)]
+    unused |= {f"{names[1]}[].{key}" for each in taken for key in each.keys() - _OF_CHOICES if each[key] not in NOTHING}
+    if any(each.get("finish_reason") in ("length", "max_tokens") for each in taken):
         unused.add("the end of answers that were cut at the limit of tokens")
     made[UNUSED] = {*made[UNUSED], *unused}
     model = model or beside.get("model")
     return made | ({"source_model": model} if isinstance(model, str) else {})
 
 
-def _is_cut(answer: Any) -> bool:
-    return isinstance(answer, dict) and answer.get("finish_reason") in ("length", "max_tokens")
+#: What is read of one of several answers, or says nothing of it.
+_OF_CHOICES = {
+    "message",
+    "text",
+    "index",
+    "finish_reason",
+    "type",
+    "role",
+    "content",
+    "tool_calls",
+    "kwargs",
+    "id",
+    "lc",
+}
 
 
 def as_written(value: Any, role: str) -> Any:

@@ -77,17 +77,15 @@ def _tree(held: list[tuple[int, Raw]]) -> Iterator[tuple[int, Raw | RowError]]:
     """Yield the tree of these messages, behind those that do not lead to its first message."""
     nodes: dict[str, dict[str, Any]] = {}
     for number, row in held:
-        if str(row["message_id"]) in nodes:
-            yield number, RowError(number, "message_id", repr(row["message_id"]), "an id of its own")
+        if row.get("message_id") in (None, "") or str(row["message_id"]) in nodes:
+            yield number, RowError(number, "message_id", repr(row.get("message_id")), "an id of its own")
         else:
-            nodes[str(row["message_id"])] = {**row, "replies": [], "row": number}
-    roots = [
-        node for node in nodes.values() if node["parent_id"] in (None, "") or node["parent_id"] != node["parent_id"]
-    ]
+            nodes[str(row["message_id"])] = {**row, "replies": [], "row": number, "parent_id": _parent(row)}
+    roots = [node for node in nodes.values() if node["parent_id"] is None]
     first = {node["row"] for node in roots}
     for node in nodes.values():
-        if node["row"] not in first and str(node["parent_id"]) in nodes:
-            nodes[str(node["parent_id"])]["replies"].append(node)
+        if node["row"] not in first and node["parent_id"] in nodes:
+            nodes[node["parent_id"]]["replies"].append(node)
     reached, waiting = set(first), list(roots)
     while waiting:
         replies = waiting.pop()["replies"]
@@ -99,3 +97,8 @@ def _tree(held: list[tuple[int, Raw]]) -> Iterator[tuple[int, Raw | RowError]]:
         if number not in reached:
             yield number, RowError(number, "parent_id", repr(parent), "the id of a message of the same tree")
     yield from ((number, {"prompt": root}) for number, root in zip(sorted(first), roots, strict=True))
+
+
+def _parent(row: Raw) -> str | None:
+    parent = row.get("parent_id")
+    return None if parent in (None, "") or parent != parent else str(parent)
