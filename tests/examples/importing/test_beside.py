@@ -7,6 +7,7 @@ import pytest
 
 from core.db import Database
 from core.errors import ImportRefused
+from core.examples import importing
 from tests.examples.importing.files import as_csv, imported, only, stored, written
 
 USER, ANSWER = {"role": "user", "content": "How many?"}, {"role": "assistant", "content": "42."}
@@ -104,6 +105,10 @@ def test_a_label_of_more_numbers_is_asked_about_and_can_be_left_aside(database: 
         imported(database, path)
     assert imported(database, path, mapping={"success": ""}).unused == {"label": 3}
     assert [each["success"] for each in stored(database)] == [None, None, None]
+    path = written(tmp_path, "rows.jsonl", rows)
+    assert importing.preview(database, path).outcome_words == {"2": 1}
+    imported(database, path, outcomes={"2": "unknown"})
+    assert [each["success"] for each in stored(database)] == [False, True, None]
 
 
 def test_a_number_as_label_of_a_whole_conversation_can_be_mapped(database: Database, tmp_path: Path) -> None:

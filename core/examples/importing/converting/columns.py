@@ -80,9 +80,12 @@ def mapping(
 
 
 def suggested(shape: Shape, columns: Sequence[str], options: ImportOptions) -> dict[str, str]:
-    """Return the mapping, and for fields still without a column one whose name sounds like it."""
+    """Return the mapping, and for fields still without a column one whose name sounds like it.
+
+    Where the kind of the records is known nothing is guessed: what is shown is what an import does.
+    """
     chosen = mapping(shape, columns, options)
-    if shape.converted:
+    if shape is not UNKNOWN:
         return chosen
     named = by_name(columns)
     taken = set(chosen.values())

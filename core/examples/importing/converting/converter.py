@@ -246,9 +246,9 @@ class Converter:
         try:
             return truth(value)
         except Unfit as error:
-            if not isinstance(value, str):
+            if not isinstance(value, str | int | float):
                 raise
-            word = value.strip().casefold()
+            word = value.strip().casefold() if isinstance(value, str) else f"{value:g}"
             if word in self._means:
                 return self._means[word]
             if len(word) <= 60 and (word in self.outcome_words or len(self.outcome_words) < WORDS_TOLD):
