@@ -21,6 +21,7 @@ _MEDIA = tuple(
     f"{kind}{form}"
     for kind, form in product(("image", "video", "audio"), ("s", "", "_path", "_paths", "_url", "_urls", "_file"))
 )
+_ANY_MEDIA = frozenset(_MEDIA)
 #: Columns that a request and an answer may have beside them, and those that every conversation may have.
 PLAIN = ("system", "system_prompt", "label", "kto_tag", "rejected_response", *_MEDIA)
 BESIDE = (*PLAIN, "tools", "functions", "parallel_tool_calls", "tool_choice", "weight")
@@ -30,6 +31,8 @@ def from_messages(row: Raw) -> Raw:
     """OpenAI's and Anthropic's form, and our own Parquet files."""
     reading = Reading(row)
     messages = reading.messages(row.get("messages"), "messages")
+    if "prompt" not in row and "completion" not in row:
+        return made(row, reading, messages)
     last = {"prompt": [m for m in messages if m["role"] == "user"][-1:], "completion": messages[-1:]}
     for name, said in last.items():  # columns of our own Parquet files
         if row.get(name) and not any(str(row[name]) in str(message["content"]) for message in said):
@@ -73,16 +76,16 @@ def made(
     `is_feedback`: a number as its label says whether people liked the answer.
     """
     asked = loaded(row["input"]) if "preferred_output" in row else row
-    if media := [name for name in _MEDIA if row.get(name)]:
+    if not _ANY_MEDIA.isdisjoint(row) and (media := [name for name in _MEDIA if row.get(name)]):
         raise Unfit(f"a conversation of text alone: it has {media[0]}, which are not kept")
     unused = set(reading.unused)
     rejected = _rejected(row, rejected, unused)
     unused |= {"functions"} if asked.get("tools") and asked.get("functions") else set()
     fields = conversation(joined(messages), system=system or _system(row, unused))
     context = dict(fields["context"] or {})
-    if number(row.get("weight")) == 0:
+    if (weight := number(row.get("weight"))) == 0:
         context["answer"] = {**context.get("answer", {}), "weight": 0}
-    elif number(row.get("weight")) not in (None, 1):
+    elif weight not in (None, 1):
         unused.add("weight other than 0 and 1")
     try:
         listed = tools(asked.get("tools") or asked.get("functions"))
@@ -119,6 +122,8 @@ def _run_by_the_provider(tools: Any) -> set[str]:
 
 
 def _system(row: Raw, unused: set[str]) -> str:
+    if not (row.get("system") or row.get("system_prompt")):
+        return ""
     said = {name: plain_text(row[name]) for name in ("system", "system_prompt") if row.get(name)}
     unused |= {"system_prompt"} if len(set(said.values())) > 1 else set()
     return next(iter(said.values()), "")
@@ -147,13 +152,15 @@ def _label(row: Raw, unused: set[str], *, is_feedback: bool) -> Any:
     found = None
     for name in ("kto_tag", "label"):
         value = row.get(name)
+        if value in (None, ""):
+            continue
         said = str(value).strip().lower()
         meaning = _TRUTH.get(said)
         if meaning is None and (name == "kto_tag" or is_feedback) and isinstance(number(value), int | float):
             meaning = value
         if found is None:
             found = meaning
-        if value not in (None, "") and (meaning is None or meaning != found):
+        if meaning is None or meaning != found:
             unused.add(name)
     return found
 

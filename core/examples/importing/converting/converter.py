@@ -114,10 +114,11 @@ class Converter:
             "created_at": partial(moments.moment, order=options.dates),
             "updated_at": partial(moments.moment, order=options.dates),
         }
+        made = _ALWAYS if not self._convert else _OF_TABLES if self.shape.mapping else PARSERS
         self._steps = tuple(
             (place, field, BITS[field], self.mapping.get(field), own.get(field, parser), constants.get(field))
             for place, (field, parser) in enumerate(PARSERS.items())
-            if self._convert or field in _ALWAYS or field in self.mapping or field in constants
+            if field in made or field in self.mapping or field in constants
         )
 
     def record(self, number: int, row: Raw) -> list[Any] | RowError | None:
@@ -288,6 +289,8 @@ _BLANK = [None if field == "user_request" else parse(None) for field, parse in P
 #: Fields that are looked at even where no column is theirs: without a request there is no row, and a system prompt of a
 #: column of its own goes into the context.
 _ALWAYS = ("user_request", "context")
+#: Fields that are made out of a table with a request and an answer, beside those that have a column.
+_OF_TABLES = (*_ALWAYS, "execution_result", "success")
 
 
 #: How an execution id begins that was made here, because the file has none.

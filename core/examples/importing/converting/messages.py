@@ -45,16 +45,8 @@ _RESULTS = ("functionResponse", "function_response")
 _THOUGHTS = ("reasoning", "thinking", "redacted_thinking")
 _MEDIA = ("image", "audio", "video", "file", "document")
 #: What a message may have beside its text that a model would have to see or hear.
-_ATTACHED = (
-    "images",
-    "image",
-    "audio",
-    "audios",
-    "video",
-    "videos",
-    "files",
-    "attachments",
-    "experimental_attachments",
+_ATTACHED = frozenset(
+    ("images", "image", "audio", "audios", "video", "videos", "files", "attachments", "experimental_attachments")
 )
 #: Keys of parts that are read.
 _OF_PARTS = {
@@ -159,8 +151,7 @@ class Reading:
         where they are the last that is said and the record has tools.
         """
         answered = any(message["role"] == "tool" and "tool_call_id" not in message for message in messages)
-        declared = self._has_tools or any("<tools>" in m["content"] for m in messages if m["role"] == "system")
-        if not answered and not declared:
+        if not answered and not ("<tool_call>" in (messages[-1]["content"] or "") and self._declares(messages)):
             return [*messages]
         made: list[Message] = []
         self._open = []
@@ -171,6 +162,9 @@ class Reading:
             else:
                 made.append(self._untagged(message) if after is None or after["role"] == "tool" else message)
         return made
+
+    def _declares(self, messages: Sequence[Message]) -> bool:
+        return self._has_tools or any("<tools>" in each["content"] for each in messages if each["role"] == "system")
 
     def _untagged(self, message: Message) -> Message:
         if message["role"] != "assistant" or "tool_calls" in message:
@@ -198,7 +192,9 @@ class Reading:
             f"{column}[].{key}" for key in message.keys() - _READ if message[key] not in (None, "", [], {})
         )
         content = next((message[key] for key in ("content", "value", "parts") if message.get(key) is not None), None)
-        if attached := next((key for key in _ATTACHED if message.get(key)), None):
+        if not _ATTACHED.isdisjoint(message) and (
+            attached := next((key for key in message if key in _ATTACHED and message[key]), "")
+        ):
             raise Unfit(f"messages whose content is text; {attached}, which one of them has, cannot be imported")
         if role == "tool" and isinstance(content, list) and content and all(map(_is_result, content)):
             yield from self._parts(content, None, column)[2]

@@ -40,8 +40,11 @@ def from_prompt_and_completion(row: Raw) -> Raw:
 
 def from_columns(question: str, answer: str) -> Callable[[Raw], Raw]:
     """Return what converts rows of a plain table, of which `question` and `answer` are kept to the letter."""
+    read = frozenset({*PLAIN, "history", "input"} - {question, answer})
 
     def convert(row: Raw) -> Raw:
+        if read.isdisjoint(row):
+            return {}  # the columns are the fields
         reading = Reading()
         asked, given = instruction_of(row) if question == "instruction" else (row.get(question), "")
         before = _perhaps_history(row, reading)
