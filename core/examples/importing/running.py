@@ -12,6 +12,7 @@ from core.db import Database
 from core.db.tables import imports
 from core.errors import ImportRefused
 from core.examples.importing import staging
+from core.examples.importing.converting import columns
 from core.examples.importing.converting import converter as converting
 from core.examples.importing.converting import scale as scales
 from core.examples.importing.converting.values import PARSERS
@@ -50,8 +51,8 @@ def inspect(path: Paths, options: ImportOptions = DEFAULTS) -> Inspection:
         opened(paths[0], options.encoding) as source,
     ):
         rows = Rows(source, format=options.format, formulas=options.formulas)
-    shape = converting.recognised(rows.columns)
-    mapping = converting.suggested(shape, rows.columns, options)
+    shape = columns.recognised(rows.columns)
+    mapping = columns.suggested(shape, rows.columns, options)
     first = rows.ahead[:_SHOWN_ROWS]
     converted = list(_converted(rows, options, mapping, first))
     return Inspection(
@@ -248,7 +249,7 @@ def _refuse(staged: staging.Staged) -> None:
         staged.errors.refuse(remedy=True)
     except ImportRefused as refusal:
         if len(staged.outcome_words) > 1:
-            words = ", ".join(converting.quoted(word) for word in staged.outcome_words)
+            words = ", ".join(columns.quoted(word) for word in staged.outcome_words)
             refusal.args = (f"{refusal} Words without a meaning: {words}.",)
         raise
 

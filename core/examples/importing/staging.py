@@ -179,13 +179,23 @@ def _copied(raw: psycopg.Connection[Any], paths: Sequence[Path], reading: _Readi
         for path in paths:
             if len(paths) > 1:
                 reading.errors.files.append((reading.rows, path.name))
-            if path not in batches.inputs and not _read(path, batches, reading, copy):
+            if path not in batches.inputs and not _read_of_several(path, batches, reading, copy):
                 return False
     if batches.requests:  # they were not answered
         reading.rows += len(batches.requests)
         reading.aside += len(batches.requests)
         reading.unused["requests of a batch without an answer"] += len(batches.requests)
     return True
+
+
+def _read_of_several(path: Path, batches: files.Batches, reading: _Reading, copy: psycopg.Copy) -> bool:
+    """Read one of perhaps several files, and say of which one it is if it is refused."""
+    try:
+        return _read(path, batches, reading, copy)
+    except ImportRefused as refusal:
+        if reading.errors.files and path.name not in str(refusal):
+            refusal.args = (f"{path.name}: {refusal}",)
+        raise
 
 
 def _read(path: Path, batches: files.Batches, reading: _Reading, copy: psycopg.Copy) -> bool:
@@ -219,6 +229,7 @@ def _read(path: Path, batches: files.Batches, reading: _Reading, copy: psycopg.C
     reading.aside += converter.aside
     reading.is_literal |= converter.is_literal
     reading.unused.update(converter.unused)
+    reading.unused.update(rows.beside)
     reading.tags_became.update(converter.tags_became)
     reading.outcome_words.update(converter.outcome_words)
     return True

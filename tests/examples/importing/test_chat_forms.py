@@ -1,6 +1,7 @@
 """Chats as people's files have them: roles in any case, calls between tags, lists that pandas wrote into a cell."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,3 +77,60 @@ def test_the_tag_of_kto_may_be_a_number(database: Database, tmp_path: Path) -> N
     rows = [{"prompt": str(tag), "completion": "42.", "kto_tag": tag} for tag in (1, 0, 1.0, 0.0)]
     assert imported(database, written(tmp_path, "rows.jsonl", rows)).unused == {}
     assert [each["success"] for each in stored(database)] == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    "beside", [{"tools": '[{"name": "stock"}]'}, {"system": "<tools>[]</tools>"}, {"system": "Use <tools>"}]
+)
+def test_a_last_call_between_tags_is_a_call_where_the_record_has_tools(
+    database: Database, tmp_path: Path, beside: dict[str, str]
+) -> None:
+    said = [{"role": "system", "content": beside.pop("system")}] if "system" in beside else []
+    call = {"role": "assistant", "content": '<tool_call>\n{"name": "stock", "arguments": {}}\n</tool_call>'}
+    imported(database, written(tmp_path, "chats.jsonl", [{"messages": [*said, USER, call], **beside}]))
+    row = only(database)
+    assert (row["execution_result"], row["context"]["answer"]["tool_calls"][0]["function"]["name"]) == (None, "stock")
+
+
+def test_thoughts_of_gemini_are_no_answer(database: Database, tmp_path: Path) -> None:
+    parts = [{"text": "Let me count.", "thought": True}, {"text": "42."}]
+    row = {"contents": [{"role": "user", "parts": [{"text": "How many?"}]}, {"role": "model", "parts": parts}]}
+    done = imported(database, written(tmp_path, "chats.jsonl", [row]))
+    assert (only(database)["execution_result"], done.unused) == (
+        "42.",
+        {"contents[].content, parts of the type thought": 1},
+    )
+
+
+def test_keys_of_parts_that_are_not_used_are_named(database: Database, tmp_path: Path) -> None:
+    use = {"type": "tool_use", "id": "1", "name": "stock", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "1", "content": "broken", "is_error": True}
+    words = {"type": "text", "text": "42.", "citations": [{"url": "x"}], "annotations": []}
+    messages = [USER, {"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
+    row = {"messages": [*messages, {"role": "assistant", "content": [words]}]}
+    assert imported(database, written(tmp_path, "chats.jsonl", [row])).unused == {
+        "messages[].content[].is_error": 1,
+        "messages[].content[].citations": 1,
+    }
+
+
+@pytest.mark.parametrize("name", ["images", "audio", "attachments"])
+def test_a_message_with_something_attached_is_refused(database: Database, tmp_path: Path, name: str) -> None:
+    for empty in ([], None):
+        imported(database, written(tmp_path, "chats.jsonl", [{"messages": [{**USER, name: empty}, ANSWER]}]))
+    path = written(tmp_path, "chats.jsonl", [{"messages": [{**USER, name: [{"url": "x"}]}, ANSWER]}])
+    with pytest.raises(ImportRefused, match=f"content is text; {name}, which one of them has, cannot be imported"):
+        imported(database, path)
+
+
+@pytest.mark.parametrize(
+    ("content", "kept"), [(["a", "b"], '["a","b"]'), ([{"n": 1}], '[{"n":1}]'), ([{"type": "text", "text": "a"}], "a")]
+)
+def test_a_list_that_a_tool_gave_back_stays_a_list(
+    database: Database, tmp_path: Path, content: list[Any], kept: str
+) -> None:
+    call = {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "stock", "arguments": ""}}]}
+    messages = [USER, call, {"role": "tool", "tool_call_id": "1", "content": content}, ANSWER]
+    imported(database, written(tmp_path, "chats.jsonl", [{"messages": messages}]))
+    asked, answered = only(database)["context"]["steps"]
+    assert (asked["tool_calls"][0]["function"]["arguments"], answered["content"]) == ("{}", kept)

@@ -68,6 +68,12 @@ NAMES = {
     "question": WORDS, "answer": [*WORDS, *MIXED], "Prompt": WORDS, "Completion": WORDS, "input": [*WORDS, *MIXED],
     "output": [*WORDS, *MIXED], "instruction": WORDS, "response": [*WORDS, *MIXED], "topic": MIXED, "": ["x", ""],
     "inputs": MIXED, "outputs": MIXED, "answers": MIXED, "custom_id": MIXED, "body": MIXED, "resourceSpans": MIXED,
+    "chosen": [*WORDS, *MIXED], "rejected": [*WORDS, *MIXED], "prompt": WORDS, "completion": [*WORDS, *MIXED],
+    "label": [True, False, 0, 1, "0", 2, "spam", None], "weight": [0, 1, 0.5, "0", None], "tools": MIXED,
+    "history": [[["a", "b"]], *MIXED], "image": [None, "", "x.png"], "query": WORDS, "metadata": MIXED, "error": MIXED,
+    "level": ["ERROR", None], "message_id": ["1", "2", "3", "4"], "parent_id": ["1", "2", "3", None, ""],
+    "message_tree_id": ["1", "1", "1", "2", None],
+    "role": ["prompter", "assistant", None], "text": WORDS,
 }  # fmt: skip
 
 
@@ -93,6 +99,8 @@ def rows(dice: random.Random) -> list[dict[str, Any]]:
         ["question", "context", "answers"],
     ]
     bases += [["custom_id", "body", "response"], ["resourceSpans"], []]
+    bases += [["prompt", "completion", "label"], ["prompt", "chosen", "rejected"], ["query", "tools", "answers"]]
+    bases += [["message_id", "parent_id", "message_tree_id", "role", "text"], ["instruction", "response", "input"]]
     names = list(dict.fromkeys([*dice.choice(bases), *dice.sample(list(NAMES), dice.randrange(5))])) or ["topic"]
     made = []
     for number in range(dice.randrange(1, 9)):

@@ -80,3 +80,10 @@ def test_the_answers_of_a_batch_find_their_requests(database: Database, tmp_path
     assert (result.rows, result.new, result.aside) == (3, 2, 1)
     assert result.unused["requests of a batch without an answer"] == 1
     assert [(row["user_request"], row["execution_result"]) for row in stored(database)] == [("1?", "1!"), ("0?", "0!")]
+
+
+def test_of_several_files_the_one_that_is_refused_is_named(database: Database, tmp_path: Path) -> None:
+    good = written(tmp_path, "good.csv", [{"question": "a", "answer": "b"}])
+    odd = written(tmp_path, "odd.csv", [{"foo": "a", "bar": "b"}])
+    with pytest.raises(ImportRefused, match=r"^odd.csv: Nothing says which"):
+        importing.run(database, [good, odd], actor="ana")

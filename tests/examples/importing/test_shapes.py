@@ -242,6 +242,12 @@ def test_an_inspection_suggests_columns_whose_names_sound_right(tmp_path: Path) 
     assert "user_request" in seen.fields
 
 
+@pytest.mark.parametrize("row", [{"user_request": "a", "rating": 1}, {"question": "a", "answer": "b", "label": "x"}])
+def test_nothing_is_suggested_that_an_import_would_not_do(tmp_path: Path, row: dict[str, Any]) -> None:
+    seen = importing.inspect(written(tmp_path, "rows.jsonl", [row]))
+    assert not {"rating", "label"} & set(seen.mapping.values())
+
+
 def test_rows_without_an_id_get_one_from_their_content(database: Database, tmp_path: Path) -> None:
     first = {"question": "a", "answer": "b"}
     imported(database, written(tmp_path, "one.jsonl", [first]))

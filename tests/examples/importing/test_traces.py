@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from core.db import Database
+from core.errors import ImportRefused
 from tests.examples.importing.files import imported, only, stored, written
 
 NANO, START = "1768419047000000000", "2026-01-14T19:30:47Z"
@@ -232,3 +233,69 @@ def test_squad_saved_by_pandas_is_read(database: Database, tmp_path: Path) -> No
     rows = [{"id": place, "question": "When?", "context": "So.", "answers": cell} for place, cell in enumerate(cells)]
     imported(database, written(tmp_path, "squad.csv", rows))
     assert [row["execution_result"] for row in stored(database)] == ["1999", "in 1999", None]
+
+
+START = "2026-01-14T19:30:47Z"
+
+
+@pytest.mark.parametrize(
+    ("row", "unused"),
+    [
+        ({"id": "a", "start_time": START, "metadata": {"user": 7}}, {"metadata"}),
+        ({"id": "a", "start_time": START, "metadata": {"ls_model_name": "m"}, "trace_id": "t"}, set()),
+        ({"id": "a", "start_time": START, "level": "WARNING"}, {"level"}),
+        ({"id": "a", "start_time": START, "level": "DEFAULT", "status_code": "OK"}, set()),
+        ({"id": "a", "error": "x", "type": "qa", "metadata": {"k": 1}}, {"id", "error", "type", "metadata"}),
+    ],
+)
+def test_what_a_trace_says_of_itself_is_used_or_named(
+    database: Database, tmp_path: Path, row: dict[str, Any], unused: set[str]
+) -> None:
+    done = imported(database, written(tmp_path, "rows.jsonl", [{"input": "Sky?", "output": "Blue.", **row}]))
+    assert set(done.unused) == unused
+
+
+@pytest.mark.parametrize(
+    "failure", [{"error": "boom"}, {"level": "ERROR"}, {"status_code": "ERROR"}, {"error_info": {"message": "x"}}]
+)
+def test_a_trace_that_says_it_failed_has_failed(database: Database, tmp_path: Path, failure: dict[str, Any]) -> None:
+    row = {"id": "a", "start_time": START, "input": "Sky?", "output": "Blue."}
+    imported(database, written(tmp_path, "rows.jsonl", [row, row | {"id": "b"} | failure]))
+    assert [each["success"] for each in stored(database)] == [None, False]
+
+
+def test_the_model_of_a_plain_table_is_kept(database: Database, tmp_path: Path) -> None:
+    imported(database, written(tmp_path, "rows.csv", [{"input": "Sky?", "output": "Blue.", "model": "small"}]))
+    assert only(database)["source_model"] == "small"
+
+
+@pytest.mark.parametrize("name", ["history", "chat_history"])
+def test_what_was_said_before_a_question_is_earlier_turns(database: Database, tmp_path: Path, name: str) -> None:
+    before = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    row = {"id": "a", "start_time": START, "input": {"question": "Sky?", name: before}, "output": {"answer": "Blue."}}
+    assert imported(database, written(tmp_path, "rows.jsonl", [row])).unused == {}
+    assert only(database)["context"] == {"turns": before}
+
+
+def test_answers_that_were_cut_are_counted(database: Database, tmp_path: Path) -> None:
+    body = {"messages": [{"role": "user", "content": "Sky?"}]}
+    choices = [{"message": {"role": "assistant", "content": "Bl"}, "finish_reason": "length"}]
+    row = {"custom_id": "a", "body": body, "response": {"status_code": 200, "body": {"choices": choices}}}
+    done = imported(database, written(tmp_path, "rows.jsonl", [row]))
+    assert done.unused == {"the end of answers that were cut at the limit of tokens": 1}
+
+
+@pytest.mark.parametrize("body", [{"error": {"message": "x"}}, {}, {"choices": []}])
+def test_a_request_of_a_batch_that_failed_has_no_answer(database: Database, tmp_path: Path, body: Any) -> None:
+    asked = {"messages": [{"role": "user", "content": "Sky?"}]}
+    row = {"custom_id": "a", "body": asked, "response": {"status_code": 500, "body": body}, "error": None}
+    with pytest.raises(ImportRefused, match="this request failed"):
+        imported(database, written(tmp_path, "rows.jsonl", [row]))
+
+
+def test_lines_between_traces_that_are_none_are_put_aside(database: Database, tmp_path: Path) -> None:
+    attributes = [{"key": name, "value": {"stringValue": "x"}} for name in ("input.value", "output.value")]
+    span = {"spanId": "a", "startTimeUnixNano": "1768419047123456789", "attributes": attributes}
+    rows = [{"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}, {"resourceMetrics": []}, {"resourceLogs": [{}]}]
+    done = imported(database, written(tmp_path, "rows.jsonl", rows))
+    assert (done.new, done.aside) == (1, 2)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import orjson
 import pytest
 
 from core.db import Database
@@ -81,3 +82,20 @@ def test_another_delimiter_is_asked_about_only_where_there_may_be_one(database: 
         with pytest.raises(ImportRefused) as refused:
             imported(database, written(tmp_path, name, [{"words": "a"}]))
         assert ("another delimiter" in str(refused.value)) == is_asked
+
+
+def test_other_lists_of_an_object_that_holds_the_rows_are_counted(database: Database, tmp_path: Path) -> None:
+    row = {"question": "a", "answer": "b", "parts": [{"k": 1}]}
+    whole = {
+        "version": 1,
+        "features": [{}],
+        "test": [row, row],
+        "data": [row],
+        "rows": [row],
+        "ids": [1],
+        "o": {"x": [{}]},
+    }
+    path = written(tmp_path, "rows.json", orjson.dumps(whole))
+    expected = {"parts": 1, "test, a list beside the rows": 2, "rows, a list beside the rows": 1}
+    assert importing.preview(database, path).unused == expected
+    assert imported(database, path).unused == expected

@@ -5,56 +5,54 @@ answered), of the `answer` what is no text (its own calls, weight 0), `tools`, `
 request that came in two parts, and the `rejected` answer of a pair.
 """
 
-import re
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
-from core.examples.importing.converting.messages import Message, Reading, joined, loaded, plain_text, tools
-from core.examples.importing.converting.values import text
+from core.examples.importing.converting.messages import Message, Reading, joined, loaded, number, plain_text
+from core.examples.importing.converting.tools import tools
 from core.examples.importing.models import Unfit, UnfitColumn
 
 Raw = Mapping[str, Any]
 
 #: Key of a converted row under which the names of what was not used stand, such as `messages[].name`.
 UNUSED = "unused"
-_MEDIA = ("images", "image", "videos", "video", "audios", "audio")
-#: Columns beside the messages that every conversation may have.
-BESIDE = (
-    "system",
-    "system_prompt",
-    "tools",
-    "functions",
-    "parallel_tool_calls",
-    "tool_choice",
-    "label",
-    "kto_tag",
-    "rejected_response",
-    *_MEDIA,
+_MEDIA = tuple(
+    f"{kind}{form}"
+    for kind, form in product(("image", "video", "audio"), ("s", "", "_path", "_paths", "_url", "_urls", "_file"))
 )
-_HAS_ROLE = re.compile(r"""["'](?:role|from)["']""")
-_HUMAN = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
+_ANY_MEDIA = frozenset(_MEDIA)
+#: Columns that a request and an answer may have beside them, and those that every conversation may have.
+PLAIN = ("system", "system_prompt", "label", "kto_tag", "rejected_response", *_MEDIA)
+BESIDE = (*PLAIN, "tools", "functions", "parallel_tool_calls", "tool_choice", "weight")
 
 
 def from_messages(row: Raw) -> Raw:
     """OpenAI's and Anthropic's form, and our own Parquet files."""
-    reading = Reading()
+    reading = Reading(row)
     messages = reading.messages(row.get("messages"), "messages")
-    return _made(row, reading, messages)
+    if "prompt" not in row and "completion" not in row:
+        return made(row, reading, messages)
+    last = {"prompt": [m for m in messages if m["role"] == "user"][-1:], "completion": messages[-1:]}
+    for name, said in last.items():  # columns of our own Parquet files
+        if row.get(name) and not any(str(row[name]) in str(message["content"]) for message in said):
+            reading.unused.add(name)
+    return made(row, reading, messages)
 
 
 def from_sharegpt(row: Raw) -> Raw:
     """Convert a row of ShareGPT."""
-    reading = Reading()
+    reading = Reading(row)
     column = "conversations" if "conversations" in row else "conversation"
-    return _made(row, reading, reading.messages(row.get(column), column))
+    return made(row, reading, reading.messages(row.get(column), column))
 
 
 def from_gemini(row: Raw) -> Raw:
     """Convert a row of Gemini's tuning files."""
-    reading = Reading()
+    reading = Reading(row)
     messages = reading.messages(row.get("contents"), "contents")
     instruction = row.get("systemInstruction") or row.get("system_instruction")
-    return _made(row, reading, messages, system=_instruction(instruction))
+    return made(row, reading, messages, system=_instruction(instruction))
 
 
 def _instruction(value: Any) -> str:
@@ -63,150 +61,7 @@ def _instruction(value: Any) -> str:
     return plain_text(value.get("parts") if isinstance(value, dict) else value)
 
 
-def from_alpaca(row: Raw) -> Raw:
-    """Convert a row of Alpaca.
-
-    The input goes behind the instruction after an empty line, and an export parts them again.
-    """
-    request, given = _instruction_of(row)
-    answer = str(text(row.get("output")) or "")
-    reading = Reading()
-    messages = [*_history(row, reading), {"role": "user", "content": request}, {"role": "assistant", "content": answer}]
-    return _made(row, reading, messages, given=given)
-
-
-def from_prompt_and_completion(row: Raw) -> Raw:
-    """Both as text, or both as messages."""
-    reading = Reading()
-    answer = "completion" if "completion" in row else "response"
-    messages = [
-        *_history(row, reading),
-        *said(reading, row.get("prompt"), "prompt", "user"),
-        *said(reading, row.get(answer), answer, "assistant"),
-    ]
-    return _made(row, reading, messages)
-
-
-def from_pair(row: Raw) -> Raw:
-    """Two answers to one conversation, of which one is better: it is the result, and the other is kept beside it."""
-    reading = Reading()
-    asked, better, worse, given = _pair_of(row, reading)
-    for answer in (better, worse):
-        if not answer or answer[-1]["role"] != "assistant":
-            raise Unfit("a pair of answers of the assistant")
-    if any(message["role"] == "user" for message in better):
-        asked, better, worse = _apart(asked, better, worse)
-    same = 0
-    while same < min(len(better), len(worse)) - 1 and better[same] == worse[same]:
-        same += 1
-    asked, better, worse = [*asked, *better[:same]], better[same:], worse[same:]
-    if len(better) != 1 or len(worse) != 1:
-        raise Unfit("two answers to the same conversation, each of one message")
-    if better == worse:
-        raise Unfit("two answers that differ: of the same one nothing can be learned")
-    return _made(row, reading, [*asked, *better], given=given, rejected=worse[0])
-
-
-def said(reading: Reading, value: Any, column: str, role: str) -> list[Message]:
-    """Return what one side said: messages, or anything else as its text."""
-    if value is None:
-        return []
-    found = _messages_of(value)
-    return [{"role": role, "content": str(text(value) or "")}] if found is None else reading.messages(found, column)
-
-
-def _messages_of(value: Any) -> Any:
-    """Messages, in a table as JSON text; None for what is none."""
-    if isinstance(value, str):
-        if value.lstrip()[:1] not in ("[", "{") or not _HAS_ROLE.search(value):
-            return None
-        try:
-            value = loaded(value)
-        except Unfit:
-            return None
-    first = value[0] if isinstance(value, list) and value else value
-    return value if isinstance(first, dict) and ("role" in first or "from" in first) else None
-
-
-def _instruction_of(row: Raw) -> tuple[str, str]:
-    for column in ("instruction", "input", "system"):
-        if not isinstance(row.get(column) or "", str):
-            raise UnfitColumn("a text", column)
-    instruction, given = row.get("instruction") or "", row.get("input") or ""
-    return (f"{instruction}\n\n{given}" if given else instruction), given
-
-
-def _history(row: Raw, reading: Reading) -> list[Message]:
-    """Earlier questions and answers: pairs of text, as Alpaca has them, or messages."""
-    history = row.get("history") or []
-    if (found := _messages_of(history)) is not None:
-        return reading.messages(found, "history")
-    history = loaded(history) if isinstance(history, str) else history
-    if not isinstance(history, list) or not all(_is_turn(each) for each in history):
-        raise UnfitColumn("a history of messages, or of pairs, each a question and its answer", "history")
-    roles = ("user", "assistant")
-    return [{"role": role, "content": words} for each in history for role, words in zip(roles, each, strict=True)]
-
-
-def _is_turn(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(words, str) for words in value)
-
-
-def _pair_of(row: Raw, reading: Reading) -> tuple[list[Message], list[Message], list[Message], str]:
-    """Return what was asked, the better and the worse answer, and the part of the request that came as `input`."""
-    if "preferred_output" in row:
-        asked = loaded(row.get("input"))
-        if not isinstance(asked, dict):
-            raise Unfit("an input with messages")
-        return (
-            reading.messages(asked.get("messages"), "input.messages"),
-            reading.messages(row.get("preferred_output"), "preferred_output"),
-            reading.messages(row.get("non_preferred_output"), "non_preferred_output"),
-            "",
-        )
-    if "chosen_messages" in row:
-        better, worse = (
-            reading.messages(row.get(f"{name}_messages"), f"{name}_messages") for name in ("chosen", "rejected")
-        )
-        return [], better, worse, ""
-    asked, given = _asked(row, reading)
-    if not asked and isinstance(row.get("chosen"), str) and _HUMAN.match(row["chosen"]):
-        return asked, _dialogue(row["chosen"]), _dialogue(row.get("rejected")), given
-    better, worse = (said(reading, row.get(name), name, "assistant") for name in ("chosen", "rejected"))
-    return asked, better, worse, given
-
-
-def _asked(row: Raw, reading: Reading) -> tuple[list[Message], str]:
-    if "instruction" in row:
-        request, given = _instruction_of(row)
-        return [*_history(row, reading), {"role": "user", "content": request}], given
-    for column in ("conversations", "messages", "prompt", "question", "query", "input"):
-        if row.get(column) is not None:
-            return [*_history(row, reading), *said(reading, row[column], column, "user")], ""
-    return [], ""
-
-
-def _dialogue(value: Any) -> list[Message]:
-    """Anthropic's first public pairs are one text: `Human: … Assistant: …`."""
-    parts = _HUMAN.split(value if isinstance(value, str) else "")
-    return [
-        {"role": "user" if who == "Human" else "assistant", "content": words.strip()}
-        for who, words in zip(parts[1::2], parts[2::2], strict=True)
-    ]
-
-
-def _apart(
-    asked: list[Message], better: list[Message], worse: list[Message]
-) -> tuple[list[Message], list[Message], list[Message]]:
-    """Two whole conversations that differ in their last answer."""
-    if better[:-1] != worse[:-1]:
-        raise Unfit("two answers to the same conversation")
-    prompt = [message for message in asked if message["role"] == "system"]
-    before = better[:-1] if better[0]["role"] == "system" else [*prompt, *better[:-1]]
-    return before, better[-1:], worse[-1:]
-
-
-def _made(
+def made(
     row: Raw,
     reading: Reading,
     messages: Sequence[Message],
@@ -214,16 +69,24 @@ def _made(
     system: str = "",
     given: str = "",
     rejected: Message | None = None,
+    is_feedback: bool = False,
 ) -> Raw:
-    """Return the fields of a conversation with what stands beside it in its row."""
+    """Return the fields of a conversation with what stands beside it in its row.
+
+    `is_feedback`: a number as its label says whether people liked the answer.
+    """
     asked = loaded(row["input"]) if "preferred_output" in row else row
-    if media := [name for name in _MEDIA if row.get(name)]:
+    if not _ANY_MEDIA.isdisjoint(row) and (media := [name for name in _MEDIA if row.get(name)]):
         raise Unfit(f"a conversation of text alone: it has {media[0]}, which are not kept")
     unused = set(reading.unused)
-    if rejected is None and isinstance(row.get("rejected_response"), str):
-        rejected = {"role": "assistant", "content": row["rejected_response"]}
-    fields = conversation(joined(messages), system=system or _system(row))
+    rejected = _rejected(row, rejected, unused)
+    unused |= {"functions"} if asked.get("tools") and asked.get("functions") else set()
+    fields = conversation(joined(messages), system=system or _system(row, unused))
     context = dict(fields["context"] or {})
+    if (weight := number(row.get("weight"))) == 0:
+        context["answer"] = {**context.get("answer", {}), "weight": 0}
+    elif weight not in (None, 1):
+        unused.add("weight other than 0 and 1")
     try:
         listed = tools(asked.get("tools") or asked.get("functions"))
     except Unfit as error:
@@ -237,8 +100,19 @@ def _made(
         context["input"] = given
     if rejected is not None:
         context["rejected"] = {name: rejected[name] for name in ("content", "tool_calls") if name in rejected}
-    label = True if rejected is not None else _label(row, unused)
+    label = _label(row, unused, is_feedback=is_feedback)
+    if rejected is not None:
+        unused |= {name for name in ("kto_tag", "label") if label is not True and row.get(name) not in (None, "")}
+        label = True
     return {**fields, "context": context or None, UNUSED: unused} | ({} if label is None else {"success": label})
+
+
+def _rejected(row: Raw, rejected: Message | None, unused: set[str]) -> Message | None:
+    other = row.get("rejected_response")
+    if not isinstance(other, str) or not other or "chosen_response" in row:
+        return rejected
+    unused |= {"rejected_response"} if rejected is not None else set()
+    return rejected or {"role": "assistant", "content": other}
 
 
 def _run_by_the_provider(tools: Any) -> set[str]:
@@ -247,8 +121,12 @@ def _run_by_the_provider(tools: Any) -> set[str]:
     return {f"tools[].type {kind}" for kind in kinds - {"None", "function", "custom"}}
 
 
-def _system(row: Raw) -> str:
-    return next((plain_text(row[name]) for name in ("system", "system_prompt") if row.get(name)), "")
+def _system(row: Raw, unused: set[str]) -> str:
+    if not (row.get("system") or row.get("system_prompt")):
+        return ""
+    said = {name: plain_text(row[name]) for name in ("system", "system_prompt") if row.get(name)}
+    unused |= {"system_prompt"} if len(set(said.values())) > 1 else set()
+    return next(iter(said.values()), "")
 
 
 def _parallel(row: Raw, unused: set[str]) -> Any:
@@ -261,23 +139,30 @@ def _parallel(row: Raw, unused: set[str]) -> Any:
 
 
 _TRUTH = {
-    **dict.fromkeys(("true", "desirable", "chosen", "thumbs_up", "thumbs up", "👍"), True),
-    **dict.fromkeys(("false", "undesirable", "rejected", "thumbs_down", "thumbs down", "👎"), False),
+    **dict.fromkeys(("true", "t", "desirable", "chosen", "accepted", "thumbs_up", "thumbs up", "👍"), True),
+    **dict.fromkeys(("false", "f", "undesirable", "rejected", "thumbs_down", "thumbs down", "👎"), False),
 }
-_NUMBERS = {"1": True, "1.0": True, "0": False, "0.0": False}
 
 
-def _label(row: Raw, unused: set[str]) -> bool | None:
-    """Whether people liked the answer, in data without pairs. A label of 0 or 1 may as well be the name of a class."""
+def _label(row: Raw, unused: set[str], *, is_feedback: bool) -> Any:
+    """Whether people liked the answer, in data without pairs; a number is left to who reads outcomes.
+
+    Beside whole conversations, and beside questions, a label of 0 or 1 may as well be the name of a class.
+    """
+    found = None
     for name in ("kto_tag", "label"):
         value = row.get(name)
-        meanings = _TRUTH | _NUMBERS if name == "kto_tag" else _TRUTH
-        found = meanings.get(str(value).strip().lower())
-        if found is not None:
-            return found
-        if value not in (None, ""):
+        if value in (None, ""):
+            continue
+        said = str(value).strip().lower()
+        meaning = _TRUTH.get(said)
+        if meaning is None and (name == "kto_tag" or is_feedback) and isinstance(number(value), int | float):
+            meaning = value
+        if found is None:
+            found = meaning
+        if meaning is None or meaning != found:
             unused.add(name)
-    return None
+    return found
 
 
 def conversation(messages: Sequence[Message], system: str = "") -> Raw:

@@ -1,9 +1,7 @@
 """Rows of a file into records: which column is which field, what each value means, and what is left over."""
 
 import codecs
-import difflib
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,8 +11,9 @@ import orjson
 
 from core.errors import ImportRefused
 from core.examples.importing.converting import moments, scale
-from core.examples.importing.converting.other_tools import OTHER_TOOLS, Aside
-from core.examples.importing.converting.shapes import SHAPES, UNKNOWN, UNUSED, Raw, Shape
+from core.examples.importing.converting.columns import SYSTEM, by_name, mapping, no_request, quoted, recognised
+from core.examples.importing.converting.other_tools import Aside
+from core.examples.importing.converting.shapes import UNUSED, Raw
 from core.examples.importing.converting.values import PARSERS, TRUTHS, read_tags, truth
 from core.examples.importing.converting.values import context as parsed_context
 from core.examples.importing.models import FIELDS, ImportOptions, RowError, Unfit, UnfitColumn
@@ -25,52 +24,16 @@ from core.text import shortened
 STAGED = (*PARSERS, "certain_score", "given", "is_literal", "is_brief")
 #: The bit of each field in `given`. A field that a row does not have is left as it is in an example that is there.
 BITS = {field: 1 << place for place, field in enumerate(PARSERS)}
-#: The field that becomes a part of the context, and the name of that part.
-SYSTEM, SYSTEM_KEY = "system_prompt", "system"
+#: The part of the context that a system prompt in a column of its own becomes.
+SYSTEM_KEY = "system"
 #: So many different words of an outcome, and tags, are told; a column with more of them has another meaning.
 WORDS_TOLD = 50
-
-#: Names under which fields are often found, for suggestions.
-_ALIASES = {
-    "execution_id": ("execution_id", "run_id", "trace_id", "request_id", "uuid"),
-    "user_request": ("request", "query", "input", "prompt", "question", "instruction", "user_input", "user_message"),
-    "intent": ("category", "task", "label", "kind"),
-    "business_state": ("state", "metadata", "business_context"),
-    "context": ("history",),
-    "execution_plan": ("plan", "steps"),
-    "execution_result": ("result", "output", "response", "answer", "completion", "reply", "assistant"),
-    "quality_score": ("score", "quality", "rating", "grade", "stars"),
-    "success": ("succeeded", "is_success", "ok", "passed", "outcome", "status"),
-    "tags": ("labels",),
-    "created_at": ("created", "timestamp", "time", "date", "started_at", "start_time"),
-    "updated_at": ("updated", "modified_at"),
-    "source_agent": ("agent", "agent_name", "source"),
-    "source_model": ("model", "model_name", "llm"),
-    "execution_time_ms": ("duration_ms", "latency_ms", "elapsed_ms"),
-}
-
 
 #: Columns of which an export of the original system has some beside `execution_id` and `user_request`; a dataset that
 #: happens to name those two alike has none.
 _OF_EXECUTIONS = frozenset(
     {"execution_plan", "business_state", "success", "source_agent", "source_model", "execution_time_ms"}
 )
-
-
-def folded(column: str) -> str:
-    """Return the name of a column as it is compared: Quality Score is quality_score."""
-    return column.strip().lower().replace(" ", "_").replace("-", "_")
-
-
-def _by_name(columns: Sequence[str]) -> dict[str, str]:
-    """Return the column of each folded name; one that is written so stands above one that is only folded so."""
-    return {folded(column): column for column in reversed(columns)} | {column: column for column in columns}
-
-
-def recognised(columns: Sequence[str]) -> Shape:
-    """Return the shape that the columns show, or `UNKNOWN`."""
-    present = _by_name(columns).keys()
-    return next((shape for shape in (*SHAPES, *OTHER_TOOLS) if present >= set(shape.signs)), UNKNOWN)
 
 
 def checked_options(options: ImportOptions) -> None:
@@ -104,50 +67,6 @@ def _is_encoding(name: str) -> bool:
         return False
 
 
-def mapping(
-    shape: Shape, columns: Sequence[str], options: ImportOptions, *, more_may_come: bool = False
-) -> dict[str, str]:
-    """Return the column of each field: columns of the field's own name, then the shape's, then what the options say.
-
-    Of JSON only the first rows were seen: with `more_may_come`, a field under its own name counts wherever it begins.
-    """
-    named = _by_name(columns)
-    chosen = {field: named[field] for field in FIELDS if field in named}
-    if more_may_come:
-        chosen = {field: field for field in PARSERS if field != "user_request"} | chosen
-    if SYSTEM not in chosen and "system" in named and not shape.converted:
-        chosen[SYSTEM] = named["system"]
-    chosen.update({field: named.get(column, column) for field, column in shape.mapping.items()})
-    for field, column in options.mapping.items():
-        if not column:
-            chosen.pop(field, None)
-            continue
-        if column not in columns:
-            near = difflib.get_close_matches(column, columns, 1, 0.5)
-            raise ImportRefused(
-                f"There is no column {column!r} for {field}; columns are {', '.join(columns)}."
-                + (f" Is {near[0]!r} meant?" if near else ""),
-                field=field,
-            )
-        chosen[field] = column
-    return chosen
-
-
-def suggested(shape: Shape, columns: Sequence[str], options: ImportOptions) -> dict[str, str]:
-    """Return the mapping, and for fields still without a column one whose name sounds like it."""
-    chosen = mapping(shape, columns, options)
-    if shape.converted:
-        return chosen
-    named = _by_name(columns)
-    taken = set(chosen.values())
-    for field, aliases in _ALIASES.items():
-        column = next((named[alias] for alias in aliases if alias in named), None)
-        if field not in chosen and field not in options.mapping and column and column not in taken:
-            chosen[field] = column
-            taken.add(column)
-    return chosen
-
-
 class Converter:
     """Turns rows of one file into records for staging, field by field in the order of `PARSERS`."""
 
@@ -155,13 +74,14 @@ class Converter:
         checked_options(options)
         self.shape = recognised(columns)
         self.mapping = mapping(self.shape, columns, options, more_may_come=more_may_come)
-        self._explicit = frozenset(options.mapping)
+        self._explicit, self._mapped = frozenset(options.mapping), frozenset(options.mapping.values())
         self._convert = self.shape.converted
         if self._convert and options.mapping.get("user_request"):
             self._convert = None  # the file is read by the mapping alone
-        if not self._convert and "user_request" not in self.mapping and "user_request" not in options.constants:
-            raise _no_request(columns, options, is_table=not more_may_come)
-        present = _by_name(columns).keys()
+        is_known = self._convert and "user_request" not in options.mapping
+        if not is_known and "user_request" not in self.mapping and "user_request" not in options.constants:
+            raise no_request(columns, options, is_table=not more_may_come)
+        present = by_name(columns).keys()
         is_execution = present >= {"user_request", "execution_id"} and not _OF_EXECUTIONS.isdisjoint(present)
         #: Whether "success" and the like are answers: only in rows of the original system they are none.
         self.is_literal = options.placeholders == "learn" or (options.placeholders == "auto" and not is_execution)
@@ -172,6 +92,8 @@ class Converter:
         self.outcome_words: Counter[str] = Counter()
         #: Rows that are no examples, such as the spans of a search.
         self.aside = 0
+        #: What the row at hand holds twice, where only one of both is used.
+        self._left: set[str] = set()
         #: Whether a row was met whose date can be read in two ways.
         self.met_either_order = False
         self._means = {word.strip().casefold(): TRUTHS[meaning] for word, meaning in options.outcomes.items()}
@@ -179,10 +101,12 @@ class Converter:
 
     def _prepare(self, columns: Sequence[str], options: ImportOptions) -> None:
         read = (*self.shape.signs, *self.shape.reads) if self._convert else ()
-        named = _by_name(columns)
+        named = by_name(columns)
         self._renamed = {named[name]: name for name in read if named.get(name, name) != name}
         self._used = frozenset({*read, *self._renamed, *self.mapping.values()})
         self._system = self.mapping.get(SYSTEM)
+        #: Columns of fields beside those that a conversation is made of.
+        self._beside = frozenset(self.mapping.values()) - {named.get(name, name) for name in read}
         constants = {field: PARSERS[field](value) for field, value in options.constants.items()}
         own: dict[str, Callable[[Any], Any]] = {
             "success": self._outcome,
@@ -190,10 +114,11 @@ class Converter:
             "created_at": partial(moments.moment, order=options.dates),
             "updated_at": partial(moments.moment, order=options.dates),
         }
+        made = _ALWAYS if not self._convert else _OF_TABLES if self.shape.mapping else PARSERS
         self._steps = tuple(
             (place, field, BITS[field], self.mapping.get(field), own.get(field, parser), constants.get(field))
             for place, (field, parser) in enumerate(PARSERS.items())
-            if self._convert or field in _ALWAYS or field in self.mapping or field in constants
+            if field in made or field in self.mapping or field in constants
         )
 
     def record(self, number: int, row: Raw) -> list[Any] | RowError | None:
@@ -201,6 +126,7 @@ class Converter:
         aside.
         """
         made: Raw = {}
+        self._left.clear()
         if self._convert:
             try:
                 made = self._made(row)
@@ -217,9 +143,11 @@ class Converter:
         if filled is None or isinstance(filled, RowError):
             return filled
         values, given = filled
-        if made or not row.keys() <= self._used:
+        if made.get("success") is not None and "success" in self._explicit:
+            self._left.update(name for name in ("kto_tag", "label") if row.get(name) not in _NOTHING)
+        if made or self._left or not row.keys() <= self._used:
             self.unused.update(column for column in row if column not in self._used and row[column] not in _NOTHING)
-            self.unused.update(made.get(UNUSED, ()))
+            self.unused.update({*made.get(UNUSED, ()), *self._left} - self._mapped)
         score = values[_SCORE]
         if values[0] is None:
             values[0] = _made_key(values)
@@ -232,16 +160,19 @@ class Converter:
         given, field, value = 0, "", None
         try:
             for place, field, bit, column, parse, constant in self._steps:
-                if made and field in made and field not in self._explicit:
+                # A mapped context stands beside the parts of a conversation, and never instead of them.
+                if made and field in made and (field not in self._explicit or place == _CONTEXT):
                     value = made[field]
                     given |= bit
+                    if column in self._beside and row.get(column) not in _NOTHING:
+                        value = self._of_both(field, value, row[column], column)
                 elif column is not None and column in row:
                     value = row[column]
                     given |= bit
                 else:
                     value = None
                 if place == _CONTEXT and self._system and row.get(self._system):
-                    value = _with_system(value, row[self._system])
+                    value = self._with_system(value, row[self._system])
                     given |= bit
                 if value is None or value == "":
                     if constant is not None:
@@ -252,8 +183,43 @@ class Converter:
                 else:
                     values[place] = parse(value)
         except Unfit as error:
-            return None if self._is_empty(row) else self._unfit(number, field, value, error)
+            return None if self._is_empty(row) else self._unfit(number, row, field, value, error)
         return values, given
+
+    def _of_both(self, field: str, made: Any, written: Any, column: str | None) -> Any:
+        """Return one value where the record is taken out of a conversation and has a column of the field, too.
+
+        The conversation says what was asked and answered; its column stands above whatever else was made, and the
+        parts of both contexts are kept. What is not used of a column is named.
+        """
+        if field == "context":
+            known = orjson.loads(parsed_context(written) or "null")
+            if not isinstance(known, dict):
+                known = {"context": known} if known else {}
+            made = made or {}
+            self._left.update(f"{column}.{key}" for key in known.keys() & made.keys() if known[key] != made[key])
+            return {**known, **made} or None
+        if field not in ("user_request", "execution_result"):
+            if written == written and made not in (None, "", written):
+                self._left.add(f"{field}, said twice")
+            return made if written != written else written
+        if written != made:
+            self._left.add(str(column))
+        return made
+
+    def _with_system(self, context: Any, said: Any) -> Any:
+        """Return the context with a system prompt in front, unless it has one of its own."""
+        if not isinstance(said, str):
+            raise Unfit("a system prompt as text")
+        if isinstance(context, str):
+            known = parsed_context(context)
+            context = orjson.loads(known) if known else None
+        if context is not None and not isinstance(context, dict):
+            raise Unfit("a JSON object beside the system prompt")
+        whole = {SYSTEM_KEY: said, **(context or {})}
+        if said not in str(whole[SYSTEM_KEY]):
+            self._left.add(str(self._system))
+        return whole
 
     def _is_empty(self, row: Raw) -> bool:
         """Whether it holds nothing at all, as the lines below a table of a spreadsheet; put aside, and counted."""
@@ -269,9 +235,11 @@ class Converter:
             row = {self._renamed.get(name, name): value for name, value in row.items()}
         return self._convert(row)
 
-    def _unfit(self, number: int, field: str, value: Any, error: Unfit) -> RowError:
+    def _unfit(self, number: int, row: Raw, field: str, value: Any, error: Unfit) -> RowError:
         self.met_either_order |= isinstance(error, moments.EitherOrder)
         column = self.mapping.get(field)
+        if field == "success" and column not in row:  # it was made of feedback
+            column = next((name for name in ("kto_tag", "label") if name in row), column)
         where = field if column in (None, field) else f"{field} (column {column})"
         return RowError(number, where, shortened(value), str(error))
 
@@ -279,9 +247,9 @@ class Converter:
         try:
             return truth(value)
         except Unfit as error:
-            if not isinstance(value, str):
+            if not isinstance(value, str | int | float):
                 raise
-            word = value.strip().casefold()
+            word = value.strip().casefold() if isinstance(value, str) else f"{value:g}"
             if word in self._means:
                 return self._means[word]
             if len(word) <= 60 and (word in self.outcome_words or len(self.outcome_words) < WORDS_TOLD):
@@ -296,18 +264,6 @@ class Converter:
             if len(self.tags_became) < WORDS_TOLD:
                 self.tags_became[written] = tag
         return array
-
-
-def _with_system(context: Any, said: Any) -> Any:
-    """Return the context with a system prompt in front, unless it has one of its own."""
-    if not isinstance(said, str):
-        raise Unfit("a system prompt as text")
-    if isinstance(context, str):
-        known = parsed_context(context)
-        context = orjson.loads(known) if known else None
-    if context is not None and not isinstance(context, dict):
-        raise Unfit("a JSON object beside the system prompt")
-    return {SYSTEM_KEY: said, **(context or {})}
 
 
 def _is_brief(plan: str | None, result: str | None) -> bool:
@@ -333,45 +289,8 @@ _BLANK = [None if field == "user_request" else parse(None) for field, parse in P
 #: Fields that are looked at even where no column is theirs: without a request there is no row, and a system prompt of a
 #: column of its own goes into the context.
 _ALWAYS = ("user_request", "context")
-
-
-#: What columns are called that may hold a request, and what those are called that hold none.
-_SAYS = re.compile("prompt|question|instruct|query|request|input|text|messag|content|dialog|conversation|utterance")
-_NAMES = re.compile(r"(?:^|_)(?:id|ids|idx|index|uuid|hash|key|no|number|row|role|type|lang|split|source|date|time)$")
-
-
-def _likely(columns: Sequence[str]) -> str:
-    """Return the column that most likely holds the request: by its whole name, by a part of it, or just no number of a
-    row.
-    """
-    if found := suggested(UNKNOWN, columns, ImportOptions()).get("user_request"):
-        return found
-    others = [column for column in columns if not _NAMES.search(folded(column))]
-    says = [column for column in others if _SAYS.search(folded(column))]
-    return next(iter((*says, *others, *columns)), "COLUMN")
-
-
-def _no_request(columns: Sequence[str], options: ImportOptions, *, is_table: bool) -> ImportRefused:
-    likely = _likely(columns)
-    if "user_request" in options.mapping:
-        said = "The request needs a column: it is the one field that every example has."
-    else:
-        said = f"Nothing says which of the columns {', '.join(columns) or '(none)'} is the request."
-        if len(columns) == 1 and is_table:
-            said = (
-                f"The file has one column only, {shortened(columns[0])}: expected columns separated by comma, "
-                f"semicolon, tab or |. Is another delimiter used? {said}"
-            )
-    return ImportRefused(
-        f"{said} Map it, for example --map user_request={quoted(likely)}.",
-        field="user_request",
-        expected="a column for user_request",
-    )
-
-
-def quoted(name: str) -> str:
-    """Return a name as a shell takes it."""
-    return name if name.replace("_", "").replace(".", "").replace("-", "").isalnum() else f'"{name}"'
+#: Fields that are made out of a table with a request and an answer, beside those that have a column.
+_OF_TABLES = (*_ALWAYS, "execution_result", "success")
 
 
 #: How an execution id begins that was made here, because the file has none.

@@ -36,7 +36,7 @@ _KNOWN = {"system", "user", "assistant", "tool"}
 _TEXT = ("text", "input_text", "output_text")
 _READ = {
     "role", "from", "content", "value", "parts", "tool_calls", "function_call", "tool_call_id", "tool_call_ids", "name",
-    "weight", "train", "loss", "loss_weight",
+    "weight", "train", "training", "loss", "loss_weight",
 }  # fmt: skip
 #: Parts of Anthropic's and Gemini's messages that are no text, by the key or type that shows them.
 _CALLS = ("functionCall", "function_call")
@@ -44,6 +44,16 @@ _RESULTS = ("functionResponse", "function_response")
 #: Parts in which a model thinks aloud. They are no answer, and no export can carry them: named as not used.
 _THOUGHTS = ("reasoning", "thinking", "redacted_thinking")
 _MEDIA = ("image", "audio", "video", "file", "document")
+#: What a message may have beside its text that a model would have to see or hear.
+_ATTACHED = frozenset(
+    ("images", "image", "audio", "audios", "video", "videos", "files", "attachments", "experimental_attachments")
+)
+#: Keys of parts that are read.
+_OF_PARTS = {
+    "type", "text", "value", "id", "name", "input", "content", "tool_use_id", "toolCallId", "toolName", "args",
+    "result", "output", "functionCall", "function_call", "functionResponse", "function_response", "toolUse",
+    "toolResult", "thought", "reasoning", "thinking", "signature", "data", "state", "index",
+}  # fmt: skip
 #: Under which a call has its arguments: OpenAI's, LangChain's, Anthropic's and Llama's name for them.
 _ARGUMENTS = ("arguments", "args", "input", "parameters")
 _OF_CALLS = {"id", "type", "index", "function", "name", *_ARGUMENTS}
@@ -119,8 +129,10 @@ def _is_media(word: str) -> bool:
 class Reading:
     """Reads the messages of one record, and remembers what it did not use."""
 
-    def __init__(self) -> None:
+    def __init__(self, row: Mapping[str, Any] | None = None) -> None:
+        """`row`: the record, of which it matters whether it declares tools."""
         self.unused: set[str] = set()
+        self._has_tools = bool(row and (row.get("tools") or row.get("functions")))
         self._calls = 0
         #: Calls that no result has answered yet: id and name.
         self._open: list[tuple[str, str]] = []
@@ -135,8 +147,11 @@ class Reading:
         return joined(self._tagged([read for message in value for read in self._message(message, column)]))
 
     def _tagged(self, messages: Sequence[Message]) -> list[Message]:
-        """Read calls that stand in the text between tags, as Hermes and Qwen write them, where a tool answers them."""
-        if not any(message["role"] == "tool" and "tool_call_id" not in message for message in messages):
+        """Read calls that stand in the text between tags, as Hermes and Qwen write them, where a tool answers them, or
+        where they are the last that is said and the record has tools.
+        """
+        answered = any(message["role"] == "tool" and "tool_call_id" not in message for message in messages)
+        if not answered and not ("<tool_call>" in (messages[-1]["content"] or "") and self._declares(messages)):
             return [*messages]
         made: list[Message] = []
         self._open = []
@@ -145,8 +160,11 @@ class Reading:
                 results = _TAGGED_RESULT.findall(message["content"]) or [message["content"]]
                 made += [self._result(each, None, None) for each in results]
             else:
-                made.append(self._untagged(message) if after and after["role"] == "tool" else message)
+                made.append(self._untagged(message) if after is None or after["role"] == "tool" else message)
         return made
+
+    def _declares(self, messages: Sequence[Message]) -> bool:
+        return self._has_tools or any("<tools>" in each["content"] for each in messages if each["role"] == "system")
 
     def _untagged(self, message: Message) -> Message:
         if message["role"] != "assistant" or "tool_calls" in message:
@@ -174,6 +192,10 @@ class Reading:
             f"{column}[].{key}" for key in message.keys() - _READ if message[key] not in (None, "", [], {})
         )
         content = next((message[key] for key in ("content", "value", "parts") if message.get(key) is not None), None)
+        if not _ATTACHED.isdisjoint(message) and (
+            attached := next((key for key in message if key in _ATTACHED and message[key]), "")
+        ):
+            raise Unfit(f"messages whose content is text; {attached}, which one of them has, cannot be imported")
         if role == "tool" and isinstance(content, list) and content and all(map(_is_result, content)):
             yield from self._parts(content, None, column)[2]
             return
@@ -206,9 +228,9 @@ class Reading:
             kind = part.get("type") if isinstance(part, dict) else None
             call = _first_of(part, _CALLS)
             result = _first_of(part, _RESULTS)
-            if kind in _THOUGHTS:
-                self.unused.add(f"{column}[].content, parts of the type {kind}")
-            elif kind == "tool_call" and "value" in part:
+            if self._is_thought(part, column):
+                continue
+            if kind == "tool_call" and "value" in part:
                 found.append(loaded(part["value"]))
             elif kind == "tool-call":  # Vercel's
                 arguments = part.get("args", part.get("input"))
@@ -232,6 +254,15 @@ class Reading:
                 rest.append(part)
         return found, rest, results
 
+    def _is_thought(self, part: Any, column: str) -> bool:
+        """Name what a part holds that is not used; a part in which a model thinks aloud is not used at all."""
+        if not isinstance(part, dict):
+            return False
+        self.unused.update(f"{column}[].content[].{key}" for key in part.keys() - _OF_PARTS if part[key])
+        if is_thought := part.get("type") in _THOUGHTS or part.get("thought") is True:
+            self.unused.add(f"{column}[].content, parts of the type {part.get('type') or 'thought'}")
+        return is_thought
+
     def _answer(self, message: Mapping[str, Any], words: str, calls: Any, column: str) -> Message:
         made: Message = {"role": "assistant", "content": words}
         if read := self._read_calls(calls, message.get("tool_call_ids")):
@@ -240,10 +271,10 @@ class Reading:
                 made["content"] = None
             self._open = [(call["id"], call["function"]["name"]) for call in read]
         # Whether its source says that nobody shall learn it.
-        weight = _number(message.get("weight", message.get("loss_weight")))
+        weight = number(message.get("weight", message.get("loss_weight")))
         if weight is not None and weight not in (0, 1):
             self.unused.add(f"{column}[].weight other than 0 and 1")
-        if any(_number(each) == 0 for each in (weight, message.get("train"), message.get("loss"))):
+        if any(number(each) == 0 for each in (weight, *(message.get(name) for name in ("train", "training", "loss")))):
             made["weight"] = 0
         return made
 
@@ -267,8 +298,8 @@ class Reading:
         self.unused.update(f"tool_calls[].{key}" for key in {*call, *function} - _OF_CALLS)
         call_id = given or call.get("id")
         arguments = next((function[key] for key in _ARGUMENTS if function.get(key) is not None), None)
-        if not isinstance(arguments, str):
-            arguments = str(text(arguments) or "{}")
+        if not isinstance(arguments, str) or not arguments.strip():
+            arguments = str(text(arguments or None) or "{}")
         return {
             "id": call_id if isinstance(call_id, str) and call_id else f"call_{self._calls}",
             "type": "function",
@@ -281,6 +312,8 @@ class Reading:
         Where no id says which call it answers, it is the first open one, of its name.
         """
         try:
+            if isinstance(content, list) and any(isinstance(each, str) for each in content):
+                raise Unfit("parts of a message")  # a list that the tool gave back
             words = plain_text(content)
         except Unfit:
             if _holds_media(content):
@@ -303,7 +336,7 @@ class Reading:
         return made
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
     """Return what says whether a message is learned, which tables and forms keep as text."""
     if not isinstance(value, str):
         return value
@@ -357,48 +390,3 @@ def _continues(last: Message, message: Message) -> bool:
     if last["role"] != message["role"] or last["role"] not in ("user", "assistant"):
         return False
     return "tool_calls" not in last and last.get("weight") == message.get("weight")
-
-
-def tools(value: Any) -> str | None:
-    """Return the tools of a record in OpenAI's form, as JSON text: their schemas keep the order in which they were
-    written.
-    """
-    if isinstance(value, str) and value.strip().lower() in ("none", "null", "nan"):
-        return None
-    value = loaded(value) if value else None
-    if isinstance(value, dict):
-        value = [value]
-    if not value:
-        return None
-    if not isinstance(value, list):
-        raise Unfit("a list of tools")
-    return str(text([read for tool in value for read in _tool(tool)]))
-
-
-def _tool(tool: Any) -> Iterator[Message]:
-    declared = _declarations(tool)
-    if declared is not None:
-        for each in declared:
-            yield from _tool(each)
-        return
-    function = tool.get("function", tool) if isinstance(tool, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise Unfit("tools that are functions with a name")
-    if "input_schema" in function:
-        function = {("parameters" if key == "input_schema" else key): given for key, given in function.items()}
-    if function is tool:
-        function = {key: given for key, given in function.items() if key != "type"}
-        yield {"type": "function", "function": function}
-    elif "function" in tool:
-        yield {"type": "function", **tool}
-    else:
-        yield {"type": "function", "function": function}
-
-
-def _declarations(tool: Any) -> list[Any] | None:
-    found = (
-        next((tool[key] for key in ("functionDeclarations", "function_declarations") if key in tool), None)
-        if isinstance(tool, dict)
-        else None
-    )
-    return found if isinstance(found, list) else None

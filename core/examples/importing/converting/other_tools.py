@@ -8,9 +8,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from core.examples.importing.converting.shapes import UNUSED, Raw, Shape
+from core.examples.importing.converting.conversations import BESIDE
+from core.examples.importing.converting.plain import from_query_and_calls
+from core.examples.importing.converting.shapes import UNUSED, Raw, Shape, table
+from core.examples.importing.converting.traces import NOTHING as _NOTHING
 from core.examples.importing.converting.traces import as_written, conversation, instructions, loaded
-from core.examples.importing.models import Unfit
+from core.examples.importing.converting.trees import of_tree
+from core.examples.importing.models import Unfit, UnfitColumn
 
 
 class Aside(Exception):
@@ -39,22 +43,49 @@ _MODEL = (
 
 
 def _about(row: Raw) -> dict[str, Any]:
-    """Return what a trace says of itself: id, moment, duration, model, tags, failure."""
+    """Return what a trace says of itself: id, moment, duration, model, tags, failure; and what is not used of it."""
     start, end = _first(row, *_START), _first(row, *_END)
-    if start is None:
-        return {}  # a plain table with input and output: its id is the number of a row
-    made: dict[str, Any] = {"created_at": start}
-    if key := _first(row, "id", "run_id", "trace_id", "traceId", "context.span_id"):
-        made["execution_id"] = key
-    if isinstance(model := _first(row, *_MODEL), str):
-        made["source_model"] = model
+    model = _first(row, *_MODEL)
+    made: dict[str, Any] = {"source_model": model} if isinstance(model, str) else {}
+    used = {name for name in ("model", *_START, *_END) if name in row}
+    if start is None:  # a plain table with input and output: its id is the number of a row
+        return made | {UNUSED: _beside(row, used)}
+    made["created_at"] = start
+    if key := next((name for name in _KEYS if _first(row, name)), None):
+        made["execution_id"] = _first(row, key)
+        used.add(key)
     if tags := _first(row, "tags"):
         made["tags"] = tags
-    if _first(row, "error"):
+        used.add("tags")
+    if failed := {name for name in _FAILURES if _first(row, name) and _is_failure(name, row[name])}:
         made["success"] = False
+        used |= failed
     if (took := _between(start, end)) is not None:
         made["execution_time_ms"] = took
-    return made
+    return made | {UNUSED: _beside(row, used)}
+
+
+_KEYS = ("id", "run_id", "trace_id", "traceId", "context.span_id")
+_FAILURES = ("error", "error_info", "level", "status_code")
+#: Of what a tool says of the model, all that is read.
+_ABOUT_MODELS = {"model", "ls_model_name", "ls_provider", "ls_model_type", "metadata", "invocation_params"}
+
+
+def _is_failure(name: str, value: Any) -> bool:
+    return name.startswith("error") or str(value).upper() in ("ERROR", "STATUSCODE.ERROR")
+
+
+def _beside(row: Raw, used: set[str]) -> set[str]:
+    """Name the columns that say something of a trace and are not used; whose part a span is, is not asked."""
+    named = {name for name in _READS_ABOUT if name not in used and row.get(name) not in _NOTHING}
+    named -= {name for name in ("level", "status_code") if row.get(name) in ("DEFAULT", "OK", "UNSET")}
+    if not used.isdisjoint(_KEYS):
+        named -= {*_KEYS, "parent_run_id"}
+    for name in ("metadata", "extra"):
+        held = loaded(row.get(name))
+        if isinstance(held, dict) and held.keys() <= _ABOUT_MODELS and str(_first(row, *_MODEL)) in str(held):
+            named.discard(name)
+    return named
 
 
 def _between(start: Any, end: Any) -> float | None:
@@ -68,7 +99,9 @@ def _between(start: Any, end: Any) -> float | None:
     return took if took >= 0 else None
 
 
-_READS_ABOUT = ("id", "tags", "error", "metadata", "run_id", "trace_id", "traceId", *_START, *_END)
+_READS_ABOUT = (
+    "tags", "metadata", "extra", "parent_run_id", *_FAILURES, *(key for key in _KEYS if "." not in key), *_START, *_END,
+)  # fmt: skip
 
 
 #: Kinds of spans and runs that ask no model, also where they are the first of their trace.
@@ -87,23 +120,27 @@ def _trace(row: Raw, asked: str, answered: str) -> Raw:
     kind = row.get("type")
     about = _about(row)
     # A table may have a column of this name, too; only traces have moments.
-    is_trace = _first(row, "traceId", "trace_id") or (about and str(kind).lower() in _STEPS)
+    is_trace = _first(row, "traceId", "trace_id") or ("created_at" in about and str(kind).lower() in _STEPS)
     if is_trace and isinstance(kind, str) and kind.lower() not in ("", "generation", "llm"):
         raise Aside(f"spans of type {kind}")
     request, answer = row.get(asked), row.get(answered)
-    if not about:
+    if "created_at" not in about:
         request, answer = as_written(request, "user"), as_written(answer, "assistant")
-    return about | conversation(request, answer, about.get("source_model"), names=(asked, answered))
+    if kind not in _NOTHING and str(kind).lower() not in ("generation", "llm"):
+        about[UNUSED].add("type")
+    return _with_about(about, request, answer, names=(asked, answered))
+
+
+def _with_about(about: dict[str, Any], asked: Any, answered: Any, **more: Any) -> Raw:
+    said = conversation(asked, answered, about.get("source_model"), **more)
+    return about | said | {UNUSED: {*about[UNUSED], *said.get(UNUSED, ())}}
 
 
 def _from_langsmith(row: Raw) -> Raw:
     kind = row.get("run_type")
     if kind not in (None, "", "llm") and (kind in _STEPS or _first(row, "parent_run_id")):
         raise Aside(f"runs of type {kind}")
-    about = _about(row)
-    return about | conversation(
-        row.get("inputs"), row.get("outputs"), about.get("source_model"), names=("inputs", "outputs")
-    )
+    return _with_about(_about(row), row.get("inputs"), row.get("outputs"), names=("inputs", "outputs"))
 
 
 def _from_phoenix(row: Raw) -> Raw:
@@ -112,11 +149,10 @@ def _from_phoenix(row: Raw) -> Raw:
         raise Aside(f"spans of kind {kind or 'none'}")
     asked = row.get("attributes.llm.input_messages")
     answered = row.get("attributes.llm.output_messages")
-    about = _about(row)
-    return about | conversation(
+    return _with_about(
+        _about(row),
         asked if isinstance(asked, list) and asked else row.get("attributes.input.value"),
         answered if isinstance(answered, list) and answered else row.get("attributes.output.value"),
-        about.get("source_model"),
     )
 
 
@@ -141,7 +177,7 @@ def _from_batch(row: Raw) -> Raw:
             "a request beside its answer: the output of a batch holds answers only. Import it together with its "
             "input file, in one command"
         )
-    if not isinstance(answer, dict) or _first(row, "error"):
+    if not isinstance(answer, dict) or _first(row, "error") or not (answer.get("choices") or answer.get("output")):
         raise Unfit("an answer of the batch; this request failed, or its answer is in the output file")
     said = {"choices": answer["choices"]} if answer.get("choices") else {"messages": answer.get("output")}
     made = conversation(body, said, names=("body", "response"))
@@ -154,10 +190,14 @@ def _from_squad(row: Raw) -> Raw:
     answers = loaded(row.get("answers"))
     texts = answers.get("text") if isinstance(answers, dict) else answers
     first = texts[0] if isinstance(texts, list) and texts else texts if isinstance(texts, str) else None
+    said = first.get("text") if isinstance(first, dict) else first
+    if texts and not isinstance(said, str):
+        raise UnfitColumn("a list of answers, each with a text", "answers")
+    passage = row.get("context")
     return {
         "user_request": row.get("question"),
-        "execution_result": first.get("text") if isinstance(first, dict) else first,
-        "context": {"passage": row["context"]} if isinstance(row.get("context"), str) and row["context"] else None,
+        "execution_result": said,
+        "context": {"passage": passage} if isinstance(passage, str) and passage else passage,
         "execution_id": row.get("id"),
         UNUSED: {"answers beyond the first"} if _differ(texts) else set[str](),
     }
@@ -258,22 +298,15 @@ OTHER_TOOLS = (
             *_SPAN_ANSWERED,
         ),
     ),
-    Shape(
-        "LangSmith", ("inputs", "outputs"), {}, _from_langsmith, (*_READS_ABOUT, "run_type", "parent_run_id", "extra")
-    ),
+    Shape("LangSmith", ("inputs", "outputs"), {}, _from_langsmith, (*_READS_ABOUT, "model", "run_type")),
     Shape("input/output", ("input", "output"), {}, _from_input_output, (*_READS_ABOUT, "model", "type")),
     Shape("input/output", ("request", "response"), {}, _from_request_response, (*_READS_ABOUT, "model", "type")),
-    Shape(
-        "Dolly",
-        ("instruction", "response"),
-        {"user_request": "instruction", "execution_result": "response", "intent": "category"},
-    ),
-    Shape("question/response", ("question", "response"), {"user_request": "question", "execution_result": "response"}),
-    Shape("query/response", ("query", "response"), {"user_request": "query", "execution_result": "response"}),
-    Shape("query/answer", ("query", "answer"), {"user_request": "query", "execution_result": "answer"}),
-    Shape(
-        "input/output", ("input_text", "output_text"), {"user_request": "input_text", "execution_result": "output_text"}
-    ),
+    table("Dolly", "instruction", "response", intent="category"),
+    table("question/response", "question", "response"),
+    table("query/response", "query", "response"),
+    table("query/answer", "query", "answer"),
+    Shape("xLAM", ("query", "tools", "answers"), {}, from_query_and_calls, BESIDE),
+    table("input/output", "input_text", "output_text"),
 )
 
 
@@ -284,7 +317,7 @@ def unfolding(row: Raw) -> Callable[[Raw], Iterator[Raw]] | None:
     if isinstance(row.get("resourceSpans"), list) or isinstance(row.get("scopeSpans"), list):
         return spans_of
     if isinstance(tree := row.get("prompt"), dict) and "replies" in tree:
-        return _of_tree
+        return of_tree
     if isinstance(row.get("row"), dict) and "row_idx" in row:
         return _of_viewer
     return None
@@ -294,22 +327,6 @@ def _of_squad(row: Raw) -> Iterator[Raw]:
     for paragraph in _objects(row.get("paragraphs")):
         for asked in _objects(paragraph.get("qas")):
             yield {"title": row.get("title"), "context": paragraph.get("context"), "answers": [], **asked}
-
-
-def _of_tree(row: Raw) -> Iterator[Raw]:
-    """Yield the ways through a tree of Open Assistant, each to an answer that no other answer follows."""
-    beside = {name: each for name, each in row.items() if name != "prompt"}
-    waiting: list[tuple[list[Raw], Any]] = [([], row.get("prompt"))]
-    while waiting:
-        before, node = waiting.pop()
-        if not isinstance(node, dict):
-            continue
-        message = {name: each for name, each in node.items() if name not in ("text", "replies")}
-        way = [*before, {**message, "content": node.get("text")}]
-        replies = list(_objects(node.get("replies")))
-        waiting += [(way, reply) for reply in reversed(replies)]
-        if node.get("role") == "assistant" and not any(reply.get("replies") for reply in replies):
-            yield {**beside, "messages": way} | ({"replies without an answer": len(replies)} if replies else {})
 
 
 def _of_viewer(row: Raw) -> Iterator[Raw]:

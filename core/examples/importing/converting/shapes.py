@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.examples.importing.converting import conversations
+from core.examples.importing.converting import conversations, pairs, plain
 from core.examples.importing.converting.conversations import UNUSED
 
 __all__ = ["SHAPES", "UNKNOWN", "UNUSED", "Raw", "Shape"]
@@ -27,27 +27,32 @@ class Shape:
     reads: tuple[str, ...] = ()
 
 
+_PAIRED = (
+    "conversations",
+    "messages",
+    "prompt",
+    "instruction",
+    "input",
+    "history",
+    "question",
+    "query",
+    *conversations.BESIDE,
+)
+
+
+def table(name: str, question: str, answer: str, **more: str) -> Shape:
+    """Return the shape of a table with a request and an answer; `more`: the columns of other fields."""
+    reads = ("history", *(("input",) if question == "instruction" else ()), *conversations.PLAIN)
+    mapping = {"user_request": question, "execution_result": answer, **more}
+    return Shape(name, (question, answer), mapping, plain.from_columns(question, answer), reads)
+
+
 #: In the order in which they are tried.
 SHAPES = (
-    Shape(
-        "preference",
-        ("chosen", "rejected"),
-        {},
-        conversations.from_pair,
-        (
-            "conversations",
-            "messages",
-            "prompt",
-            "instruction",
-            "input",
-            "history",
-            "question",
-            "query",
-            *conversations.BESIDE,
-        ),
-    ),
-    Shape("preference", ("chosen_messages", "rejected_messages"), {}, conversations.from_pair, conversations.BESIDE),
-    Shape("preference", ("preferred_output", "non_preferred_output"), {}, conversations.from_pair, ("input",)),
+    Shape("preference", ("chosen", "rejected"), {}, pairs.from_pair, _PAIRED),
+    Shape("preference", ("chosen_response", "rejected_response"), {}, pairs.from_pair, _PAIRED),
+    Shape("preference", ("chosen_messages", "rejected_messages"), {}, pairs.from_pair, conversations.BESIDE),
+    Shape("preference", ("preferred_output", "non_preferred_output"), {}, pairs.from_pair, ("input",)),
     # Our own Parquet files have the last question and answer in columns of their own, too.
     Shape("messages", ("messages",), {}, conversations.from_messages, ("prompt", "completion", *conversations.BESIDE)),
     Shape("sharegpt", ("conversations",), {}, conversations.from_sharegpt, conversations.BESIDE),
@@ -63,22 +68,22 @@ SHAPES = (
         "alpaca",
         ("instruction", "output"),
         {},
-        conversations.from_alpaca,
+        plain.from_alpaca,
         ("input", "history", *conversations.BESIDE),
     ),
-    Shape("question/answer", ("question", "answer"), {"user_request": "question", "execution_result": "answer"}),
+    table("question/answer", "question", "answer"),
     Shape(
         "prompt/completion",
         ("prompt", "completion"),
         {"user_request": "prompt", "execution_result": "completion"},
-        conversations.from_prompt_and_completion,
+        plain.from_prompt_and_completion,
         ("history", *conversations.BESIDE),
     ),
     Shape(
         "prompt/response",
         ("prompt", "response"),
         {"user_request": "prompt", "execution_result": "response"},
-        conversations.from_prompt_and_completion,
+        plain.from_prompt_and_completion,
         ("history", *conversations.BESIDE),
     ),
     # Logs of public chats. Behind all others, which may keep the number of a conversation under this name.

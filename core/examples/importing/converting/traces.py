@@ -145,6 +145,8 @@ def _part(part: Raw) -> Raw:
     return part
 
 
+#: What says nothing.
+NOTHING: tuple[Any, ...] = (None, "", [], {})
 #: Several answers to one request. The first is taken, as the tool that asked took it.
 _ALTERNATIVES = ("choices", "generations")
 
@@ -174,6 +176,8 @@ def _said(value: Any, role: str, keys: tuple[str, ...]) -> tuple[list[dict[str, 
     return [{"role": role, "content": given if isinstance(given, str) else str(text(value))}], {}
 
 
+#: Under which an input has what was said before.
+_EARLIER = ("chat_history", "history")
 #: What is used of an object that holds the request: the rest is named as not used.
 _USED = ("system", "instructions", "tools", "model", "context", "documents", "history")
 
@@ -182,12 +186,17 @@ def conversation(
     asked: Any, answered: Any, model: Any = None, names: tuple[str, str] = ("input", "output")
 ) -> dict[str, Any]:
     """Return the fields of an example. `names`: those of the two columns, for what is not used of them."""
-    question, beside = _said(asked, "user", _ASKED)
+    question, rest_of_question = _said(asked, "user", _ASKED)
+    beside = dict(rest_of_question)
     answer, rest_of_answer = _said(answered, "assistant", _ANSWERED)
     if not question:
         raise Unfit("an input with a text or messages")
     if not answer:
-        return _unanswered(question)
+        return _unanswered(question) | {UNUSED: {f"{names[0]}.{key}" for key in beside if beside[key] not in NOTHING}}
+    for name in _EARLIER:
+        if name in beside and (earlier := _messages(loaded(beside[name]))) is not None:
+            question = [*earlier, *question]
+            del beside[name]
     row: dict[str, Any] = {"messages": _whole(question, answer)}
     if isinstance(system := beside.get("system") or beside.get("instructions"), str | list):
         row["system"] = system
@@ -200,16 +209,33 @@ def conversation(
         made["context"] = {**(made.get("context") or {}), **rest}
     output = loaded(answered)
     held = [_alternatives(output.get(key)) for key in _ALTERNATIVES] if isinstance(output, dict) else []
-    unused = {f"{names[0]}.{key}" for key in beside if key not in _USED and beside[key] not in _NOTHING}
-    unused |= {f"{names[1]}.{key}" for key in rest_of_answer if rest_of_answer[key] not in _NOTHING}
+    unused = {f"{names[0]}.{key}" for key in beside if key not in _USED and beside[key] not in NOTHING}
+    unused |= {f"{names[1]}.{key}" for key in rest_of_answer if rest_of_answer[key] not in NOTHING}
     if any(len(each) > 1 for each in held):
         unused.add("answers beyond the first")
+    taken = [each[0] for each in held if each and isinstance(each[0], dict)]
+    unused |= {f"{names[1]}[].{key}" for each in taken for key in each.keys() - _OF_CHOICES if each[key] not in NOTHING}
+    if any(each.get("finish_reason") in ("length", "max_tokens") for each in taken):
+        unused.add("the end of answers that were cut at the limit of tokens")
     made[UNUSED] = {*made[UNUSED], *unused}
     model = model or beside.get("model")
     return made | ({"source_model": model} if isinstance(model, str) else {})
 
 
-_NOTHING: tuple[Any, ...] = (None, "", [], {})
+#: What is read of one of several answers, or says nothing of it.
+_OF_CHOICES = {
+    "message",
+    "text",
+    "index",
+    "finish_reason",
+    "type",
+    "role",
+    "content",
+    "tool_calls",
+    "kwargs",
+    "id",
+    "lc",
+}
 
 
 def as_written(value: Any, role: str) -> Any:

@@ -4,6 +4,7 @@ Moments, JSON and tags are staged as text that is known to cast; PostgreSQL cast
 """
 
 import ast
+import datetime as dt
 import re
 import uuid
 from collections.abc import Callable
@@ -213,6 +214,8 @@ def duration_ms(value: Any) -> int | None:
             return int(value)
         if isinstance(value, bool | list | dict):
             raise ValueError
+        if isinstance(value, dt.timedelta):
+            value = value / dt.timedelta(milliseconds=1)
         if isinstance(value, str):
             value = _plain_number(value)
             if value is None:

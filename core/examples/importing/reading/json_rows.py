@@ -1,7 +1,8 @@
 """Rows of one JSON document, read event by event, so that neither the file nor a hostile row fills the memory."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -41,11 +42,14 @@ class _Bounded:
         self._since_row = 0
 
 
-def rows(source: BinaryStream, file: Source) -> Iterator[Row]:
-    """Rows of a list of objects, or of an object with such a list under data, examples or rows."""
+def rows(source: BinaryStream, file: Source, beside: Counter[str]) -> Iterator[Row]:
+    """Rows of a list of objects, or of an object with such a list under data, examples or rows.
+
+    The objects of other lists of that object are counted in `beside`.
+    """
     bounded = _Bounded(source)
     try:
-        yield from _rows(bounded)
+        yield from _rows(bounded, beside)
     except (ijson.JSONError, ValueError) as error:  # ValueError: a number of more than 4,300 digits
         problem = encoding_problem(file) or _plainly(_first_words(error))
         raise ImportRefused(
@@ -56,11 +60,11 @@ def rows(source: BinaryStream, file: Source) -> Iterator[Row]:
         ) from None
 
 
-def _rows(bounded: _Bounded) -> Iterator[Row]:
+def _rows(bounded: _Bounded, beside: Counter[str]) -> Iterator[Row]:
     # 1 is the smallest buffer ijson takes; 64 KiB keeps what a refused row can cost small.
     # Fractions as decimals: a float would be refused, or lose digits, where it is too large.
     events = map(_exact, ijson.basic_parse(bounded, buf_size=1 << 16))  # pyright: ignore[reportArgumentType]
-    _enter_list(events)
+    _enter_list(events, beside)
     for event, value in events:
         if event == "end_array":
             break
@@ -68,8 +72,7 @@ def _rows(bounded: _Bounded) -> Iterator[Row]:
         row = builder.built(event, value, events)
         bounded.row_read()
         yield bounded.row, row
-    for _ in events:
-        pass  # the rest has to be JSON too, or the file is cut
+    _passed_over(events, beside)  # the rest has to be JSON too, or the file is cut
 
 
 def _exact(event: Event) -> Event:
@@ -79,24 +82,39 @@ def _exact(event: Event) -> Event:
     return kind, exact_json.fraction(value) if isinstance(value, Decimal) else exact_json.whole(value)
 
 
-def _enter_list(events: Iterator[Event]) -> None:
+def _enter_list(events: Iterator[Event], beside: Counter[str]) -> None:
     """Read up to the beginning of the list of rows."""
     event, _ = next(events)
     if event == "start_array":
         return
+    found = _passed_over(events, beside, up_to=LISTS) if event == "start_map" else []
+    if found is not None:
+        raise ImportRefused(
+            f"The JSON holds no list of rows: expected [...] or an object with {', '.join(LISTS)}; "
+            f"found {shortened(', '.join(found)) if found else 'a single value'}.",
+            expected="a list of objects",
+        )
+
+
+def _passed_over(events: Iterator[Event], beside: Counter[str], up_to: Sequence[str] = ()) -> list[str] | None:
+    """Pass over the parts of an object, and count the objects of its lists; what describes the columns is none.
+
+    Return the names of the parts; None at the beginning of a list with one of the names `up_to`.
+    """
     found: list[str] = []
-    depth = 1 if event == "start_map" else 0
+    depth, is_list = 1, False
     for event, value in events:
         if depth == 1 and event == "map_key":
             found.append(value)
-        if depth == 1 and event == "start_array" and found[-1] in LISTS:
-            return
+        elif depth == 1 and event == "start_array":
+            if found[-1] in up_to:
+                return None
+            is_list = found[-1] != "features"
+        elif depth == 2 and event == "start_map" and is_list:
+            beside[f"{found[-1]}, a list beside the rows"] += 1
         depth += (event in ("start_map", "start_array")) - (event in ("end_map", "end_array"))
-    raise ImportRefused(
-        f"The JSON holds no list of rows: expected [...] or an object with {', '.join(LISTS)}; "
-        f"found {shortened(', '.join(found)) if found else 'a single value'}.",
-        expected="a list of objects",
-    )
+        is_list &= depth > 1
+    return found
 
 
 class _Builder:

@@ -15,6 +15,7 @@ from core.errors import ImportRefused
 from core.examples.exporting import COLUMNS as EXPORTED
 from core.examples.exporting import FORMULA as QUOTED
 from core.examples.importing import exact_json
+from core.examples.importing.converting import trees
 from core.examples.importing.converting.other_tools import unfolding
 from core.examples.importing.converting.values import too_deep
 from core.examples.importing.models import FIELD_LIMIT, Format, RowError
@@ -57,6 +58,8 @@ class Rows:
 
     def __init__(self, source: Source, *, format: str = "auto", formulas: str = "refuse") -> None:  # noqa: A002
         self.format: Format = detected(source) if format == "auto" else format  # pyright: ignore[reportAttributeAccessIssue]
+        #: Objects of the file that are in no row, by where they stand; whole once all rows are read.
+        self.beside: Counter[str] = Counter()
         self._rows = _unfolded(self._reader(source, formulas))
         self.ahead: list[Row] = []
         held = 0
@@ -86,7 +89,7 @@ class Rows:
             return csv_rows(buffered, refuse_formulas=formulas == "refuse", encoding=source.encoding)
         if self.format == "jsonl":
             return jsonl_rows(buffered, encoding=source.encoding)
-        return json_rows.rows(buffered, source)
+        return json_rows.rows(buffered, source, self.beside)
 
 
 def _weight(row: Any) -> int:
@@ -108,17 +111,26 @@ def _unfolded(rows: Iterator[Row]) -> Iterator[Row]:
     first = next(rows, None)
     if first is None:
         return
-    number, row = first
-    unfold = unfolding(row) if isinstance(row, Mapping) else None
+    _, row = first
     rows = chain((first,), rows)
+    if isinstance(row, Mapping) and trees.is_message(row):
+        rows = trees.gathered(rows)
+        unfold = trees.of_tree
+    else:
+        unfold = unfolding(row) if isinstance(row, Mapping) else None
     if unfold is None:
         yield from rows
         return
     count = 0
     for number, row in rows:
-        parts = (row,) if isinstance(row, RowError) else tuple(unfold(row))
+        # Others may stand between them, such as metrics between traces.
+        parts = tuple(unfold(row)) if isinstance(row, Mapping) and unfolding(row) is unfold else (row,)
         if not parts:
-            parts = (RowError(number, "row", "an empty object", "an object that holds records"),)
+            parts = (
+                RowError(
+                    number, "row", f"an object of {shortened(', '.join(map(str, row)))}", "one that holds an answer"
+                ),
+            )
         for part in parts:
             count += 1
             yield count, part._replace(row=count) if isinstance(part, RowError) else part
