@@ -31,7 +31,12 @@ _FIELDS = (8, 6, 12, 4, 9, 10, 7, 12, 5, 8, 6, 10, 9, 8, 9)
 _PLANTED = ((0, 1, 1, 2, 0.18), (2, 3, 3, 1, 0.15), (4, 2, 5, 4, -0.12), (6, 3, 7, 5, 0.20))
 _GOOD = 0.26
 
+#: The outcome, as an item beside the others.
+_OUTCOME = sum(_FIELDS)
+
 Rows = np.ndarray[Any, Any]
+#: Mines rows that are there in its own form already, and says what it found.
+Mine = Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -67,12 +72,12 @@ def _compare(rows: int, seconds: dict[str, float]) -> None:
     """Print what each contestant takes, and keep its seconds a row: what cannot be done in time is not begun."""
     print(f"\nmining: {rows:,} rows of {len(_FIELDS)} items, {sum(_FIELDS)} distinct, {len(_PLANTED)} effects planted")
     own = 0.0
-    for name, mine in _CONTESTANTS.items():
+    for name, prepare in _CONTESTANTS.items():
         foreseen = seconds.get(name, 0.0) * rows
         if foreseen > _LIMIT_S:
             print(f"  {name:<24}not begun: over {foreseen:.0f} s, by what it took for fewer rows", flush=True)
             continue
-        taken = _alone(mine, rows)
+        taken = _alone(prepare, rows)
         seconds[name] = (taken.seconds or _LIMIT_S) / rows
         if taken.seconds is None or taken.computed is None:
             print(f"  {name:<24}{taken.said}", flush=True)
@@ -83,11 +88,11 @@ def _compare(rows: int, seconds: dict[str, float]) -> None:
         print(f"  {name:<24}{took}   {taken.said}{ratio}", flush=True)
 
 
-def _alone(mine: Callable[[Rows, Rows], str], rows: int) -> Taken:
+def _alone(prepare: Callable[[Rows, Rows], Mine], rows: int) -> Taken:
     """Mine in a process that ends after the limit."""
     context = multiprocessing.get_context("spawn")
     answers: multiprocessing.Queue[Taken] = context.Queue()
-    process = context.Process(target=_answer, args=(mine, rows, answers), daemon=True)
+    process = context.Process(target=_answer, args=(prepare, rows, answers), daemon=True)
     process.start()
     try:
         return answers.get(timeout=_LIMIT_S)
@@ -98,12 +103,12 @@ def _alone(mine: Callable[[Rows, Rows], str], rows: int) -> Taken:
         process.join()
 
 
-def _answer(mine: Callable[[Rows, Rows], str], rows: int, answers: Any) -> None:
+def _answer(prepare: Callable[[Rows, Rows], Mine], rows: int, answers: Any) -> None:
     try:
-        mine(*invented(_WARM))  # what is loaded once is loaded now
-        values, good = invented(rows)
+        prepare(*invented(_WARM))()  # what is loaded once is loaded now
+        mine = prepare(*invented(rows))
         start, computed = time.perf_counter(), time.process_time()
-        said = mine(values, good)
+        said = mine()
         answers.put(Taken(said, time.perf_counter() - start, time.process_time() - computed))
     except ModuleNotFoundError as error:
         answers.put(Taken(f"not measured: {error}; `pip install -r requirements-bench.txt` brings it"))
@@ -131,41 +136,51 @@ def _matrix(values: Rows) -> Rows:
     return matrix
 
 
-def ours(values: Rows, good: Rows) -> str:
-    """From rows as fields to patterns."""
+def ours(values: Rows, good: Rows) -> Mine:
+    """All that mining does after the examples were read."""
     bits = np.array([items.packed(column) for column in _matrix(values).T])
     names = tuple(Item("field", str(place)) for place in range(len(bits)))
     unknown = np.full(len(good), -1, np.int8)
     basket = Basket(np.arange(1, len(good) + 1), names, bits, np.where(good, 0.9, 0.2), unknown)
-    found = mining.find(basket, outcomes=("quality",), longest=_LONGEST)
-    return f"{found.tried['quality']:,} combinations tried, {len(found.patterns)} patterns"
+
+    def mine() -> str:
+        found = mining.find(basket, outcomes=("quality",), longest=_LONGEST)
+        return f"{found.tried['quality']:,} combinations tried, {len(found.patterns)} patterns"
+
+    return mine
 
 
-def mlxtend(values: Rows, good: Rows) -> str:
+def mlxtend(values: Rows, good: Rows) -> Mine:
     """FP-growth, and rules whose consequent is the outcome."""
     import pandas as pd
     from mlxtend.frequent_patterns import association_rules, fpgrowth
 
     frame = pd.DataFrame(np.column_stack([_matrix(values), good]))
-    found = fpgrowth(frame, min_support=_SUPPORT, max_len=_LONGEST + 1)
-    rules = association_rules(found, metric="confidence", min_threshold=0.0)
-    outcome = frozenset([sum(_FIELDS)])
-    kept = sum(consequents == outcome for consequents in rules["consequents"])
-    return f"{len(found):,} itemsets, {kept:,} rules with the outcome"
+
+    def mine() -> str:
+        found = fpgrowth(frame, min_support=_SUPPORT, max_len=_LONGEST + 1)
+        rules = association_rules(found, metric="confidence", min_threshold=0.0)
+        kept = sum(consequents == frozenset([_OUTCOME]) for consequents in rules["consequents"])
+        return f"{len(found):,} itemsets, {kept:,} rules with the outcome"
+
+    return mine
 
 
-def efficient_apriori(values: Rows, good: Rows) -> str:
+def efficient_apriori(values: Rows, good: Rows) -> Mine:
     """Apriori, and rules whose consequent is the outcome."""
     from efficient_apriori import apriori
 
-    outcome = sum(_FIELDS)
-    rows = [(*row, outcome) if did else tuple(row) for row, did in zip(values.tolist(), good.tolist(), strict=True)]
-    found, rules = apriori(rows, min_support=_SUPPORT, min_confidence=1e-6, max_length=_LONGEST + 1)
-    kept = sum(rule.rhs == (outcome,) for rule in rules)
-    return f"{sum(map(len, found.values())):,} itemsets, {kept:,} rules with the outcome"
+    rows = [(*row, _OUTCOME) if did else tuple(row) for row, did in zip(values.tolist(), good.tolist(), strict=True)]
+
+    def mine() -> str:
+        found, rules = apriori(rows, min_support=_SUPPORT, min_confidence=1e-6, max_length=_LONGEST + 1)
+        kept = sum(rule.rhs == (_OUTCOME,) for rule in rules)
+        return f"{sum(map(len, found.values())):,} itemsets, {kept:,} rules with the outcome"
+
+    return mine
 
 
-_CONTESTANTS: dict[str, Callable[[Rows, Rows], str]] = {
+_CONTESTANTS: dict[str, Callable[[Rows, Rows], Mine]] = {
     OURS: ours,
     "mlxtend, fpgrowth": mlxtend,
     "efficient-apriori": efficient_apriori,
