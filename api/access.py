@@ -61,6 +61,7 @@ _VIEWER = (
     f"GET {_E}/learnings",
     "GET /orchestrator/stats",
     "GET /orchestrator/patterns",
+    "GET /orchestrator/patterns/experiment",
     "GET /orchestrator/patterns/{pattern_id}",
     "GET /similar",
 )
@@ -93,6 +94,7 @@ _APPROVER = (
     f"POST {_E}/approve",
     f"POST {_E}/reject",
     "POST /orchestrator/patterns/{pattern_id}/decide",
+    "PUT /orchestrator/patterns/experiment",
     f"POST {_T}/jobs/{{job_id}}/deploy",
     f"POST {_T}/jobs/{{job_id}}/rollback",
     f"PUT {_T}/models/active",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks import growth_history
 from benchmarks.setting import Setting
 from core import audit, demo
 from core.commands import choices, claims, verbs
@@ -348,6 +349,7 @@ _PARTS: dict[str, Callable[[Database, Watch, Path, int], None]] = {
     "datasets": _datasets,
     "imports": _imports,
     "queue": _commands,
+    "history": growth_history.measure,
     "audit log": _audit_log,
 }
 _DEMO = "demo"

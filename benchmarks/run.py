@@ -13,7 +13,7 @@ from benchmarks.setting import Setting
 #: In the order in which they run: what only reads comes first.
 NAMES = (
     "overview", "paging", "page", "history", "tagging", "snapshot", "exporting", "importing", "memory", "queue",
-    "tuning", "trainer", "similarity", "growth", "sessions",
+    "tuning", "trainer", "similarity", "mining", "growth", "sessions",
 )  # fmt: skip
 
 _MODULES = {"tuning": "tuning_poller"}
@@ -25,7 +25,7 @@ def main(
     home: Annotated[Path | None, typer.Option(help="Keep the database here, so that it is made only once.")] = None,
     sizes: Annotated[list[int] | None, typer.Option(min=100, help="Rows for growth; give at least two.")] = None,
 ) -> None:
-    """Measure, and print ratios against bare SQL, DuckDB, Hugging Face datasets and procrastinate on the same rows."""
+    """Measure, and print ratios against bare SQL, DuckDB, Hugging Face datasets, procrastinate and miners of rules."""
     unknown = sorted(set(only or ()) - set(NAMES))
     if unknown:
         raise typer.BadParameter(f"There is no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}.")

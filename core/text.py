@@ -1,4 +1,4 @@
-"""Errors and values as text that may be stored and shown: short, and without secrets."""
+"""Errors, values and counts as text that may be stored and shown: short, and without secrets."""
 
 import os
 import re
@@ -57,3 +57,8 @@ def shortened(value: object, limit: int = 60) -> str:
         return repr(value) if len(value) <= limit else f"{value[:limit]!r}… ({len(value):,} long)"
     text = repr(value) if isinstance(value, int | float | bool | None) else type(value).__name__
     return text if len(text) <= limit else text[:limit] + "…"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 post`, `2 posts`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

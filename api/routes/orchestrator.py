@@ -60,6 +60,7 @@ class Learnings(Strict):
     success: bool | None
     score_parts: list[JsonObject] | None
     similar: AnyJson = Field(description="Earlier work that was like it, as the planner saw it.")
+    past: AnyJson = Field(description="Earlier tasks and posts that were like it, as the planner saw them.")
     patterns: AnyJson = Field(description="Accepted patterns that the planner was told of.")
 
 
@@ -130,6 +131,7 @@ def get_learnings(db: Workspace, execution_id: ExecutionId) -> Answer:
             "success": execution.success,
             "score_parts": execution.score_parts,
             "similar": context.get("similar"),
+            "past": context.get("past"),
             "patterns": context.get("patterns"),
         }
     )

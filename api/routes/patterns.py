@@ -10,6 +10,7 @@ from api.routing import Actor, Page, Workspace, from_first, new_router
 from api.shapes import Strict, page_of, shown
 from core import patterns
 from core.examples.filters import Filter
+from core.patterns import experiment
 
 router = new_router("/orchestrator/patterns", "patterns")
 
@@ -49,6 +50,30 @@ class Decision(Strict):
     reason: str = Field(default="", max_length=2_000)
 
 
+class Difference(Strict):
+    """Mean score with patterns less that without, and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Experiment(Strict):
+    """Whether half of the requests is planned without patterns, and what that has shown."""
+
+    on: bool
+    with_n: int
+    without_n: int
+    with_mean: float | None
+    without_mean: float | None
+    difference: Difference | None = Field(description="null: fewer than two scored executions on a side.")
+
+
+class Switch(Strict):
+    on: bool
+    reason: str = Field(default="", max_length=2_000)
+
+
 _ACTS = {
     "accept": patterns.accept,
     "unaccept": patterns.unaccept,
@@ -66,6 +91,29 @@ def list_patterns(
     """Patterns, the surest first: each with its sentence, how often it held, and the interval of that."""
     rows = patterns.patterns(db, states=state or ("new", "accepted"), limit=_MOST)
     return Answer(from_first(rows, paging, lambda kept: kept.id))
+
+
+@router.get("/experiment", response_model=enveloped(Experiment))
+def get_experiment(db: Workspace) -> Answer:
+    """Whether patterns help the planner: scores with and without, and the difference with its interval."""
+    effect = experiment.effect(db)
+    side = effect.difference
+    shown_ = {
+        "on": experiment.is_on(db),
+        "with_n": effect.with_n,
+        "without_n": effect.without_n,
+        "with_mean": effect.with_mean,
+        "without_mean": effect.without_mean,
+        "difference": None if side is None else {"value": side.value, "low": side.low, "high": side.high},
+    }
+    return Answer(shown_, effect.sentence)
+
+
+@router.put("/experiment", response_model=enveloped(Experiment))
+def switch_experiment(db: Workspace, actor: Actor, body: Switch) -> Answer:
+    """Plan a random half of the requests without patterns from now on, or no longer."""
+    experiment.switch(db, body.on, actor=actor, reason=body.reason)
+    return get_experiment(db)
 
 
 @router.get("/{pattern_id}", response_model=enveloped(WithHistory))

@@ -11,6 +11,7 @@ from core.db.migrations import migrate
 from core.db.workspaces import list_workspaces
 from core.errors import WorkspaceRefused
 from core.runtime.agents import registry as agents_registry
+from core.similarity import Encoding
 from core.tuning.engine import Poller
 
 Agents = Annotated[str, typer.Option("--agents", help="Only commands of these agents, separated by commas.")]
@@ -20,7 +21,7 @@ Where = Annotated[str, typer.Option("--workspace", help="Only this workspace; al
 
 @command("worker")
 def worker(agents: Agents = "", threads: Threads = 2, workspace: Where = "", as_json: AsJson = False) -> None:
-    """Work on commands, and look after fine-tuning, until Ctrl+C or SIGTERM; on any machine with the DATABASE_URL."""
+    """Work on commands, fine-tuning and vectors of new work until Ctrl+C or SIGTERM; anywhere with the DATABASE_URL."""
     db = database()
     there = list_workspaces(db)
     if workspace and workspace not in there:
@@ -38,14 +39,15 @@ def worker(agents: Agents = "", threads: Threads = 2, workspace: Where = "", as_
     if not as_json:
         put(f"{working.name} works for {', '.join(working.agents) or 'no agent'}; Ctrl+C stops it.")
     # Who works for some agents only was started for them.
-    poller = None if chosen else Poller(db, workspaces=[workspace] if workspace else None)
-    if poller is not None:
-        poller.start()
+    only = [workspace] if workspace else None
+    beside = () if chosen else (Poller(db, workspaces=only), Encoding(db, workspaces=only))
+    for each in beside:
+        each.start()
     try:
         done = working.run()
     finally:
-        if poller is not None:
-            poller.stop()
+        for each in beside:
+            each.stop()
     show(
         asdict(done),
         as_json=as_json,

@@ -1,41 +1,27 @@
 """Figures of the business beside the performance of content, month by month. What goes together need not be a cause."""
 
 import datetime as dt
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from core.db import Database
-from core.history.effectiveness import MEASURED
+from core.history.estimates import Coefficient, coefficients
+from core.history.published import MEASURED
 from core.history.records import FEW
 
 #: How many months the figure is moved against the content: 2 is two months later than the content.
 LAGS = range(-3, 4)
 #: Fewer months than this show nothing: three points lie on a line often enough.
 LEAST = 6
-#: So much of what is called clear may be chance.
-LEVEL = 0.05
 NOT_A_CAUSE = "What goes together is not a cause."
 Of = Literal["values", "changes"]
 Series = Mapping[dt.date, float]
-
-
-@dataclass(frozen=True)
-class Coefficient:
-    """A correlation, its 95 % interval, and its p: alone, and corrected for all that were tried."""
-
-    value: float
-    low: float
-    high: float
-    p: float
-    corrected: float = 1.0
-
-    @property
-    def is_clear(self) -> bool:
-        return self.corrected < LEVEL
 
 
 @dataclass(frozen=True)
@@ -133,15 +119,37 @@ def correlations(db: Database, *, of: Of = "changes", as_of: dt.datetime | None 
     without any connection, and their changes do not. Months that are not over count for nothing, nor do periods longer
     than one.
     """
-    found = monthly(db, as_of=as_of)
-    return compared(found.content, found.business, of=of)
+    with db.reading() as connection:
+        return correlations_in(connection, as_of or dt.datetime.now(dt.UTC), of=of)
+
+
+def correlations_in(connection: Connection, moment: dt.datetime, *, of: Of = "changes") -> Correlations:
+    """Return the same on the caller's connection."""
+    found = _monthly(connection, moment)
+    return _remembered(_fixed(found.content), _fixed(found.business), of)
+
+
+_Fixed = tuple[tuple[str, tuple[tuple[dt.date, float], ...]], ...]
+
+
+def _fixed(named: Mapping[str, Series]) -> _Fixed:
+    return tuple((name, tuple(series.items())) for name, series in named.items())
+
+
+@lru_cache(maxsize=4)
+def _remembered(content: _Fixed, business: _Fixed, of: Of) -> Correlations:
+    """As `compared`: whole months stay the same from one plan to the next, and so does what can be said of them."""
+    return compared(*({name: dict(series) for name, series in each} for each in (content, business)), of=of)
 
 
 def monthly(db: Database, *, as_of: dt.datetime | None = None) -> Monthly:
     """Return what is compared: each measure of content and each figure of the business, by whole months."""
-    moment = {"as_of": as_of or dt.datetime.now(dt.UTC)}
     with db.reading() as connection:
-        content, business = (_series(connection.execute(query, moment)) for query in (_CONTENT, _BUSINESS))
+        return _monthly(connection, as_of or dt.datetime.now(dt.UTC))
+
+
+def _monthly(connection: Connection, moment: dt.datetime) -> Monthly:
+    content, business = (_series(connection.execute(query, {"as_of": moment})) for query in (_CONTENT, _BUSINESS))
     if "posts" in content:  # a month between without posts has none, which is known
         content["posts"] = {month: content["posts"].get(month, 0.0) for month in _between(content["posts"])}
     return Monthly(content, business)
@@ -213,33 +221,14 @@ def _correlation(name: str, other: str, lag: int, business: Series, content: Ser
     return Correlation(name, other, lag, len(figures), *coefficients(figures, measures))
 
 
-def coefficients(one: list[float], other: list[float]) -> tuple[Coefficient, Coefficient]:
-    """Pearson's and Spearman's, not yet corrected."""
-    import numpy as np
-    from scipy import stats  # takes a second to load
-
-    linear: Any = stats.pearsonr(one, other)
-    between: Any = linear.confidence_interval(0.95)
-    ranked: Any = stats.spearmanr(one, other)
-    rho = min(max(float(ranked.statistic), -1.0), 1.0)
-    if abs(rho) == 1:
-        low = high = rho
-    else:
-        half = float(stats.norm.ppf(0.975)) * np.sqrt((1 + rho * rho / 2) / (len(one) - 3))
-        low, high = float(np.tanh(np.arctanh(rho) - half)), float(np.tanh(np.arctanh(rho) + half))
-    return (
-        Coefficient(float(linear.statistic), float(between.low), float(between.high), float(linear.pvalue)),
-        Coefficient(rho, low, high, float(ranked.pvalue)),
-    )
-
-
 def _corrected(found: list[Correlation]) -> list[Correlation]:
-    if not found:
-        return found
-    from scipy import stats
-
+    """By Benjamini and Yekutieli, all p values of both kinds together."""
     p = [each.pearson.p for each in found] + [each.spearman.p for each in found]
-    corrected = [float(each) for each in stats.false_discovery_control(p, method="by")]
+    factor = len(p) * math.fsum(1 / place for place in range(1, len(p) + 1))
+    corrected = [1.0] * len(p)
+    least = 1.0
+    for place, at in reversed(list(enumerate(sorted(range(len(p)), key=p.__getitem__), start=1))):
+        least = corrected[at] = min(least, p[at] * factor / place)
     half = len(found)
     return [
         replace(

@@ -6,15 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from core.db import Database
 from core.errors import InvalidFilter
 from core.history.estimates import Estimate, Group, Trend, shrunk, trend
+from core.history.published import MEASURED, SEEN
 from core.history.records import FEW
 
-#: States of posts that nobody outside has seen.
-UNSEEN = ("rejected", "draft", "scheduled", "failed")
 #: Hours of a day are taken together, so that a slot has rows.
 HOURS = 4
 _MONTH_S = 365.2425 / 12 * 86_400
@@ -86,33 +85,6 @@ class Times:
     note: str
 
 
-_SEEN = f"""coalesce(p.published_at, p.created_at) <= :as_of
-    AND (p.status IS NULL OR p.status NOT IN ({", ".join(f"'{state}'" for state in UNSEEN)}))"""
-#: What each post had been seen and answered to at a moment: the last measurement on its own platform before it, or,
-#: where a post was never measured, the counts of the post itself. In sets, so that a million posts are one pass.
-MEASURED = f"""
-    latest AS (
-        SELECT DISTINCT ON (post_id, coalesce(platform, '')) post_id, coalesce(platform, '') AS platform, views,
-               CASE WHEN coalesce(clicks, shares, likes, comments) IS NOT NULL
-                    THEN coalesce(clicks, 0) + coalesce(shares, 0) + coalesce(likes, 0) + coalesce(comments, 0)
-               END AS engagement, engagement_rate
-        FROM social_post_analytics WHERE tracked_at <= :as_of
-        ORDER BY post_id, coalesce(platform, ''), tracked_at DESC, id DESC
-    ), ever AS (
-        SELECT DISTINCT post_id FROM social_post_analytics
-    ), counted AS (
-        SELECT p.post_id, p.slug, nullif(p.topic, '') AS topic, nullif(p.platform, '') AS platform, p.published_at,
-               coalesce(p.published_at, p.created_at) AS at,
-               CASE WHEN e.post_id IS NULL THEN p.views ELSE l.views END AS views,
-               CASE WHEN e.post_id IS NULL THEN p.engagement ELSE l.engagement END AS engagement,
-               l.engagement_rate AS measured_rate
-        FROM orchestrator_published_posts p
-        LEFT JOIN ever e ON e.post_id = p.post_id
-        LEFT JOIN latest l ON l.post_id = p.post_id AND l.platform = coalesce(p.platform, '')
-        WHERE {_SEEN}
-    ), measured AS (
-        SELECT *, coalesce(CASE WHEN views > 0 THEN engagement::float8 / views END, measured_rate) AS rate FROM counted
-    )"""
 #: Count, mean and variance. Both of the last of one type: PostgreSQL then keeps one state for them.
 _OF = "count({0}), avg({0}::float8), var_samp({0}::float8)"
 _X = f"date_part('epoch', at - CAST(:as_of AS timestamptz)) / {_MONTH_S}"
@@ -140,7 +112,7 @@ _CONVERSIONS = text(
             UNION ALL
             SELECT p.id, p.topic, p.status, p.published_at, p.created_at, c.conversions, 2
             FROM converted c JOIN orchestrator_published_posts p ON p.post_id = c.page
-        ) AS p WHERE {_SEEN} ORDER BY id, place
+        ) AS p WHERE {SEEN} ORDER BY id, place
     )
     SELECT nullif(topic, ''), {_OF.format("conversions")} FROM found GROUP BY 1"""
 )
@@ -152,11 +124,15 @@ _TASKS = text(
 
 def topics(db: Database, *, as_of: dt.datetime | None = None) -> Topics:
     """How work on each topic did up to `as_of`. Small groups are drawn towards the mean: `estimates.shrunk`."""
-    moment = as_of or dt.datetime.now(dt.UTC)
     with db.reading() as connection:
-        posts = {row[0]: _with_variance(row) for row in connection.execute(_TOPICS, {"as_of": moment})}
-        tasks = {row[0]: row for row in connection.execute(_TASKS, {"as_of": moment})}
-        pages = {row[0]: row for row in connection.execute(_CONVERSIONS, {"as_of": moment})}
+        return topics_in(connection, as_of or dt.datetime.now(dt.UTC))
+
+
+def topics_in(connection: Connection, moment: dt.datetime) -> Topics:
+    """Return the same on the caller's connection."""
+    posts = {row[0]: _with_variance(row) for row in connection.execute(_TOPICS, {"as_of": moment})}
+    tasks = {row[0]: row for row in connection.execute(_TASKS, {"as_of": moment})}
+    pages = {row[0]: row for row in connection.execute(_CONVERSIONS, {"as_of": moment})}
     without = sum(found[None][1] for found in (posts, tasks) if None in found)
     counts = [sum(row[1] for row in found.values()) for found in (posts, tasks)]
     names = sorted((posts.keys() | tasks.keys()) - {None})
@@ -220,7 +196,12 @@ _PLATFORMS = text(
 def platforms(db: Database, *, as_of: dt.datetime | None = None) -> tuple[Platform, ...]:
     """How posts on each platform usually did up to `as_of`, the one with the most posts first."""
     with db.reading() as connection:
-        rows = {row[0]: row for row in connection.execute(_PLATFORMS, {"as_of": as_of or dt.datetime.now(dt.UTC)})}
+        return platforms_in(connection, as_of or dt.datetime.now(dt.UTC))
+
+
+def platforms_in(connection: Connection, moment: dt.datetime) -> tuple[Platform, ...]:
+    """Return the same on the caller's connection."""
+    rows = {row[0]: row for row in connection.execute(_PLATFORMS, {"as_of": moment})}
     views, engagement = _estimates(rows, 2), _estimates(rows, 5)
     return tuple(Platform(name, row[1], views.get(name), row[8], engagement.get(name)) for name, row in rows.items())
 

@@ -94,19 +94,22 @@ def _used_by(step: Step, known: Context) -> Iterator[tuple[int, str]]:
         yield 0, known.topic.note
     if step.agent == "content" and known.similar.n:
         yield 1, known.similar.note
+    if step.agent == "content" and known.past.n:
+        yield 2, known.past.note
     if step.agent == "financial":
         wanted = (payload.get("metric"),) if payload.get("metric") else ("ad_spend", "customers")
         for figure in filter(None, map(known.figures.named, map(str, wanted))):
-            yield 2, f"{figure.period}: {figure.sentence}."
+            yield 3, f"{figure.period}: {figure.sentence}."
+            yield from ((4, sentence) for sentence in known.business.about(figure.name))
     named = {str(payload["platform"])} if payload.get("platform") else {str(each) for each in _list(payload)}
     if step.agent in ("market_insight", "content"):
         for item in known.platforms.items:
             if item.name in named:
-                yield 3, f"{item.name}: {item.views:,.0f} views on average (n {item.n})."
+                yield 5, f"{item.name}: {item.views:,.0f} views on average (n {item.n})."
     if step.agent == "market_insight" and payload.get("by") == "platform" and not named and known.platforms.items:
         best = max(known.platforms.items, key=lambda item: item.views)
         yield (
-            3,
+            5,
             f"Of {len(known.platforms.items)} platforms, {best.name} has most views: {best.views:,.0f} (n {best.n}).",
         )
 

@@ -8,6 +8,7 @@ import orjson
 from psycopg import sql
 from sqlalchemy import Float, Select, case, cast, func, select, text, tuple_
 
+from core import history
 from core.db import Database
 from core.db.tables import commands, executions, learning_patterns
 from core.errors import InvalidFilter
@@ -27,10 +28,6 @@ from core.orchestrator.records import (
 #: The median duration is that of the latest executions, so that its cost does not grow.
 _LATEST = 1_000
 _EXPORTED_AT_ONCE = 200
-_PLATFORMS = text(
-    "SELECT platform FROM orchestrator_published_posts WHERE platform <> '' GROUP BY platform"
-    " ORDER BY count(*) DESC, platform LIMIT 50"
-)
 
 
 def get(db: Database, execution_id: str) -> Execution:
@@ -203,7 +200,7 @@ def export(db: Database, ids: Sequence[str] | None = None, *, statuses: Sequence
 def platforms(db: Database) -> list[str]:
     """Return the platforms that the company has published on, the most used first; others may be named as well."""
     with db.reading() as connection:
-        return list(connection.execute(_PLATFORMS).scalars())
+        return history.platform_names(connection)
 
 
 def waiting(db: Database) -> int:

@@ -1,6 +1,7 @@
-"""The thread that makes vectors as rows arrive, beside the pages. It costs nothing while no model is installed."""
+"""The thread that makes vectors as rows arrive, beside pages and workers. Without a model it costs nothing."""
 
 import threading
+from collections.abc import Sequence
 
 import psycopg
 import structlog
@@ -20,10 +21,19 @@ LONGEST_PAUSE_S = 60.0
 
 
 class Encoding:
-    """The thread. Any number of processes may run one: a lock decides who encodes a workspace."""
+    """The thread, for these workspaces, or all. Any number of processes may run one: a lock decides who encodes a
+    workspace.
+    """
 
-    def __init__(self, db: Database, *, pause_s: float = PAUSE_S, models: Models = weights.model) -> None:
-        self._db, self._pause_s, self._models = db, pause_s, models
+    def __init__(
+        self,
+        db: Database,
+        *,
+        workspaces: Sequence[str] | None = None,
+        pause_s: float = PAUSE_S,
+        models: Models = weights.model,
+    ) -> None:
+        self._db, self._only, self._pause_s, self._models = db, workspaces, pause_s, models
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -63,6 +73,8 @@ class Encoding:
         if model is None:
             return
         for name in workspaces.with_table(self._db, "similarity_due"):
+            if self._only is not None and name not in self._only:
+                continue
             db = self._db.in_workspace(name)
             # One whose vectors are of another model is left alone: a person decides, by `similarity encode`.
             if vectors.register(db, model) and vectors.has_due(db):

@@ -1,7 +1,7 @@
 """The three tables that past work stands in, as SQL: what is compared of a row, since when it is known, its figures.
 
-“Known” is when a row came to be: an example was asked for, a task begun, a post published. What came of it is known
-later, and none of that is given for a moment before.
+“Known” is when a row came to be: an example was asked for, a task begun (or, where only that is known, done), a post
+published. What came of it is known later, and none of that is given for a moment before.
 """
 
 import datetime as dt
@@ -118,7 +118,7 @@ SOURCES: dict[Kind, SearchedTable] = {
     "task": SearchedTable(
         table="orchestrator_historical_tasks",
         text="similar_text(r.title, r.description)",
-        known_at="r.created_at",
+        known_at="coalesce(r.created_at, r.completed_at)",
         topic="coalesce(r.topic, '')",
         platform="''",
         key="r.task_id",

@@ -28,6 +28,7 @@ _COMMON = """
 """
 STOP_WORDS = frozenset(_COMMON.split())
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_ENDINGS = ("ings", "ing", "ies", "ers", "er", "es", "ed", "s", "e")
 
 
 @dataclass(frozen=True)
@@ -156,3 +157,16 @@ _FIND = {
     )
     for kind, candidates in _CANDIDATES.items()
 }
+
+
+def stem(word: str) -> str:
+    """Return a word without the commonest English endings, so that `posts` and `post` are one. Rough on purpose."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
+
+
+def holds(said: str, phrase: str) -> bool:
+    """Whether the text holds the phrase as whole words, whatever the case."""
+    return re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", said, re.IGNORECASE) is not None

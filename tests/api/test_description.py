@@ -219,3 +219,5 @@ def learned(call: Caller, database: Database) -> None:
     (kept,) = call("GET /orchestrator/patterns", query="limit=1")["rows"]
     call("POST /orchestrator/patterns/{pattern_id}/decide", kept["id"], body={"act": "accept", "reason": "so it is"})
     call("GET /orchestrator/patterns/{pattern_id}", kept["id"])
+    call("PUT /orchestrator/patterns/experiment", body={"on": True, "reason": "does it help"})
+    call("GET /orchestrator/patterns/experiment")

@@ -1,9 +1,12 @@
 """The orchestrator over the API: asked, planned, decided, carried out, learned from."""
 
 import orjson
+import pytest
+from sqlalchemy import insert
 
 from core import patterns
 from core.db import Database
+from core.db.tables import executions
 from core.orchestrator.plans import to_json
 from tests.api.calling import Caller
 from tests.orchestrator.driving import drive, submitted
@@ -81,4 +84,34 @@ def test_patterns_are_mined_listed_and_decided_on(call: Caller, database: Databa
     found = call("GET /orchestrator/patterns/{pattern_id}", one)
     assert found["history"][0]["event"] == "accepted"
     assert call("GET /orchestrator/patterns", query="state=retired")["rows"] == []
+
+
+def test_whether_patterns_help_is_told_with_its_interval(call: Caller, database: Database) -> None:
+    path = "/orchestrator/patterns/experiment"
+    before = call(f"GET {path}")
+    assert (before["on"], before["with_n"], before["difference"]) == (False, 0, None)
+    assert call(f"PUT {path}", body={"on": True, "reason": "does it help"})["on"]
+    scores = [("a", False, 0.9), ("b", False, 0.8), ("c", True, 0.3), ("d", True, 0.4)]
+    with database.begin() as connection:
+        connection.execute(
+            insert(executions),
+            [
+                {
+                    "execution_id": name,
+                    "request": "x",
+                    "created_by": "ada",
+                    "score": score,
+                    "context": {"patterns": {"is_tried": True, "withheld": withheld}},
+                }
+                for name, withheld, score in scores
+            ],
+        )
+    found = call(f"GET {path}")
+    assert (found["on"], found["with_n"], found["without_n"]) == (True, 2, 2)
+    assert (found["with_mean"], found["without_mean"]) == (pytest.approx(0.85), pytest.approx(0.35))
+    assert found["difference"]["value"] == pytest.approx(0.5)
+    assert found["difference"]["low"] < 0.5 < found["difference"]["high"]
+
+
+def test_an_unknown_pattern_is_told(call: Caller) -> None:
     assert call("GET /orchestrator/patterns/{pattern_id}", "nothing", status=404)["error"] == "UnknownPattern"

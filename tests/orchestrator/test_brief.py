@@ -9,11 +9,12 @@ from sqlalchemy import text
 from core.db import Database
 from core.deployments import preferences
 from core.errors import Conflict
+from core.history.enrichment import Baseline, Platforms, RequestTopic, SimilarWork
+from core.history.figures import Figures, LatestFigure
 from core.orchestrator import brief, executions, queries
-from core.orchestrator.material.context import Context, Figures
-from core.orchestrator.material.history import Figure, Patterns, Platform, Platforms, RequestTopic
-from core.orchestrator.material.similar import SimilarWork
+from core.orchestrator.material.context import Context
 from core.orchestrator.plans import Plan, Request, Step
+from core.patterns.hints import Hints
 from tests.orchestrator.driving import drive, submitted
 
 KNOWN = Context(
@@ -21,10 +22,10 @@ KNOWN = Context(
     similar=SimilarWork(4, "4 similar requests found."),
     topic=RequestTopic(7, "Topic “labels”: 7 posts.", "labels"),
     platforms=Platforms(
-        100, "all of them", (), (Platform("blog", 60, 1_453.0, None), Platform("Chirplane", 40, 1_689.0, None))
+        100, "all of them", (), (Baseline("blog", 60, 1_453.0, None), Baseline("Chirplane", 40, 1_689.0, None))
     ),
-    figures=Figures(1, "all figures", (Figure("revenue", 9_000.0, "USD", "October 2026", None, None, 12),)),
-    patterns=Patterns(0, "none"),
+    figures=Figures(1, "all figures", (LatestFigure("revenue", 9_000.0, "USD", "October 2026", None, None, 12),)),
+    patterns=Hints(0, "none"),
 )
 
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from core.db import Database
+from core.history.enrichment import Baseline, Platforms, RequestTopic, SimilarWork
+from core.history.figures import Figures, LatestFigure
 from core.orchestrator.agents import SHAPE
-from core.orchestrator.material.context import Context, Figures, gather
-from core.orchestrator.material.history import Figure, Patterns, Platform, Platforms, RequestTopic
-from core.orchestrator.material.similar import SimilarWork
+from core.orchestrator.material.context import Context, gather
 from core.orchestrator.planners import builtin, intents
 from core.orchestrator.plans import Plan, Request, levels, parse, to_json
+from core.patterns.hints import Hints
 
 NOW = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 NOTHING = Context(
@@ -23,14 +24,14 @@ NOTHING = Context(
     RequestTopic(0, "No topic."),
     Platforms(0, "No baseline."),
     Figures(0, "No figure."),
-    Patterns(0, "No pattern."),
+    patterns=Hints(0, "No pattern."),
 )
 KNOWN = Context(
     NOW,
     SimilarWork(63, "63 similar requests found.", 0.81, 40, 0.9, 50, "social_post"),
     RequestTopic(9, "Topic “tool shelves”: 9 posts, 3,140 views on average, 1.40 times the average.", "tool shelves"),
-    Platforms(80, "forum 458 views on average (n 30).", ("forum",), (Platform("forum", 30, 458.0, 0.09),)),
-    Figures(1, "…", (Figure("cash", 291_051.0, "USD", "October 2026", 295_000.0, -0.0134, 13),)),
+    Platforms(80, "forum 458 views on average (n 30).", ("forum",), (Baseline("forum", 30, 458.0, 0.09),)),
+    Figures(1, "…", (LatestFigure("cash", 291_051.0, "USD", "October 2026", 295_000.0, -0.0134, 13),)),
 )
 
 

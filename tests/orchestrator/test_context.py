@@ -86,8 +86,15 @@ def test_the_topic_is_measured_against_all_posts(database: Database) -> None:
             )
         )
     topic = gather(database, SHELVES, as_of=NOW + dt.timedelta(seconds=1)).topic
-    assert (topic.name, topic.n, topic.views, topic.all_posts, topic.tasks) == ("tool shelves", 2, 400, 3, 1)
+    found = topic.effectiveness
+    assert found is not None
+    assert found.views is not None
+    assert (topic.name, topic.n, found.views.mean, topic.all_posts, found.tasks) == ("tool shelves", 2, 400, 3, 1)
     assert topic.views_ratio == pytest.approx(400 / 300, abs=0.001)
+    assert topic.note.startswith(
+        "Topic “tool shelves”: 2 posts, 400 views on average, 1.33 times the average of all 3 posts that have a topic"
+    )
+    assert topic.note.endswith("1 finished task with quality 0.80.")
 
 
 def _topic(db: Database, request: str) -> str:
@@ -164,7 +171,12 @@ def test_the_context_survives_storing(company: Database) -> None:
     stored = orjson.loads(orjson.dumps(known.to_json()))
     assert Context.of_json(stored) == known
     assert "ids" not in known.for_model()["similar"]
-    assert set(known.brief()) == {"similar_work", "topic", "platforms", "figures", "patterns"}
+    assert known.past.n == 10
+    assert known.business.tried == 490
+    assert "not a cause" in known.business.note
+    brief = {"similar_work", "past_work", "topic", "platforms", "figures", "business", "patterns"}
+    assert set(known.brief()) == brief
+    assert {"ids", "compared"}.isdisjoint(known.for_model()["past"])
 
 
 def test_no_figure_of_later_than_the_request_is_used(company: Database) -> None:

@@ -17,9 +17,10 @@ from core.deployments.preferences import set_planner_model
 from core.errors import CommandRefused, Conflict, NotUnderstood
 from core.examples import tagging
 from core.examples.filters import Filter
+from core.history.enrichment import similar
 from core.orchestrator import executions, queries
 from core.orchestrator.agents import ACTIONS, SHAPE
-from core.orchestrator.material import context, similar
+from core.orchestrator.material import context
 from core.orchestrator.planners import builtin
 from core.orchestrator.plans import Plan, Request, Step, to_json
 from core.orchestrator.records import Execution
@@ -218,7 +219,7 @@ def test_work_that_nobody_judged_does_not_say_what_is_usual(database: Database) 
 
     def usual() -> str:
         with database.connect() as connection:
-            return similar.find(connection, ask, as_of=now + dt.timedelta(minutes=1)).usual_intent
+            return similar.similar_requests(connection, ask, as_of=now + dt.timedelta(minutes=1)).usual_intent
 
     assert usual() == ""
     judged = carried_out(database, "Write an email about solar roof tiles, number four.")

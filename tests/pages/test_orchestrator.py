@@ -1,5 +1,6 @@
 """The orchestrator page: request, settings, what waits and runs, history, and the drawer of one execution."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from core.commands import presence, verbs
 from core.commands.filters import CommandFilter
 from core.commands.handlers import Handler
 from core.db import Database, workspaces
+from core.db.tables import historical_tasks, published_posts
 from core.deployments import preferences as deployments_preferences
 from core.deployments.preferences import preferences
 from core.orchestrator import executions, queries
@@ -27,6 +29,7 @@ from tests.served import add
 from tests.tuning.made import a_model
 from ui.orchestrator import acts, live
 
+LONG_AGO = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 HOSTILE = "![x](http://evil.example/a.png) **bold** <b>tag</b> :material/home: [l](http://evil.example)"
 
 
@@ -449,6 +452,20 @@ class TestTheDrawer:
         said = text(drawer(visit, execution, "Why this plan"))
         assert "Similar past work** · n 4 (under 30: only indicative)" in said
         assert all(execution.context[name]["note"] in said for name in ("similar", "topic", "platforms", "patterns"))
+
+    def test_why_names_the_tasks_and_posts_it_rests_on(self, visit: Visit, database: Database) -> None:
+        row = {"topic": "job scheduling", "created_at": LONG_AGO}
+        task = {"task_id": "t-1", "title": "Blog post about job scheduling", "quality_score": 0.8, **row}
+        post = {"post_id": "p-1", "title": "About job scheduling", "content": HOSTILE, "platform": "blog", "views": 120}
+        with database.begin() as connection:
+            connection.execute(historical_tasks.insert().values(**task, completed_at=LONG_AGO))
+            connection.execute(published_posts.insert().values(**post, **row, engagement=6, published_at=LONG_AGO))
+        app = drawer(visit, submitted(database), "Why this plan")
+        assert "Tasks and posts like it** · n 2 (under 30: only indicative)" in text(app)
+        keys_ = {key for frame in app.dataframe if "key" in frame.value for key in frame.value["key"]}
+        assert keys_ == {"t-1", "p-1"}
+        measures = {name for frame in app.dataframe if "measure" in frame.value for name in frame.value["measure"]}
+        assert measures == {"views", "engagement", "quality"}
 
     def test_approving_starts_it_once(self, visit: Visit, database: Database) -> None:
         execution = submitted(database)

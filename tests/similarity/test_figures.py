@@ -42,6 +42,13 @@ def test_a_task_has_figures_once_it_is_done(database: Database, method: str) -> 
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_a_task_of_which_only_the_end_is_known_is_known_from_then_on(database: Database, method: str) -> None:
+    plant(database, "task", [task(1, "paint", created_at=None, completed_at=NOON + 2 * DAY)])
+    assert hits(database, method, as_of=NOON + DAY) == {}
+    assert hits(database, method, as_of=NOON + 3 * DAY)["task-1"].at == NOON + 2 * DAY
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_a_post_has_the_counts_of_its_last_measurement(database: Database, method: str) -> None:
     plant(database, "post", [post(1, "paint", platform="forum", views=900), post(2, "paint", views=70, engagement=7)])
     with database.begin() as connection:

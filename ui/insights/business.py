@@ -8,7 +8,8 @@ import streamlit as st
 
 from core.db import Database
 from core.history import FEW
-from core.history.correlation import LAGS, NOT_A_CAUSE, Coefficient, Correlation, Correlations, Of, later
+from core.history.correlation import LAGS, NOT_A_CAUSE, Correlation, Correlations, Of, later
+from core.history.estimates import Coefficient
 from ui.insights import charts, empty, labels, reads
 from ui.parts import charts as parts
 from ui.parts.formatting import count, shortened

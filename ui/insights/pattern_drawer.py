@@ -79,11 +79,11 @@ def _head(pattern: Kept) -> None:
 
 def _decide(db: Database, pattern: Kept) -> None:
     """What can be decided now, and the reason that stays in its history."""
-    reason = st.text_input("Why (kept in its history, may stay empty)", key=_REASON, max_chars=500)
+    st.text_input("Why (kept in its history, may stay empty)", key=_REASON, max_chars=500)
 
-    def button(label: str, icon: str, act: Callable[[Database, Kept, str], None], kind: Any = "secondary") -> None:
+    def button(label: str, icon: str, act: Callable[[Database, Kept], None], kind: Any = "secondary") -> None:
         key = f"pattern_{label.lower().replace(' ', '_')}"
-        st.button(label, key=key, icon=icon, type=kind, on_click=lambda: act(db, pattern, reason))
+        st.button(label, key=key, icon=icon, type=kind, on_click=lambda: act(db, pattern))
 
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="pattern_acts"):
         if pattern.state == "new":
@@ -100,27 +100,29 @@ def _decide(db: Database, pattern: Kept) -> None:
         (st.error if notice.failed else st.success)(plain(notice.text))
 
 
-def _accept(db: Database, pattern: Kept, reason: str) -> None:
-    _decided(db, pattern, reason, patterns.accept, patterns.unaccept, "The planner is told of it from now on")
+def _accept(db: Database, pattern: Kept) -> None:
+    _decided(db, pattern, patterns.accept, patterns.unaccept, "The planner is told of it from now on")
 
 
-def _unaccept(db: Database, pattern: Kept, reason: str) -> None:
-    _decided(db, pattern, reason, patterns.unaccept, patterns.accept, "The planner is not told of it any more")
+def _unaccept(db: Database, pattern: Kept) -> None:
+    _decided(db, pattern, patterns.unaccept, patterns.accept, "The planner is not told of it any more")
 
 
-def _retire(db: Database, pattern: Kept, reason: str) -> None:
-    _decided(db, pattern, reason, patterns.retire, patterns.restore, "Retired, also for when it is found again")
+def _retire(db: Database, pattern: Kept) -> None:
+    _decided(db, pattern, patterns.retire, patterns.restore, "Retired, also for when it is found again")
 
 
-def _restore(db: Database, pattern: Kept, reason: str) -> None:
-    _decided(db, pattern, reason, patterns.restore, patterns.retire, "In the list again")
+def _restore(db: Database, pattern: Kept) -> None:
+    _decided(db, pattern, patterns.restore, patterns.retire, "In the list again")
 
 
-def _decided(db: Database, pattern: Kept, reason: str, act: Act, opposite: Act, said: str) -> None:
+def _decided(db: Database, pattern: Kept, act: Act, opposite: Act, said: str) -> None:
     """With Undo, since every decision has an opposite."""
+    # Not as it was drawn: who types and clicks at once sends both together.
+    reason = st.session_state.get(_REASON, "").strip()
 
     def do() -> None:
-        act(db, pattern.id, actor=session.actor(), reason=reason.strip() or "on the insights page")
+        act(db, pattern.id, actor=session.actor(), reason=reason or "on the insights page")
         messages.done(f"{said}: {shortened(pattern.sentence, 90)}", undo=undone)
 
     def undone() -> str:

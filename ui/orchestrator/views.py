@@ -93,37 +93,54 @@ def why(_db: Database, execution: Execution) -> None:
             st.text(str(section.get("note") or "Nothing is known."))
             if section.get("compared"):
                 st.text(str(section["compared"]))
-            items = section.get("items") or ()
+            items = _measures(section) if name == "topic" else section.get("items") or ()
             if items:
                 _items(name, items)
 
 
 _SECTIONS = {
     "similar": "Similar past work",
+    "past": "Tasks and posts like it",
     "topic": "The topic",
     "platforms": "Platforms",
     "figures": "Business figures",
+    "business": "Figures that go with content",
     "patterns": "Learned patterns in use",
 }
 #: Where `n` is a number of observations, and few of them prove little.
-_COUNTED = ("similar", "topic", "platforms")
+_COUNTED = ("similar", "past", "topic", "platforms", "business")
 #: What a list of each section shows of an item: the field, its heading, and its number format.
 _FIELDS: dict[str, tuple[tuple[str, str, str | None], ...]] = {
-    "similar": (("request", "Request", None), ("similarity", "Alike", "percent"), ("score", "Score", "%.2f")),
+    "similar": (("request", "Request", None), ("similarity", "Alike", "percent"), ("score", "Score", "%.2f"),
+                ("execution_id", "Execution", None)),
+    "past": (("title", "Task or post", None), ("similarity", "Alike", "percent"), ("quality", "Quality", "%.2f"),
+             ("views", "Views", "localized"), ("kind", "Kind", None), ("key", "Key", None)),
+    "topic": (("measure", "Measure", None), ("value", "Estimate", "%.3g"), ("low", "From", "%.3g"),
+              ("high", "To", "%.3g"), ("n", "n", "localized")),
     "platforms": (("name", "Platform", None), ("n", "Posts", "localized"), ("views", "Views on average", "%.0f"),
                   ("engagement_rate", "Engagement", "percent")),
     "figures": (("name", "Figure", None), ("period", "Of", None), ("value", "Value", "localized"),
                 ("currency", "In", None), ("change", "Change", "percent")),
+    "business": (("sentence", "What goes together", None), ("n", "Months", "localized")),
     "patterns": (("sentence", "Pattern", None), ("n", "n", "localized"), ("lift", "Lift", "%.2f"),
                  ("confidence", "Confidence", "percent")),
 }  # fmt: skip
+
+
+def _measures(section: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The topic's effectiveness as rows; a measure that nobody took has none."""
+    found = section.get("effectiveness") or {}
+    names = ("views", "engagement", "conversions", "quality")
+    return [{**found[name], "measure": name} for name in names if found.get(name)]
 
 
 def _items(name: str, items: Sequence[Mapping[str, Any]]) -> None:
     fields = _FIELDS[name]
     frame = pd.DataFrame({field: [item.get(field) for item in items] for field, _, _ in fields})
     config = {
-        field: st.column_config.TextColumn(heading, width="large" if field in ("request", "sentence") else None)
+        field: st.column_config.TextColumn(
+            heading, width="large" if field in ("request", "title", "sentence") else None
+        )
         if form is None
         else st.column_config.NumberColumn(heading, format=form, width="small")
         for field, heading, form in fields

@@ -4,8 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import text
-
+from core.history import latest_post
 from core.orchestrator.agents import scanning
 from core.orchestrator.agents.scanning import Finding
 from core.orchestrator.agents.tasks import Action, Findings, Task
@@ -41,10 +40,6 @@ SHAPE = {
 _SHOWN = 8
 _REQUEST = "the request itself"
 _QUOTED = re.compile(r"[“\"]([^”\"]{40,})[”\"]")
-_LATEST_POST = text(
-    "SELECT post_id, content, published_at FROM orchestrator_published_posts"
-    " WHERE topic = :topic AND published_at <= :as_of AND content <> '' ORDER BY published_at DESC, id DESC LIMIT 1"
-)
 
 
 def claims(task: Task) -> Findings:
@@ -97,10 +92,9 @@ def _text(task: Task) -> tuple[str, str]:
     quoted = _QUOTED.search(task.request.text)
     if quoted:
         return quoted[1], "the text in quotes"
-    with task.db.connect() as connection:
-        post = connection.execute(_LATEST_POST, {"topic": task.payload.get("topic"), "as_of": task.as_of}).one_or_none()
+    post = latest_post(task.db, str(task.payload.get("topic") or ""), as_of=task.as_of)
     if post:
-        return post.content, f"the latest post on the topic ({post.post_id}, {post.published_at:%Y-%m-%d})"
+        return post.content, f"the latest post on the topic ({post.post_id}, {post.at:%Y-%m-%d})"
     return task.request.text, _REQUEST
 
 

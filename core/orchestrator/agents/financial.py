@@ -6,10 +6,10 @@ Each result names its formula and the months it rests on. A figure that is not r
 from collections.abc import Mapping
 from typing import Any
 
+from core import history
+from core.history import PeriodValue, amount
 from core.orchestrator.agents import series
-from core.orchestrator.agents.series import PeriodValue
 from core.orchestrator.agents.tasks import Action, Findings, Task
-from core.orchestrator.material.history import amount
 from core.orchestrator.material.wording import plural
 from core.orchestrator.plans import ActionShape
 
@@ -110,7 +110,7 @@ def acquisition_cost(task: Task) -> Findings:
 
     Without a recorded `gross_margin` LTV is given on revenue: an upper bound, and called one.
     """
-    every = series.read(task.db, (*_NEEDED, "gross_margin"), as_of=task.as_of)
+    every = history.series(task.db, (*_NEEDED, "gross_margin"), as_of=task.as_of)
     absent = [name for name in _NEEDED if not every.get(name)]
     if absent:
         sentence = f"Not recorded: {', '.join(absent)}. Cost of acquisition and lifetime value cannot be computed."
@@ -202,10 +202,10 @@ ACTIONS: dict[str, Action] = {
 def _read(task: Task, *, least: int) -> tuple[str, list[PeriodValue], Findings]:
     """Return the series the payload names; without enough months an empty one, and findings that say so."""
     name = str(task.payload["metric"]).strip().lower().replace(" ", "_")
-    points = series.read(task.db, (name,), as_of=task.as_of).get(name, [])
+    points = history.series(task.db, (name,), as_of=task.as_of).get(name, [])
     if len(points) >= least:
         return name, points, Findings("", {"metric": name, "currency": points[-1].currency}, len(points))
-    known = series.names(task.db, as_of=task.as_of)
+    known = history.figure_names(task.db, as_of=task.as_of)
     there = f"recorded are {', '.join(known)}" if known else "no figure is recorded at all"
     sentence = (
         f"{_title(name)} is recorded for {plural(len(points), 'month')} by {task.as_of:%Y-%m-%d}; at least {least} are "

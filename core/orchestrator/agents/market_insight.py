@@ -4,20 +4,16 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from statistics import fmean
-from typing import Any
 
-from sqlalchemy import text
-
+from core.history import FEW, Performed, performed
 from core.orchestrator.agents.series import mean_interval
 from core.orchestrator.agents.tasks import Action, Findings, Task
-from core.orchestrator.material.context import FEW
-from core.orchestrator.material.history import MEASURED
 from core.orchestrator.material.wording import plural
 from core.orchestrator.plans import ActionShape
 
 _SHOWN = 6
-_MOST_POSTS = 20_000
 
 SHAPE = {
     "what_performed": ActionShape(
@@ -42,16 +38,6 @@ SHAPE = {
         {"by": "platform", "months": 12},
     )
 }
-_POSTS = text(
-    f"""
-    WITH measured AS ({MEASURED})
-    SELECT coalesce(topic, '') AS topic, coalesce(platform, '') AS platform, views,
-           coalesce(engagement, 0) AS engagement
-    FROM measured
-    WHERE views IS NOT NULL AND published_at > :since
-      AND (CAST(:topic AS text) IS NULL OR topic = :topic) AND (CAST(:platform AS text) IS NULL OR platform = :platform)
-    ORDER BY published_at DESC LIMIT {_MOST_POSTS}"""
-)
 
 
 @dataclass(frozen=True)
@@ -78,10 +64,9 @@ class PostGroup:
 def what_performed(task: Task) -> Findings:
     """Mean views a post of each group with its 95 % interval by Student's t; engagement is answers ÷ views."""
     by, months = task.payload.get("by", "topic"), int(task.payload.get("months", 12))
-    chosen = {name: task.payload.get(name) or None for name in ("topic", "platform")}
+    chosen = {name: str(task.payload.get(name) or "") for name in ("topic", "platform")}
     since = task.as_of - dt.timedelta(days=round(months * 365.25 / 12))
-    with task.db.connect() as connection:
-        rows = connection.execute(_POSTS, {"as_of": task.as_of, "since": since, **chosen}).all()
+    rows = performed(task.db, since=since, as_of=task.as_of, **chosen)
     where = "".join(f" {word} “{name}”" for word, name in (("on", chosen["topic"]), ("on", chosen["platform"])) if name)
     if not rows:
         sentence = f"No post{where} with counted views was published in the last {plural(months, 'month')}."
@@ -97,13 +82,13 @@ def what_performed(task: Task) -> Findings:
     return Findings("\n".join([head, *lines]), {"by": by, "groups": [vars(group) for group in groups]}, len(rows))
 
 
-def _groups(rows: Sequence[Any], by: str) -> list[PostGroup]:
-    name_of = (lambda row: row.topic) if by == "topic" else (lambda row: row.platform)
-    named = sorted((row for row in rows if name_of(row)), key=name_of)
+def _groups(rows: Sequence[Performed], by: str) -> list[PostGroup]:
+    name_of = attrgetter(by)
+    named = sorted(filter(name_of, rows), key=name_of)
     return [_group(name, list(posts)) for name, posts in groupby(named, key=name_of)]
 
 
-def _group(name: str, posts: list[Any]) -> PostGroup:
+def _group(name: str, posts: list[Performed]) -> PostGroup:
     views = [float(post.views) for post in posts]
     interval = mean_interval(views)
     low, high = interval[1:] if interval else (None, None)

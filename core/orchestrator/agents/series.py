@@ -6,26 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
-from sqlalchemy import text
-
-from core.db import Database
-from core.orchestrator.material.history import FIGURES
-
-
-@dataclass(frozen=True)
-class PeriodValue:
-    """The value of one period."""
-
-    start: dt.date
-    value: float
-    currency: str
-
-    @property
-    def month(self) -> str:
-        return f"{self.start:%B %Y}"
-
-    def is_year_before(self, other: "PeriodValue") -> bool:
-        return (self.start.year + 1, self.start.month) == (other.start.year, other.start.month)
+from core.history import PeriodValue
 
 
 @dataclass(frozen=True)
@@ -44,29 +25,6 @@ class Predicted:
     value: float
     low: float
     high: float
-
-
-_SERIES = text(
-    f"SELECT name, value, currency, period_start FROM ({FIGURES}) AS f WHERE name = ANY (:names)"
-    " ORDER BY name, period_start, period_end DESC"
-)
-_NAMES = text(f"SELECT DISTINCT name FROM ({FIGURES}) AS f ORDER BY name LIMIT 50")
-
-
-def read(db: Database, names: Sequence[str], *, as_of: dt.datetime) -> dict[str, list[PeriodValue]]:
-    """Return the recorded values of each figure in order of their periods, as they were known at `as_of`."""
-    found: dict[str, dict[dt.date, PeriodValue]] = {}
-    with db.connect() as connection:
-        for row in connection.execute(_SERIES, {"names": list(names), "as_of": as_of}):
-            # Of periods that begin together, a month and its year, the shortest counts.
-            found.setdefault(row.name, {})[row.period_start] = PeriodValue(row.period_start, row.value, row.currency)
-    return {name: list(points.values()) for name, points in found.items()}
-
-
-def names(db: Database, *, as_of: dt.datetime) -> list[str]:
-    """Return the figures that are recorded."""
-    with db.connect() as connection:
-        return list(connection.execute(_NAMES, {"as_of": as_of}).scalars())
 
 
 def common(every: Mapping[str, list[PeriodValue]], names: Sequence[str]) -> list[dt.date]:

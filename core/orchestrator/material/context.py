@@ -1,7 +1,7 @@
-"""What is known when a plan is made: similar past work, the topic, the platforms, the business, learned patterns.
+"""What is known when a plan is made: all of history that bears on the request, and learned patterns.
 
-Everything is as of the request's time: nothing that was recorded later is read. Each section says how many rows it
-rests on, and says so when there are none. The whole is stored with the execution, as "why this plan".
+Everything is as of the request's time: nothing that was recorded later is read. The whole is stored with the execution,
+as "why this plan".
 """
 
 import datetime as dt
@@ -9,41 +9,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection
+from pydantic import TypeAdapter
 
+from core import history
 from core.db import Database
-from core.orchestrator.material import history, similar
-from core.orchestrator.material.history import Figure, Patterns, Platform, Platforms, RequestTopic
-from core.orchestrator.material.similar import Similar, SimilarWork
+from core.history import FEW
+from core.history.enrichment import Enrichment
 from core.orchestrator.plans import Request
+from core.patterns.hints import Hints, hints
 
-#: Under this many rows a figure is called indicative.
-FEW = 30
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The latest figures of the business, with the period before."""
-
-    n: int
-    note: str
-    items: tuple[Figure, ...] = ()
-
-    def named(self, name: str) -> Figure | None:
-        """Return the figure of this name."""
-        return next((figure for figure in self.items if figure.name == name), None)
+__all__ = ["FEW", "Context", "gather"]
 
 
 @dataclass(frozen=True)
-class Context:
+class Context(Enrichment):
     """What the planner knows. Each section has `n` and `note`, a sentence that can be shown as it is."""
 
-    as_of: dt.datetime
-    similar: SimilarWork
-    topic: RequestTopic
-    platforms: Platforms
-    figures: Figures
-    patterns: Patterns = field(default_factory=lambda: Patterns(0, "No pattern has been learned yet."))
+    patterns: Hints = field(default_factory=lambda: Hints(0, "No pattern has been learned yet."))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the execution's row."""
@@ -52,74 +34,35 @@ class Context:
     def for_model(self) -> dict[str, Any]:
         """Return the same without what only programs need."""
         whole = self.to_json()
-        similar_ = {name: value for name, value in whole["similar"].items() if name not in ("ids", "compared")}
-        return {**whole, "similar": similar_}
+        for section in ("similar", "past"):
+            whole[section] = {name: of for name, of in whole[section].items() if name not in ("ids", "compared")}
+        return whole
 
     def brief(self) -> dict[str, Any]:
         """One sentence a section: what a model that plans is told, and what an example keeps."""
         return {
             "similar_work": self.similar.note,
+            "past_work": self.past.note,
             "topic": self.topic.note,
             "platforms": self.platforms.note,
             "figures": self.figures.note,
+            "business": self.business.note,
             "patterns": self.patterns.note,
         }
 
     @classmethod
     def of_json(cls, values: Mapping[str, Any]) -> "Context":
-        """Return the context that `to_json` wrote."""
-        similar_, platforms, figures = values["similar"], values["platforms"], values["figures"]
-        return cls(
-            as_of=dt.datetime.fromisoformat(values["as_of"]),
-            similar=SimilarWork(
-                **{
-                    **similar_,
-                    "ids": tuple(similar_["ids"]),
-                    "items": tuple(Similar(**item) for item in similar_["items"]),
-                }
-            ),
-            topic=RequestTopic(**values["topic"]),
-            platforms=Platforms(
-                **{
-                    **platforms,
-                    "asked": tuple(platforms["asked"]),
-                    "items": tuple(Platform(**item) for item in platforms["items"]),
-                }
-            ),
-            figures=Figures(**{**figures, "items": tuple(Figure(**item) for item in figures["items"])}),
-            patterns=Patterns(**{**values["patterns"], "items": tuple(values["patterns"]["items"])}),
-        )
+        """Return the context that `to_json` wrote. What was stored before there was a section has an empty one."""
+        return _STORED.validate_python(values)
+
+
+_STORED = TypeAdapter(Context)
 
 
 def gather(db: Database, request: Request, *, as_of: dt.datetime, leave_out: str = "") -> Context:
     """Everything known at `as_of` that bears on the request; `leave_out` is the execution that asks."""
+    known = history.enrich(db, request.text, platforms=request.platforms, as_of=as_of, leave_out=leave_out)
     with db.connect() as connection:
-        return gather_in(connection, request, as_of=as_of, leave_out=leave_out)
-
-
-def gather_in(connection: Connection, request: Request, *, as_of: dt.datetime, leave_out: str = "") -> Context:
-    """Return the same on the caller's connection."""
-    work = similar.find(connection, request.text, as_of=as_of, leave_out=leave_out)
-    intent = request.intent or work.usual_intent
-    return Context(
-        as_of=as_of,
-        similar=work,
-        topic=history.topic(connection, request.text, as_of=as_of),
-        platforms=history.platforms(connection, named_platforms(connection, request), as_of=as_of),
-        figures=figures(connection, as_of=as_of),
-        patterns=history.patterns(connection, intent, as_of=as_of, leave_out=leave_out),
-    )
-
-
-def named_platforms(connection: Connection, request: Request) -> tuple[str, ...]:
-    """Return the platforms that the request names, in its field or in its words."""
-    return request.platforms or history.platforms_in(connection, request.text)
-
-
-def figures(connection: Connection, *, as_of: dt.datetime) -> Figures:
-    """Return the latest figures known at `as_of`."""
-    items = history.figures(connection, as_of=as_of)
-    if not items:
-        return Figures(0, "No business figure is recorded, so the plan rests on none.")
-    said = "; ".join(figure.sentence for figure in items)
-    return Figures(len(items), f"Latest figures ({items[0].period}): {said}.", items)
+        intent = request.intent or known.similar.usual_intent
+        told = hints(connection, intent, as_of=as_of, leave_out=leave_out)
+    return Context(**vars(known), patterns=told)

@@ -66,7 +66,8 @@ def plan(request: Request, context: Context, shape: Shape) -> Plan:
     steps = _within(_STEPS[kind](told), shape)
     steps = _naming(steps, told, kind)
     why = "it was asked for" if request.intent else detected.why
-    first = replace(steps[0], reason=f"{steps[0].reason} {_TAKEN_AS}{kind.replace('_', ' ')}, because {why}.")
+    taken = f" {_TAKEN_AS}{kind.replace('_', ' ')}, because {why}."
+    first = replace(steps[0], reason=f"{steps[0].reason[: MOST_REASON - len(taken)]}{taken}")
     return parse(to_json(Plan(intent, (first, *steps[1:]))), shape)
 
 
@@ -77,13 +78,13 @@ def taken_as(plan: Plan) -> str:
 
 
 def _naming(steps: Sequence[Step], told: Told, kind: str) -> list[Step]:
-    """Return the steps, of which the one that writes names the wishes that it cannot keep."""
+    """Return the steps, of which the one that writes names the wishes that it cannot keep. Reasons are cut to fit."""
     unkept = list(told.unkept)
     if kind != "social_post" and told.platforms:
         unkept.append(f"One text is written; none of its own for {', '.join(told.platforms)}.")
-    said = " ".join(unkept)
+    said = " ".join(["", *unkept])
     return [
-        replace(step, reason=f"{step.reason} {said}"[:MOST_REASON]) if said and step.action in _WRITING else step
+        replace(step, reason=(step.reason + said if step.action in _WRITING else step.reason)[:MOST_REASON])
         for step in steps
     ]
 
@@ -150,21 +151,23 @@ def _topic(text: str, audience: str) -> str:
 
 
 def _because_similar(told: Told) -> str:
-    similar = told.context.similar
-    if similar.average_score is None:
-        return similar.note
-    few = ", few enough to be indicative only" if similar.scored < FEW else ""
-    return (
-        f"{plural(similar.n, 'similar request')} averaged {similar.average_score:.2f} (n {similar.scored}{few}); the "
-        "best of them are what it is composed from."
-    )
+    similar, past = told.context.similar, told.context.past
+    said = similar.note
+    if similar.average_score is not None:
+        few = ", few enough to be indicative only" if similar.scored < FEW else ""
+        said = (
+            f"{plural(similar.n, 'similar request')} averaged {similar.average_score:.2f} (n {similar.scored}{few}); "
+            "the best of them are what it is composed from."
+        )
+    return f"{said} {past.note}" if past.n else said
 
 
 def _because_figure(told: Told, name: str) -> str:
     figure = told.context.figures.named(name)
     if figure is None:
         return f"The request is about money; {name.replace('_', ' ')} is not recorded, and the step will say so."
-    return f"{figure.period}: {figure.sentence}; one month says little alone (n {figure.n} months are recorded)."
+    said = f"{figure.period}: {figure.sentence}; one month says little alone (n {figure.n} months are recorded)."
+    return " ".join([said, *told.context.business.about(name)])
 
 
 def _performed(told: Told, by: str, id_: str = "performed", **only: str) -> Step:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from core.orchestrator.material.similar import SimilarWork
+from core.history.enrichment import SimilarWork
 
 
 @dataclass(frozen=True)
