@@ -280,3 +280,18 @@ def test_many_are_read_in_pieces_and_compared_as_numpy_does(database: Database, 
     assert len(best) > 3
     assert [hit.id for hit in found.hits] == best
     assert "with 2,500 past works" in found.note
+
+
+def test_each_search_is_planned_for_its_own_words(database: Database) -> None:
+    """The plan for any words at all goes through every row."""
+    plant(database, "post", [post(number, f"Oak shelf {number}") for number in range(3)])
+    with database.connect() as connection:
+        for number in range(15):
+            find(connection, Ask(f"oak shelf {number}", kinds=("post",)), models=lambda: None)
+        planned = text(
+            "SELECT sum(custom_plans), sum(generic_plans) FROM pg_prepared_statements"
+            " WHERE statement LIKE '%tsvector_to_array%'"
+        )
+        custom, generic = connection.execute(planned).one()
+    assert custom > 5
+    assert generic == 0
