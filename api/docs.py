@@ -37,7 +37,7 @@ def page(document: dict[str, Any]) -> str:
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(document['info']['title'])}</title><style>{_STYLE}</style></head><body>"
         f"<h1>{escape(document['info']['title'])}</h1><p>{escape(document['info'].get('description', ''))} "
-        f"A token goes into the header <code>Authorization: Bearer …</code>. "
+        "A token goes into the header <code>Authorization: Bearer …</code>. "
         f'The same for programs: <a href="openapi.json">openapi.json</a>.</p><p>{contents}</p>{body}</body></html>'
     )
 

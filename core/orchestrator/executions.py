@@ -116,27 +116,18 @@ def _refuse_repeat(connection: Connection, request: Request) -> None:
 _TEXT = executions.c.request.type
 
 
-def approve(
-    db: Database,
-    execution_id: str,
-    *,
-    actor: str,
-    reason: str = "",
-    plan: Plan | None = None,
-    four_eyes: bool | None = None,
-) -> Execution:
+def approve(db: Database, execution_id: str, *, actor: str, reason: str = "", plan: Plan | None = None) -> Execution:
     """Let the plan be carried out; with `plan`, an edited one in its place.
 
     Raises `InvalidPlan` saying step by step what cannot be run, `Conflict` with who decided and when if that was done
-    already, and with `four_eyes` (as WHETSTONE_FOUR_EYES says, unless given) `NotAllowed` for who submitted it; then
-    nothing changed.
+    already, and with WHETSTONE_FOUR_EYES `NotAllowed` for who submitted it; then nothing changed.
     """
     checked = None if plan is None else parse(to_json(plan), SHAPE)
     with db.begin() as connection:
         audit.acting(connection, actor=actor, reason=reason)
         execution = read(connection, execution_id, lock=True)
         _expect(execution, "pending_approval", "approved")
-        if get_settings().four_eyes if four_eyes is None else four_eyes:
+        if get_settings().four_eyes:
             refuse_same_person(execution.created_by, actor)
         _decide(connection, execution_id, "approved", actor=actor, reason=reason)
         chosen = checked or execution.plan

@@ -462,6 +462,7 @@ class TestTheDrawer:
             connection.execute(published_posts.insert().values(**post, **row, engagement=6, published_at=LONG_AGO))
         app = drawer(visit, submitted(database), "Why this plan")
         assert "Tasks and posts like it** · n 2 (under 30: only indicative)" in text(app)
+        assert text(app).count("Compared by words.") == 1
         keys_ = {key for frame in app.dataframe if "key" in frame.value for key in frame.value["key"]}
         assert keys_ == {"t-1", "p-1"}
         measures = {name for frame in app.dataframe if "measure" in frame.value for name in frame.value["measure"]}

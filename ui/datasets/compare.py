@@ -74,7 +74,7 @@ def _balance(found: Comparison) -> str:
     left, right = found.left, found.right
     parts = [f"{right.example_count - left.example_count:+,} records"]
     if left.avg_quality is not None and right.avg_quality is not None:
-        parts.append(f"{right.avg_quality - left.avg_quality:+.2f} quality{_chance(found.quality_gap)}")
+        parts.append(f"{right.avg_quality - left.avg_quality:+.3f} quality{_chance(found.quality_gap)}")
     return ", ".join([*parts, f"{found.tokens[1] - found.tokens[0]:+,} tokens"])
 
 

@@ -85,14 +85,16 @@ def why(_db: Database, execution: Execution) -> None:
         st.text("Nothing is stored: there is no plan yet, or it ended before one was made.")
         return
     st.text(f"What was known when it was asked for ({str(context.get('as_of', ''))[:16].replace('T', ' ')} UTC):")
+    how = ""
     for name, title in _SECTIONS.items():
         section = context.get(name) or {}
         with st.container(border=True, key=f"orch_why_{name}", gap="xsmall"):
             n = int(section.get("n") or 0)
             st.markdown(f"**{title}** · n {n:,}{_indicative(n) if n and name in _COUNTED else ''}")
             st.text(str(section.get("note") or "Nothing is known."))
-            if section.get("compared"):
-                st.text(str(section["compared"]))
+            if section.get("compared", how) != how:  # what was compared in the same way says so once
+                how = str(section["compared"])
+                st.text(how)
             items = _measures(section) if name == "topic" else section.get("items") or ()
             if items:
                 _items(name, items)
